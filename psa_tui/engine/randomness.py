@@ -1,0 +1,53 @@
+"""Addressed randomness: every draw comes from a generator derived from (seed, meta-loop, purpose).
+
+Nothing is streamed from loop to loop, so a resume needs only the loop's index, and a member of a
+population draws exactly what the same trial draws alone. The derivation is NumPy's ``SeedSequence``
+(entropy = the trial's seed, spawn key = meta-loop and purpose), whose output NumPy guarantees not to
+change. All draws are made on the CPU: every device sees the same numbers.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Purpose(IntEnum):
+    """What a draw is for. The values are part of the address: never renumber them."""
+
+    INITIALISATION = 0
+    SHUFFLE = 1
+    ABLATION = 2
+    DROPOUT = 3
+
+
+def generator(seed: int, meta_loop: int, purpose: Purpose) -> np.random.Generator:
+    """The generator of one address; ``meta_loop`` is 0 for what precedes the first loop."""
+    return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=(meta_loop, int(purpose))))
+
+
+def shuffled(seed: int, meta_loop: int, count: int) -> np.ndarray:
+    """The order in which the epoch of ``meta_loop`` visits ``count`` training images: int64 of shape [count]."""
+    return generator(seed, meta_loop, Purpose.SHUFFLE).permutation(count)
+
+
+class DropoutBits:
+    """The dropout masks of one trial's epoch, drawn in the order they are used.
+
+    A unit is kept when its 16 random bits, read as a number, are at least ``rate * 65536``; the rate is
+    thereby exact to 1/65536, and ``scale`` makes up for the rate that was really applied.
+    """
+
+    def __init__(self, seed: int, meta_loop: int, rate: float) -> None:
+        """``rate`` is the probability of dropping a unit, from 0 to below 1."""
+        self._bits = generator(seed, meta_loop, Purpose.DROPOUT).bit_generator
+        self._threshold = min(round(rate * 65536), 65535)
+        self.scale = 65536 / (65536 - self._threshold)
+
+    def keep(self, *shape: int) -> np.ndarray:
+        """The next mask: booleans of ``shape``, True where a unit is kept."""
+        count = int(np.prod(shape))
+        words: np.ndarray = self._bits.random_raw(-(-count // 4))
+        kept: np.ndarray = words.view(np.uint16)[:count].reshape(shape) >= self._threshold
+        return kept
