@@ -10,7 +10,7 @@ import difflib
 import math
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -163,10 +163,15 @@ class Settings:
 
     layers: tuple[Layer, ...]
 
-    def with_checkpoint(self, values: Mapping[str, str]) -> Settings:
-        """The same settings, with a checkpoint's values in place of the defaults they replace."""
+    def with_checkpoint(self, values: Mapping[str, str], pinned: Collection[str] = ()) -> Settings:
+        """The same settings with a checkpoint's values: before the defaults, or before all else where ``pinned``."""
         *layers, default = self.layers
-        return Settings((*layers, Layer(values, lambda _: "checkpoint"), default))
+        fixed = {name: value for name, value in values.items() if name in pinned}
+        hidden = {"hidden_layers"} if "arch" in pinned else set()
+        layers = [
+            Layer({n: v for n, v in layer.values.items() if n not in hidden}, layer.origin) for layer in layers
+        ]
+        return Settings((Layer(fixed, _checkpoint), *layers, Layer(values, _checkpoint), default))
 
     def find(self, name: str) -> Value | None:
         """The value of ``name`` and its origin, or None when no source has it.
@@ -227,6 +232,10 @@ class Settings:
             device=self.get("device"),
             threads=self.get("threads"),
         )
+
+
+def _checkpoint(setting: Setting) -> str:
+    return "checkpoint"
 
 
 def load_settings(flags: Mapping[str, object], folder: Path | None = None) -> Settings:

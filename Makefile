@@ -1,0 +1,39 @@
+# `make demo` shows the program at work; `make test` runs its tests; `make check` is what CI runs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_DIR ?= .demo
+
+.PHONY: demo test check lint types install clean-venv
+
+demo: $(VENV)/.installed
+	@rm -rf $(DEMO_DIR)
+	$(BIN)/psa train --dataset mnist5k --arch "[1*32]" --mode full --lr 1e-3 --batch-size 32 --meta-loops 60 --seed 7 \
+		--model-dir $(DEMO_DIR)/models --results-dir $(DEMO_DIR)/results
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest
+
+check: lint types test
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("psa-tui needs Python 3.11 or newer, found " + sys.version.split()[0] + "; try make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	@touch $@
+
+clean-venv:
+	rm -rf $(VENV)

@@ -1,0 +1,72 @@
+"""The Typer application, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from psa_tui import __version__
+from psa_tui.cli import clean, config, dataset, device, resume, status, train
+from psa_tui.cli.output import print_error
+from psa_tui.errors import PsaError
+
+app = typer.Typer(
+    name="psa",
+    help="Run, watch, resume and study Persistent Stochastic Ablation.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"psa {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Run, watch, resume and study Persistent Stochastic Ablation."""
+
+
+app.command()(train.train)
+app.command()(resume.resume)
+app.command()(status.status)
+app.command()(clean.clean)
+app.command("clean-all")(clean.clean_all)
+app.command()(dataset.dataset)
+app.command()(device.device)
+app.command()(config.config)
+
+
+def main() -> None:
+    """Run the command line; every foreseen error ends in one line on stderr and its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    debug = "--debug" in sys.argv or os.environ.get("PSA_DEBUG", "").lower() in ("1", "true", "yes")
+    try:
+        app()
+    except PsaError as error:
+        if debug:
+            raise
+        print_error(str(error))
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if debug:
+            raise
+        print_error(f"internal error: {type(error).__name__}: {error}; --debug shows where")
+        sys.exit(1)

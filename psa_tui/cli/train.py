@@ -1,0 +1,69 @@
+"""``psa train``: start a run, or go on from the checkpoint."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from psa_tui.cli import options
+from psa_tui.config import load_settings
+
+
+def train(
+    arch: options.Arch = None,
+    hidden_layers: options.HiddenLayers = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            "--mode",
+            "--ablation-mode",
+            metavar="MODE",
+            help="none, decay, dropout, full, hidden or output (default none).",
+        ),
+    ] = None,
+    lr: Annotated[str | None, typer.Option(metavar="RATE", help="AdamW learning rate (default 1e-4).")] = None,
+    batch_size: options.BatchSize = None,
+    meta_loops: Annotated[
+        str | None, typer.Option(metavar="N", help="Meta-loops to run in this call (default 100).")
+    ] = None,
+    seed: Annotated[
+        str | None, typer.Option(metavar="N", help="Seed of every random draw (default: random, and shown).")
+    ] = None,
+    weight_decay: Annotated[
+        str | None, typer.Option(metavar="RATE", help="AdamW weight decay of mode decay (default 1e-4).")
+    ] = None,
+    dropout: Annotated[
+        str | None, typer.Option(metavar="RATE", help="Dropout rate of mode dropout (default 0.1).")
+    ] = None,
+    dataset: options.DatasetName = None,
+    dataset_dir: options.DatasetDir = None,
+    model_dir: options.ModelDir = None,
+    results_dir: options.ResultsDir = None,
+    device: options.Device = None,
+    threads: options.Threads = None,
+    num_workers: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="No effect: the data lie in memory and no loader processes are needed."),
+    ] = None,
+    plain: options.Plain = None,
+    json: options.Json = None,
+    quiet: options.Quiet = None,
+    debug: options.Debug = None,
+) -> None:
+    """Train by Persistent Stochastic Ablation, going on from the checkpoint if there is one.
+
+    Every option can also be a PSA_* variable (PSA_LR=1e-3), a line in .env or in psa.toml; psa config shows
+    what is in force.
+    """
+    settings = load_settings(locals())
+    config = settings.train_config()
+
+    from psa_tui.memory import check_memory
+
+    check_memory(config.architecture, config.batch_size)
+
+    from psa_tui import runner
+    from psa_tui.cli.running import carry_out
+
+    carry_out(settings, lambda views, stop: runner.train(settings, views, stop))

@@ -1,0 +1,131 @@
+"""Fetching a data set through torchvision: into a temporary folder, checked there, then moved into place."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import http.client
+import io
+import shutil
+import socket
+import ssl
+import sys
+import tempfile
+import urllib.error
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from psa_tui.data.catalogue import Source
+from psa_tui.data.raw import files_present, raw_folder, read_dataset
+from psa_tui.errors import DataError, RetryableError
+
+TIMEOUT_S = 15.0
+"""How long a server may be silent."""
+_TEMPORARY_PREFIX = ".psa-download-"
+_NETWORK_ERRORS = (
+    urllib.error.URLError,
+    http.client.HTTPException,
+    ConnectionError,
+    TimeoutError,
+    ssl.SSLError,
+)
+_NETWORK_ERRNOS = {errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH}
+
+
+def download(
+    source: Source, dataset_dir: Path, say: Callable[[str], None] | None = None, timeout_s: float = TIMEOUT_S
+) -> None:
+    """Put the files of ``source`` into ``dataset_dir``, all of them or none; another process may do the same.
+
+    Raises:
+        RetryableError: the network or the server failed.
+        DataError: what arrived is not the published data, or it cannot be written.
+    """
+    from torchvision import datasets
+
+    raw = raw_folder(source, dataset_dir)
+    published = getattr(datasets, source.folder)
+    try:
+        dataset_dir.mkdir(parents=True, exist_ok=True)
+        with _locked(dataset_dir):
+            for stale in dataset_dir.glob(f"{_TEMPORARY_PREFIX}*/"):
+                shutil.rmtree(stale)
+            if files_present(source, raw):
+                return
+            with tempfile.TemporaryDirectory(prefix=_TEMPORARY_PREFIX, dir=dataset_dir) as temporary:
+                if say is not None:
+                    say(f"downloading {source.name} to {raw}")
+                _fetch(published, Path(temporary), timeout_s, show_progress=say is not None)
+                fetched = raw_folder(source, Path(temporary))
+                _check(source, fetched)
+                raw.mkdir(parents=True, exist_ok=True)
+                _move(fetched, raw)
+    except (OSError, http.client.HTTPException) as error:
+        if _is_network(error):
+            raise RetryableError(
+                f"{source.name} is not in {raw} and cannot be downloaded ({_one_line(str(error))}); repeat "
+                f"the command when online, or put {', '.join(file.name for file in source.files)} there"
+            ) from None
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(
+            f"{dataset_dir}: {source.name} cannot be stored there ({reason}); free space or permissions, "
+            "choose another --dataset-dir, or use --dataset mnist5k, which needs none"
+        ) from None
+
+
+@contextlib.contextmanager
+def _locked(dataset_dir: Path) -> Iterator[None]:
+    """Wait until no other process downloads into the folder; the lock ends with the process in any case."""
+    with (dataset_dir / ".psa-download.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _fetch(published: Any, root: Path, timeout_s: float, *, show_progress: bool) -> None:
+    """Let ``published``, a class of ``torchvision.datasets``, download into ``root``."""
+    sink = sys.stderr if show_progress and sys.stderr.isatty() else io.StringIO()
+    timeout_before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(timeout_s)
+    try:
+        with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
+            published(root, train=False, download=True)
+    except RuntimeError as error:
+        # torchvision joins what its mirrors answered into one RuntimeError; the last answer is the last line.
+        answer = _one_line(str(error).rpartition("got:\n")[2])
+        if "corrupted" in str(error):
+            raise DataError(
+                f"{published.__name__}: what was downloaded is not the published data ({answer}); repeat the "
+                "command, or look for what stands between this machine and the server (a login page, a proxy)"
+            ) from None
+        raise ConnectionError(answer) from None
+    finally:
+        socket.setdefaulttimeout(timeout_before)
+
+
+def _check(source: Source, fetched: Path) -> None:
+    try:
+        read_dataset(source, fetched)
+    except DataError as error:
+        reason = str(error).partition(";")[0]
+        raise DataError(f"{source.name}: what was downloaded is not the published data ({reason})") from None
+
+
+def _move(fetched: Path, raw: Path) -> None:
+    try:
+        fetched.replace(raw)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        # The folder holds files of somebody else's (.DS_Store): they stay.
+        for file in fetched.iterdir():
+            file.replace(raw / file.name)
+
+
+def _is_network(error: Exception) -> bool:
+    return isinstance(error, _NETWORK_ERRORS) or getattr(error, "errno", None) in _NETWORK_ERRNOS
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:240]

@@ -1,0 +1,404 @@
+"""Driving the engine: decide what to run, persist every loop, then publish it.
+
+At each finished meta-loop the history is written first, then the checkpoint, then the views are told. A
+kill between the first two leaves a loop that the history knows and the checkpoint does not; a resume runs
+it again, to the same bits, and writes the same row.
+"""
+
+from __future__ import annotations
+
+import logging
+import platform
+import secrets
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from psa_tui import __version__
+from psa_tui.architecture import parse_architecture
+from psa_tui.checkpoint import FILE_NAME, Checkpoint, Record, read_checkpoint, write_checkpoint
+from psa_tui.config import Settings, TrainConfig
+from psa_tui.device import choose, detect, set_threads
+from psa_tui.errors import CheckpointError, ConfigError, DataError
+from psa_tui.events import Event, MetaLoopFinished, Outcome, Progress, RunFinished, RunStarted
+from psa_tui.history import History, open_history
+from psa_tui.lock import locked
+from psa_tui.memory import check_memory
+from psa_tui.modes import AblationMode
+from psa_tui.stopping import LeaveAtOnce, StopRequest
+
+if TYPE_CHECKING:
+    from psa_tui.data import Dataset
+    from psa_tui.engine.epoch import Images
+    from psa_tui.engine.loop import Population
+
+log = logging.getLogger(__name__)
+
+_RECIPE = ("arch", "mode", "lr", "batch_size", "weight_decay", "dropout", "seed", "dataset")
+
+
+class View(Protocol):
+    """Something that shows a run. It only reads events, and may fail without harm to the run."""
+
+    def handle(self, event: Event) -> None:
+        """Take note of ``event``; called in order, after what it tells is durable."""
+
+    def close(self) -> None:
+        """The run is over, or failed: give back the terminal."""
+
+
+def train(settings: Settings, views: Sequence[View], stop: StopRequest) -> RunFinished:
+    """Start a run, or go on from the checkpoint in the model folder for ``meta_loops`` more.
+
+    Raises:
+        ConfigError: the settings contradict each other, the checkpoint or this machine.
+        CheckpointError, DataError, HistoryError, RetryableError: as their names say; every file is intact.
+    """
+    config = settings.train_config()
+    path = config.model_dir / FILE_NAME
+    try:
+        config.model_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CheckpointError(
+            f"{config.model_dir}: cannot be made ({error.strerror}); choose another --model-dir"
+        ) from None
+    with locked(path):
+        if not path.exists():
+            return _run(path, config, None, config.meta_loops, views, stop)
+        checkpoint = read_checkpoint(path)
+        _refuse_another_run(settings, path, checkpoint.record)
+        config = settings.with_checkpoint(_said_by(checkpoint.record)).train_config()
+        last = checkpoint.record.progress.meta_loop + config.meta_loops
+        return _run(path, config, checkpoint, last, views, stop)
+
+
+def resume(settings: Settings, add: int, views: Sequence[View], stop: StopRequest) -> RunFinished | None:
+    """Finish the run of the checkpoint in the model folder, after adding ``add`` meta-loops to it.
+
+    Returns:
+        None when nothing is left to do.
+
+    Raises:
+        As ``train``; also CheckpointError when there is no checkpoint.
+    """
+    path = Path(settings.get("model_dir")) / FILE_NAME
+    if not path.exists():
+        read_checkpoint(path)
+    with locked(path):
+        checkpoint = read_checkpoint(path)
+        record = checkpoint.record
+        if record.complete and not add:
+            return None
+        config = settings.with_checkpoint(_said_by(record), pinned=_RECIPE).train_config()
+        return _run(path, config, checkpoint, record.last_meta_loop + add, views, stop)
+
+
+def _said_by(record: Record) -> dict[str, str]:
+    """What a checkpoint says in place of the defaults, as raw text by setting."""
+    return {
+        "arch": record.architecture,
+        "mode": str(record.mode),
+        "lr": repr(record.learning_rate),
+        "batch_size": str(record.batch_size),
+        "weight_decay": repr(record.weight_decay),
+        "dropout": repr(record.dropout),
+        "seed": str(record.seed),
+        "dataset": record.dataset,
+        "device": record.device,
+        "threads": str(record.threads),
+    }
+
+
+def _refuse_another_run(settings: Settings, path: Path, record: Record) -> None:
+    wanted: list[tuple[str, object, object]] = []
+    architecture = settings.architecture()
+    if architecture.origin != "default":
+        wanted.append(("architecture", architecture.value, parse_architecture(record.architecture)))
+    if settings.is_explicit("dataset") and settings.get("dataset") != "auto":
+        wanted.append(("data set", settings.get("dataset"), record.dataset))
+    if settings.is_explicit("seed"):
+        wanted.append(("seed", settings.get("seed"), record.seed))
+    for what, asked, found in wanted:
+        if asked != found:
+            raise ConfigError(
+                f"{path} was trained with {what} {found}, and {asked} was asked for; "
+                "psa clean removes the old checkpoint, or --model-dir DIR keeps both"
+            )
+
+
+def _run(
+    path: Path,
+    config: TrainConfig,
+    checkpoint: Checkpoint | None,
+    last_meta_loop: int,
+    views: Sequence[View],
+    stop: StopRequest,
+) -> RunFinished:
+    check_memory(config.architecture, config.batch_size)
+    with open_history(config.results_dir) as history:
+        return _Run(path, config, checkpoint, last_meta_loop, list(views), stop, history).execute()
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """What a run computes with."""
+
+    population: Population
+    train: Images
+    validation: Images
+    test: Images
+
+
+class _Run:
+    """One session of one run, from loading to its last event."""
+
+    def __init__(
+        self,
+        path: Path,
+        config: TrainConfig,
+        checkpoint: Checkpoint | None,
+        last_meta_loop: int,
+        views: list[View],
+        stop: StopRequest,
+        history: History,
+    ) -> None:
+        self.path = path
+        self.config = config
+        self.checkpoint = checkpoint
+        self.last_meta_loop = last_meta_loop
+        self.views = views
+        self.stop = stop
+        self.history = history
+        self.started = time.perf_counter()
+
+    def execute(self) -> RunFinished:
+        try:
+            return self._execute()
+        finally:
+            for view in self.views:
+                view.close()
+
+    def _execute(self) -> RunFinished:
+        import torch
+
+        from psa_tui.data import load_dataset
+        from psa_tui.engine.loop import Recipe, run_meta_loops
+
+        config = self.config
+        device = torch.device(choose(config.device, detect()).device)
+        threads = set_threads(config.threads)
+        data = load_dataset(config.dataset, config.dataset_dir)
+        if self.checkpoint is not None and self.checkpoint.record.dataset_fingerprint != data.fingerprint:
+            raise DataError(
+                f"{self.path} was trained on another edition of {data.name} than the one in {config.dataset_dir}; "
+                "point --dataset-dir at the original files"
+            )
+        record = self._record(data, device, threads)
+        loaded = self._load(record, data, device)
+        self._write(record, loaded)
+        lacking = self.history.begin(record, self.path, _machine())
+        self._publish(self._started(record, data, lacking))
+        log.debug("first step after %.2f s; device %s, %d threads", time.perf_counter() - self.started, device, threads)
+
+        recipe = Recipe(config.learning_rate, config.batch_size, config.weight_decay, config.dropout)
+        try:
+            for event in run_meta_loops(
+                loaded.population, loaded.train, loaded.validation, recipe, self.last_meta_loop
+            ):
+                if isinstance(event, MetaLoopFinished):
+                    record = replace(record, progress=event.progress, test_correct=None)
+                    self.history.add(record.run, event)
+                    self._write(record, loaded)
+                self._publish(event)
+                if self.stop.reason is not None:
+                    break
+            record = self._measure_test(record, loaded)
+            self._write(record, loaded)
+        except LeaveAtOnce:
+            self._end(record, Outcome.STOPPED, f"{self.stop.reason}, twice")
+            raise
+        except Exception as error:
+            self._end(record, Outcome.FAILED, str(error) or type(error).__name__)
+            raise
+        if record.finished:
+            return self._end(record, Outcome.FINISHED, "")
+        return self._end(record, Outcome.STOPPED, self.stop.reason or "")
+
+    def _record(self, data: Dataset, device: object, threads: int) -> Record:
+        """The record this session starts from."""
+        import numpy
+        import torch
+
+        config = self.config
+        old = None if self.checkpoint is None else self.checkpoint.record
+        progress = Progress(validation_count=len(data.validation.labels)) if old is None else old.progress
+        return Record(
+            run=_new_run_name() if old is None else old.run,
+            architecture=str(config.architecture),
+            parameters=config.architecture.parameters,
+            mode_history=_mode_history(() if old is None else old.mode_history, config.mode, progress.meta_loop + 1),
+            seed=secrets.randbits(32) if config.seed is None else config.seed,
+            dataset=data.name,
+            dataset_fingerprint=data.fingerprint,
+            learning_rate=config.learning_rate,
+            batch_size=config.batch_size,
+            weight_decay=config.weight_decay,
+            dropout=config.dropout,
+            last_meta_loop=self.last_meta_loop,
+            progress=progress,
+            test_correct=None if old is None else old.test_correct,
+            test_count=len(data.test.labels),
+            device=str(device),
+            threads=threads,
+            versions={
+                "psa-tui": __version__,
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+                "numpy": numpy.__version__,
+            },
+        )
+
+    def _load(self, record: Record, data: Dataset, device: object) -> _Loaded:
+        import torch
+
+        from psa_tui.engine.epoch import Images
+        from psa_tui.engine.loop import Population, Trial
+        from psa_tui.engine.model import flat_weights, initial_weights, layout, stack
+
+        assert isinstance(device, torch.device)
+        layers = layout(self.config.architecture)
+        if self.checkpoint is None:
+            row = initial_weights(layers, record.seed)
+        else:
+            row = flat_weights(layers, self.checkpoint.weights)
+        train, validation, test = (
+            Images(
+                torch.from_numpy(split.pixels).to(device),
+                torch.from_numpy(split.labels).to(device),
+                data.mean,
+                data.std,
+            )
+            for split in (data.train, data.validation, data.test)
+        )
+        trials = [Trial(record.seed, record.mode, record.progress)]
+        return _Loaded(Population(layers, trials, stack([row], device)), train, validation, test)
+
+    def _started(self, record: Record, data: Dataset, lacking: int) -> RunStarted:
+        from psa_tui.data import majority_class_accuracy
+
+        notices = list(data.notices)
+        if lacking:
+            notices.append(f"the history in {self.config.results_dir} lacks {lacking} earlier meta-loops of this run")
+        old = None if self.checkpoint is None else self.checkpoint.record
+        if old is not None and (old.device, old.threads) != (record.device, record.threads):
+            notices.append(
+                f"this run used device {old.device} with {old.threads} threads before, now {record.device} with "
+                f"{record.threads}: it will not be bit-identical to an uninterrupted one"
+            )
+        return RunStarted(
+            run=record.run,
+            resumed=old is not None,
+            architecture=record.architecture,
+            parameters=record.parameters,
+            mode=record.mode,
+            learning_rate=record.learning_rate,
+            batch_size=record.batch_size,
+            weight_decay=record.weight_decay,
+            dropout=record.dropout,
+            seed=record.seed,
+            dataset=record.dataset,
+            dataset_fingerprint=record.dataset_fingerprint,
+            train_count=len(data.train.labels),
+            validation_count=len(data.validation.labels),
+            test_count=len(data.test.labels),
+            majority_class_accuracy=majority_class_accuracy(data.validation),
+            device=record.device,
+            threads=record.threads,
+            checkpoint=str(self.path),
+            last_meta_loop=record.last_meta_loop,
+            progress=record.progress,
+            notices=tuple(notices),
+        )
+
+    def _measure_test(self, record: Record, loaded: _Loaded) -> Record:
+        """Read the test images once, with the LKG; without one there is nothing to measure."""
+        from psa_tui.engine.epoch import count_correct
+
+        if record.progress.lkg_correct is None:
+            return record
+        correct = count_correct(loaded.population.lkg, loaded.population.layers, loaded.test)
+        return replace(record, test_correct=int(correct[0]))
+
+    def _write(self, record: Record, loaded: _Loaded) -> None:
+        from psa_tui.engine.model import named_weights
+
+        weights = named_weights(loaded.population.layers, loaded.population.lkg)
+        write_checkpoint(self.path, Checkpoint(record, weights))
+
+    def _end(self, record: Record, outcome: Outcome, reason: str) -> RunFinished:
+        event = RunFinished(
+            run=record.run,
+            outcome=outcome,
+            reason=reason,
+            last_meta_loop=record.last_meta_loop,
+            progress=record.progress,
+            test_accuracy=record.test_accuracy,
+            seconds=time.perf_counter() - self.started,
+            resume_command=resume_command(self.config),
+        )
+        try:
+            self.history.end(event)
+        except Exception:
+            if outcome is not Outcome.FAILED:
+                raise
+            log.debug("the failure could not be recorded", exc_info=True)
+        self._publish(event)
+        return event
+
+    def _publish(self, event: Event) -> None:
+        for view in list(self.views):
+            try:
+                view.handle(event)
+            except BrokenPipeError:
+                self.views.remove(view)
+                self.stop.request("its output was closed", 1)
+            except Exception as error:
+                self.views.remove(view)
+                log.warning("a view failed and is gone, the run goes on: %s: %s", type(error).__name__, error)
+                log.debug("the view's failure", exc_info=True)
+
+
+def _mode_history(
+    history: tuple[tuple[int, str], ...], mode: AblationMode, meta_loop: int
+) -> tuple[tuple[int, str], ...]:
+    """``history`` when ``mode`` is in force from ``meta_loop`` on."""
+    before = tuple(entry for entry in history if entry[0] < meta_loop)
+    if before and before[-1][1] == mode:
+        return before
+    return (*before, (meta_loop, str(mode)))
+
+
+def resume_command(config: TrainConfig) -> str:
+    """The command that goes on with a run of ``config``."""
+    words = ["psa", "resume"]
+    for option, folder, default in (
+        ("--model-dir", config.model_dir, "models"),
+        ("--results-dir", config.results_dir, "results"),
+    ):
+        if folder != Path(default):
+            words += [option, str(folder)]
+    return shlex.join(words)
+
+
+def _new_run_name() -> str:
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def _machine() -> str:
+    import torch
+
+    return f"{platform.platform()}, {torch.backends.cpu.get_cpu_capability()}"

@@ -1,0 +1,242 @@
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pexpect
+import pytest
+
+CHECKPOINT = "mnist_lkg.safetensors"
+HOLD = """
+import sys
+from pathlib import Path
+from psa_tui.lock import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def models(tmp_path):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for name, size in (
+        (CHECKPOINT, 3000),
+        ("mnist_lkg.previous.safetensors", 500),
+        ("notes.txt", 20),
+        (".gitignore", 2),
+    ):
+        (folder / name).write_bytes(b"x" * size)
+    return folder
+
+
+@pytest.fixture
+def clean(psa):
+    def run(*arguments, command="clean", **options):
+        result = psa(command, *arguments, stdin=subprocess.DEVNULL, **options)
+        return result.returncode, result.stdout, result.stderr
+
+    return run
+
+
+def listing(folder):
+    return sorted(os.listdir(folder))
+
+
+@contextmanager
+def trainer(path):
+    """Another process that holds the lock of ``path``; its process id."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process.pid
+        process.stdin.close()
+
+
+EVERYTHING = """\
+   3.0 kB  models/mnist_lkg.safetensors
+    500 B  models/mnist_lkg.previous.safetensors
+     20 B  models/notes.txt
+"""
+
+
+def test_without_arguments_the_checkpoint_and_its_previous_generation_go_without_a_question(clean, models):
+    removed = "".join(EVERYTHING.splitlines(keepends=True)[:2])
+    assert clean() == (0, f"{removed}2 files (3.5 kB) removed\n", "")
+    assert listing(models) == [".gitignore", "notes.txt"]
+    assert clean() == (0, "", "psa: nothing to remove in models\n")
+
+
+def test_a_missing_models_folder_is_nothing_to_remove_and_is_not_made(clean, tmp_path):
+    assert clean() == clean("--all") == (0, "", "psa: nothing to remove in models\n")
+    assert listing(tmp_path) == []
+
+
+@pytest.mark.parametrize("arguments", [["clean", "--all"], ["clean-all"]])
+def test_a_dry_run_prints_the_list_that_the_real_run_removes(clean, models, arguments):
+    command, *rest = arguments
+    before = listing(models)
+    assert clean(*rest, "--dry-run", command=command) == (
+        0,
+        f"{EVERYTHING}3 files (3.5 kB) would be removed\n",
+        "",
+    )
+    assert listing(models) == before
+    assert clean(*rest, "--yes", command=command) == (0, f"{EVERYTHING}3 files (3.5 kB) removed\n", "")
+    assert listing(models) == [".gitignore"]
+
+
+def test_more_than_the_default_needs_yes_without_a_terminal(clean, models):
+    before = listing(models)
+    remedy = "there is no terminal to ask on; add --yes to remove them, or --dry-run to see them\n"
+    assert clean("--all") == (2, "", f"psa: error: 3 files (3.5 kB) would be removed, and {remedy}")
+    assert clean("notes.txt") == (2, "", f"psa: error: 1 file (20 B) would be removed, and {remedy}")
+    assert listing(models) == before
+
+
+def test_named_files_go_with_or_without_the_folder_before_them(clean, models):
+    (models / "b").write_text("")
+    assert clean("models/notes.txt", "b", "--yes") == (
+        0,
+        "     20 B  models/notes.txt\n      0 B  models/b\n2 files (20 B) removed\n",
+        "",
+    )
+    assert listing(models) == [".gitignore", "mnist_lkg.previous.safetensors", CHECKPOINT]
+
+
+def test_a_name_outside_is_refused_before_anything_is_removed(clean, models, tmp_path):
+    (tmp_path / "outside.txt").write_text("")
+    before = listing(models)
+    for name in ("../outside.txt", str(tmp_path / "outside.txt"), ""):
+        code, out, err = clean("notes.txt", name, "--yes")
+        assert (code, out) == (2, "")
+        assert err == (
+            f"psa: error: {name!r} does not name a file in models, so nothing was removed; "
+            "expected NAME or models/NAME (--model-dir chooses another folder)\n"
+        )
+    assert listing(models) == before
+    assert (tmp_path / "outside.txt").exists()
+
+
+def test_a_named_file_that_is_missing_is_an_error_and_nothing_is_removed(clean, models):
+    assert clean("notes.txt", "gone.txt", "--yes") == (
+        1,
+        "",
+        "psa: error: models/gone.txt: there is no such file, so nothing was removed; check the name\n",
+    )
+    assert (models / "notes.txt").exists()
+
+
+def test_all_and_names_together_are_refused(clean, models):
+    code, _, err = clean("--all", "notes.txt", "--yes")
+    assert (code, err) == (2, "psa: error: --all and file names exclude each other; say one of them\n")
+    assert (models / "notes.txt").exists()
+
+
+def test_the_folder_comes_from_the_flag_the_environment_or_the_settings_file(clean, tmp_path):
+    for name in ("flag", "environment", "dotenv", "toml"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / CHECKPOINT).write_text("")
+    environment = os.environ | {"PSA_MODEL_DIR": "environment"}
+    (tmp_path / "psa.toml").write_text('model_dir = "toml"')
+    assert clean()[1].startswith(f"      0 B  toml/{CHECKPOINT}\n")
+    (tmp_path / ".env").write_text("PSA_MODEL_DIR=dotenv\n")
+    assert clean()[1].startswith(f"      0 B  dotenv/{CHECKPOINT}\n")
+    assert clean(env=environment)[1].startswith(f"      0 B  environment/{CHECKPOINT}\n")
+    assert clean("--model-dir", "flag", env=environment)[1].startswith(f"      0 B  flag/{CHECKPOINT}\n")
+
+
+def test_a_models_folder_that_is_a_link_is_refused(clean, models, tmp_path):
+    (tmp_path / "link").symlink_to("models")
+    assert clean("--all", "--yes", "--model-dir", "link/") == (
+        2,
+        "",
+        f"psa: error: link is a symbolic link, expected a folder; name the real one: --model-dir {models}\n",
+    )
+    assert len(listing(models)) == 4
+
+
+def test_links_and_folders_are_shown_as_what_they_are(clean, models, tmp_path):
+    (models / "link").symlink_to(tmp_path)
+    (models / "sub").mkdir()
+    code, out, err = clean("--all", "--dry-run")
+    assert (code, err) == (0, "psa: kept: folder models/sub\n")
+    assert out == (
+        "   3.0 kB  models/mnist_lkg.safetensors\n"
+        "    500 B  models/mnist_lkg.previous.safetensors\n"
+        "      0 B  models/link  (link)\n"
+        "     20 B  models/notes.txt\n"
+        "4 files (3.5 kB) would be removed\n"
+    )
+
+
+def test_odd_file_names_are_printed_harmlessly_and_removed(clean, tmp_path):
+    (tmp_path / "models").mkdir()
+    for name in ("a\nb", "c\x1b[31md", "[red]e[bold]", os.fsdecode(b"f\xff")):
+        (tmp_path / "models" / name).write_text("")
+    assert clean("--all", "--yes") == (
+        0,
+        "      0 B  models/[red]e[bold]\n"
+        "      0 B  models/a�b\n"
+        "      0 B  models/c�[31md\n"
+        "      0 B  models/f�\n"
+        "4 files (0 B) removed\n",
+        "",
+    )
+    assert listing(tmp_path / "models") == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["--all", "--yes"], ["notes.txt", CHECKPOINT, "--dry-run"]])
+def test_a_running_trainers_files_are_refused_and_nothing_is_removed(clean, models, arguments):
+    with trainer(models / CHECKPOINT) as process:
+        before = listing(models)
+        assert clean(*arguments) == (
+            1,
+            "",
+            f"psa: error: models/{CHECKPOINT} is being trained by process {process}, so nothing was removed; "
+            "wait for it or stop it\n",
+        )
+        assert listing(models) == before
+
+
+def test_a_trainer_that_has_no_checkpoint_yet_is_in_the_way_too(clean, tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "notes.txt").write_text("")
+    with trainer(tmp_path / "models" / CHECKPOINT) as process:
+        for arguments in ([], ["--all", "--yes"]):
+            code, _, err = clean(*arguments)
+            assert (code, f"process {process}" in err) == (1, True)
+        assert listing(tmp_path / "models") == [f".{CHECKPOINT}.lock", "notes.txt"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "left"),
+    [("y", 0, [".gitignore"]), ("n", 1, None), ("", 1, None), ("yesterday", 1, None)],
+)
+def test_in_a_terminal_everything_goes_only_after_a_yes(models, tmp_path, monkeypatch, answer, code, left):
+    monkeypatch.delenv("PSA_MODEL_DIR", raising=False)
+    before = listing(models)
+    child = pexpect.spawn(
+        sys.executable, ["-m", "psa_tui", "clean", "--all"], cwd=tmp_path, encoding="utf-8", timeout=20
+    )
+    child.expect_exact("     20 B  models/notes.txt\r\nRemove 3 files (3.5 kB)? [y/N] ")
+    assert listing(models) == before
+    child.sendline(answer)
+    child.expect_exact("3 files (3.5 kB) removed" if code == 0 else "psa: nothing was removed")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == code
+    assert listing(models) == (before if left is None else left)
+
+
+def test_the_default_asks_nothing_in_a_terminal(models, tmp_path, monkeypatch):
+    monkeypatch.delenv("PSA_MODEL_DIR", raising=False)
+    child = pexpect.spawn(
+        sys.executable, ["-m", "psa_tui", "clean"], cwd=tmp_path, encoding="utf-8", timeout=20
+    )
+    child.expect(pexpect.EOF)
+    child.close()
+    assert (child.exitstatus, "[y/N]" in child.before) == (0, False)
+    assert listing(models) == [".gitignore", "notes.txt"]

@@ -1,0 +1,356 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from psa_tui.checkpoint import FILE_NAME, read_checkpoint
+from psa_tui.history import read_history
+
+TINY = ("--dataset", "mnist5k", "--arch", "[1*8]", "--lr", "1e-2", "--seed", "3")
+LKG = Path("models") / FILE_NAME
+
+
+def train(psa, *arguments, **options):
+    return psa("train", *TINY, *arguments, **options)
+
+
+def loops_of_the_only_run():
+    with read_history(Path("results")) as history:
+        (row,) = history.latest(10)
+        return row, history.loops(row.run)
+
+
+def test_a_first_run_prints_one_line_a_loop_and_leaves_a_checkpoint_and_a_history(psa):
+    done = train(psa, "--mode", "full", "--meta-loops", 4)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert re.fullmatch(r"run \d{8}-\d{6}-[0-9a-f]{4}: \[1\*8\], 6,370 parameters, mode full", lines[0])
+    assert lines[1] == "from a random initialisation, to meta-loop 4; seed 3"
+    assert re.fullmatch(
+        r"data mnist5k: 4,000 train, 500 validation, 500 test; majority class 1\d\.\d\d %", lines[2]
+    )
+    assert re.fullmatch(r"loop 1/4 +\d+\.\d\d %  promoted +LKG +\d+\.\d\d %  \d+\.\d\d s", lines[4])
+    for line in lines[5:8]:
+        assert re.fullmatch(
+            r"loop \d/4 +\d+\.\d\d %  (promoted \+|rolled back [+-])\d+\.\d\d +LKG +\d+\.\d\d %  "
+            r"(layer 0|output) neuron \d  \d+\.\d\d s",
+            line,
+        )
+        assert len(line) <= 80
+    assert re.fullmatch(r"finished: 4 of 4 meta-loops, \d+\.\d s", lines[8])
+    assert re.fullmatch(
+        r"bounty \d+\.\d\d % at meta-loop \d, test accuracy of the LKG \d+\.\d\d %", lines[9]
+    )
+    assert len(lines) == 10
+    record = read_checkpoint(LKG).record
+    row, loops = loops_of_the_only_run()
+    assert (record.finished, record.complete, row.state) == (True, True, "finished")
+    assert [loop["meta_loop"] for loop in loops] == [1, 2, 3, 4]
+    assert record.progress.lkg_correct == max(loop["validation_correct"] for loop in loops)
+    assert row.bounty == record.progress.bounty
+
+
+def test_json_is_one_versioned_object_an_event_and_nothing_else_on_stdout(psa):
+    done = train(psa, "--mode", "output", "--meta-loops", 3, "--json")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {event["schema"] for event in events} == {1}
+    names = [event["event"] for event in events if event["event"] != "epoch_progressed"]
+    assert names == [
+        "run_started",
+        "meta_loop_finished",
+        "neuron_ablated",
+        "meta_loop_finished",
+        "neuron_ablated",
+        "meta_loop_finished",
+        "run_finished",
+    ]
+    last = events[-1]
+    assert (last["outcome"], last["progress"]["meta_loop"]) == ("finished", 3)
+    assert 0 < last["test_accuracy"] < 1
+
+
+def test_quiet_prints_the_result_only(psa):
+    done = train(psa, "--meta-loops", 2, "--quiet")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["finished:", "bounty"]
+    assert done.stderr == ""
+
+
+def test_a_random_seed_is_shown_and_gives_the_same_run_again(psa, tmp_path):
+    arguments = ("train", "--dataset", "mnist5k", "--arch", "[1*8]", "--meta-loops", 2)
+    first = psa(*arguments)
+    seed = re.search(r"seed (\d+)", first.stdout)[1]
+    psa(*arguments, "--seed", seed, "--model-dir", "again")
+    one, two = read_checkpoint(LKG), read_checkpoint(Path("again") / FILE_NAME)
+    assert one.record.seed == two.record.seed == int(seed)
+    assert all((one.weights[name] == two.weights[name]).all() for name in one.weights)
+
+
+def test_training_again_goes_on_and_may_switch_the_mode(psa):
+    train(psa, "--mode", "hidden", "--meta-loops", 2)
+    done = psa("train", "--arch", "[1*8]", "--mode", "output", "--meta-loops", 3)
+    assert "going on after meta-loop 2, to meta-loop 5; seed 3" in done.stdout
+    record = read_checkpoint(LKG).record
+    assert record.mode_history == ((1, "hidden"), (3, "output"))
+    assert (record.learning_rate, record.progress.meta_loop) == (1e-2, 5)
+    _, loops = loops_of_the_only_run()
+    assert [loop["mode"] for loop in loops] == ["hidden"] * 2 + ["output"] * 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (("--arch", "[1*9]"), "architecture [1*8], and [1*9]"),
+        (("--hidden-layers", "8,8"), "architecture [1*8], and [2*8]"),
+        (("--dataset", "kmnist"), "data set mnist5k, and kmnist"),
+        (("--seed", "4"), "seed 3, and 4"),
+    ],
+)
+def test_another_architecture_data_set_or_seed_is_refused_with_both_remedies_and_the_file_untouched(
+    psa, arguments, what
+):
+    train(psa, "--meta-loops", 1)
+    before = LKG.read_bytes()
+    done = psa("train", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"psa: error: models/{FILE_NAME} was trained with {what} was asked for; "
+        "psa clean removes the old checkpoint, or --model-dir DIR keeps both\n"
+    )
+    assert LKG.read_bytes() == before
+
+
+def test_resume_of_an_interrupted_run_equals_the_uninterrupted_twin(psa):
+    train(psa, "--mode", "dropout", "--meta-loops", 6, "--model-dir", "twin")
+    process = start("train", *TINY, "--mode", "dropout", "--meta-loops", 6, "--json")
+    for line in process.stdout:
+        if json.loads(line)["event"] == "meta_loop_finished":
+            process.send_signal(signal.SIGTERM)
+            break
+    process.communicate(timeout=30)
+    assert not read_checkpoint(LKG).record.finished
+    done = psa("resume")
+    assert done.returncode == 0, done.stderr
+    one, twin = read_checkpoint(LKG), read_checkpoint(Path("twin") / FILE_NAME)
+    assert one.record.progress == twin.record.progress
+    assert one.record.test_correct == twin.record.test_correct
+    assert all(one.weights[name].tobytes() == twin.weights[name].tobytes() for name in one.weights)
+
+
+def test_resume_adds_loops_to_a_finished_run_and_otherwise_changes_nothing(psa):
+    train(psa, "--meta-loops", 2)
+    before = LKG.read_bytes()
+    done = psa("resume")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "psa: the run is complete; psa resume --meta-loops N adds N meta-loops to it\n"
+    assert LKG.read_bytes() == before
+    assert psa("resume", "--meta-loops", 3).returncode == 0
+    train(psa, "--meta-loops", 5, "--model-dir", "twin")
+    one, twin = read_checkpoint(LKG), read_checkpoint(Path("twin") / FILE_NAME)
+    assert (one.record.progress, one.record.last_meta_loop) == (twin.record.progress, 5)
+    assert all(one.weights[name].tobytes() == twin.weights[name].tobytes() for name in one.weights)
+
+
+def test_resume_keeps_the_checkpoints_settings_whatever_the_environment_says(psa):
+    train(psa, "--mode", "decay", "--meta-loops", 2)
+    environment = {**os.environ, "PSA_MODE": "full", "PSA_LR": "5", "PSA_HIDDEN_LAYERS": "3", "PSA_SEED": "9"}
+    assert psa("resume", "--meta-loops", 1, env=environment).returncode == 0
+    record = read_checkpoint(LKG).record
+    assert (record.mode, record.learning_rate, record.seed) == ("decay", 1e-2, 3)
+
+
+def test_resume_without_a_checkpoint_says_so_and_makes_nothing(psa, tmp_path):
+    done = psa("resume")
+    assert done.returncode == 1
+    assert done.stderr == f"psa: error: models/{FILE_NAME}: there is no such checkpoint; psa train makes one\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["train", "resume"])
+def test_a_damaged_checkpoint_is_one_clear_error_and_stays_as_it_is(psa, command):
+    train(psa, "--meta-loops", 1)
+    LKG.write_bytes(LKG.read_bytes()[:-10])
+    before = LKG.read_bytes()
+    done = psa(command)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "the previous generation models/mnist_lkg.previous.safetensors is intact" in done.stderr
+    assert LKG.read_bytes() == before
+
+
+def start(*arguments, **options):
+    """A real training process; its first lines come at once."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "psa_tui", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def long_run(*arguments):
+    return start("train", *TINY, "--meta-loops", 100000, *arguments)
+
+
+def wait_for_loop(process, number=1):
+    for line in process.stdout:
+        if line.startswith(f"loop {number:>6}/"):
+            return
+    raise AssertionError(process.stderr.read())
+
+
+def test_a_second_trainer_is_refused_and_told_the_process_id(psa):
+    process = long_run()
+    wait_for_loop(process)
+    done = train(psa, "--meta-loops", 1)
+    process.terminate()
+    process.communicate(timeout=30)
+    assert done.returncode == 1
+    assert f"is being trained by process {process.pid};" in done.stderr
+    assert train(psa, "--meta-loops", 1).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "TERM"), (signal.SIGHUP, "HUP")]
+)
+def test_a_signal_commits_and_leaves_within_five_seconds_and_says_how_to_go_on(psa, number, name):
+    process = long_run()
+    wait_for_loop(process, 3)
+    asked = time.monotonic()
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert time.monotonic() - asked < 5
+    assert process.returncode == 128 + number
+    assert err == ""
+    done = read_checkpoint(LKG).record.progress.meta_loop
+    assert out.splitlines()[-2] == f"stopped by {name} at meta-loop {done} of 100000; go on with: psa resume"
+    row, loops = loops_of_the_only_run()
+    assert (row.state, row.reason, len(loops)) == ("stopped", name, done)
+
+
+def test_a_second_signal_leaves_at_once_and_the_checkpoint_is_good(psa):
+    # One step of this batch takes far longer than the pause between the two signals.
+    process = start(
+        "train", "--dataset", "mnist5k", "--arch", "[8*1024]", "--batch-size", 4000, "--meta-loops", 50, "--json"
+    )
+    for line in process.stdout:
+        if json.loads(line)["event"] == "run_started":
+            break
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert read_checkpoint(LKG).record.progress.meta_loop == 0
+
+
+def test_a_closed_output_stops_the_run_with_everything_committed(psa):
+    process = long_run()
+    wait_for_loop(process)
+    process.stdout.close()
+    assert process.wait(timeout=30) == 1
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert read_checkpoint(LKG).record.progress.meta_loop >= 1
+    row, loops = loops_of_the_only_run()
+    assert (row.state, row.reason, len(loops)) == ("stopped", "its output was closed", row.meta_loop)
+
+
+def test_a_full_disk_ends_in_one_line_and_the_run_can_go_on(psa):
+    train(psa, "--meta-loops", 2)
+    before = read_checkpoint(LKG)
+    limited = ["bash", "-c", 'ulimit -f 16; exec "$@"', "limited", sys.executable, "-m", "psa_tui"]
+    done = subprocess.run(
+        [*limited, "train", "--meta-loops", "3"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "free space" in done.stderr
+    after = read_checkpoint(LKG)
+    assert after.record.progress == before.record.progress
+    assert all(after.weights[name].tobytes() == before.weights[name].tobytes() for name in before.weights)
+    assert train(psa, "--meta-loops", 1).returncode == 0
+
+
+def test_folders_that_cannot_be_made_are_named_in_one_line(psa, tmp_path):
+    (tmp_path / "file").write_text("")
+    for option in ("--model-dir", "--results-dir"):
+        done = train(psa, option, "file/below")
+        assert done.returncode == 1
+        assert done.stderr.count("\n") == 1
+        assert f"choose another {option}" in done.stderr
+
+
+def test_settings_come_from_the_environment_and_psa_toml_too(psa, tmp_path):
+    (tmp_path / "psa.toml").write_text('arch = "[2*4]"\nmode = "output"\nmeta_loops = 50\n')
+    environment = {**os.environ, "PSA_META_LOOPS": "1", "PSA_DATASET": "mnist5k", "PSA_QUIET": "1"}
+    done = psa("train", env=environment)
+    assert done.stdout.startswith("finished: 1 of 1 meta-loops")
+    assert (read_checkpoint(LKG).record.architecture, read_checkpoint(LKG).record.mode) == ("[2*4]", "output")
+
+
+def test_an_architecture_beyond_memory_is_refused_before_anything_is_loaded(psa, tmp_path):
+    done = psa("train", "--arch", "[999999999*9]")
+    assert done.returncode == 2
+    assert "[999999999*9] has 90,000,006,985 parameters and needs about 46,1" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--batch-size", "0"), "--batch-size: expected a whole number from 1 to 1000000, found '0'"),
+        (("--lr", "-1"), "--lr: expected a number above 0, at most 10, found '-1'"),
+        (("--dropout", "1"), "--dropout: expected a number from 0 to below 1, found '1'"),
+        (("--mode", "some"), "--mode: expected one of none, decay, dropout, full, hidden, output, found 'some'"),
+        (("--json", "--quiet"), "--json and --quiet exclude each other; choose one"),
+    ],
+)
+def test_a_wrong_option_is_one_line_and_exit_code_two(psa, arguments, says):
+    done = psa("train", *arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"psa: error: {says}\n")
+
+
+def test_help_and_version_import_no_torch(psa):
+    script = (
+        "import sys\nfrom psa_tui.cli import main\n"
+        "sys.argv = ['psa', *sys.argv[1:]]\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "assert not {'torch', 'numpy', 'torchvision', 'safetensors'} & set(sys.modules), 'imported'"
+    )
+    for arguments in (["--help"], ["--version"], ["train", "--help"], ["resume", "--help"]):
+        done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+
+
+def test_cp1252_and_an_ascii_terminal_are_survived(psa):
+    for encoding in ("cp1252", "ascii"):
+        environment = {**os.environ, "PYTHONIOENCODING": encoding}
+        done = train(psa, "--meta-loops", 1, "--model-dir", "modèles-日本", env=environment)
+        assert done.returncode == 0, done.stderr
+
+
+def test_debug_shows_tracebacks_and_no_other_option_does(psa):
+    LKG.parent.mkdir()
+    LKG.write_bytes(b"nonsense")
+    assert "Traceback" not in psa("resume").stderr
+    assert "Traceback" in psa("resume", "--debug").stderr
+
+
+def test_nohup_keeps_a_run_alive_through_a_hangup(psa):
+    process = start(
+        "train", *TINY, "--meta-loops", 8, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    )
+    wait = process.stdout.readline()
+    assert wait.startswith("run ")
+    process.send_signal(signal.SIGHUP)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "finished: 8 of 8" in out

@@ -1,0 +1,69 @@
+import subprocess
+import sys
+
+import pytest
+
+from psa_tui.architecture import parse_architecture
+from psa_tui.checkpoint import Checkpoint, Record
+from psa_tui.events import Progress
+
+
+@pytest.fixture
+def psa(tmp_path, monkeypatch):
+    """Run the program as a user does, in an empty folder, with no settings but those the test makes."""
+    for name in ("PSA_DATASET_DIR", "PSA_MODEL_DIR", "PSA_DATASET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, **options):
+        return subprocess.run(
+            [sys.executable, "-m", "psa_tui", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=120,
+            **options,
+        )
+
+    return run
+
+
+@pytest.fixture
+def checkpoint():
+    """A small valid checkpoint of [2*4, 1*3], three meta-loops old."""
+    import torch
+
+    from psa_tui.engine.model import initial_weights, layout, named_weights, stack
+
+    architecture = parse_architecture("[2*4, 1*3]")
+    layers = layout(architecture)
+    record = Record(
+        run="20260101-000000-abcd",
+        architecture=str(architecture),
+        parameters=architecture.parameters,
+        mode_history=((1, "none"), (3, "hidden")),
+        seed=7,
+        dataset="mnist5k",
+        dataset_fingerprint="0" * 64,
+        learning_rate=1e-4,
+        batch_size=256,
+        weight_decay=1e-4,
+        dropout=0.1,
+        last_meta_loop=5,
+        progress=Progress(
+            meta_loop=3,
+            validation_count=500,
+            lkg_correct=123,
+            lkg_meta_loop=2,
+            promotions=2,
+            rollbacks=1,
+            rollbacks_in_a_row=1,
+        ),
+        test_correct=None,
+        test_count=500,
+        device="cpu",
+        threads=2,
+        versions={"psa-tui": "0.1.0"},
+    )
+    weights = named_weights(layers, stack([initial_weights(layers, 7)], torch.device("cpu")))
+    return Checkpoint(record, weights)

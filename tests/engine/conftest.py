@@ -1,0 +1,24 @@
+import numpy as np
+import pytest
+import torch
+
+from psa_tui.engine.epoch import Images
+
+
+def random_images(count, seed):
+    """Ten fuzzy classes that a small network can learn a little of."""
+    draws = np.random.default_rng(seed)
+    labels = draws.integers(0, 10, count)
+    prototypes = np.random.default_rng(0).integers(0, 256, (10, 784))
+    pixels = (prototypes[labels] * draws.random((count, 784))).astype(np.uint8)
+    return Images(torch.from_numpy(pixels), torch.from_numpy(labels), 0.1307, 0.3081)
+
+
+@pytest.fixture(scope="session")
+def train_images():
+    return random_images(300, 1)
+
+
+@pytest.fixture(scope="session")
+def validation_images():
+    return random_images(200, 2)

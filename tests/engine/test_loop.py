@@ -1,0 +1,197 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from psa_tui.architecture import parse_architecture
+from psa_tui.engine.ablation import choose
+from psa_tui.engine.loop import Population, Recipe, Trial, run_meta_loops
+from psa_tui.engine.model import initial_weights, layout, named_weights, stack
+from psa_tui.engine.randomness import Purpose, generator, shuffled
+from psa_tui.events import EpochProgressed, MetaLoopFinished, NeuronAblated, Progress, Verdict
+from psa_tui.modes import AblationMode
+
+RECIPE = Recipe(learning_rate=1e-3, batch_size=64, weight_decay=0.1, dropout=0.25)
+MIXED = parse_architecture("[2*6, 1*5]")
+
+
+def population(architecture, *members, count=200):
+    layers = layout(architecture)
+    trials = [Trial(seed, mode, Progress(validation_count=count)) for seed, mode in members]
+    return Population(layers, trials, stack([initial_weights(layers, t.seed) for t in trials], torch.device("cpu")))
+
+
+def finished(events):
+    return [event for event in events if isinstance(event, MetaLoopFinished)]
+
+
+class MaskedDropout(torch.nn.Module):
+    """Dropout as the method has it, from the raw random words of one loop's address."""
+
+    def __init__(self, words, rate):
+        super().__init__()
+        self.words, self.threshold, self.rate = words, round(rate * 65536), rate
+
+    def forward(self, x):
+        if not self.training:
+            return x
+        count = x.numel()
+        kept = self.words.random_raw(-(-count // 4)).view(np.uint16)[:count].reshape(x.shape) >= self.threshold
+        return x * torch.from_numpy(kept) / (1 - self.threshold / 65536)
+
+
+def reference_run(architecture, mode, seed, loops, train, validation):
+    """The method in plain PyTorch: nn.Sequential, torch.optim.AdamW, argmax; the same draws as the engine."""
+    widths = [784, *architecture.hidden_widths()]
+    layers = layout(architecture)
+    lkg = named_weights(layers, torch.from_numpy(initial_weights(layers, seed))[None])
+    lkg = {name: torch.from_numpy(array) for name, array in lkg.items()}
+    best, counts = -1, []
+    for loop in range(1, loops + 1):
+        words = generator(seed, loop, Purpose.DROPOUT).bit_generator
+        modules = []
+        for inputs, outputs in zip(widths, widths[1:], strict=False):
+            modules += [torch.nn.Linear(inputs, outputs), torch.nn.ReLU()]
+            modules.append(
+                MaskedDropout(words, RECIPE.dropout) if mode is AblationMode.DROPOUT else torch.nn.Dropout(0)
+            )
+        model = torch.nn.Sequential(*modules, torch.nn.Linear(widths[-1], 10))
+        model.load_state_dict(lkg)
+        linears = [m for m in model if isinstance(m, torch.nn.Linear)]
+        if loop > 1 and mode.ablates:
+            target = choose(mode, layers, seed, loop)
+            with torch.no_grad():
+                linears[target.layer].weight[target.neuron] = 0
+                linears[target.layer].bias[target.neuron] = 0
+                if mode is AblationMode.HIDDEN:
+                    linears[target.layer + 1].weight[:, target.neuron] = 0
+        decay = RECIPE.weight_decay if mode is AblationMode.DECAY else 0.0
+        optimizer = torch.optim.AdamW(model.parameters(), lr=RECIPE.learning_rate, weight_decay=decay)
+        for batch in torch.from_numpy(shuffled(seed, loop, len(train))).split(RECIPE.batch_size):
+            inputs = (train.pixels[batch].float() / 255 - 0.1307) / 0.3081
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(model(inputs), train.labels[batch]).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            logits = model((validation.pixels.float() / 255 - 0.1307) / 0.3081)
+        correct = int((logits.argmax(1) == validation.labels).sum())
+        counts.append(correct)
+        if correct > best:
+            best, lkg = correct, {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    return lkg, best, counts
+
+
+@pytest.mark.parametrize("mode", AblationMode)
+@pytest.mark.parametrize("text", ["[1*16]", "[2*6, 1*5]"])
+def test_every_mode_equals_plain_pytorch_given_the_same_draws(mode, text, train_images, validation_images):
+    architecture = parse_architecture(text)
+    trained = population(architecture, (11, mode))
+    events = finished(run_meta_loops(trained, train_images, validation_images, RECIPE, 4))
+    lkg, best, counts = reference_run(architecture, mode, 11, 4, train_images, validation_images)
+    assert [event.validation_correct for event in events] == counts
+    assert trained.trials[0].progress.lkg_correct == best
+    for name, array in named_weights(trained.layers, trained.lkg).items():
+        torch.testing.assert_close(torch.from_numpy(array), lkg[name], rtol=1e-5, atol=1e-5)
+
+
+def test_members_of_a_population_end_like_the_same_trials_alone(train_images, validation_images):
+    members = [(seed, mode) for seed in (1, 2) for mode in AblationMode]
+    together = population(MIXED, *members)
+    events = finished(run_meta_loops(together, train_images, validation_images, RECIPE, 3))
+    for index, member in enumerate(members):
+        alone = population(MIXED, member)
+        own = finished(run_meta_loops(alone, train_images, validation_images, RECIPE, 3))
+        assert [e.validation_correct for e in own] == [
+            e.validation_correct for e in events if e.member == index
+        ]
+        torch.testing.assert_close(together.lkg[index], alone.lkg[0], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", AblationMode)
+def test_run_of_five_is_run_of_two_then_resume_of_three(mode, train_images, validation_images):
+    whole = population(MIXED, (7, mode))
+    events = finished(run_meta_loops(whole, train_images, validation_images, RECIPE, 5))
+    parts = population(MIXED, (7, mode))
+    first = finished(run_meta_loops(parts, train_images, validation_images, RECIPE, 2))
+    fresh = Population(parts.layers, [replace_trial(parts.trials[0])], parts.lkg.clone())
+    second = finished(run_meta_loops(fresh, train_images, validation_images, RECIPE, 5))
+    assert [replace(e, seconds=0) for e in first + second] == [replace(e, seconds=0) for e in events]
+    assert torch.equal(fresh.lkg, whole.lkg)
+
+
+def replace_trial(trial):
+    return Trial(trial.seed, trial.mode, trial.progress)
+
+
+def test_promotion_needs_a_strictly_better_candidate_and_rollback_leaves_the_lkg_bitwise_unchanged(
+    train_images, validation_images
+):
+    trained = population(MIXED, (3, AblationMode.FULL))
+    best, verdicts = -1, set()
+    before = trained.lkg.clone()
+    for event in run_meta_loops(trained, train_images, validation_images, RECIPE, 30):
+        if not isinstance(event, MetaLoopFinished):
+            continue
+        assert (event.verdict is Verdict.PROMOTED) == (event.validation_correct > best)
+        assert torch.equal(before, trained.lkg) == (event.verdict is Verdict.ROLLED_BACK)
+        best = max(best, event.validation_correct)
+        assert event.progress.lkg_correct == best
+        before = trained.lkg.clone()
+        verdicts.add(event.verdict)
+    assert verdicts == set(Verdict)
+    progress = trained.trials[0].progress
+    assert progress.promotions + progress.rollbacks == progress.meta_loop == 30
+
+
+def test_loop_one_ablates_nothing_and_every_later_loop_one_neuron(train_images, validation_images):
+    events = list(
+        run_meta_loops(population(MIXED, (3, AblationMode.HIDDEN)), train_images, validation_images, RECIPE, 4)
+    )
+    assert [e.meta_loop for e in events if isinstance(e, NeuronAblated)] == [2, 3, 4]
+    assert [e.ablation is None for e in finished(events)] == [True, False, False, False]
+    assert any(isinstance(e, EpochProgressed) for e in events)
+
+
+def test_the_first_loop_after_a_resume_ablates(train_images, validation_images):
+    trained = population(MIXED, (3, AblationMode.OUTPUT))
+    list(run_meta_loops(trained, train_images, validation_images, RECIPE, 1))
+    resumed = list(run_meta_loops(trained, train_images, validation_images, RECIPE, 2))
+    assert isinstance(resumed[0], NeuronAblated)
+
+
+@pytest.mark.parametrize("mode", [AblationMode.NONE, AblationMode.FULL])
+def test_a_candidate_that_is_not_finite_is_rolled_back_and_counted(mode, train_images, validation_images):
+    trained = population(MIXED, (3, mode), (4, mode))
+    list(run_meta_loops(trained, train_images, validation_images, RECIPE, 1))
+    trained.lkg[0, 5] = float("nan")
+    before = trained.lkg.clone()
+    sick, healthy = finished(run_meta_loops(trained, train_images, validation_images, RECIPE, 2))
+    assert (sick.finite, sick.verdict, sick.progress.non_finite) == (False, Verdict.ROLLED_BACK, 1)
+    assert (healthy.finite, healthy.progress.non_finite) == (True, 0)
+    assert torch.equal(trained.lkg[0].isnan(), before[0].isnan())
+
+
+def test_closing_in_the_middle_of_an_epoch_leaves_the_population_as_the_last_loop_left_it(
+    train_images, validation_images
+):
+    trained = population(MIXED, (3, AblationMode.FULL))
+    list(run_meta_loops(trained, train_images, validation_images, RECIPE, 2))
+    before, progress = trained.lkg.clone(), trained.trials[0].progress
+    events = run_meta_loops(trained, train_images, validation_images, RECIPE, 3)
+    while not isinstance(next(events), EpochProgressed):
+        pass
+    events.close()
+    assert torch.equal(before, trained.lkg)
+    assert trained.trials[0].progress == progress
+
+
+def test_a_mode_changed_between_loops_holds_from_the_next_loop(train_images, validation_images):
+    trained = population(MIXED, (3, AblationMode.NONE))
+    modes = []
+    for event in run_meta_loops(trained, train_images, validation_images, RECIPE, 3):
+        if isinstance(event, MetaLoopFinished):
+            modes.append(event.mode)
+            trained.trials[0].mode = AblationMode.OUTPUT
+    assert modes == [AblationMode.NONE, AblationMode.OUTPUT, AblationMode.OUTPUT]

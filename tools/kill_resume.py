@@ -1,0 +1,144 @@
+"""Kill training processes at random moments, resume them, and compare with runs nobody disturbed.
+
+    python tools/kill_resume.py --kills 1000
+
+Every victim is a real process that runs ``psa train`` or ``psa resume`` and dies by SIGKILL. After each kill the
+checkpoint must read as a good file. Once a run is complete its weights, counters and history must equal, bit
+for bit, those of an undisturbed run of the same seed. Exit code 0 means that all of it held.
+
+Processes are forked from one that has imported PyTorch, so that a kill costs milliseconds instead of seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import sqlite3
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch  # noqa: F401  (imported before forking)
+
+import psa_tui.engine.loop
+import psa_tui.runner  # noqa: F401
+from psa_tui.checkpoint import FILE_NAME, previous_path, read_checkpoint
+from psa_tui.cli import main
+from psa_tui.history import read_history
+from psa_tui.modes import AblationMode
+
+META_LOOPS = 12
+
+
+def start(folder: Path, *arguments: str) -> int:
+    """Fork a process that runs ``psa`` with ``arguments`` in ``folder``; its output goes to a log there."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        os.chdir(folder)
+        log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        sys.argv = ["psa", *arguments, "--threads", "1", "--plain"]
+        main()
+    except SystemExit as leave:
+        os._exit(leave.code if isinstance(leave.code, int) else 1)
+    except BaseException:
+        os._exit(99)
+    os._exit(0)
+
+
+def train_arguments(mode: AblationMode, seed: int) -> list[str]:
+    """A run of a second or less, with promotions and rollbacks."""
+    arguments = ["train", "--dataset", "mnist5k", "--arch", "[2*6]", "--mode", str(mode), "--seed", str(seed)]
+    return [*arguments, "--lr", "5e-3", "--meta-loops", str(META_LOOPS)]
+
+
+def finish(child: int, folder: Path) -> None:
+    """Wait for a process that is left alone; it must succeed."""
+    _, status = os.waitpid(child, 0)
+    if status != 0:
+        raise SystemExit(f"{folder}: an undisturbed process failed\n{(folder / 'log').read_text()}")
+
+
+def check_readable(folder: Path) -> bool:
+    """Whether there is a checkpoint yet; if there is, it and its previous generation must be good."""
+    path = folder / "models" / FILE_NAME
+    for candidate in (path, previous_path(path)):
+        if candidate.exists():
+            read_checkpoint(candidate)
+    return path.exists()
+
+
+def outcome(folder: Path) -> tuple[object, dict[str, bytes], list[tuple[object, ...]], tuple[object, ...]]:
+    """All that must not depend on kills: record, weights, loops and the run's row, without names and times."""
+    checkpoint = read_checkpoint(folder / "models" / FILE_NAME)
+    record = replace(checkpoint.record, run="")
+    with read_history(folder / "results") as history:
+        assert history is not None
+        (run,) = {row.run for row in history.latest(10) if row.meta_loop} or {checkpoint.record.run}
+        loops = [
+            tuple(value for key, value in row.items() if key not in ("run", "seconds")) for row in history.loops(run)
+        ]
+        (row,) = (row for row in history.latest(10) if row.run == run)
+    facts = (row.state, row.meta_loop, row.last_meta_loop, row.bounty, row.bounty_meta_loop, row.test_accuracy)
+    return record, {name: np.ascontiguousarray(a).tobytes() for name, a in checkpoint.weights.items()}, loops, facts
+
+
+def torture(mode: AblationMode, kills: int, draws: random.Random, root: Path) -> int:
+    """Kill ``kills`` processes of ``mode``; returns how many completed runs were compared."""
+    compared = 0
+    while kills:
+        seed = draws.randrange(2**32)
+        twin, victim = root / f"{mode}-{seed}-twin", root / f"{mode}-{seed}-victim"
+        twin.mkdir()
+        victim.mkdir()
+        began = time.monotonic()
+        finish(start(twin, *train_arguments(mode, seed)), twin)
+        whole = time.monotonic() - began
+        exists = False
+        for _ in range(draws.randint(1, min(kills, 8))):
+            child = start(victim, *(["resume"] if exists else train_arguments(mode, seed)))
+            time.sleep(draws.uniform(0, whole))
+            os.kill(child, signal.SIGKILL)
+            _, status = os.waitpid(child, 0)
+            kills -= os.WIFSIGNALED(status)
+            exists = check_readable(victim)
+        finish(start(victim, *(["resume"] if exists else train_arguments(mode, seed))), victim)
+        check_readable(victim)
+        if outcome(victim) != outcome(twin):
+            raise SystemExit(f"{victim} differs from {twin}")
+        assert len(outcome(twin)[2]) == META_LOOPS
+        compared += 1
+    return compared
+
+
+def run() -> None:
+    """Parse the command line and report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=None, help="of the moments; random when absent, and printed")
+    options = parser.parse_args()
+    seed = random.randrange(2**32) if options.seed is None else options.seed
+    print(f"moments drawn with seed {seed}", flush=True)
+    draws = random.Random(seed)
+    modes = list(AblationMode)
+    compared = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for index, mode in enumerate(modes):
+            share = options.kills * (index + 1) // len(modes) - options.kills * index // len(modes)
+            compared += torture(mode, share, draws, Path(folder))
+    print(f"{options.kills} kills over {len(modes)} modes: 0 unreadable files, {compared} runs equal to their twins")
+
+
+if __name__ == "__main__":
+    try:
+        run()
+    except sqlite3.Error as error:
+        raise SystemExit(f"the history is damaged: {error}") from error
