@@ -11,6 +11,7 @@ is replaced stays beside it as the previous generation.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import shlex
@@ -185,7 +186,9 @@ def _read(path: Path) -> Checkpoint:
         with safetensors.safe_open(path, framework="np") as file:
             metadata = dict(file.metadata() or {})
             if metadata.get("format") != FORMAT:
-                raise CheckpointError(f"{path}: not a psa-tui checkpoint; psa clean removes it, or use another --model-dir")
+                raise CheckpointError(
+                    f"{path}: not a psa-tui checkpoint; psa clean removes it, or use another --model-dir"
+                )
             if (version := metadata.get("format_version")) != str(FORMAT_VERSION):
                 raise CheckpointError(
                     f"{path}: checkpoint format {version}, this version reads {FORMAT_VERSION}; update psa-tui"
@@ -222,7 +225,7 @@ assert isinstance(int | None, types.UnionType)
 def _check_shapes(record: Record, weights: dict[str, np.ndarray]) -> None:
     widths = [INPUTS, *parse_architecture(record.architecture).hidden_widths(), CLASSES]
     expected: dict[str, tuple[int, ...]] = {}
-    for index, (inputs, outputs) in enumerate(zip(widths, widths[1:], strict=False)):
+    for index, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
         expected |= {f"{3 * index}.weight": (outputs, inputs), f"{3 * index}.bias": (outputs,)}
     if {name: array.shape for name, array in weights.items()} != expected:
         raise ValueError(f"its tensors are not those of {record.architecture}")

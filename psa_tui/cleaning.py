@@ -108,14 +108,18 @@ class ModelFolder:
                             continue
                         except OSError as error:
                             path = one_line(self.path / entry.name)
-                            failures.append(
-                                f"{path}: cannot be removed ({error.strerror}); check its permissions"
-                            )
+                            failures.append(f"{path}: cannot be removed ({error.strerror}); check its permissions")
                         else:
                             removed.append(entry)
             except CheckpointError as error:
                 failures.append(one_line(str(error)))
         return Outcome(tuple(removed), tuple(failures))
+
+    def _is_in_place(self) -> bool:
+        try:
+            return os.path.samestat(os.lstat(self.path), os.fstat(self.descriptor))
+        except OSError:
+            return False
 
     def _has_lock_file(self, checkpoint: str) -> bool:
         """Whether a trainer may hold the lock; anything but a file in its place lets no trainer start."""
@@ -128,6 +132,9 @@ class ModelFolder:
         if checkpoint is None:
             yield
             return
+        # A lock is taken by path, so the path must still lead to the folder that was opened.
+        if not self._is_in_place():
+            raise CheckpointError(f"{self.path} was moved or replaced meanwhile; run psa clean again")
         name = lock_path(Path(checkpoint)).name
         possible = len(os.fsencode(name)) <= os.fpathconf(self.descriptor, "PC_NAME_MAX")
         lockable = self._has_lock_file(checkpoint) if name in self.found else possible
@@ -208,9 +215,7 @@ def plan_named(found: Mapping[str, Entry], folder: Path, names: Iterable[str]) -
     for name in names:
         entry = found.get(name)
         if entry is None:
-            raise PsaError(
-                f"{one_line(folder / name)}: there is no such file, so nothing was removed; check the name"
-            )
+            raise PsaError(f"{one_line(folder / name)}: there is no such file, so nothing was removed; check the name")
         if entry.kind is Kind.FOLDER:
             raise PsaError(
                 f"{one_line(folder / name)} is a folder, expected a file, so nothing was removed; "
@@ -274,6 +279,4 @@ def _plan(found: Mapping[str, Entry], names: Iterable[str]) -> Plan:
         if checkpoint is not None:
             # The lock file is the last to go: until then it keeps every trainer out.
             entries.sort(key=lambda entry: entry.name == lock_path(Path(checkpoint)).name)
-    return Plan(
-        tuple(Group(checkpoint, tuple(entries)) for checkpoint, entries in groups.items()), tuple(kept)
-    )
+    return Plan(tuple(Group(checkpoint, tuple(entries)) for checkpoint, entries in groups.items()), tuple(kept))

@@ -168,9 +168,7 @@ class Settings:
         *layers, default = self.layers
         fixed = {name: value for name, value in values.items() if name in pinned}
         hidden = {"hidden_layers"} if "arch" in pinned else set()
-        layers = [
-            Layer({n: v for n, v in layer.values.items() if n not in hidden}, layer.origin) for layer in layers
-        ]
+        layers = [Layer({n: v for n, v in layer.values.items() if n not in hidden}, layer.origin) for layer in layers]
         return Settings((Layer(fixed, _checkpoint), *layers, Layer(values, _checkpoint), default))
 
     def find(self, name: str) -> Value | None:

@@ -145,17 +145,13 @@ def choose(wanted: str, capabilities: Capabilities) -> Choice:
         return Choice("cpu", "it was asked for")
     for accelerator in sorted(capabilities.accelerators, key=lambda found: _PREFERENCE.index(found.kind)):
         if wanted == "auto":
-            return Choice(
-                accelerator.device, f"{accelerator.name} is usable, and faster than the CPU on large shapes"
-            )
+            return Choice(accelerator.device, f"{accelerator.name} is usable, and faster than the CPU on large shapes")
         if wanted == accelerator.kind:
             return Choice(accelerator.device, "it was asked for")
     if wanted == "auto":
         return Choice("cpu", "neither CUDA nor MPS is usable")
     usable = " or ".join(("auto", *capabilities.usable))
-    raise ConfigError(
-        f"device {wanted} is not usable: {capabilities.missing[wanted]}; choose --device {usable}"
-    )
+    raise ConfigError(f"device {wanted} is not usable: {capabilities.missing[wanted]}; choose --device {usable}")
 
 
 def set_threads(threads: int | None) -> int:

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +28,7 @@ def test_spaces_between_symbols_and_missing_brackets_change_nothing(parts, space
 def test_closed_form_sizes_equal_a_sum_over_the_layers(parts):
     architecture = Architecture.of_groups(parts)
     widths = [784, *architecture.hidden_widths(), 10]
-    assert architecture.parameters == sum(i * o + o for i, o in zip(widths, widths[1:], strict=False))
+    assert architecture.parameters == sum(i * o + o for i, o in itertools.pairwise(widths))
     assert architecture.depth == len(widths) - 2
     assert sum(architecture.group_parameters()) + architecture.head_parameters == architecture.parameters
 

@@ -183,14 +183,15 @@ def test_a_folder_swapped_for_a_link_after_it_was_opened_leads_nowhere(models, t
     outside = tmp_path / "outside"
     outside.mkdir()
     fill(outside, "notes.txt")
-    fill(models, "notes.txt")
+    fill(models, "notes.txt", CHECKPOINT)
     with opened(models) as folder:
         plan = plan_all(folder.found)
         models.rename(tmp_path / "moved")
         models.symlink_to(outside)
-        folder.remove(plan)
+        outcome = folder.remove(plan)
     assert listing(outside) == ["notes.txt"]
-    assert listing(tmp_path / "moved") == []
+    assert listing(tmp_path / "moved") == [CHECKPOINT]
+    assert outcome.failures == (f"{models} was moved or replaced meanwhile; run psa clean again",)
 
 
 def test_a_trainer_that_starts_after_the_check_keeps_its_files_and_the_rest_goes(models):

@@ -64,9 +64,7 @@ def test_an_explicit_device_is_used_whatever_auto_would_take():
         ("tpu", (GPU,), "device 'tpu' is unknown, expected one of auto, cpu, cuda, mps"),
     ],
 )
-def test_an_explicit_device_that_is_not_usable_is_refused_and_nothing_taken_in_its_place(
-    wanted, accelerators, message
-):
+def test_an_explicit_device_that_is_not_usable_is_refused_and_nothing_taken_in_its_place(wanted, accelerators, message):
     with pytest.raises(ConfigError) as raised:
         choose(wanted, machine(*accelerators))
     assert str(raised.value) == message
@@ -121,9 +119,7 @@ def group(folder, **files):
 
 def test_the_tightest_version_2_limit_above_the_process_counts_without_reclaimable_cache(tmp_path):
     group(tmp_path, cgroup__controllers="memory")
-    group(
-        tmp_path / "outer", memory__max=1000, memory__current=700, memory__stat="anon 500\ninactive_file 100"
-    )
+    group(tmp_path / "outer", memory__max=1000, memory__current=700, memory__stat="anon 500\ninactive_file 100")
     group(tmp_path / "outer/inner", memory__max="max", memory__current=300, memory__stat="inactive_file 0")
     group(tmp_path / "other", memory__max=10, memory__current=1, memory__stat="inactive_file 0")
     assert device._control_group_bytes("0::/outer/inner\n", tmp_path) == 400

@@ -26,8 +26,9 @@ def other_process(tmp_path):
 
 
 def test_a_second_holder_is_refused_and_told_the_process_id(tmp_path, other_process):
-    with pytest.raises(CheckpointError, match=f"is being trained by process {other_process.pid};"), locked(
-        tmp_path / "lkg"
+    with (
+        pytest.raises(CheckpointError, match=f"is being trained by process {other_process.pid};"),
+        locked(tmp_path / "lkg"),
     ):
         pass
     assert holder(tmp_path / "lkg") == str(other_process.pid)

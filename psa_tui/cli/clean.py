@@ -21,9 +21,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 def clean(
-    files: Annotated[
-        list[str] | None, typer.Argument(metavar="FILE", help="Files in the models folder.")
-    ] = None,
+    files: Annotated[list[str] | None, typer.Argument(metavar="FILE", help="Files in the models folder.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every file in the models folder.")] = False,
     dry_run: DryRun = False,
     yes: Yes = False,

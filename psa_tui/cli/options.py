@@ -10,9 +10,7 @@ Arch = Annotated[
     str | None,
     typer.Option(metavar="GROUPS", help='Hidden layers as layers*neurons groups, "[4*4, 2*8]" (default "[1*1024]").'),
 ]
-HiddenLayers = Annotated[
-    str | None, typer.Option(metavar="WIDTHS", help="The same as one width a layer: 512,256.")
-]
+HiddenLayers = Annotated[str | None, typer.Option(metavar="WIDTHS", help="The same as one width a layer: 512,256.")]
 BatchSize = Annotated[str | None, typer.Option(metavar="N", help="Images a training step (default 256).")]
 DatasetName = Annotated[
     str | None,

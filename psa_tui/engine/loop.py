@@ -7,7 +7,7 @@ Evolving Robust Networks via Persistent Stochastic Ablation".
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -136,8 +136,8 @@ def _epoch(population: Population, recipe: Recipe, meta_loop: int, count: int) -
 
 
 def _with_progress(
-    steps: Iterator[tuple[int, Tensor]], meta_loop: int, count: int
-) -> Iterator[EpochProgressed]:
+    steps: Generator[tuple[int, Tensor], None, Tensor], meta_loop: int, count: int
+) -> Generator[EpochProgressed, None, Tensor]:
     """Pass an epoch's steps on as events, at most one every tenth of a second; return the epoch's losses."""
     started = time.perf_counter()
     due = 0.0
@@ -145,7 +145,8 @@ def _with_progress(
         try:
             images, losses = next(steps)
         except StopIteration as end:
-            return end.value
+            mean_losses: Tensor = end.value
+            return mean_losses
         seconds = time.perf_counter() - started
         if seconds >= due:
             due = seconds + _PROGRESS_EVERY_S
@@ -180,9 +181,7 @@ def _judge(
             rollbacks_in_a_row=0,
         )
     else:
-        after = replace(
-            after, rollbacks=before.rollbacks + 1, rollbacks_in_a_row=before.rollbacks_in_a_row + 1
-        )
+        after = replace(after, rollbacks=before.rollbacks + 1, rollbacks_in_a_row=before.rollbacks_in_a_row + 1)
     return MetaLoopFinished(
         member=member,
         meta_loop=meta_loop,

@@ -41,7 +41,7 @@ class Linear:
 
     def weight(self, flat: Tensor) -> Tensor:
         """The weights of every member, a view of ``flat`` [M, parameters]: [M, outputs, inputs]."""
-        return flat[:, self.offset : self.bias_offset].unflatten(1, (self.outputs, self.inputs))
+        return flat[:, self.offset : self.bias_offset].view(-1, self.outputs, self.inputs)
 
     def bias(self, flat: Tensor) -> Tensor:
         """The biases of every member, a view of ``flat`` [M, parameters]: [M, outputs]."""

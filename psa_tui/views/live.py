@@ -92,8 +92,7 @@ class LiveView:
         bars.add_row("epoch", ProgressBar(total, images, width=30), loss)
         lkg = Text(f"LKG {percent(progress.bounty)} since meta-loop {progress.lkg_meta_loop}, ", style="bold")
         lkg.append(
-            f"{progress.promotions} promoted, {progress.rollbacks} rolled back "
-            f"({progress.rollbacks_in_a_row} in a row)"
+            f"{progress.promotions} promoted, {progress.rollbacks} rolled back ({progress.rollbacks_in_a_row} in a row)"
         )
         now = format_neuron(self._ablation) + " zeroed" if self._ablation else "no ablation"
         current = Text(f"loop {progress.meta_loop + 1:>4}  {now}, training", style="dim")

@@ -233,9 +233,7 @@ def test_in_a_terminal_everything_goes_only_after_a_yes(models, tmp_path, monkey
 
 def test_the_default_asks_nothing_in_a_terminal(models, tmp_path, monkeypatch):
     monkeypatch.delenv("PSA_MODEL_DIR", raising=False)
-    child = pexpect.spawn(
-        sys.executable, ["-m", "psa_tui", "clean"], cwd=tmp_path, encoding="utf-8", timeout=20
-    )
+    child = pexpect.spawn(sys.executable, ["-m", "psa_tui", "clean"], cwd=tmp_path, encoding="utf-8", timeout=20)
     child.expect(pexpect.EOF)
     child.close()
     assert (child.exitstatus, "[y/N]" in child.before) == (0, False)

@@ -37,9 +37,7 @@ def psa(tmp_path):
     """Run ``psa dataset`` in an empty folder where every network connection is refused."""
     folder = tmp_path / "work"
     folder.mkdir()
-    environment = {
-        name: value for name, value in os.environ.items() if not name.upper().startswith(("PSA_", "NO_"))
-    }
+    environment = {name: value for name, value in os.environ.items() if not name.upper().startswith(("PSA_", "NO_"))}
     environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "COLUMNS": "80"}
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:

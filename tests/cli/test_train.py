@@ -32,9 +32,7 @@ def test_a_first_run_prints_one_line_a_loop_and_leaves_a_checkpoint_and_a_histor
     lines = done.stdout.splitlines()
     assert re.fullmatch(r"run \d{8}-\d{6}-[0-9a-f]{4}: \[1\*8\], 6,370 parameters, mode full", lines[0])
     assert lines[1] == "from a random initialisation, to meta-loop 4; seed 3"
-    assert re.fullmatch(
-        r"data mnist5k: 4,000 train, 500 validation, 500 test; majority class 1\d\.\d\d %", lines[2]
-    )
+    assert re.fullmatch(r"data mnist5k: 4,000 train, 500 validation, 500 test; majority class 1\d\.\d\d %", lines[2])
     assert re.fullmatch(r"loop 1/4 +\d+\.\d\d %  promoted +LKG +\d+\.\d\d %  \d+\.\d\d s", lines[4])
     for line in lines[5:8]:
         assert re.fullmatch(
@@ -44,9 +42,7 @@ def test_a_first_run_prints_one_line_a_loop_and_leaves_a_checkpoint_and_a_histor
         )
         assert len(line) <= 80
     assert re.fullmatch(r"finished: 4 of 4 meta-loops, \d+\.\d s", lines[8])
-    assert re.fullmatch(
-        r"bounty \d+\.\d\d % at meta-loop \d, test accuracy of the LKG \d+\.\d\d %", lines[9]
-    )
+    assert re.fullmatch(r"bounty \d+\.\d\d % at meta-loop \d, test accuracy of the LKG \d+\.\d\d %", lines[9])
     assert len(lines) == 10
     record = read_checkpoint(LKG).record
     row, loops = loops_of_the_only_run()
@@ -345,9 +341,7 @@ def test_debug_shows_tracebacks_and_no_other_option_does(psa):
 
 
 def test_nohup_keeps_a_run_alive_through_a_hangup(psa):
-    process = start(
-        "train", *TINY, "--meta-loops", 8, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    )
+    process = start("train", *TINY, "--meta-loops", 8, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     wait = process.stdout.readline()
     assert wait.startswith("run ")
     process.send_signal(signal.SIGHUP)

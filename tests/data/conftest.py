@@ -51,9 +51,7 @@ def make_dataset() -> Callable[..., SmallDataset]:
         for count in (TRAIN_COUNT, TEST_COUNT):
             arrays.append(draw.integers(0, 256, (count, 28, 28), np.uint8))
             arrays.append(draw.integers(0, 10, count, np.uint8))
-        names = [
-            f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
-        ]
+        names = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
         files = {name: idx(array) for name, array in zip(names, arrays, strict=True)}
         described = [
             RawFile(

@@ -121,9 +121,7 @@ def test_a_silent_server_is_a_network_failure_after_the_timeout(small, mirror, t
 
 def test_a_download_that_is_not_the_published_data_is_refused(small, mirror, tmp_path):
     mirror.answers[f"{FILES[1]}.gz"] = b"<html>Please log in</html>"
-    with pytest.raises(
-        DataError, match=r"what was downloaded is not the published data \(File not found or corrupted"
-    ):
+    with pytest.raises(DataError, match=r"what was downloaded is not the published data \(File not found or corrupted"):
         download(small.source, tmp_path)
     assert visible(tmp_path) == []
 
@@ -135,9 +133,7 @@ def test_a_download_that_torchvision_accepts_is_still_checked(small, mirror, mon
     monkeypatch.setattr(datasets.FashionMNIST, "resources", accepted)
     # torchvision reads the test images and labels it has fetched, whatever they hold
     monkeypatch.setattr(datasets.FashionMNIST, "_load_data", lambda self: (None, None))
-    with pytest.raises(
-        DataError, match=r"not the published data \(.*t10k-labels-idx1-ubyte.gz: truncated or altered"
-    ):
+    with pytest.raises(DataError, match=r"not the published data \(.*t10k-labels-idx1-ubyte.gz: truncated or altered"):
         download(small.source, tmp_path)
     assert visible(tmp_path) == []
 
@@ -188,9 +184,7 @@ def test_two_processes_that_want_the_same_data_set_download_it_once(small, mirro
     assert read_dataset(small.source, tmp_path / "FashionMNIST" / "raw").verified
 
 
-def test_real_mnist_is_downloaded_and_verified_by_its_checksums(
-    real_mnist_dir, mirror, monkeypatch, tmp_path
-):
+def test_real_mnist_is_downloaded_and_verified_by_its_checksums(real_mnist_dir, mirror, monkeypatch, tmp_path):
     originals = {name: (real_mnist_dir / "MNIST" / "raw" / name).read_bytes() for name in FILES}
     mirror.answers = {f"{name}.gz": gzip.compress(content, 1) for name, content in originals.items()}
     monkeypatch.setattr(datasets.MNIST, "mirrors", [mirror.url])

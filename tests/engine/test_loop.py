@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -51,7 +52,7 @@ def reference_run(architecture, mode, seed, loops, train, validation):
     for loop in range(1, loops + 1):
         words = generator(seed, loop, Purpose.DROPOUT).bit_generator
         modules = []
-        for inputs, outputs in zip(widths, widths[1:], strict=False):
+        for inputs, outputs in itertools.pairwise(widths):
             modules += [torch.nn.Linear(inputs, outputs), torch.nn.ReLU()]
             modules.append(
                 MaskedDropout(words, RECIPE.dropout) if mode is AblationMode.DROPOUT else torch.nn.Dropout(0)
@@ -103,9 +104,7 @@ def test_members_of_a_population_end_like_the_same_trials_alone(train_images, va
     for index, member in enumerate(members):
         alone = population(MIXED, member)
         own = finished(run_meta_loops(alone, train_images, validation_images, RECIPE, 3))
-        assert [e.validation_correct for e in own] == [
-            e.validation_correct for e in events if e.member == index
-        ]
+        assert [e.validation_correct for e in own] == [e.validation_correct for e in events if e.member == index]
         torch.testing.assert_close(together.lkg[index], alone.lkg[0], rtol=1e-5, atol=1e-5)
 
 

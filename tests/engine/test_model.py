@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ MIXED = parse_architecture("[2*5, 1*3]")
 def sequential(architecture):
     widths = [784, *architecture.hidden_widths()]
     modules = []
-    for inputs, outputs in zip(widths, widths[1:], strict=False):
+    for inputs, outputs in itertools.pairwise(widths):
         modules += [torch.nn.Linear(inputs, outputs), torch.nn.ReLU(), torch.nn.Dropout(0.1)]
     return torch.nn.Sequential(*modules, torch.nn.Linear(widths[-1], 10))
 

@@ -18,7 +18,6 @@ def test_the_derivation_is_numpys_seed_sequence_and_never_changes():
     ]
 
 
-
 def test_an_order_visits_every_image_once_and_differs_between_loops_and_trials():
     order = shuffled(5, 3, 1000)
     assert sorted(order.tolist()) == list(range(1000))
