@@ -195,7 +195,8 @@ class History:
                 ),
             )
             connection.execute(
-                "UPDATE runs SET updated_at = ?, mode = ?, meta_loop = ?, bounty = ?, bounty_meta_loop = ? WHERE run = ?",
+                "UPDATE runs SET updated_at = ?, mode = ?, meta_loop = ?, bounty = ?, bounty_meta_loop = ? "
+                "WHERE run = ?",
                 (
                     _now(),
                     str(event.mode),

@@ -12,7 +12,7 @@ import platform
 import secrets
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Say = Callable[[str], None]
 _RECIPE = ("arch", "mode", "lr", "batch_size", "weight_decay", "dropout", "seed", "dataset")
 
 
@@ -51,8 +52,10 @@ class View(Protocol):
         """The run is over, or failed: give back the terminal."""
 
 
-def train(settings: Settings, views: Sequence[View], stop: StopRequest) -> RunFinished:
+def train(settings: Settings, views: Sequence[View], stop: StopRequest, say: Say) -> RunFinished:
     """Start a run, or go on from the checkpoint in the model folder for ``meta_loops`` more.
+
+    ``say`` is told in words what takes long before the first event, such as a download.
 
     Raises:
         ConfigError: the settings contradict each other, the checkpoint or this machine.
@@ -68,15 +71,15 @@ def train(settings: Settings, views: Sequence[View], stop: StopRequest) -> RunFi
         ) from None
     with locked(path):
         if not path.exists():
-            return _run(path, config, None, config.meta_loops, views, stop)
+            return _run(path, config, None, config.meta_loops, views, stop, say)
         checkpoint = read_checkpoint(path)
         _refuse_another_run(settings, path, checkpoint.record)
         config = settings.with_checkpoint(_said_by(checkpoint.record)).train_config()
         last = checkpoint.record.progress.meta_loop + config.meta_loops
-        return _run(path, config, checkpoint, last, views, stop)
+        return _run(path, config, checkpoint, last, views, stop, say)
 
 
-def resume(settings: Settings, add: int, views: Sequence[View], stop: StopRequest) -> RunFinished | None:
+def resume(settings: Settings, add: int, views: Sequence[View], stop: StopRequest, say: Say) -> RunFinished | None:
     """Finish the run of the checkpoint in the model folder, after adding ``add`` meta-loops to it.
 
     Returns:
@@ -94,7 +97,7 @@ def resume(settings: Settings, add: int, views: Sequence[View], stop: StopReques
         if record.complete and not add:
             return None
         config = settings.with_checkpoint(_said_by(record), pinned=_RECIPE).train_config()
-        return _run(path, config, checkpoint, record.last_meta_loop + add, views, stop)
+        return _run(path, config, checkpoint, record.last_meta_loop + add, views, stop, say)
 
 
 def _said_by(record: Record) -> dict[str, str]:
@@ -108,7 +111,7 @@ def _said_by(record: Record) -> dict[str, str]:
         "dropout": repr(record.dropout),
         "seed": str(record.seed),
         "dataset": record.dataset,
-        "device": record.device,
+        "device": record.device.partition(":")[0],
         "threads": str(record.threads),
     }
 
@@ -137,10 +140,11 @@ def _run(
     last_meta_loop: int,
     views: Sequence[View],
     stop: StopRequest,
+    say: Say,
 ) -> RunFinished:
     check_memory(config.architecture, config.batch_size)
     with open_history(config.results_dir) as history:
-        return _Run(path, config, checkpoint, last_meta_loop, list(views), stop, history).execute()
+        return _Run(path, config, checkpoint, last_meta_loop, list(views), stop, say, history).execute()
 
 
 @dataclass(slots=True)
@@ -164,6 +168,7 @@ class _Run:
         last_meta_loop: int,
         views: list[View],
         stop: StopRequest,
+        say: Say,
         history: History,
     ) -> None:
         self.path = path
@@ -172,6 +177,7 @@ class _Run:
         self.last_meta_loop = last_meta_loop
         self.views = views
         self.stop = stop
+        self.say = say
         self.history = history
         self.started = time.perf_counter()
 
@@ -191,7 +197,7 @@ class _Run:
         config = self.config
         device = torch.device(choose(config.device, detect()).device)
         threads = set_threads(config.threads)
-        data = load_dataset(config.dataset, config.dataset_dir)
+        data = load_dataset(config.dataset, config.dataset_dir, self.say)
         if self.checkpoint is not None and self.checkpoint.record.dataset_fingerprint != data.fingerprint:
             raise DataError(
                 f"{self.path} was trained on another edition of {data.name} than the one in {config.dataset_dir}; "
@@ -201,6 +207,7 @@ class _Run:
         loaded = self._load(record, data, device)
         self._write(record, loaded)
         lacking = self.history.begin(record, self.path, _machine())
+        self.stop.in_loops = True
         self._publish(self._started(record, data, lacking))
         log.debug("first step after %.2f s; device %s, %d threads", time.perf_counter() - self.started, device, threads)
 
@@ -218,8 +225,8 @@ class _Run:
                     break
             record = self._measure_test(record, loaded)
             self._write(record, loaded)
-        except LeaveAtOnce:
-            self._end(record, Outcome.STOPPED, f"{self.stop.reason}, twice")
+        except LeaveAtOnce as leave:
+            self._end(record, Outcome.STOPPED, str(leave))
             raise
         except Exception as error:
             self._end(record, Outcome.FAILED, str(error) or type(error).__name__)

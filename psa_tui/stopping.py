@@ -1,20 +1,24 @@
-"""Stopping a run: the first request is answered at the next safe moment, a second one at once."""
+"""Stopping a run: the first request is answered at the next safe moment, a second one at once.
+
+Before the first meta-loop (while libraries, data and checkpoint load) nothing can be lost, and the first
+request is answered at once too.
+"""
 
 from __future__ import annotations
 
 import signal
 from types import FrameType, TracebackType
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "TERM", signal.SIGHUP: "HUP"}
 
 
 class LeaveAtOnce(BaseException):
-    """A second signal came: unwind now. What is committed stays; the loop under way is lost."""
+    """Unwind now. What is committed stays; the loop under way, if there is one, is lost."""
 
-    def __init__(self, number: int) -> None:
-        """``number`` is the signal's."""
-        super().__init__(f"second signal {number}")
-        self.exit_code = 128 + number
+    def __init__(self, reason: str, exit_code: int) -> None:
+        """``reason`` names the signal."""
+        super().__init__(reason)
+        self.exit_code = exit_code
 
 
 class StopRequest:
@@ -26,6 +30,8 @@ class StopRequest:
         """Why the run should stop; None while it should not."""
         self.exit_code = 0
         """The exit code the request calls for."""
+        self.in_loops = False
+        """Whether meta-loops are under way, so that a first request has something to commit."""
         self._previous: dict[signal.Signals, object] = {}
 
     def request(self, reason: str, exit_code: int) -> None:
@@ -34,7 +40,7 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         """Take over the signals; one that is ignored (nohup) stays ignored."""
-        for number in _SIGNALS:
+        for number in _NAMES:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._previous[number] = signal.signal(number, self._handle)
         return self
@@ -47,7 +53,9 @@ class StopRequest:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        name = _NAMES[signal.Signals(number)]
         if self.reason is not None:
-            raise LeaveAtOnce(number)
-        names = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "TERM", signal.SIGHUP: "HUP"}
-        self.request(names[signal.Signals(number)], 128 + number)
+            raise LeaveAtOnce(f"{self.reason}, then {name}", 128 + number)
+        if not self.in_loops:
+            raise LeaveAtOnce(name, 128 + number)
+        self.request(name, 128 + number)

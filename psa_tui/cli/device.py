@@ -15,7 +15,8 @@ from psa_tui.config import DEVICES, load_settings
 from psa_tui.errors import ConfigError
 
 if TYPE_CHECKING:
-    from psa_tui.device import Benchmark, Capabilities
+    from psa_tui.device import Capabilities
+    from psa_tui.speed import Benchmark
 
 
 def device(
@@ -34,7 +35,7 @@ def device(
     wanted, size = settings.get("device"), settings.get("batch_size")
     architecture = settings.architecture().value
 
-    from psa_tui.device import choose, detect, measure, set_threads
+    from psa_tui.device import choose, detect, set_threads
     from psa_tui.memory import check_memory
 
     if bench:
@@ -46,6 +47,9 @@ def device(
     measured = None
     if bench:
         print_note(f"measuring {choice.device}; this takes a few seconds")
+
+        from psa_tui.speed import measure
+
         measured = measure(architecture, size, choice.device)
     choices = {value: _outcome(value, found) for value in DEVICES}
     if json:

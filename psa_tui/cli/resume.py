@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -32,6 +33,6 @@ def resume(
     from psa_tui.cli.output import print_note
     from psa_tui.cli.running import carry_out
 
-    finished = carry_out(settings, lambda views, stop: runner.resume(settings, add, views, stop))
+    finished = carry_out(settings, partial(runner.resume, settings, add))
     if finished is None:
         print_note("the run is complete; psa resume --meta-loops N adds N meta-loops to it")

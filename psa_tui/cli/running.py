@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from psa_tui.cli.output import print_warning, printable
+from psa_tui.cli.output import print_note, print_warning, printable
 from psa_tui.config import Settings
 from psa_tui.errors import ConfigError
 from psa_tui.events import Event, RunFinished, RunStarted
-from psa_tui.runner import View
+from psa_tui.runner import Say, View
 from psa_tui.stopping import LeaveAtOnce, StopRequest
 
-Work = Callable[[Sequence[View], StopRequest], RunFinished | None]
+Work = Callable[[Sequence[View], StopRequest, Say], RunFinished | None]
 
 
 class _Notices:
@@ -37,8 +37,9 @@ def carry_out(settings: Settings, work: Work) -> RunFinished | None:
     views = [_Notices(), _view(settings)]
     try:
         with StopRequest() as stop:
-            finished = work(views, stop)
+            finished = work(views, stop, print_note)
     except LeaveAtOnce as leave:
+        print_note(f"left at once ({leave}); what was committed is intact")
         raise typer.Exit(leave.exit_code) from None
     if finished is not None and finished.progress.meta_loop < finished.last_meta_loop:
         raise typer.Exit(stop.exit_code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -66,4 +67,4 @@ def train(
     from psa_tui import runner
     from psa_tui.cli.running import carry_out
 
-    carry_out(settings, lambda views, stop: runner.train(settings, views, stop))
+    carry_out(settings, partial(runner.train, settings))

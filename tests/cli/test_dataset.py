@@ -33,7 +33,7 @@ majority class  10.27 %     12.40 %  12.80 %
 
 
 @pytest.fixture
-def psa(tmp_path):
+def psa_dataset(tmp_path):
     """Run ``psa dataset`` in an empty folder where every network connection is refused."""
     folder = tmp_path / "work"
     folder.mkdir()
@@ -56,14 +56,14 @@ def psa(tmp_path):
     return run
 
 
-def test_the_embedded_digits_are_counted(psa):
-    finished = psa("--dataset", "mnist5k")
+def test_the_embedded_digits_are_counted(psa_dataset):
+    finished = psa_dataset("--dataset", "mnist5k")
     assert (finished.returncode, finished.stderr) == (0, "")
     assert [line.rstrip() for line in finished.stdout.splitlines()] == MNIST5K.splitlines()
 
 
-def test_json_is_one_object_with_the_same_numbers(psa):
-    finished = psa("--dataset", "mnist5k", "--json")
+def test_json_is_one_object_with_the_same_numbers(psa_dataset):
+    finished = psa_dataset("--dataset", "mnist5k", "--json")
     assert (finished.returncode, finished.stderr) == (0, "")
     assert json.loads(finished.stdout) == {
         "schema": 1,
@@ -95,8 +95,8 @@ def test_json_is_one_object_with_the_same_numbers(psa):
     }
 
 
-def test_offline_the_default_warns_that_it_is_not_the_full_set(psa):
-    finished = psa()
+def test_offline_the_default_warns_that_it_is_not_the_full_set(psa_dataset):
+    finished = psa_dataset()
     assert finished.returncode == 0
     assert finished.stdout.startswith("data set     mnist5k, verified\n")
     note, warning = finished.stderr.splitlines()
@@ -104,8 +104,8 @@ def test_offline_the_default_warns_that_it_is_not_the_full_set(psa):
     assert warning.startswith("psa: warning: this is mnist5k, 5000 of MNIST's 70000 images, NOT the full set")
 
 
-def test_offline_a_data_set_that_was_asked_for_is_a_retryable_failure(psa):
-    finished = psa("--dataset", "mnist", "--dataset-dir", "elsewhere")
+def test_offline_a_data_set_that_was_asked_for_is_a_retryable_failure(psa_dataset):
+    finished = psa_dataset("--dataset", "mnist", "--dataset-dir", "elsewhere")
     assert (finished.returncode, finished.stdout) == (3, "")
     note, error = finished.stderr.splitlines()
     assert note == "psa: downloading mnist to elsewhere/MNIST/raw"
@@ -116,11 +116,11 @@ def test_offline_a_data_set_that_was_asked_for_is_a_retryable_failure(psa):
     )
 
 
-def test_damaged_files_are_named_without_a_look_at_the_network(psa, tmp_path):
+def test_damaged_files_are_named_without_a_look_at_the_network(psa_dataset, tmp_path):
     raw = tmp_path / "\x1b[31mred" / "MNIST" / "raw"
     raw.mkdir(parents=True)
     (raw / "train-images-idx3-ubyte").write_bytes(b"damaged")
-    finished = psa("--dataset-dir", str(tmp_path / "\x1b[31mred"))
+    finished = psa_dataset("--dataset-dir", str(tmp_path / "\x1b[31mred"))
     assert (finished.returncode, finished.stdout) == (1, "")
     shown = str(raw).replace("\x1b", "�")
     assert finished.stderr == (
@@ -130,17 +130,17 @@ def test_damaged_files_are_named_without_a_look_at_the_network(psa, tmp_path):
     )
 
 
-def test_an_unknown_data_set_is_a_usage_error(psa):
-    finished = psa("--dataset", "cifar")
+def test_an_unknown_data_set_is_a_usage_error(psa_dataset):
+    finished = psa_dataset("--dataset", "cifar")
     assert (finished.returncode, finished.stdout) == (2, "")
     assert "auto, mnist, mnist5k, fashion-mnist, kmnist" in finished.stderr
 
 
-def test_mnist_shows_the_published_majority_classes_within_80_columns(psa):
+def test_mnist_shows_the_published_majority_classes_within_80_columns(psa_dataset):
     folder = os.environ.get("PSA_DATASET_DIR")
     if not folder or not Path(folder, "MNIST", "raw").is_dir():
         pytest.skip("PSA_DATASET_DIR names no folder with MNIST")
-    finished = psa("--dataset", "mnist", "--dataset-dir", folder)
+    finished = psa_dataset("--dataset", "mnist", "--dataset-dir", folder)
     assert (finished.returncode, finished.stderr) == (0, "")
     lines = [line.rstrip() for line in finished.stdout.splitlines()]
     assert lines[0] == "data set     mnist, verified"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import hashlib
 import os
@@ -124,6 +125,7 @@ def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
     mirror.server.shutdown()
     thread.join()
     mirror.server.server_close()
+    gc.collect()  # the sockets that torchvision left open, while their warnings are this test's
 
 
 @pytest.fixture

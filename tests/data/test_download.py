@@ -18,6 +18,9 @@ from psa_tui.data.load import load_dataset
 from psa_tui.data.raw import read_dataset
 from psa_tui.errors import DataError, RetryableError
 
+# torchvision and urllib leave the socket of an answer that was an error to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
 FILES = (
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",

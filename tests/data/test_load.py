@@ -13,6 +13,9 @@ from psa_tui.data import load_dataset
 from psa_tui.data.catalogue import SOURCES
 from psa_tui.errors import DataError, RetryableError
 
+# torchvision and urllib leave the socket of an answer that was an error to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
 FILES = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte"
 
 
@@ -43,9 +46,9 @@ def test_auto_without_files_and_network_is_mnist5k_and_says_so(offline, cache_di
     refusal = f"<urlopen error [Errno {errno.ECONNREFUSED}] {os.strerror(errno.ECONNREFUSED)}>"
     assert loaded.notices == (
         "this is mnist5k, 5000 of MNIST's 70000 images, NOT the full set: its accuracies do not compare with "
-        f"MNIST's. mnist is not in {tmp_path}/MNIST/raw and cannot be downloaded ({refusal}); repeat the command "
-        f"when online, or put {FILES} there (--dataset-dir or PSA_DATASET_DIR names another folder); psa train "
-        "--dataset mnist accepts nothing but the full set",
+        f"MNIST's. mnist is not in {tmp_path}/MNIST/raw and cannot be downloaded ({refusal}); repeat the "
+        f"command when online, or put {FILES} there (--dataset-dir or PSA_DATASET_DIR names another folder); "
+        "psa train --dataset mnist accepts nothing but the full set",
     )
 
 
