@@ -12,7 +12,7 @@ demo: $(VENV)/.installed
 		--model-dir $(DEMO_DIR)/models --results-dir $(DEMO_DIR)/results
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto
 
 check: lint types test
 
