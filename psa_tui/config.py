@@ -92,9 +92,9 @@ def _flag(text: str) -> bool:
     return value
 
 
-def _folder(text: str) -> Path:
+def _path(text: str) -> Path:
     if not text or "\0" in text:
-        raise ConfigError("expected a folder")
+        raise ConfigError("expected a path")
     return Path(text)
 
 
@@ -125,9 +125,9 @@ SETTINGS: dict[str, Setting] = {
         Setting("dropout", _number(lambda x: 0 <= x < 1, "a number from 0 to below 1"), "0.1"),
         Setting("seed", _integer(0, LARGEST_SEED), None),
         Setting("dataset", _one_of(*DATASETS), "auto"),
-        Setting("dataset_dir", _folder, "dataset"),
-        Setting("model_dir", _folder, "models"),
-        Setting("results_dir", _folder, "results"),
+        Setting("dataset_dir", _path, "dataset"),
+        Setting("model_dir", _path, "models"),
+        Setting("results_dir", _path, "results"),
         Setting("device", _one_of(*DEVICES), "auto"),
         Setting("threads", _integer(1, 4096), None),
         Setting("num_workers", _integer(0, 4096), "4"),
@@ -135,6 +135,8 @@ SETTINGS: dict[str, Setting] = {
         Setting("plain", _flag, "false"),
         Setting("json", _flag, "false"),
         Setting("quiet", _flag, "false"),
+        Setting("ascii", _flag, "false"),
+        Setting("save_svg", _path, None),
     )
 }
 

@@ -6,9 +6,11 @@ single run); ``meta_loop`` counts from 1 over the whole life of a checkpoint, re
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
 from enum import StrEnum
-from typing import Any
+from math import isfinite, nan
+from types import UnionType
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from psa_tui.modes import AblationMode
 
@@ -87,6 +89,17 @@ class RunStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierLoops:
+    """What a resumed run did before, from its history: parallel tuples, one entry a loop, in order."""
+
+    meta_loops: tuple[int, ...]
+    validation_accuracies: tuple[float, ...]
+    promoted: tuple[bool, ...]
+    ablated_layers: tuple[int | None, ...]
+    ablated_neurons: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NeuronAblated:
     """One neuron of a candidate was zeroed, before the candidate's epoch."""
 
@@ -136,6 +149,17 @@ class MetaLoopFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ControlChanged:
+    """Somebody at the keyboard asked for something, and the run took note of it."""
+
+    paused: bool
+    stop_after_loop: bool
+    next_mode: AblationMode | None
+    """The mode from the next loop on; None while it stays."""
+    log_level: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished:
     """A run ended, by itself or not. ``test_accuracy`` is the LKG's; None when there is no LKG to measure."""
 
@@ -150,16 +174,56 @@ class RunFinished:
     resume_command: str = field(default="psa resume")
 
 
-Event = RunStarted | NeuronAblated | EpochProgressed | MetaLoopFinished | RunFinished
-_NAMES = {
+Event = RunStarted | EarlierLoops | NeuronAblated | EpochProgressed | MetaLoopFinished | ControlChanged | RunFinished
+_NAMES: dict[type[Event], str] = {
     RunStarted: "run_started",
+    EarlierLoops: "earlier_loops",
     NeuronAblated: "neuron_ablated",
     EpochProgressed: "epoch_progressed",
     MetaLoopFinished: "meta_loop_finished",
+    ControlChanged: "control_changed",
     RunFinished: "run_finished",
 }
+_TYPES = {name: kind for kind, name in _NAMES.items()}
 
 
 def as_json(event: Event) -> dict[str, Any]:
-    """The event as JSON-ready values, with ``schema`` and ``event`` (its name) first."""
-    return {"schema": SCHEMA_VERSION, "event": _NAMES[type(event)], **asdict(event)}
+    """The event as JSON-ready values, with ``schema`` and ``event`` (its name) first; what is not finite is null."""
+    return {"schema": SCHEMA_VERSION, "event": _NAMES[type(event)], **_finite(asdict(event))}
+
+
+def from_json(values: dict[str, Any]) -> Event:
+    """The inverse of ``as_json``, after a trip through JSON text; null where a number is due becomes NaN.
+
+    Raises:
+        KeyError, TypeError, ValueError: ``values`` is no event of this schema.
+    """
+    values = dict(values)
+    if values.pop("schema") != SCHEMA_VERSION:
+        raise ValueError("another schema version")
+    kind = _TYPES[values.pop("event")]
+    return cast(Event, _build(kind, values))
+
+
+def _build(kind: Any, values: dict[str, Any]) -> object:
+    """Make ``kind`` of JSON values, following the types of its fields."""
+    hints = get_type_hints(kind)
+    return kind(**{name: _value(hints[name], value) for name, value in values.items()})
+
+
+def _value(hint: Any, value: Any) -> Any:
+    choices = get_args(hint) if get_origin(hint) is UnionType else (hint,)
+    if value is None:
+        return nan if hint is float else None
+    for choice in choices:
+        if is_dataclass(choice) and isinstance(value, dict):
+            return _build(choice, value)
+        if isinstance(choice, type) and issubclass(choice, StrEnum):
+            return choice(value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -22,9 +22,10 @@ from psa_tui import __version__
 from psa_tui.architecture import parse_architecture
 from psa_tui.checkpoint import FILE_NAME, Checkpoint, Record, read_checkpoint, write_checkpoint
 from psa_tui.config import Settings, TrainConfig
+from psa_tui.control import Control
 from psa_tui.device import choose, detect, set_threads
 from psa_tui.errors import CheckpointError, ConfigError, DataError
-from psa_tui.events import Event, MetaLoopFinished, Outcome, Progress, RunFinished, RunStarted
+from psa_tui.events import EarlierLoops, Event, MetaLoopFinished, Outcome, Progress, RunFinished, RunStarted, Verdict
 from psa_tui.history import History, open_history
 from psa_tui.lock import locked
 from psa_tui.memory import check_memory
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Say = Callable[[str], None]
+_PAUSE_POLL_S = 0.2
+_INTERRUPTED = 130
 _RECIPE = ("arch", "mode", "lr", "batch_size", "weight_decay", "dropout", "seed", "dataset")
 
 
@@ -52,10 +54,19 @@ class View(Protocol):
         """The run is over, or failed: give back the terminal."""
 
 
-def train(settings: Settings, views: Sequence[View], stop: StopRequest, say: Say) -> RunFinished:
-    """Start a run, or go on from the checkpoint in the model folder for ``meta_loops`` more.
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a run is connected with: who watches it, and who may ask it for something."""
 
-    ``say`` is told in words what takes long before the first event, such as a download.
+    views: Sequence[View]
+    stop: StopRequest
+    control: Control
+    say: Callable[[str], None]
+    """Told in words what takes long before the first event, such as a download."""
+
+
+def train(settings: Settings, around: Surroundings) -> RunFinished:
+    """Start a run, or go on from the checkpoint in the model folder for ``meta_loops`` more.
 
     Raises:
         ConfigError: the settings contradict each other, the checkpoint or this machine.
@@ -71,15 +82,15 @@ def train(settings: Settings, views: Sequence[View], stop: StopRequest, say: Say
         ) from None
     with locked(path):
         if not path.exists():
-            return _run(path, config, None, config.meta_loops, views, stop, say)
+            return _run(path, config, None, config.meta_loops, around)
         checkpoint = read_checkpoint(path)
         _refuse_another_run(settings, path, checkpoint.record)
         config = settings.with_checkpoint(_said_by(checkpoint.record)).train_config()
         last = checkpoint.record.progress.meta_loop + config.meta_loops
-        return _run(path, config, checkpoint, last, views, stop, say)
+        return _run(path, config, checkpoint, last, around)
 
 
-def resume(settings: Settings, add: int, views: Sequence[View], stop: StopRequest, say: Say) -> RunFinished | None:
+def resume(settings: Settings, add: int, around: Surroundings) -> RunFinished | None:
     """Finish the run of the checkpoint in the model folder, after adding ``add`` meta-loops to it.
 
     Returns:
@@ -97,7 +108,7 @@ def resume(settings: Settings, add: int, views: Sequence[View], stop: StopReques
         if record.complete and not add:
             return None
         config = settings.with_checkpoint(_said_by(record), pinned=_RECIPE).train_config()
-        return _run(path, config, checkpoint, record.last_meta_loop + add, views, stop, say)
+        return _run(path, config, checkpoint, record.last_meta_loop + add, around)
 
 
 def _said_by(record: Record) -> dict[str, str]:
@@ -138,13 +149,11 @@ def _run(
     config: TrainConfig,
     checkpoint: Checkpoint | None,
     last_meta_loop: int,
-    views: Sequence[View],
-    stop: StopRequest,
-    say: Say,
+    around: Surroundings,
 ) -> RunFinished:
     check_memory(config.architecture, config.batch_size)
     with open_history(config.results_dir) as history:
-        return _Run(path, config, checkpoint, last_meta_loop, list(views), stop, say, history).execute()
+        return _Run(path, config, checkpoint, last_meta_loop, around, history).execute()
 
 
 @dataclass(slots=True)
@@ -166,29 +175,21 @@ class _Run:
         config: TrainConfig,
         checkpoint: Checkpoint | None,
         last_meta_loop: int,
-        views: list[View],
-        stop: StopRequest,
-        say: Say,
+        around: Surroundings,
         history: History,
     ) -> None:
         self.path = path
         self.config = config
         self.checkpoint = checkpoint
         self.last_meta_loop = last_meta_loop
-        self.views = views
-        self.stop = stop
-        self.say = say
+        self.views = list(around.views)
+        self.stop = around.stop
+        self.control = around.control
+        self.say = around.say
         self.history = history
         self.started = time.perf_counter()
 
     def execute(self) -> RunFinished:
-        try:
-            return self._execute()
-        finally:
-            for view in self.views:
-                view.close()
-
-    def _execute(self) -> RunFinished:
         import torch
 
         from psa_tui.data import load_dataset
@@ -209,6 +210,8 @@ class _Run:
         lacking = self.history.begin(record, self.path, _machine())
         self.stop.in_loops = True
         self._publish(self._started(record, data, lacking))
+        if self.checkpoint is not None:
+            self._publish(self._earlier_loops(record))
         log.debug("first step after %.2f s; device %s, %d threads", time.perf_counter() - self.started, device, threads)
 
         recipe = Recipe(config.learning_rate, config.batch_size, config.weight_decay, config.dropout)
@@ -221,6 +224,7 @@ class _Run:
                     self.history.add(record.run, event)
                     self._write(record, loaded)
                 self._publish(event)
+                record = self._obey(event, record, loaded)
                 if self.stop.reason is not None:
                     break
             record = self._measure_test(record, loaded)
@@ -234,6 +238,28 @@ class _Run:
         if record.finished:
             return self._end(record, Outcome.FINISHED, "")
         return self._end(record, Outcome.STOPPED, self.stop.reason or "")
+
+    def _obey(self, event: Event, record: Record, loaded: _Loaded) -> Record:
+        """Do what was asked for at the keyboard; the record changes with the mode."""
+        changed = self.control.poll(record.mode)
+        while changed is not None:
+            self._publish(changed)
+            changed = None
+            while self.control.paused and changed is None and self.stop.reason is None and not self.control.quit:
+                changed = self.control.poll(record.mode, wait_s=_PAUSE_POLL_S)
+        if self.control.quit:
+            self.stop.request("the key q", _INTERRUPTED)
+        if not isinstance(event, MetaLoopFinished):
+            return record
+        if self.control.stop_after_loop:
+            self.stop.request("the key s", _INTERRUPTED)
+        if self.control.next_mode is not None:
+            mode, self.control.next_mode = self.control.next_mode, None
+            record = replace(record, mode_history=_mode_history(record.mode_history, mode, event.meta_loop + 1))
+            loaded.population.trials[0].mode = mode
+            self._write(record, loaded)
+            self._publish(self.control.state())
+        return record
 
     def _record(self, data: Dataset, device: object, threads: int) -> Record:
         """The record this session starts from."""
@@ -329,6 +355,16 @@ class _Run:
             last_meta_loop=record.last_meta_loop,
             progress=record.progress,
             notices=tuple(notices),
+        )
+
+    def _earlier_loops(self, record: Record) -> EarlierLoops:
+        loops = self.history.loops(record.run)
+        return EarlierLoops(
+            meta_loops=tuple(loop["meta_loop"] for loop in loops),
+            validation_accuracies=tuple(loop["validation_correct"] / loop["validation_count"] for loop in loops),
+            promoted=tuple(loop["verdict"] == Verdict.PROMOTED for loop in loops),
+            ablated_layers=tuple(loop["ablated_layer"] for loop in loops),
+            ablated_neurons=tuple(loop["ablated_neuron"] for loop in loops),
         )
 
     def _measure_test(self, record: Record, loaded: _Loaded) -> Record:

@@ -40,3 +40,5 @@ Plain = Annotated[
 ]
 Json = Annotated[bool | None, typer.Option("--json", help="One JSON object an event on stdout.", show_default=False)]
 Quiet = Annotated[bool | None, typer.Option("--quiet", help="Print the result only.", show_default=False)]
+Ascii = Annotated[bool | None, typer.Option("--ascii", help="Draw with ASCII characters only.", show_default=False)]
+SaveSvg = Annotated[str | None, typer.Option(metavar="FILE", help="Write the dashboard's last frame as SVG.")]

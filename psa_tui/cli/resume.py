@@ -23,6 +23,8 @@ def resume(
     plain: options.Plain = None,
     json: options.Json = None,
     quiet: options.Quiet = None,
+    ascii: options.Ascii = None,
+    save_svg: options.SaveSvg = None,
     debug: options.Debug = None,
 ) -> None:
     """Finish the run of the checkpoint: same data, seed and settings, as if it had never stopped."""

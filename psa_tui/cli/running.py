@@ -5,18 +5,19 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import typer
 
 from psa_tui.cli.output import print_note, print_warning, printable
 from psa_tui.config import Settings
+from psa_tui.control import Control
 from psa_tui.errors import ConfigError
 from psa_tui.events import Event, RunFinished, RunStarted
-from psa_tui.runner import Say, View
+from psa_tui.runner import Surroundings, View
 from psa_tui.stopping import LeaveAtOnce, StopRequest
 
-Work = Callable[[Sequence[View], StopRequest, Say], RunFinished | None]
+Work = Callable[[Surroundings], RunFinished | None]
 
 
 class _Notices:
@@ -33,20 +34,30 @@ class _Notices:
 
 def carry_out(settings: Settings, work: Work) -> RunFinished | None:
     """Do ``work`` with the view that ``settings`` ask for; leave with the exit code of a run that was stopped."""
-    _start_logging(debug=settings.get("debug"))
-    views = [_Notices(), _view(settings)]
+    control = Control()
+    view = _view(settings, control)
+    views = [_Notices(), view]
+    if path := settings.get("save_svg"):
+        from psa_tui.views.screen import Look
+        from psa_tui.views.svg import SvgView
+
+        views.insert(0, SvgView(path, Look(ascii=settings.get("ascii"))))
+    _start_logging(getattr(view, "message", _to_stderr), debug=settings.get("debug"))
     try:
         with StopRequest() as stop:
-            finished = work(views, stop, print_note)
+            finished = work(Surroundings(views, stop, control, print_note))
     except LeaveAtOnce as leave:
+        view.close()
         print_note(f"left at once ({leave}); what was committed is intact")
         raise typer.Exit(leave.exit_code) from None
+    finally:
+        view.close()
     if finished is not None and finished.progress.meta_loop < finished.last_meta_loop:
         raise typer.Exit(stop.exit_code)
     return finished
 
 
-def _view(settings: Settings) -> View:
+def _view(settings: Settings, control: Control) -> View:
     chosen = [name for name in ("json", "quiet", "plain") if settings.get(name)]
     if len(chosen) > 1:
         raise ConfigError(f"--{chosen[0]} and --{chosen[1]} exclude each other; choose one")
@@ -60,20 +71,31 @@ def _view(settings: Settings) -> View:
         return QuietView(sys.stdout)
     if chosen == ["plain"] or not sys.stdout.isatty() or os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
         return PlainView(sys.stdout)
-    from psa_tui.views.live import LiveView
+    from psa_tui.views.dashboard import DashboardView
 
-    return LiveView(sys.stdout)
-
-
-class _PrintableFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        return printable(super().format(record))
+    is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    return DashboardView(sys.stdout, control, ascii_only=settings.get("ascii") or not is_unicode)
 
 
-def _start_logging(*, debug: bool) -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(_PrintableFormatter("psa: %(levelname)s: %(name)s: %(message)s"))
+class _LogHandler(logging.Handler):
+    """Writes log lines with ``write``: on stderr, or on the dashboard, which has the screen to itself."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        super().__init__()
+        self._write = write
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._write(printable(self.format(record)))
+
+
+def _start_logging(write: Callable[[str], None], *, debug: bool) -> None:
+    handler = _LogHandler(write)
+    handler.setFormatter(logging.Formatter("psa: %(levelname)s: %(name)s: %(message)s"))
     logger = logging.getLogger("psa_tui")
     logger.handlers[:] = [handler]
     logger.setLevel(logging.DEBUG if debug else logging.WARNING)
     logger.propagate = False
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr)

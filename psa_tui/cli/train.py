@@ -50,6 +50,8 @@ def train(
     plain: options.Plain = None,
     json: options.Json = None,
     quiet: options.Quiet = None,
+    ascii: options.Ascii = None,
+    save_svg: options.SaveSvg = None,
     debug: options.Debug = None,
 ) -> None:
     """Train by Persistent Stochastic Ablation, going on from the checkpoint if there is one.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
-from typing import Any, TextIO
+from typing import TextIO
 
 from psa_tui.events import Event, as_json
 
@@ -18,16 +17,8 @@ class JsonView:
 
     def handle(self, event: Event) -> None:
         """Write the event."""
-        self._stream.write(json.dumps(_finite(as_json(event)), allow_nan=False) + "\n")
+        self._stream.write(json.dumps(as_json(event), allow_nan=False) + "\n")
         self._stream.flush()
 
     def close(self) -> None:
         """Nothing to give back."""
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -1,0 +1,47 @@
+"""Start-up and memory: seconds from process start to the first training step, and peak memory of a short run.
+
+PSA_DATASET_DIR=... python benchmarks/startup.py [--repeat 5] [--arch "[1*1024]"]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+
+def main() -> None:
+    """Measure and print medians and ranges."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--arch", default="[1*1024]")
+    options = parser.parse_args()
+    seconds: dict[str, list[float]] = {"psa --help": [], "first training step": []}
+    for _ in range(options.repeat):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "psa_tui", "--help"], check=True, stdout=subprocess.DEVNULL)
+        seconds["psa --help"].append(time.perf_counter() - started)
+        with tempfile.TemporaryDirectory() as folder:
+            started = time.perf_counter()
+            command = [sys.executable, "-m", "psa_tui", "train", "--json", "--dataset", "mnist"]
+            command += ["--arch", options.arch, "--meta-loops", "2", "--model-dir", folder, "--results-dir", folder]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE)
+            assert process.stdout is not None
+            for line in process.stdout:
+                if json.loads(line)["event"] == "epoch_progressed":
+                    seconds["first training step"].append(time.perf_counter() - started)
+                    break
+            process.communicate()
+    for name, values in seconds.items():
+        print(f"{name:<22} median {statistics.median(values):.2f} s  ({min(values):.2f} to {max(values):.2f})")
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    print(f"{'peak memory':<22} {peak / 1e6:.0f} MB, two meta-loops of {options.arch}")
+
+
+if __name__ == "__main__":
+    main()

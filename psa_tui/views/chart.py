@@ -1,0 +1,106 @@
+"""The accuracy chart: every loop, the LKG's staircase, and the majority-class line, drawn by uniplot."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+import numpy as np
+from rich.text import Text
+from uniplot import plot_to_string
+
+from psa_tui.views.glyphs import ASCII, Glyphs
+from psa_tui.views.state import RunState
+
+_LABEL_WIDTH = 9
+_ZOOM = 3.0
+_TO_ASCII = str.maketrans({"│": "|", "─": "-", "┌": "+", "┐": "+", "└": "+", "┘": "+", "┤": "|"})
+
+
+def chart(state: RunState, width: int, height: int, glyphs: Glyphs) -> Text:
+    """The chart in ``width`` x ``height`` characters, legend included; a line of words when there is no room."""
+    rows, columns = height - 3, width - _LABEL_WIDTH - 2
+    if not state.accuracies or rows < 3 or columns < 20:
+        return Text("no loop yet" if not state.accuracies else "")
+    loops = np.array(state.meta_loops, dtype=float)
+    accuracies = 100 * np.array(state.accuracies)
+    majority = 100 * state.started.majority_class_accuracy if state.started is not None else 0.0
+    first, last = loops[0], max(loops[-1], loops[0] + 9)
+    low, high = _window(accuracies, majority)
+
+    series: list[tuple[np.ndarray, np.ndarray, bool, str]] = []
+    if low <= majority:
+        series.append((np.array([first, last]), np.array([majority, majority]), True, glyphs.majority))
+    binned = len(loops) > columns
+    if binned:
+        x, least, mean, most = _bins(loops, accuracies, columns)
+        series += [(x, least, False, glyphs.extreme), (x, most, False, glyphs.extreme), (x, mean, False, glyphs.mean)]
+    else:
+        series.append((loops, accuracies, False, glyphs.rolled_back))
+    series.append((*_staircase(loops, accuracies, np.array(state.promoted)), True, glyphs.lkg))
+    if not binned:
+        promoted = np.array(state.promoted)
+        series.append((loops[promoted], accuracies[promoted], False, glyphs.promoted))
+    series = [one for one in series if len(one[0])]
+
+    picture = plot_to_string(
+        [y for _, y, _, _ in series],
+        xs=[x for x, _, _, _ in series],
+        lines=[line for _, _, line, _ in series],
+        character_set="ascii",
+        force_ascii_characters=[glyph for _, _, _, glyph in series],
+        color=False,
+        width=columns,
+        height=rows,
+        x_min=first - 0.5,
+        x_max=last + 0.5,
+        y_min=low,
+        y_max=high,
+        y_unit=" %",
+    )
+    if glyphs is ASCII:
+        picture = picture.translate(_TO_ASCII)
+    lines = picture.split("\n")[1:]
+    text = _legend(glyphs, binned, majority, low)
+    for line in lines:
+        text.append("\n" + line[: width - 1].rstrip())
+    for glyph, style in ((glyphs.promoted, "green"), (glyphs.lkg, "bold green"), (glyphs.majority, "magenta")):
+        text.highlight_words([glyph], style)
+    return text
+
+
+def _window(accuracies: np.ndarray, majority: float) -> tuple[float, float]:
+    """The percentages shown: from the majority line up, or only the upper end once a run has settled there."""
+    low, high = float(min(accuracies.min(), majority)), float(accuracies.max())
+    settled = float(np.quantile(accuracies, 0.15))
+    if high - low > _ZOOM * max(high - settled, 0.5):
+        low = settled - 0.5 * max(high - settled, 0.5)
+    margin = max(0.04 * (high - low), 0.05)
+    return low - margin, high + margin
+
+
+def _staircase(loops: np.ndarray, accuracies: np.ndarray, promoted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Corners of the LKG's accuracy over the loops: level until a promotion, then straight up."""
+    levels = np.array(list(accumulate(np.where(promoted, accuracies, -np.inf), max)))
+    x, y = np.repeat(loops, 2)[1:], np.repeat(levels, 2)[:-1]
+    known = np.isfinite(y)
+    return x[known], y[known]
+
+
+def _bins(
+    loops: np.ndarray, accuracies: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Middle loop, least, mean and greatest accuracy of ``count`` bins of neighbouring loops."""
+    parts = np.array_split(np.arange(len(loops)), count)
+    x = np.array([loops[part].mean() for part in parts])
+    least, mean, most = (np.array([f(accuracies[part]) for part in parts]) for f in (np.min, np.mean, np.max))
+    return x, least, mean, most
+
+
+def _legend(glyphs: Glyphs, binned: bool, majority: float, low: float) -> Text:
+    shown = (
+        f"{glyphs.mean} mean {glyphs.extreme} least, greatest"
+        if binned
+        else f"{glyphs.promoted} promoted  {glyphs.rolled_back} rolled back"
+    )
+    below = " (below)" if low > majority else ""
+    return Text(f"{shown}  {glyphs.lkg} LKG  {glyphs.majority} majority {majority:.2f} %{below}", no_wrap=True)

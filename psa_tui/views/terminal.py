@@ -1,0 +1,227 @@
+"""The process that owns the terminal: draws what it is told, passes on what is typed, restores all at the end.
+
+Started by ``psa_tui.views.dashboard`` with the reading end of the event pipe and the writing end of the
+command pipe. It ends when the event pipe does, however the run ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import select
+import signal
+import sys
+import termios
+import time
+import tty
+from dataclasses import replace
+from typing import Any
+
+from rich.console import Console
+
+from psa_tui import control
+from psa_tui.events import EpochProgressed, MetaLoopFinished, from_json
+from psa_tui.views.dashboard import RESUME, SUSPEND, SUSPENDED
+from psa_tui.views.screen import Look, render
+from psa_tui.views.state import RunState
+
+_FRAME_S = 0.25
+_SHARE = 0.025
+"""The part of one core that drawing may take: a costly frame makes the next one wait longer."""
+_TICK_S = 1.0
+_CLEAR = "\x1b[2J"
+_SYNC_BEGIN, _SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
+"""Terminals that know it show what lies between in one piece; others ignore it."""
+_COMMANDS = {" ": control.PAUSE, "m": control.MODE, "s": control.STOP, "q": control.QUIT, "l": control.LOG}
+_KEY = re.compile(r"\x1b[\[O]([A-D])|\x1b\[[0-9;?]*[ -~]|.", re.DOTALL)
+"""An arrow key (its letter is the group), any other escape sequence, or one character."""
+
+
+class _Screen:
+    """The terminal while it is ours: alternate screen, no cursor, keys without Enter and without echo."""
+
+    def __init__(self, ascii_only: bool) -> None:
+        self.look = Look(ascii=ascii_only)
+        self.has_keys = sys.stdin.isatty()
+        self._console = Console(file=sys.stdout)
+        self._modes: list[Any] | None = None
+        self._shown: list[str] = []
+        self.is_ours = False
+
+    def is_in_foreground(self) -> bool:
+        """Whether this job may touch the terminal now."""
+        try:
+            return os.tcgetpgrp(sys.stdout.fileno()) == os.getpgrp()
+        except OSError:
+            return False
+
+    def take(self) -> None:
+        if self.has_keys:
+            self._modes = termios.tcgetattr(sys.stdin)
+            tty.setcbreak(sys.stdin)
+        self._console.set_alt_screen(True)
+        self._console.show_cursor(False)
+        self.is_ours = True
+        self._shown = []
+
+    def give_back(self) -> None:
+        if not self.is_ours:
+            return
+        self.is_ours = False
+        # A terminal that is gone has nothing to restore.
+        with contextlib.suppress(OSError, termios.error):
+            self._console.show_cursor(True)
+            self._console.set_alt_screen(False)
+            if self._modes is not None:
+                termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._modes)
+
+    def draw(self, state: RunState, now: float) -> None:
+        """Write the lines that changed, in one piece."""
+        width, height = os.get_terminal_size(sys.stdout.fileno())
+        with self._console.capture() as picture:
+            self._console.print(
+                render(state, width, height, now, self.look), width=width, height=height, end="", highlight=False
+            )
+        lines = picture.get().split("\n")[:height]
+        if len(self._shown) != len(lines):
+            self._shown = [""] * len(lines)
+            changed = [_CLEAR]
+        else:
+            changed = []
+        changed += [
+            f"\x1b[{row};1H{line}\x1b[K" if len(line) < width else f"\x1b[{row};1H{line}"
+            for row, (line, before) in enumerate(zip(lines, self._shown, strict=True), start=1)
+            if line != before
+        ]
+        if changed:
+            sys.stdout.write(_SYNC_BEGIN + "".join(changed) + _SYNC_END)
+            sys.stdout.flush()
+        self._shown = lines
+
+
+class _Program:
+    """Waits for events, keys and resizes, and draws when something changed and a frame is due."""
+
+    def __init__(self, events: int, commands: int, screen: _Screen) -> None:
+        self.events, self.commands, self.screen = events, commands, screen
+        self.state = RunState()
+        self.pending = b""
+        self.suspended = False
+        self.changed = False
+        self.due = 0.0
+        self.woken, wake = os.pipe()
+        for end in (self.woken, wake):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGWINCH, lambda *_: None)
+        signal.signal(signal.SIGCONT, lambda *_: None)
+
+    def run(self) -> None:
+        while True:
+            sources = [self.events, self.woken]
+            if self.screen.is_ours and self.screen.has_keys:
+                sources.append(sys.stdin.fileno())
+            ready = select.select(sources, [], [], self._wait_s())[0]
+            if self.woken in ready:
+                os.read(self.woken, 64)
+                self.changed = True
+                self.due = 0.0
+            if self.events in ready and not self._read_events():
+                return
+            if len(ready) and ready[-1] not in (self.events, self.woken):
+                self._read_keys()
+            self._show()
+
+    def _wait_s(self) -> float | None:
+        """How long nothing needs to be done unless something comes."""
+        if self.state.started is None or self.suspended:
+            return None
+        if not self.screen.is_ours:
+            return _TICK_S
+        if self.changed:
+            return max(self.due - time.monotonic(), 0.0)
+        is_paused = self.state.control is not None and self.state.control.paused
+        return None if is_paused or self.state.finished is not None else _TICK_S
+
+    def _show(self) -> None:
+        now = time.monotonic()
+        if self.state.started is None or self.suspended:
+            return
+        if not self.screen.is_in_foreground():
+            return
+        if not self.screen.is_ours:
+            self.screen.take()
+            self.changed, self.due = True, now
+        if now < self.due:
+            return
+        self.screen.draw(self.state, now)
+        self.changed = False
+        self.due = now + max(_FRAME_S, (time.monotonic() - now) / _SHARE)
+
+    def _read_events(self) -> bool:
+        """Fold what has come; False when nothing more will."""
+        data = os.read(self.events, 1 << 16)
+        if not data:
+            return False
+        *lines, self.pending = (self.pending + data).split(b"\n")
+        now = time.monotonic()
+        for line in lines:
+            values = json.loads(line)
+            if values.get("command") == SUSPEND:
+                self.screen.give_back()
+                self.suspended = True
+                os.write(self.commands, SUSPENDED)
+            elif values.get("command") == RESUME:
+                self.suspended = False
+            elif "message" in values:
+                self.state.messages.appendleft(values["message"])
+                self.changed = True
+            else:
+                event = from_json(values)
+                self.state.fold(event, now)
+                self.changed = True
+                if not isinstance(event, EpochProgressed | MetaLoopFinished):
+                    self.due = min(self.due, now)
+        return True
+
+    def _read_keys(self) -> None:
+        for key in _KEY.finditer(os.read(sys.stdin.fileno(), 256).decode("utf-8", "ignore")):
+            look = self.screen.look
+            if look.help or key[0] == "?":
+                self.screen.look = replace(look, help=not look.help)
+            elif key[1] == "B":
+                self.screen.look = replace(look, scroll=min(look.scroll + 1, max(len(self.state.recent) - 1, 0)))
+            elif key[1] == "A":
+                self.screen.look = replace(look, scroll=max(look.scroll - 1, 0))
+            elif command := _COMMANDS.get(key[0].lower()):
+                with contextlib.suppress(BrokenPipeError):
+                    os.write(self.commands, command)
+            self.changed = True
+            self.due = 0.0
+
+
+def main() -> None:
+    """Draw until the events end."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("events", type=int)
+    parser.add_argument("commands", type=int)
+    parser.add_argument("--ascii", action="store_true")
+    options = parser.parse_args()
+    # The run decides what these mean; this process ends with its events. TTOU would stop it in the background.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP, signal.SIGTTOU, signal.SIGTTIN):
+        signal.signal(number, signal.SIG_IGN)
+    screen = _Screen(options.ascii)
+    try:
+        _Program(options.events, options.commands, screen).run()
+    except OSError:
+        # The terminal is gone; the run hears of it by its own signal.
+        pass
+    finally:
+        screen.give_back()
+
+
+if __name__ == "__main__":
+    main()
