@@ -8,7 +8,7 @@ DEMO_DIR ?= .demo
 
 demo: $(VENV)/.installed
 	@rm -rf $(DEMO_DIR)
-	$(BIN)/psa train --dataset mnist5k --arch "[1*32]" --mode full --lr 1e-3 --batch-size 32 --meta-loops 60 --seed 7 \
+	$(BIN)/psa train --dataset mnist5k --arch "[4*16, 2*12]" --mode full --lr 1e-3 --meta-loops 200 --seed 1 --threads 1 \
 		--model-dir $(DEMO_DIR)/models --results-dir $(DEMO_DIR)/results
 
 test: $(VENV)/.installed-dev

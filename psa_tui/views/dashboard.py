@@ -27,6 +27,7 @@ from psa_tui.views.text import format_finished, format_loop, format_started
 
 SUSPEND, RESUME = "suspend", "resume"
 SUSPENDED = b"z"
+_NOT_FOR_THE_DRAWING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP)
 _PATIENCE_S = 2.0
 _SUSPEND_S = 0.5
 _LAST_LOOPS = 5
@@ -42,9 +43,14 @@ class DashboardView:
         events, self._events = os.pipe()
         self._commands, commands = os.pipe()
         arguments = [sys.executable, "-m", "psa_tui.views.terminal", str(events), str(commands)]
-        self._process = subprocess.Popen(
-            [*arguments, *(["--ascii"] if ascii_only else [])], pass_fds=(events, commands)
-        )
+        # Blocked signals stay blocked in the new process: a Ctrl-C before it could ignore them would end it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _NOT_FOR_THE_DRAWING)
+        try:
+            self._process = subprocess.Popen(
+                [*arguments, *(["--ascii"] if ascii_only else [])], pass_fds=(events, commands)
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(events)
         os.close(commands)
         os.set_blocking(self._events, False)
@@ -67,6 +73,10 @@ class DashboardView:
             return
         if not (self._backlog and isinstance(event, EpochProgressed)):
             self._send(as_json(event))
+        if self._instead is not None:
+            if event is not self._started:
+                self._instead.handle(event)
+            return
         if isinstance(event, RunFinished):
             self.close()
             self._print_result(event)

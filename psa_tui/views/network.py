@@ -9,6 +9,7 @@ from psa_tui.views.glyphs import Glyphs
 from psa_tui.views.state import RunState
 
 _STYLES = {"untouched": "dim", "hit": "red", "survived": "green", "now": "bold reverse"}
+_LEGEND_WIDTH = 39
 
 
 def network_map(state: RunState, width: int, height: int, glyphs: Glyphs) -> Text:
@@ -17,14 +18,15 @@ def network_map(state: RunState, width: int, height: int, glyphs: Glyphs) -> Tex
     Where a layer has more neurons than rows, or the network more layers than columns, a cell stands for
     several neighbours and shows the strongest of what happened to them.
     """
-    rows, columns = height - 2, width // 2
+    rows, columns = height - 2, (width - 1) // 2
     if state.started is None or rows < 1 or columns < 2:
         return Text("")
     widths = [*parse_architecture(state.started.architecture).hidden_widths(), CLASSES]
     cells = _cells(state, widths, rows, columns)
     shown_columns = min(len(widths) - 1, columns - 1) + 1
     text = Text(no_wrap=True)
-    for name, meaning in (("hit", "rolled back"), ("survived", "survived"), ("now", "now"), ("untouched", "never")):
+    hit = "rolled back" if width >= _LEGEND_WIDTH else "hit"
+    for name, meaning in (("hit", hit), ("survived", "survived"), ("now", "now"), ("untouched", "never")):
         if text.cell_len + 2 + len(meaning) <= width:
             text.append(getattr(glyphs, name), _STYLES[name])
             text.append(f" {meaning} ")

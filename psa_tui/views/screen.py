@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from psa_tui.architecture import parse_architecture
-from psa_tui.events import MetaLoopFinished, Verdict
+from psa_tui.events import ControlChanged, MetaLoopFinished, Verdict
 from psa_tui.views.chart import chart
 from psa_tui.views.glyphs import ASCII, UNICODE, Glyphs
 from psa_tui.views.network import network_map
@@ -52,7 +52,7 @@ def render(state: RunState, width: int, height: int, now: float, look: Look = Lo
     From 120x38 on everything has its panel; from 80x24 on the same, closer together; below that only what fits.
     """
     if state.started is None:
-        return Text("loading")
+        return Layout(Text("loading"))
     if look.help:
         return _frame(_help(), "keys", look)
     if width >= FULL_SIZE[0] and height >= FULL_SIZE[1]:
@@ -118,11 +118,15 @@ def _compact(state: RunState, width: int, height: int, now: float, look: Look) -
     return whole
 
 
-def _small(state: RunState, width: int, height: int, now: float, look: Look) -> Group:
-    parts: list[RenderableType] = [_progress(state, width, now, look), _lkg(state, width, lines=2)]
-    if height > 6:
-        parts.append(_log(state, width, height - 5, look))
-    return Group(*parts, _footer(state, width))
+def _small(state: RunState, width: int, height: int, now: float, look: Look) -> Layout:
+    whole = Layout()
+    whole.split_column(
+        Layout(_progress(state, width, now, look), size=2),
+        Layout(_lkg(state, width, lines=2), size=2),
+        Layout(_log(state, width, max(height - 5, 1), look)),
+        Layout(_footer(state, width), size=1),
+    )
+    return whole
 
 
 def _frame(content: RenderableType, title: str, look: Look) -> Panel:
@@ -207,6 +211,8 @@ def _lkg(state: RunState, width: int, lines: int = 4) -> Text:
         bounty = f"bounty {percent(progress.bounty)} at meta-loop {progress.lkg_meta_loop}"
     sick = f", {progress.non_finite} not finite" if progress.non_finite else ""
     if lines == 2:
+        if len(f"{counts}{sick}   {bounty}") > width:
+            bounty = f"bounty {percent(progress.bounty)}"
         text = Text.assemble(first, f"   {row}\n{counts}{sick}   {bounty}")
     else:
         text = Text.assemble(first, f"\n{row}\n{counts}{sick}\n{bounty}")
@@ -275,23 +281,33 @@ def _architecture(state: RunState, width: int, height: int) -> RenderableType:
 
 def _footer(state: RunState, width: int) -> Text:
     control = state.control
+    asked = _asked(control)
     if state.finished is not None:
         text = Text(f" {state.finished.outcome} ", style="reverse")
-    elif control is not None and control.paused:
-        text = Text(" PAUSED: space goes on ", style="reverse")
-    elif control is not None and control.stop_after_loop:
-        text = Text(" stopping after this loop: s takes it back ", style="reverse")
-    elif control is not None and control.next_mode is not None:
-        text = Text(f" mode {control.next_mode} from the next loop on: m chooses another ", style="reverse")
+    elif asked:
+        # Where several things are asked for, there is no room for how to take them back.
+        short = [one if len(asked) == 1 else one.partition(":")[0] for one in asked]
+        text = Text(f" {'; '.join(short)} ", style="reverse")
+    elif control is not None and state.messages and control.log_level != "warning":
+        text = Text(f"log {control.log_level}: {state.messages[0]}")
     else:
-        text = Text("space pause  m mode  s stop after loop  q stop now  l log  ? help", style="dim")
-        if control is not None:
-            text.append(f"  (log: {control.log_level})")
-            if state.messages and control.log_level != "warning":
-                text = Text(f"log {control.log_level}: {state.messages[0]}")
+        level = "" if control is None else f" ({control.log_level})"
+        text = Text(f"space pause  m mode  s stop after loop  q stop now  l log{level}  ? help", style="dim")
     text.no_wrap = True
     text.truncate(width)
     return text
+
+
+def _asked(control: ControlChanged | None) -> list[str]:
+    """What somebody at the keyboard asked for and the run has not done yet."""
+    asked = []
+    if control is not None and control.paused:
+        asked.append("PAUSED: space goes on")
+    if control is not None and control.stop_after_loop:
+        asked.append("stopping after this loop: s takes it back")
+    if control is not None and control.next_mode is not None:
+        asked.append(f"mode {control.next_mode} from the next loop on: m chooses another")
+    return asked
 
 
 def _help() -> Text:

@@ -78,21 +78,26 @@ class _Screen:
             if self._modes is not None:
                 termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._modes)
 
+    def forget(self) -> None:
+        """Draw everything anew next time: a resize may have left anything on the screen."""
+        self._shown = []
+
     def draw(self, state: RunState, now: float) -> None:
         """Write the lines that changed, in one piece."""
-        width, height = os.get_terminal_size(sys.stdout.fileno())
+        width, height = self._console.size = os.get_terminal_size(sys.stdout.fileno())
         with self._console.capture() as picture:
             self._console.print(
                 render(state, width, height, now, self.look), width=width, height=height, end="", highlight=False
             )
         lines = picture.get().split("\n")[:height]
+        # Every line is as wide as the screen, so it needs no erasing before.
         if len(self._shown) != len(lines):
             self._shown = [""] * len(lines)
             changed = [_CLEAR]
         else:
             changed = []
         changed += [
-            f"\x1b[{row};1H{line}\x1b[K" if len(line) < width else f"\x1b[{row};1H{line}"
+            f"\x1b[{row};1H{line}"
             for row, (line, before) in enumerate(zip(lines, self._shown, strict=True), start=1)
             if line != before
         ]
@@ -127,6 +132,7 @@ class _Program:
             ready = select.select(sources, [], [], self._wait_s())[0]
             if self.woken in ready:
                 os.read(self.woken, 64)
+                self.screen.forget()
                 self.changed = True
                 self.due = 0.0
             if self.events in ready and not self._read_events():
@@ -188,7 +194,11 @@ class _Program:
         return True
 
     def _read_keys(self) -> None:
-        for key in _KEY.finditer(os.read(sys.stdin.fileno(), 256).decode("utf-8", "ignore")):
+        typed = os.read(sys.stdin.fileno(), 256)
+        if not typed:
+            # The terminal was closed; waiting for more would only burn time.
+            self.screen.has_keys = False
+        for key in _KEY.finditer(typed.decode("utf-8", "ignore")):
             look = self.screen.look
             if look.help or key[0] == "?":
                 self.screen.look = replace(look, help=not look.help)

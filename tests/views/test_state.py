@@ -1,0 +1,174 @@
+import json
+import random
+from dataclasses import replace
+from math import isnan
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from psa_tui.events import (
+    ControlChanged,
+    EarlierLoops,
+    EpochProgressed,
+    Event,
+    MetaLoopFinished,
+    NeuronAblated,
+    Outcome,
+    RunFinished,
+    as_json,
+    from_json,
+)
+from psa_tui.modes import AblationMode
+from psa_tui.views.state import RunState
+
+st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
+
+
+@pytest.mark.parametrize("kind", get_args(Event))
+@given(data=st.data())
+def test_every_event_survives_a_trip_through_json(kind, data):
+    event = data.draw(st.from_type(kind))
+    assert from_json(json.loads(json.dumps(as_json(event), allow_nan=False))) == event
+
+
+def test_a_loss_that_is_not_finite_is_null_in_json_and_not_a_number_afterwards():
+    event = EpochProgressed(meta_loop=1, images=256, image_count=4000, loss=float("inf"), seconds=0.1)
+    text = json.dumps(as_json(event), allow_nan=False)
+    assert json.loads(text)["loss"] is None
+    back = from_json(json.loads(text))
+    assert isnan(back.loss)
+    assert replace(back, loss=0.0) == replace(event, loss=0.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [({"schema": 2}, ValueError), ({"event": "moon_landed"}, KeyError), ({"colour": "red"}, KeyError)],
+)
+def test_json_that_is_no_event_of_this_schema_is_refused(change, error):
+    event = EpochProgressed(meta_loop=1, images=256, image_count=4000, loss=1.0, seconds=0.1)
+    with pytest.raises(error):
+        from_json({**as_json(event), **change})
+
+
+def test_a_recorded_run_folds_into_what_its_last_event_says(recorded, build):
+    state, _ = build.replay(recorded)
+    loops = [event for event in recorded if isinstance(event, MetaLoopFinished)]
+    finished = recorded[-1]
+    assert (state.progress, state.finished) == (finished.progress, finished)
+    assert state.meta_loops == list(range(1, 41))
+    assert state.accuracies == [loop.validation_accuracy for loop in loops]
+    assert (state.promoted.count(True), state.promoted.count(False)) == (
+        finished.progress.promotions,
+        finished.progress.rollbacks,
+    )
+    assert [loop.meta_loop for loop in state.recent] == list(range(40, 0, -1))
+    assert sum(hits.ablated for hits in state.hits.values()) == 39
+    assert sum(hits.survived for hits in state.hits.values()) == finished.progress.promotions - 1
+    assert (state.epoch, state.ablation) == (None, None)
+
+
+def test_the_ablation_and_the_epoch_under_way_last_until_their_loop_ends(build):
+    *_, ablation, loop = build.story("[1*8]", [500, 600])
+    epoch = EpochProgressed(meta_loop=2, images=256, image_count=4000, loss=1.0, seconds=0.1)
+    state = RunState()
+    for event in [*build.story("[1*8]", [500]), ablation, epoch]:
+        state.fold(event, 0.0)
+    assert (state.ablation, state.epoch) == (ablation, epoch)
+    state.fold(loop, 1.0)
+    assert (state.ablation, state.epoch) == (None, None)
+
+
+def test_a_resumed_run_shows_its_earlier_loops_and_their_hits_before_its_own(build):
+    *_, last = build.story("[1*8]", [500, 400, 600])
+    earlier = EarlierLoops(
+        meta_loops=(1, 2),
+        validation_accuracies=(0.5, 0.4),
+        promoted=(True, False),
+        ablated_layers=(None, 1),
+        ablated_neurons=(None, 9),
+    )
+    state = RunState()
+    for event in (build.run_started("[1*8]", 3, resumed=True), earlier, replace(last, ablation=None)):
+        state.fold(event, 0.0)
+    assert state.meta_loops == [1, 2, 3]
+    assert state.accuracies == [0.5, 0.4, 0.6]
+    assert state.promoted == [True, False, True]
+    assert {place: (hits.ablated, hits.survived) for place, hits in state.hits.items()} == {(1, 9): (1, 0)}
+    assert list(state.recent) == [replace(last, ablation=None)]
+
+
+def test_notices_of_a_run_are_its_first_messages(build):
+    state = RunState()
+    state.fold(build.run_started(notices=("embedded digits",)), 0.0)
+    assert list(state.messages) == ["embedded digits"]
+
+
+def asked(*, paused):
+    return ControlChanged(paused=paused, stop_after_loop=False, next_mode=None, log_level="warning")
+
+
+@pytest.mark.parametrize("pace_s", [0.05, 3.0, 400.0])
+@pytest.mark.parametrize("paused_s", [0.0, 7.0, 5000.0])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_time_left_is_right_within_a_tenth_after_five_loops(build, pace_s, paused_s, seed):
+    draws = random.Random(seed)
+    count = 60
+    seconds = [pace_s * draws.uniform(0.9, 1.1) for _ in range(count)]
+    started, *loops = [e for e in build.story("[1*8]", [500] * count) if not isinstance(e, NeuronAblated)]
+    state, now = RunState(), 500.0
+    state.fold(started, now)
+    assert state.seconds_left(now) is None
+    for done, loop in enumerate(loops):
+        if paused_s and done in (3, 20):
+            now += seconds[done] / 3
+            state.fold(asked(paused=True), now)
+            now += paused_s
+            state.fold(asked(paused=False), now)
+            now += seconds[done] * 2 / 3
+        else:
+            now += seconds[done]
+        state.fold(loop, now)
+        if 5 <= done + 1 < count:
+            left = sum(seconds[done + 1 :])
+            assert state.seconds_left(now) == pytest.approx(left, rel=0.1, abs=0.1 * pace_s)
+    assert state.seconds_left(now) == 0.0
+
+
+def test_the_time_left_runs_down_within_a_loop_and_stands_still_when_a_loop_takes_longer(build):
+    state = RunState()
+    for now, event in enumerate(build.story("[1*8]", [500, 400], last_meta_loop=10)):
+        state.fold(event, 10.0 * now if not isinstance(event, NeuronAblated) else 15.0)
+    state.loop_seconds.clear()
+    state.loop_seconds.extend([10.0, 10.0])
+    at = state.loop_started_at
+    assert [state.seconds_left(at + s) for s in (0, 4, 10, 60)] == [80.0, 76.0, 70.0, 70.0]
+
+
+def test_the_mode_in_force_is_the_one_of_the_last_loop(build):
+    state, _ = build.replay(build.story("[1*8]", [500, 400]))
+    assert state.mode is AblationMode.FULL
+    loop = replace(build.finished_loop(state.progress, 300), mode=AblationMode.OUTPUT)
+    state.fold(loop, 2000.0)
+    assert state.mode is AblationMode.OUTPUT
+
+
+def test_the_end_takes_the_epoch_under_way_away(build):
+    events = build.story("[1*8]", [500])
+    state, now = build.replay(events)
+    state.fold(EpochProgressed(meta_loop=2, images=256, image_count=4000, loss=1.0, seconds=0.1), now)
+    state.fold(
+        RunFinished(
+            run="20260101-000000-abcd",
+            outcome=Outcome.STOPPED,
+            reason="the key q",
+            last_meta_loop=5,
+            progress=state.progress,
+            test_accuracy=None,
+            seconds=1.0,
+        ),
+        now,
+    )
+    assert state.epoch is None
+    assert state.finished.reason == "the key q"
