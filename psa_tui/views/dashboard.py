@@ -111,6 +111,8 @@ class DashboardView:
         self._flush()
 
     def _flush(self) -> None:
+        # Ctrl-Z sends too, and must not come between writing bytes and dropping them.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP})
         try:
             while self._backlog:
                 del self._backlog[: os.write(self._events, self._backlog)]
@@ -120,6 +122,8 @@ class DashboardView:
             self._backlog.clear()
             if self._is_open:
                 self._go_on_in_plain_lines()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP})
 
     def _go_on_in_plain_lines(self) -> None:
         self.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rich.console import Group, RenderableType
+from rich.console import Group, OverflowMethod, RenderableType
 from rich.layout import Layout
 from rich.panel import Panel
 from rich.table import Table
@@ -44,6 +44,11 @@ class Look:
     def glyphs(self) -> Glyphs:
         """The characters to draw with."""
         return ASCII if self.ascii else UNICODE
+
+    @property
+    def overflow(self) -> OverflowMethod:
+        """How a line that is too long ends."""
+        return "crop" if self.ascii else "ellipsis"
 
 
 def render(state: RunState, width: int, height: int, now: float, look: Look = Look()) -> RenderableType:
@@ -87,7 +92,7 @@ def _full(state: RunState, width: int, height: int, now: float, look: Look) -> L
     )
     whole["logs"].split_row(
         Layout(_frame(_log(state, left - 4, log_height - 2, look), _log_title(look), look), size=left),
-        Layout(_frame(_architecture(state, right - 4, log_height - 2), "architecture", look), size=right),
+        Layout(_frame(_architecture(state, log_height - 2, look), "architecture", look), size=right),
     )
     return whole
 
@@ -99,7 +104,7 @@ def _compact(state: RunState, width: int, height: int, now: float, look: Look) -
     accuracy = chart(state, width, chart_height, look.glyphs)
     whole = Layout()
     whole.split_column(
-        Layout(Group(_bold_line(_title(state), width), _header(state, width, now)), size=2),
+        Layout(Group(_bold_line(_title(state), width, look), _header(state, width, now)), size=2),
         Layout(_progress(state, width, now, look), size=2),
         Layout(_lkg(state, width, lines=2), size=2),
         Layout(
@@ -138,9 +143,9 @@ def _ruled(title: str, content: RenderableType, width: int, look: Look) -> Group
     return Group(Text(line + look.glyphs.majority * (width - len(line)), style="dim", no_wrap=True), content)
 
 
-def _bold_line(line: str, width: int) -> Text:
+def _bold_line(line: str, width: int, look: Look) -> Text:
     text = Text(line, style="bold", no_wrap=True)
-    text.truncate(width, overflow="ellipsis")
+    text.truncate(width, overflow=look.overflow)
     return text
 
 
@@ -191,7 +196,7 @@ def _bar(name: str, part: int, whole: int, count: str, note: str, width: int, lo
     text = Text(f"{name:<11}", no_wrap=True)
     text.append(look.glyphs.bar * filled, "green")
     text.append(look.glyphs.bar_rest * (room - filled), "dim")
-    text.append(f"{count:>13}  {note}")
+    text.append(f"{count:>14}  {note}")
     text.truncate(width)
     return text
 
@@ -210,9 +215,12 @@ def _lkg(state: RunState, width: int, lines: int = 4) -> Text:
     if progress.lkg_correct is not None:
         bounty = f"bounty {percent(progress.bounty)} at meta-loop {progress.lkg_meta_loop}"
     sick = f", {progress.non_finite} not finite" if progress.non_finite else ""
+    # A bounty is always the LKG's, so its loop can be left out where something else needs the room.
+    if progress.lkg_correct is not None and len(f"{counts}{sick}" + (f"   {bounty}" if lines == 2 else "")) > width:
+        bounty = f"bounty {percent(progress.bounty)}"
+    if lines == 4 and len(f"{counts}{sick}") > width:
+        bounty, sick = f"{bounty}{sick}", ""
     if lines == 2:
-        if len(f"{counts}{sick}   {bounty}") > width:
-            bounty = f"bounty {percent(progress.bounty)}"
         text = Text.assemble(first, f"   {row}\n{counts}{sick}   {bounty}")
     else:
         text = Text.assemble(first, f"\n{row}\n{counts}{sick}\n{bounty}")
@@ -245,7 +253,9 @@ def _log_line(loop: MetaLoopFinished, width: int, look: Look) -> Text:
             zeroed = f"{loop.ablation.incoming} in" + (
                 f", {loop.ablation.outgoing} out" if loop.ablation.outgoing else ""
             )
-            line.append(f"{format_neuron(loop.ablation)} ({zeroed})")
+            line.append(format_neuron(loop.ablation))
+            if len(line) + len(zeroed) + 3 <= width:
+                line.append(f" ({zeroed})")
     else:
         verdict = "promoted" if promoted else "rolled back" if loop.finite else "not finite"
         gain = "" if loop.gain is None or not loop.finite else f" {points(loop.gain)}"
@@ -253,11 +263,11 @@ def _log_line(loop: MetaLoopFinished, width: int, look: Look) -> Text:
         if loop.ablation is not None:
             line.pad_right(max(27 - len(line), 0))
             line.append(f" {format_neuron(loop.ablation)}")
-    line.truncate(width, overflow="ellipsis")
+    line.truncate(width, overflow=look.overflow)
     return line
 
 
-def _architecture(state: RunState, width: int, height: int) -> RenderableType:
+def _architecture(state: RunState, height: int, look: Look) -> RenderableType:
     assert state.started is not None
     architecture = parse_architecture(state.started.architecture)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
@@ -275,7 +285,9 @@ def _architecture(state: RunState, width: int, height: int) -> RenderableType:
     for row in rows:
         table.add_row(*row)
     table.add_row("all", "", f"{architecture.parameters:,}", style="bold")
-    messages = [Text(message, style="dim", no_wrap=True, overflow="ellipsis") for message in list(state.messages)[:2]]
+    messages = [
+        Text(message, style="dim", no_wrap=True, overflow=look.overflow) for message in list(state.messages)[:2]
+    ]
     return Group(table, *messages)
 
 

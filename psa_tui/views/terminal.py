@@ -23,7 +23,7 @@ from typing import Any
 from rich.console import Console
 
 from psa_tui import control
-from psa_tui.events import EpochProgressed, MetaLoopFinished, from_json
+from psa_tui.events import ControlChanged, RunFinished, from_json
 from psa_tui.views.dashboard import RESUME, SUSPEND, SUSPENDED
 from psa_tui.views.screen import Look, render
 from psa_tui.views.state import RunState
@@ -157,6 +157,7 @@ class _Program:
         if self.state.started is None or self.suspended:
             return
         if not self.screen.is_in_foreground():
+            self.changed = False
             return
         if not self.screen.is_ours:
             self.screen.take()
@@ -189,7 +190,7 @@ class _Program:
                 event = from_json(values)
                 self.state.fold(event, now)
                 self.changed = True
-                if not isinstance(event, EpochProgressed | MetaLoopFinished):
+                if isinstance(event, ControlChanged | RunFinished):
                     self.due = min(self.due, now)
         return True
 

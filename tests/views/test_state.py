@@ -5,7 +5,7 @@ from math import isnan
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from psa_tui.events import (
@@ -27,6 +27,7 @@ st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False
 
 
 @pytest.mark.parametrize("kind", get_args(Event))
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_every_event_survives_a_trip_through_json(kind, data):
     event = data.draw(st.from_type(kind))

@@ -1,0 +1,469 @@
+"""The real program in a real pseudo-terminal: what arrives there, and what is left behind."""
+
+import contextlib
+import os
+import re
+import sys
+import termios
+import time
+
+import pexpect
+import psutil
+import pyte
+import pytest
+
+from psa_tui.checkpoint import FILE_NAME, read_checkpoint
+from psa_tui.history import read_history
+
+PATIENCE_S = 60.0
+MANY = 100_000
+SMALL = ("--arch", "[2*8]")
+SLOW = ("--arch", "[3*600]")
+"""Loops that last long enough to see what is asked for during one."""
+ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
+HIDE, SHOW = b"\x1b[?25l", b"\x1b[?25h"
+FRAME = b"\x1b[?2026h"
+UP, DOWN = "\x1b[A", "\x1b[B"
+
+
+def words(*arguments):
+    """The command line of a run of many small loops; later arguments win over earlier ones."""
+    return [
+        *(sys.executable, "-m", "psa_tui", "train", "--dataset", "mnist5k", "--mode", "hidden", "--lr", "1e-2"),
+        *("--seed", "3", "--threads", "1", "--meta-loops", str(MANY), *SMALL, *map(str, arguments)),
+    ]
+
+
+def surroundings(**changes):
+    """The environment of a terminal program, without any setting of ours."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("PSA_")}
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "CI"):
+        ours.pop(name, None)
+    return {**ours, "TERM": "xterm-256color", "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", **changes}
+
+
+class Terminal:
+    """A pseudo-terminal with a program in it, everything that the program sent, and what a user would see."""
+
+    def __init__(self, command, folder, size=(80, 24), **environment):
+        width, height = size
+        self.child = pexpect.spawn(
+            command[0],
+            list(command[1:]),
+            cwd=str(folder),
+            env=surroundings(**environment),
+            dimensions=(height, width),
+            timeout=PATIENCE_S,
+        )
+        self.raw = b""
+        self.screen = pyte.Screen(width, height)
+        self.stream = pyte.ByteStream(self.screen)
+        self.modes = termios.tcgetattr(self.child.child_fd)
+        self.processes = {}
+
+    @property
+    def text(self):
+        return "\n".join(self.screen.display)
+
+    def read(self, seconds):
+        """Take in what comes within ``seconds``; False when nothing ever will again."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                data = self.child.read_nonblocking(1 << 16, timeout=left)
+            except pexpect.TIMEOUT:
+                return True
+            except pexpect.EOF:
+                return False
+            self.raw += data
+            self.stream.feed(data)
+        return True
+
+    def wait_for(self, condition, what):
+        """Read until ``condition`` holds."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            is_open = self.read(0.05)
+            if not condition() and (not is_open or time.monotonic() > deadline):
+                raise AssertionError(f"never came: {what}\n{self.text}\n{self.raw[-2000:]!r}")
+
+    def wait_for_text(self, pattern):
+        self.wait_for(lambda: re.search(pattern, self.text, re.MULTILINE), pattern)
+
+    def wait_for_bytes(self, part, start=0):
+        self.wait_for(lambda: part in self.raw[start:], part)
+
+    def wait_for_loop(self, at_least=2):
+        self.wait_for(lambda: (self.loop or 0) >= at_least, f"meta-loop {at_least}")
+
+    def wait_for_end(self):
+        """Read to the end; the exit code, or minus the signal."""
+        deadline = time.monotonic() + PATIENCE_S
+        while self.read(0.2):
+            assert time.monotonic() < deadline, self.text
+        self.child.wait()
+        return self.child.exitstatus if self.child.signalstatus is None else -self.child.signalstatus
+
+    def press(self, keys):
+        self.child.send(keys)
+
+    def resize(self, width, height):
+        """What a terminal emulator does: it keeps what it shows, and tells the program."""
+        self.screen.resize(height, width)
+        self.child.setwinsize(height, width)
+
+    @property
+    def loop(self):
+        """The loops done, as the screen says."""
+        found = re.search(r"^\W*meta-loop .* (\d+)/\d+ ", self.text, re.MULTILINE)
+        return int(found[1]) if found else None
+
+    @property
+    def trainer(self):
+        return psutil.Process(self.child.pid)
+
+    def drawing(self, trainer=None):
+        """The process that draws for ``trainer``."""
+        (found,) = [p for p in (trainer or self.trainer).children() if "psa_tui.views.terminal" in p.cmdline()]
+        return found
+
+    def left_behind(self):
+        """What the normal screen got since the alternate one was left, without any control code."""
+        text = self.raw[self.raw.rindex(LEAVE) + len(LEAVE) :].decode()
+        assert "\x1b" not in text.replace("\x1b[?25h", "").replace("\x1b[0m", ""), text
+        return re.sub(r"\x1b\[\??\d*\w", "", text).replace("\r\n", "\n")
+
+    def assert_restored(self):
+        """Alternate screen left, cursor shown, modes of the line as they were."""
+        assert self.raw.count(ENTER) > 0
+        assert self.raw.rindex(LEAVE) > self.raw.rindex(ENTER)
+        assert self.raw.rindex(SHOW) > self.raw.rindex(HIDE)
+        assert self.raw.rfind(FRAME) < self.raw.rindex(LEAVE)
+        assert termios.tcgetattr(self.child.child_fd) == self.modes
+
+    def end(self):
+        """Leave no process behind, whatever happened."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            top = psutil.Process(self.child.pid)
+            for process in [*top.children(recursive=True), top]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+        self.child.close(force=True)
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    """Start a program in a terminal; it is ended with the test."""
+    opened = []
+
+    def start(command, **options):
+        opened.append(Terminal(command, tmp_path, **options))
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.end()
+
+
+def eventually(condition):
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def is_alive(process):
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def record(folder):
+    return read_checkpoint(folder / "models" / FILE_NAME).record
+
+
+def the_run(folder):
+    with read_history(folder / "results") as history:
+        (row,) = history.latest(10)
+        return row, history.loops(row.run)
+
+
+def test_the_dashboard_appears_follows_every_resize_and_obeys_its_own_keys(terminal):
+    tty = terminal(words())
+    tty.wait_for_loop(4)
+    assert tty.text.startswith("PSA [2*8]  mode hidden  mnist5k  run ")
+    for part in ("LKG ", "validation accuracy", "ablations and verdicts", "network", "space pause", "majority"):
+        assert part in tty.text
+
+    tty.resize(130, 40)
+    tty.wait_for_text("─ architecture ─")
+    tty.read(0.6)
+    assert all(line[0] in "╭│╰" and line[-1] in "╮│╯" for line in tty.screen.display[:-1])
+    assert tty.screen.display[-1].startswith("space pause")
+
+    tty.resize(64, 12)
+    tty.wait_for_text(r"\Ameta-loop ")
+    tty.read(0.6)
+    lines = [line.strip() for line in tty.screen.display]
+    assert lines[1].startswith("epoch")
+    assert lines[2].startswith("LKG")
+    assert not [line for line in lines if re.search("[│╭╮╰╯]", line)]
+    assert all(re.match(r"\d+ [▲○] ", line) for line in lines[4:-1])
+    assert lines[-1].startswith("space pause")
+
+    tty.resize(80, 24)
+    tty.wait_for_text(r"\APSA ")
+    tty.press("?")
+    tty.wait_for_text("stop after this loop")
+    tty.press("?")
+    tty.wait_for_text("^space pause")
+    tty.press(DOWN * 3)
+    tty.wait_for_text(r"\(3 scrolled\)")
+    tty.press(UP)
+    tty.wait_for_text(r"\(2 scrolled\)")
+    tty.press("l")
+    tty.wait_for_text(r"l log \(info\)")
+    tty.press("l")
+    tty.wait_for_text(r"l log \(debug\)|log debug: ")
+
+    frames = tty.raw.count(FRAME)
+    begun = time.monotonic()
+    tty.read(3.0)
+    frames, took = tty.raw.count(FRAME) - frames, time.monotonic() - begun
+    assert 2 <= frames <= 4 * took + 1
+
+    tty.press("q")
+    assert tty.wait_for_end() == 130
+    tty.assert_restored()
+    stopped = rf"^stopped by the key q at meta-loop \d+ of {MANY}; go on with: psa resume$"
+    assert re.search(stopped, tty.left_behind(), re.MULTILINE)
+
+
+def cpu_s(processes):
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
+
+
+def test_space_stops_all_work_until_space_is_pressed_again(terminal):
+    tty = terminal(words())
+    tty.wait_for_loop()
+    processes = [tty.trainer, tty.drawing()]
+    tty.press(" ")
+    tty.wait_for_text("PAUSED: space goes on")
+    tty.read(0.5)
+    loop, used, sent = tty.loop, cpu_s(processes), len(tty.raw)
+    begun = time.monotonic()
+    tty.read(2.0)
+    assert cpu_s(processes) - used < 0.05 * (time.monotonic() - begun)
+    assert (tty.loop, len(tty.raw)) == (loop, sent)
+
+    # A terminal that was smaller for a moment has lost what was there, though its size is the old one again.
+    shown = tty.screen.display[2:]
+    drawing = tty.drawing()
+    drawing.suspend()
+    tty.resize(60, 24)
+    tty.resize(80, 24)
+    assert tty.screen.display[2:] != shown
+    drawing.resume()
+    tty.wait_for(lambda: tty.screen.display[2:] == shown, "the whole screen again")
+
+    tty.press("m")
+    tty.wait_for_text("PAUSED; mode output from the next loop on")
+    tty.press(" ")
+    tty.wait_for_loop(loop + 3)
+    assert "PAUSED" not in tty.text
+    assert "mode output" in tty.text
+
+
+def test_m_and_s_are_acknowledged_at_once_and_obeyed_when_the_loop_ends(terminal, tmp_path):
+    tty = terminal(words(*SLOW))
+    tty.wait_for_loop(1)
+    tty.press("m")
+    tty.wait_for_bytes(b" mode output from the next loop on: m chooses another ")
+    tty.wait_for_text(r"\APSA .* mode output ")
+    tty.press(" s")
+    tty.wait_for_text("^ PAUSED; stopping after this loop ")
+    tty.press("s")
+    tty.wait_for_text("^ PAUSED: space goes on ")
+    loop = tty.loop
+    tty.press(" ")
+    tty.wait_for_loop(loop + 2)
+    tty.press("s")
+    tty.wait_for_bytes(b" stopping after this loop: s takes it back ")
+    assert tty.wait_for_end() == 130
+    tty.assert_restored()
+    assert "stopped by the key s at meta-loop" in tty.left_behind()
+    after = record(tmp_path)
+    (first, mode), (changed, next_mode) = after.mode_history
+    assert (first, mode, next_mode) == (1, "hidden", "output")
+    row, loops = the_run(tmp_path)
+    assert row.state == "stopped"
+    assert [loop["mode"] for loop in loops] == ["hidden"] * (changed - 1) + ["output"] * (len(loops) - changed + 1)
+    assert len(loops) == after.progress.meta_loop >= changed
+
+
+def test_ctrl_c_restores_the_terminal_and_leaves_the_result_on_it(terminal, tmp_path):
+    tty = terminal(words())
+    tty.wait_for_loop()
+    tty.press("\x03")
+    assert tty.wait_for_end() == 130
+    tty.assert_restored()
+    lines = tty.left_behind().splitlines()
+    done = record(tmp_path).progress.meta_loop
+    assert lines[0].startswith("run ")
+    assert lines[-3].startswith(f"loop {done:>6}/{MANY} ")
+    assert lines[-2] == f"stopped by Ctrl-C at meta-loop {done} of {MANY}; go on with: psa resume"
+    assert lines[-1].startswith("bounty ")
+
+
+@pytest.mark.parametrize("after_s", [0.1, 0.5])
+def test_ctrl_c_while_everything_loads_leaves_no_traceback_of_any_process(terminal, after_s):
+    tty = terminal(words())
+    eventually(lambda: len(tty.trainer.children()) == 1)
+    tty.read(after_s)
+    tty.press("\x03")
+    assert tty.wait_for_end() == 130
+    assert b"Traceback" not in tty.raw
+    assert termios.tcgetattr(tty.child.child_fd) == tty.modes
+
+
+def test_a_crash_shows_its_error_on_the_restored_screen(terminal, tmp_path):
+    # No file may grow beyond 400 kB: the history does, after a few hundred loops at most.
+    tty = terminal(["/bin/bash", "-c", 'ulimit -f 200; exec "$@"', "bash", *words()])
+    assert tty.wait_for_end() == 1
+    tty.assert_restored()
+    lines = tty.left_behind().splitlines()
+    assert lines[-1].startswith("psa: error: ")
+    assert "Traceback" not in tty.left_behind()
+
+
+def in_a_shell(terminal, folder):
+    """A terminal with an interactive shell that runs the dashboard, and the run's process."""
+    tty = terminal(["/bin/bash", "--norc", "--noprofile", "-i"], PS1="READY> ")
+    tty.wait_for_text("^READY> ")
+    (folder / "run").write_text("exec " + " ".join(f"'{word}'" for word in words()))
+    tty.press("bash run\n")
+    tty.wait_for_loop()
+    (run,) = tty.trainer.children()
+    return tty, run
+
+
+def test_when_the_run_is_killed_the_terminal_is_restored_all_the_same(terminal, tmp_path):
+    tty, run = in_a_shell(terminal, tmp_path)
+    drawing = tty.drawing(run)
+    run.kill()
+    eventually(lambda: not is_alive(drawing))
+    tty.wait_for_bytes(b"Killed")
+    tty.wait_for_bytes(LEAVE)
+    assert tty.raw.rindex(LEAVE) > tty.raw.rindex(FRAME)
+    assert tty.raw.rindex(SHOW) > tty.raw.rindex(HIDE)
+    before = len(tty.raw)
+    tty.press("stty -a; echo still $((6 * 7))\n")
+    tty.wait_for_bytes(b"still 42", before)
+    assert re.search(rb"[ ;]icanon .*[ \n]echo ", tty.raw[before:], re.DOTALL)
+
+
+def test_when_the_drawing_is_killed_the_run_goes_on_in_plain_lines(terminal, tmp_path):
+    tty = terminal(words("--meta-loops", 60))
+    tty.wait_for_loop()
+    drawing = tty.drawing()
+    tty.trainer.suspend()
+    committed = record(tmp_path).progress.meta_loop
+    drawing.kill()
+    tty.trainer.resume()
+    assert tty.wait_for_end() == 0
+    tty.assert_restored()
+    lines = tty.left_behind().splitlines()
+    assert lines[0] == "psa: warning: the dashboard failed; the run goes on in plain lines"
+    assert lines[1].startswith("run ")
+    loops = [int(found[1]) for line in lines if (found := re.match(r"loop +(\d+)/60 ", line))]
+    assert loops == list(range(loops[0], 61))
+    assert loops[0] in (committed, committed + 1)
+    assert sum(line.startswith("finished: 60 of 60 meta-loops") for line in lines) == 1
+    assert lines[-1].startswith("bounty ")
+    assert record(tmp_path).finished
+
+
+def test_ctrl_z_gives_the_terminal_back_and_only_the_foreground_takes_it_again(terminal, tmp_path):
+    tty, run = in_a_shell(terminal, tmp_path)
+
+    def stop():
+        before = len(tty.raw)
+        tty.press("\x1a")
+        tty.wait_for(lambda: re.search(rb"Stopped.*READY> $", tty.raw[before:], re.S), "the prompt")
+        shown = tty.raw[before:]
+        assert shown.count(LEAVE) == 1
+        assert shown.index(LEAVE) < shown.index(b"Stopped")
+        assert shown.rindex(SHOW) < shown.index(b"Stopped")
+        assert ENTER not in shown[shown.index(LEAVE) :]
+        assert run.status() == psutil.STATUS_STOPPED
+
+    def go_on():
+        before = len(tty.raw)
+        tty.press("fg\n")
+        tty.wait_for_bytes(ENTER, before)
+        tty.wait_for_bytes(HIDE, before)
+        tty.wait_for_loop((tty.loop or 0) + 1)
+
+    stop()
+    go_on()
+    stop()
+
+    before, done = len(tty.raw), record(tmp_path).progress.meta_loop
+    tty.press("bg\n")
+    tty.wait_for_bytes(b"READY> ", before)
+    eventually(lambda: record(tmp_path).progress.meta_loop > done + 5)
+    tty.press("echo still $((6 * 7))\n")
+    tty.wait_for_bytes(b"still 42", before)
+    tty.read(2.5)
+    in_background = tty.raw[before:].replace(b"\x1b[?2004h", b"").replace(b"\x1b[?2004l", b"")
+    assert b"\x1b" not in in_background
+    assert b"meta-loop" not in in_background
+
+    go_on()
+    tty.press("q")
+    before = len(tty.raw)
+    tty.wait_for_bytes(b"stopped by the key q", before)
+    tty.wait_for_bytes(b"READY> ", before)
+    assert tty.raw.rindex(LEAVE) > tty.raw.rindex(ENTER)
+
+
+def test_a_closed_terminal_stops_the_run_with_everything_committed(terminal, tmp_path):
+    tty = terminal(words())
+    tty.wait_for_loop()
+    processes = [tty.trainer, tty.drawing()]
+    tty.child.ptyproc.fileobj.close()
+    eventually(lambda: not any(is_alive(process) for process in processes))
+    row, loops = the_run(tmp_path)
+    assert row.state == "stopped"
+    assert row.reason == "HUP"
+    assert len(loops) == record(tmp_path).progress.meta_loop >= 2
+
+
+def test_a_run_that_outlives_its_terminal_wastes_no_time_on_drawing(terminal, tmp_path):
+    tty = terminal(["/bin/bash", "-c", "trap '' HUP; exec \"$@\"", "bash", *words()])
+    tty.wait_for_loop()
+    drawing = tty.drawing()
+    tty.child.ptyproc.fileobj.close()
+    time.sleep(0.5)
+    used, begun, done = cpu_s([drawing]), time.monotonic(), record(tmp_path).progress.meta_loop
+    time.sleep(1.5)
+    assert cpu_s([drawing]) - used < 0.15 * (time.monotonic() - begun)
+    assert record(tmp_path).progress.meta_loop > done
+
+
+def test_a_terminal_that_can_do_nothing_gets_plain_lines(terminal):
+    tty = terminal(words("--meta-loops", 3), TERM="dumb")
+    assert tty.wait_for_end() == 0
+    assert b"\x1b" not in tty.raw
+    assert len(re.findall(rb"^loop \d/3 ", tty.raw, re.MULTILINE)) == 3
+
+
+def test_no_color_leaves_shapes_and_weights_only(terminal):
+    tty = terminal(words("--ascii"), NO_COLOR="1")
+    tty.wait_for_loop(6)
+    codes = {code for found in re.findall(rb"\x1b\[([0-9;]*)m", tty.raw) for code in found.split(b";")}
+    assert codes <= {b"0", b"1", b"2", b"7"}
+    assert b"1" in codes
+    assert tty.raw.isascii()
+    assert "^ promoted  . rolled back  = LKG" in tty.text
