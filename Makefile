@@ -2,12 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DEMO_DIR ?= .demo
+DEMO_DIR := .demo
 
 .PHONY: demo test check lint types install clean-venv
 
 demo: $(VENV)/.installed
-	@rm -rf $(DEMO_DIR)
+	@rm -rf $(DEMO_DIR)/models $(DEMO_DIR)/results
 	$(BIN)/psa train --dataset mnist5k --arch "[4*16, 2*12]" --mode full --lr 1e-3 --meta-loops 200 --seed 1 --threads 1 \
 		--model-dir $(DEMO_DIR)/models --results-dir $(DEMO_DIR)/results
 

@@ -16,6 +16,8 @@ INPUTS = 28 * 28
 CLASSES = 10
 _DIGITS = "0123456789"
 _MOST_DIGITS = 12
+_EVALUATION_BATCH = 2000
+_MOST_IMAGES = 50_000
 _BYTES_PER_LAYER = 16 * 1024
 """Python and tensor bookkeeping of one linear layer (two tensors, their gradients and views)."""
 
@@ -93,10 +95,12 @@ class Architecture:
         """Memory one trial needs while it trains, in bytes: an estimate made before anything is allocated.
 
         Six float32 copies of the parameters (LKG, candidate, gradient, two AdamW moments, the copy being
-        written), three of the activations of one batch, and the bookkeeping of each layer.
+        written), three of the activations of one batch (of training or of evaluation, no larger than the
+        largest data set), and the bookkeeping of each layer.
         """
-        widths = sum(group.count * group.width for group in self.groups) + CLASSES
-        return 6 * 4 * self.parameters + 3 * 4 * batch_size * widths + _BYTES_PER_LAYER * (self.depth + 1)
+        widths = INPUTS + sum(group.count * group.width for group in self.groups) + CLASSES
+        rows = min(max(batch_size, _EVALUATION_BATCH), _MOST_IMAGES)
+        return 6 * 4 * self.parameters + 3 * 4 * rows * widths + _BYTES_PER_LAYER * (self.depth + 1)
 
 
 def parse_architecture(text: str) -> Architecture:
@@ -179,8 +183,8 @@ class _Parser:
 
     def _fail(self, reason: str, position: int | None = None) -> None:
         raise ConfigError(
-            f"{self.what}: {reason}; write {self.expected}\n"
-            + caret(self.text, self.position if position is None else position)
+            f"{self.what}: {reason}; write {self.expected}",
+            caret(self.text, self.position if position is None else position),
         )
 
 

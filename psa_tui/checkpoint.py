@@ -10,12 +10,13 @@ is replaced stays beside it as the previous generation.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import json
 import os
 import shlex
-import types
+import stat
 import typing
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -29,6 +30,7 @@ from psa_tui.architecture import CLASSES, INPUTS, parse_architecture
 from psa_tui.errors import CheckpointError, ConfigError
 from psa_tui.events import Progress
 from psa_tui.modes import AblationMode
+from psa_tui.wording import printable
 
 FORMAT = "psa-tui checkpoint"
 FORMAT_VERSION = 1
@@ -48,6 +50,8 @@ class Record:
     """(first meta-loop, mode), oldest first; the last entry is the mode in force."""
     seed: int
     dataset: str
+    dataset_requested: str
+    """What the user asked for; "auto" with ``dataset`` "mnist5k" means that full MNIST was not to be had."""
     dataset_fingerprint: str
     learning_rate: float
     batch_size: int
@@ -61,6 +65,7 @@ class Record:
     """``test_correct`` is the LKG's count on the test images; None until it was measured at a run's end."""
     device: str
     threads: int
+    machine: str
     versions: dict[str, str]
 
     @property
@@ -110,7 +115,8 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """
     temporary, previous = temporary_path(path), previous_path(path)
     try:
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)
+        with temporary.open("xb") as file:
             file.write(encode(checkpoint))
             file.flush()
             os.fsync(file.fileno())
@@ -119,10 +125,11 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        before = "the file of the loop before is intact; " if path.exists() else ""
         raise CheckpointError(
-            f"{path}: cannot be written ({error.strerror}); the file of the loop before is intact: "
-            "free space or permissions, then psa resume"
+            f"{path}: cannot be written ({error.strerror}); {before}see to space and permissions, then psa resume"
         ) from None
 
 
@@ -134,7 +141,10 @@ def _keep(path: Path, previous: Path) -> None:
         os.link(path, spare)
     except OSError:
         # Some file systems have no hard links.
-        spare.write_bytes(path.read_bytes())
+        with spare.open("xb") as file:
+            file.write(path.read_bytes())
+            file.flush()
+            os.fsync(file.fileno())
     spare.replace(previous)
 
 
@@ -178,17 +188,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def _read(path: Path) -> Checkpoint:
-    if not path.exists():
-        raise CheckpointError(f"{path}: there is no such checkpoint; psa train makes one")
-    if not path.is_file():
-        raise CheckpointError(f"{path}: not a file; move it away, or use another --model-dir")
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise CheckpointError(f"{path}: not a file; move it away, or use another --model-dir")
         with safetensors.safe_open(path, framework="np") as file:
             metadata = dict(file.metadata() or {})
             if metadata.get("format") != FORMAT:
-                raise CheckpointError(
-                    f"{path}: not a psa-tui checkpoint; psa clean removes it, or use another --model-dir"
-                )
+                raise CheckpointError(f"{path}: not a psa-tui checkpoint; move it away, or use another --model-dir")
             if (version := metadata.get("format_version")) != str(FORMAT_VERSION):
                 raise CheckpointError(
                     f"{path}: checkpoint format {version}, this version reads {FORMAT_VERSION}; update psa-tui"
@@ -200,6 +206,8 @@ def _read(path: Path) -> Checkpoint:
             raise ValueError("its weights do not match their digest")
         record = _decode(metadata)
         _check_shapes(record, weights)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: there is no such checkpoint; psa train makes one") from None
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from None
     except (safetensors.SafetensorError, ConfigError, KeyError, TypeError, ValueError) as error:
@@ -215,11 +223,14 @@ def _decode(metadata: dict[str, str]) -> Record:
         for name, kind in typing.get_type_hints(owner).items():
             if kind in _SCALARS and not isinstance(found[name], kind):
                 raise TypeError(f"{name} is {found[name]!r}")
-    return Record(**values)
+    record = Record(**values)
+    counts = (record.progress.validation_count, record.test_count, record.batch_size, record.threads)
+    if not record.mode_history or min(counts) < 1 or not isinstance(record.versions, dict):
+        raise ValueError("its header makes no sense")
+    return record
 
 
 _SCALARS: tuple[Any, ...] = (int, float, str, int | None)
-assert isinstance(int | None, types.UnionType)
 
 
 def _check_shapes(record: Record, weights: dict[str, np.ndarray]) -> None:
@@ -246,4 +257,4 @@ def _record_digest(metadata: dict[str, str]) -> str:
 
 
 def _brief(error: Exception) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in str(error)).split())[:160]
+    return printable(" ".join(str(error).split()))[:160]

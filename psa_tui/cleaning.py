@@ -19,6 +19,7 @@ from pathlib import Path
 from psa_tui.checkpoint import FILE_NAME, previous_path, temporary_path
 from psa_tui.errors import CheckpointError, ConfigError, PsaError
 from psa_tui.lock import holder, lock_path, locked
+from psa_tui.wording import printable
 
 _SUFFIX = ".safetensors"
 
@@ -90,7 +91,7 @@ class ModelFolder:
                 path = self.path / group.checkpoint
                 if (process := holder(path)) is not None:
                     raise CheckpointError(
-                        f"{one_line(path)} is being trained by process {process}, so nothing was removed; "
+                        f"{printable(path)} is being trained by process {process}, so nothing was removed; "
                         "wait for it or stop it"
                     )
 
@@ -107,12 +108,12 @@ class ModelFolder:
                         except FileNotFoundError:
                             continue
                         except OSError as error:
-                            path = one_line(self.path / entry.name)
+                            path = printable(self.path / entry.name)
                             failures.append(f"{path}: cannot be removed ({error.strerror}); check its permissions")
                         else:
                             removed.append(entry)
             except CheckpointError as error:
-                failures.append(one_line(str(error)))
+                failures.append(printable(str(error)))
         return Outcome(tuple(removed), tuple(failures))
 
     def _is_in_place(self) -> bool:
@@ -166,9 +167,9 @@ def opened(path: Path) -> Iterator[ModelFolder | None]:
 
 
 def _why_not_opened(path: Path, error: OSError) -> str:
-    shown = one_line(path)
+    shown = printable(path)
     if path.is_symlink():
-        target = one_line(os.path.realpath(path))
+        target = printable(os.path.realpath(path))
         return f"{shown} is a symbolic link, expected a folder; name the real one: --model-dir {target}"
     if error.errno == errno.ENOTDIR:
         return f"{shown} is no folder; name the models folder with --model-dir"
@@ -215,10 +216,10 @@ def plan_named(found: Mapping[str, Entry], folder: Path, names: Iterable[str]) -
     for name in names:
         entry = found.get(name)
         if entry is None:
-            raise PsaError(f"{one_line(folder / name)}: there is no such file, so nothing was removed; check the name")
+            raise PsaError(f"{printable(folder / name)}: there is no such file, so nothing was removed; check the name")
         if entry.kind is Kind.FOLDER:
             raise PsaError(
-                f"{one_line(folder / name)} is a folder, expected a file, so nothing was removed; "
+                f"{printable(folder / name)} is a folder, expected a file, so nothing was removed; "
                 "psa clean removes no folders"
             )
     return _plan(found, [member for name in names for member in _family(name)])
@@ -235,15 +236,10 @@ def name_inside(folder: Path, text: str) -> str:
     spellings = (folder, folder.absolute(), Path(os.path.realpath(folder)))
     if name in ("", ".", "..") or "\0" in text or (prefix and Path(prefix) not in spellings):
         raise ConfigError(
-            f"{one_line(text)!r} does not name a file in {one_line(folder)}, so nothing was removed; "
-            f"expected NAME or {one_line(folder / 'NAME')} (--model-dir chooses another folder)"
+            f"{printable(text)!r} does not name a file in {printable(folder)}, so nothing was removed; "
+            f"expected NAME or {printable(folder / 'NAME')} (--model-dir chooses another folder)"
         )
     return name
-
-
-def one_line(text: str | Path) -> str:
-    """``text`` on one line, without the characters that drive a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
 
 
 def _family(name: str) -> list[str]:

@@ -49,7 +49,7 @@ def _integer(least: int, most: int | None = None) -> Callable[[str], int]:
 
     def parse(text: str) -> int:
         try:
-            value = int(text) if text.strip().isascii() else None
+            value = int(text) if text.isascii() and "_" not in text else None
         except ValueError:
             value = None
         if value is None or value < least or (most is not None and value > most):
@@ -62,7 +62,7 @@ def _integer(least: int, most: int | None = None) -> Callable[[str], int]:
 def _number(accepts: Callable[[float], bool], wanted: str) -> Callable[[str], float]:
     def parse(text: str) -> float:
         try:
-            value = float(text)
+            value = float(text) if text.isascii() and "_" not in text else math.nan
         except ValueError:
             value = math.nan
         if not (math.isfinite(value) and accepts(value)):
@@ -95,7 +95,7 @@ def _flag(text: str) -> bool:
 def _path(text: str) -> Path:
     if not text or "\0" in text:
         raise ConfigError("expected a path")
-    return Path(text)
+    return Path(text).expanduser()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ SETTINGS: dict[str, Setting] = {
         Setting("model_dir", _path, "models"),
         Setting("results_dir", _path, "results"),
         Setting("device", _one_of(*DEVICES), "auto"),
-        Setting("threads", _integer(1, 4096), None),
+        Setting("threads", _integer(1, 4 * (os.cpu_count() or 1)), None),
         Setting("num_workers", _integer(0, 4096), "4"),
         Setting("debug", _flag, "false"),
         Setting("plain", _flag, "false"),
@@ -186,8 +186,8 @@ class Settings:
                 try:
                     return Value(setting.parse(text), layer.origin(setting), rank)
                 except ConfigError as error:
-                    shown = "" if "\n" in str(error) else f", found {text[:80]!r}"
-                    raise ConfigError(f"{layer.origin(setting)}: {error}{shown}") from None
+                    shown = "" if error.detail else f", found {text[:80]!r}"
+                    raise ConfigError(f"{layer.origin(setting)}: {error}{shown}", error.detail) from None
         return None
 
     def get(self, name: str) -> Any:

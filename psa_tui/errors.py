@@ -14,9 +14,14 @@ A message says what was found, what was expected and what to do, in one line.
 
 
 class PsaError(Exception):
-    """The work could not be done; ``str(error)`` is the one line a user reads."""
+    """The work could not be done; ``str(error)`` is the one line a user reads, ``detail`` what may follow it."""
 
     exit_code = 1
+
+    def __init__(self, message: str, detail: str = "") -> None:
+        """``detail`` has whole lines, such as a text with a caret under its fault."""
+        super().__init__(message)
+        self.detail = detail
 
 
 class ConfigError(PsaError):

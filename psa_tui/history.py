@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ CREATE TABLE runs (
     mode TEXT NOT NULL,
     seed INTEGER NOT NULL,
     dataset TEXT NOT NULL,
+    dataset_requested TEXT NOT NULL,  -- auto, when mnist5k stands in for full MNIST
     dataset_fingerprint TEXT NOT NULL,
     learning_rate REAL NOT NULL,
     batch_size INTEGER NOT NULL,
@@ -54,6 +56,10 @@ CREATE TABLE sessions (
     ended_at TEXT,
     after_meta_loop INTEGER NOT NULL,
     outcome TEXT,                     -- finished, stopped or failed; NULL while it runs, or if it was killed
+    learning_rate REAL NOT NULL,      -- the settings of this session; a run may go on with others
+    batch_size INTEGER NOT NULL,
+    weight_decay REAL NOT NULL,
+    dropout REAL NOT NULL,
     device TEXT NOT NULL,
     threads INTEGER NOT NULL,
     machine TEXT NOT NULL,
@@ -77,6 +83,20 @@ CREATE TABLE meta_loops (
 """
 
 
+_LOOP_COLUMNS = (
+    "meta_loop",
+    "mode",
+    "ablated_layer",
+    "ablated_neuron",
+    "train_loss",
+    "validation_correct",
+    "validation_count",
+    "finite",
+    "verdict",
+    "seconds",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class RunRow:
     """A run as the history has it; the fields are the columns of ``runs``."""
@@ -92,6 +112,7 @@ class RunRow:
     mode: str
     seed: int
     dataset: str
+    dataset_requested: str
     dataset_fingerprint: str
     learning_rate: float
     batch_size: int
@@ -113,7 +134,7 @@ class History:
         self._path = path
         self._session: tuple[str, int] | None = None
 
-    def begin(self, record: Record, checkpoint: Path, machine: str) -> int:
+    def begin(self, record: Record, checkpoint: Path) -> int:
         """Open a session of the run of ``record``, which stands where ``checkpoint`` does.
 
         Loops the checkpoint does not know of (a kill came between the two writes, or a previous generation
@@ -126,7 +147,8 @@ class History:
         with self._transaction() as connection:
             connection.execute(
                 "INSERT INTO runs VALUES (:run, :now, :now, 'running', '', :checkpoint, :architecture, :parameters, "
-                ":mode, :seed, :dataset, :dataset_fingerprint, :learning_rate, :batch_size, :weight_decay, :dropout, "
+                ":mode, :seed, :dataset, :dataset_requested, :dataset_fingerprint, "
+                ":learning_rate, :batch_size, :weight_decay, :dropout, "
                 ":meta_loop, :last_meta_loop, :bounty, :bounty_meta_loop, NULL) "
                 "ON CONFLICT (run) DO UPDATE SET updated_at = :now, state = 'running', reason = '', "
                 "checkpoint = :checkpoint, mode = :mode, learning_rate = :learning_rate, batch_size = :batch_size, "
@@ -142,6 +164,7 @@ class History:
                     "mode": str(record.mode),
                     "seed": record.seed,
                     "dataset": record.dataset,
+                    "dataset_requested": record.dataset_requested,
                     "dataset_fingerprint": record.dataset_fingerprint,
                     "learning_rate": record.learning_rate,
                     "batch_size": record.batch_size,
@@ -159,20 +182,40 @@ class History:
                 "SELECT coalesce(max(session), 0) + 1 FROM sessions WHERE run = ?", (record.run,)
             ).fetchone()
             connection.execute(
-                "INSERT INTO sessions VALUES (?, ?, ?, NULL, ?, NULL, ?, ?, ?, ?)",
+                "INSERT INTO sessions VALUES (?, ?, ?, NULL, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     record.run,
                     session,
                     _now(),
                     done,
+                    record.learning_rate,
+                    record.batch_size,
+                    record.weight_decay,
+                    record.dropout,
                     record.device,
                     record.threads,
-                    machine,
+                    record.machine,
                     json.dumps(record.versions, sort_keys=True),
                 ),
             )
         self._session = (record.run, session)
         return done - int(known)
+
+    def home(self, run: str) -> Path | None:
+        """Where the checkpoint of ``run`` was when it was last worked on; None when the run is unknown."""
+        with self._errors():
+            row = self._connection.execute("SELECT checkpoint FROM runs WHERE run = ?", (run,)).fetchone()
+        return None if row is None else Path(row[0])
+
+    def copy_loops(self, run: str, copy: str, last: int) -> None:
+        """Give ``copy``, a run that branched off, the loops of ``run`` up to ``last``."""
+        with self._transaction() as connection:
+            columns = ", ".join(_LOOP_COLUMNS)
+            connection.execute(
+                f"INSERT INTO meta_loops (run, {columns}) SELECT ?, {columns} FROM meta_loops "
+                "WHERE run = ? AND meta_loop <= ?",
+                (copy, run, last),
+            )
 
     def add(self, run: str, event: MetaLoopFinished) -> None:
         """Record a finished loop, in place of an earlier record of the same loop."""
@@ -186,7 +229,7 @@ class History:
                     str(event.mode),
                     None if target is None else target.layer,
                     None if target is None else target.neuron,
-                    event.train_loss,  # SQLite stores a NaN as NULL
+                    event.train_loss if isfinite(event.train_loss) else None,
                     event.validation_correct,
                     event.progress.validation_count,
                     event.finite,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from psa_tui import __version__
 from psa_tui.architecture import parse_architecture
-from psa_tui.checkpoint import FILE_NAME, Checkpoint, Record, read_checkpoint, write_checkpoint
+from psa_tui.checkpoint import FILE_NAME, Checkpoint, Record, previous_path, read_checkpoint, write_checkpoint
 from psa_tui.config import Settings, TrainConfig
 from psa_tui.control import Control
 from psa_tui.device import choose, detect, set_threads
@@ -82,10 +82,12 @@ def train(settings: Settings, around: Surroundings) -> RunFinished:
         ) from None
     with locked(path):
         if not path.exists():
+            _refuse_to_bury(path)
             return _run(path, config, None, config.meta_loops, around)
         checkpoint = read_checkpoint(path)
         _refuse_another_run(settings, path, checkpoint.record)
         config = settings.with_checkpoint(_said_by(checkpoint.record)).train_config()
+        config = replace(config, dataset=checkpoint.record.dataset)
         last = checkpoint.record.progress.meta_loop + config.meta_loops
         return _run(path, config, checkpoint, last, around)
 
@@ -100,8 +102,7 @@ def resume(settings: Settings, add: int, around: Surroundings) -> RunFinished | 
         As ``train``; also CheckpointError when there is no checkpoint.
     """
     path = Path(settings.get("model_dir")) / FILE_NAME
-    if not path.exists():
-        read_checkpoint(path)
+    read_checkpoint(path)
     with locked(path):
         checkpoint = read_checkpoint(path)
         record = checkpoint.record
@@ -109,6 +110,16 @@ def resume(settings: Settings, add: int, around: Surroundings) -> RunFinished | 
             return None
         config = settings.with_checkpoint(_said_by(record), pinned=_RECIPE).train_config()
         return _run(path, config, checkpoint, record.last_meta_loop + add, around)
+
+
+def _refuse_to_bury(path: Path) -> None:
+    """A new run would overwrite a previous generation whose successor was removed by hand."""
+    previous = previous_path(path)
+    if previous.exists():
+        raise CheckpointError(
+            f"{path} is missing, but its previous generation {previous} is there: to go on from it, "
+            f"{shlex.join(['mv', str(previous), str(path)])}; to start anew, psa clean"
+        )
 
 
 def _said_by(record: Record) -> dict[str, str]:
@@ -206,8 +217,9 @@ class _Run:
             )
         record = self._record(data, device, threads)
         loaded = self._load(record, data, device)
+        record = self._branch_off(record)
         self._write(record, loaded)
-        lacking = self.history.begin(record, self.path, _machine())
+        lacking = self.history.begin(record, self.path)
         self.stop.in_loops = True
         self._publish(self._started(record, data, lacking))
         if self.checkpoint is not None:
@@ -276,6 +288,7 @@ class _Run:
             mode_history=_mode_history(() if old is None else old.mode_history, config.mode, progress.meta_loop + 1),
             seed=secrets.randbits(32) if config.seed is None else config.seed,
             dataset=data.name,
+            dataset_requested=config.dataset if old is None else old.dataset_requested,
             dataset_fingerprint=data.fingerprint,
             learning_rate=config.learning_rate,
             batch_size=config.batch_size,
@@ -287,6 +300,7 @@ class _Run:
             test_count=len(data.test.labels),
             device=str(device),
             threads=threads,
+            machine=_machine(),
             versions={
                 "psa-tui": __version__,
                 "python": platform.python_version(),
@@ -294,6 +308,16 @@ class _Run:
                 "numpy": numpy.__version__,
             },
         )
+
+    def _branch_off(self, record: Record) -> Record:
+        """A new run name when the checkpoint is a copy of one that still exists: each keeps its own history."""
+        home = self.history.home(record.run)
+        if home is None or home == self.path.absolute() or not _holds_run(home, record.run):
+            return record
+        branch = replace(record, run=_new_run_name())
+        self.history.begin(branch, self.path)
+        self.history.copy_loops(record.run, branch.run, record.progress.meta_loop)
+        return branch
 
     def _load(self, record: Record, data: Dataset, device: object) -> _Loaded:
         import torch
@@ -327,11 +351,17 @@ class _Run:
         if lacking:
             notices.append(f"the history in {self.config.results_dir} lacks {lacking} earlier meta-loops of this run")
         old = None if self.checkpoint is None else self.checkpoint.record
-        if old is not None and (old.device, old.threads) != (record.device, record.threads):
+        if old is not None and old.dataset == "mnist5k" and old.dataset_requested == "auto":
             notices.append(
-                f"this run used device {old.device} with {old.threads} threads before, now {record.device} with "
-                f"{record.threads}: it will not be bit-identical to an uninterrupted one"
+                "this run trains on mnist5k, because full MNIST was not to be had when it began; for the full set: "
+                "psa clean, then psa train --dataset mnist"
             )
+        for what in ("device", "threads", "machine", "versions"):
+            before, now = (_in_words(getattr(one, what)) for one in (old or record, record))
+            if before != now:
+                notices.append(
+                    f"{what}: {before} before, {now} now; the run may not be bit-identical to an uninterrupted one"
+                )
         return RunStarted(
             run=record.run,
             resumed=old is not None,
@@ -409,6 +439,9 @@ class _Run:
             except BrokenPipeError:
                 self.views.remove(view)
                 self.stop.request("its output was closed", 1)
+            except OSError as error:
+                self.views.remove(view)
+                self.stop.request(f"its output failed ({error.strerror})", 1)
             except Exception as error:
                 self.views.remove(view)
                 log.warning("a view failed and is gone, the run goes on: %s: %s", type(error).__name__, error)
@@ -435,6 +468,17 @@ def resume_command(config: TrainConfig) -> str:
         if folder != Path(default):
             words += [option, str(folder)]
     return shlex.join(words)
+
+
+def _holds_run(path: Path, run: str) -> bool:
+    try:
+        return read_checkpoint(path).record.run == run
+    except CheckpointError:
+        return False
+
+
+def _in_words(value: object) -> str:
+    return ", ".join(f"{k} {v}" for k, v in sorted(value.items())) if isinstance(value, dict) else str(value)
 
 
 def _new_run_name() -> str:

@@ -49,9 +49,17 @@ def list_runs(folder: Path, limit: int) -> list[RunRow]:
 
 
 def _as_it_is(row: RunRow) -> RunRow:
-    if row.state == "running" and holder(Path(row.checkpoint)) is None:
+    if row.state == "running" and not _is_trained(Path(row.checkpoint), row.run):
         return replace(row, state="interrupted")
     return row
+
+
+def _is_trained(path: Path, run: str) -> bool:
+    """Whether a process is training ``run`` at ``path``; another run may have taken its place there."""
+    try:
+        return holder(path) is not None and read_checkpoint(path).record.run == run
+    except CheckpointError:
+        return False
 
 
 def _summary(path: Path) -> CheckpointSummary:

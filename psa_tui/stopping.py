@@ -12,6 +12,10 @@ from types import FrameType, TracebackType
 _NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "TERM", signal.SIGHUP: "HUP"}
 
 
+_PATIENCE_S = 3.0
+"""How long a run may take to reach a safe moment after it was asked to stop."""
+
+
 class LeaveAtOnce(BaseException):
     """Unwind now. What is committed stays; the loop under way, if there is one, is lost."""
 
@@ -35,20 +39,28 @@ class StopRequest:
         self._previous: dict[signal.Signals, object] = {}
 
     def request(self, reason: str, exit_code: int) -> None:
-        """Ask the run to stop at the next safe moment."""
-        self.reason, self.exit_code = reason, exit_code
+        """Ask the run to stop at the next safe moment, or, when none comes in time, wherever it is."""
+        if self.reason is None:
+            self.reason, self.exit_code = reason, exit_code
+            signal.setitimer(signal.ITIMER_REAL, _PATIENCE_S)
 
     def __enter__(self) -> StopRequest:
         """Take over the signals; one that is ignored (nohup) stays ignored."""
         for number in _NAMES:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._previous[number] = signal.signal(number, self._handle)
+        self._previous[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._lose_patience)
         return self
+
+    def _lose_patience(self, number: int, frame: FrameType | None) -> None:
+        """Every finished loop is committed already, so nothing is lost but the one under way."""
+        raise LeaveAtOnce(self.reason or "a timer", self.exit_code)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Give the signals back."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._previous.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 

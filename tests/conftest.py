@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -11,8 +12,8 @@ from psa_tui.events import Progress
 @pytest.fixture
 def psa(tmp_path, monkeypatch):
     """Run the program as a user does, in an empty folder, with no settings but those the test makes."""
-    for name in ("PSA_DATASET_DIR", "PSA_MODEL_DIR", "PSA_DATASET"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith("PSA_")]:
+        monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments, **options):
@@ -44,6 +45,7 @@ def checkpoint():
         mode_history=((1, "none"), (3, "hidden")),
         seed=7,
         dataset="mnist5k",
+        dataset_requested="mnist5k",
         dataset_fingerprint="0" * 64,
         learning_rate=1e-4,
         batch_size=256,
@@ -63,6 +65,7 @@ def checkpoint():
         test_count=500,
         device="cpu",
         threads=2,
+        machine="a machine",
         versions={"psa-tui": "0.1.0"},
     )
     weights = named_weights(layers, stack([initial_weights(layers, 7)], torch.device("cpu")))

@@ -38,7 +38,7 @@ def test_any_text_is_read_exactly_or_refused_with_a_caret(text):
     try:
         architecture = parse_architecture(text)
     except ConfigError as error:
-        assert str(error).splitlines()[2].strip() == "^"
+        assert error.detail.splitlines()[1].strip() == "^"
     else:
         assert parse_architecture(str(architecture)) == architecture
         assert text.replace(" ", "").strip("[]").isascii()
@@ -65,8 +65,8 @@ def test_any_text_is_read_exactly_or_refused_with_a_caret(text):
 def test_a_faulty_architecture_is_refused_with_a_caret_under_the_fault(text, reason, column):
     with pytest.raises(ConfigError) as caught:
         parse_architecture(text)
-    first, shown, pointer = str(caught.value).split("\n")
-    assert first == f"architecture: {reason}; write groups like [4*4, 2*8] (layers*neurons)"
+    shown, pointer = caught.value.detail.split("\n")
+    assert str(caught.value) == f"architecture: {reason}; write groups like [4*4, 2*8] (layers*neurons)"
     assert shown == "  " + text
     assert pointer == "  " + " " * column + "^"
 
@@ -74,7 +74,7 @@ def test_a_faulty_architecture_is_refused_with_a_caret_under_the_fault(text, rea
 def test_the_caret_of_a_long_hostile_text_stays_in_a_window_without_control_characters():
     with pytest.raises(ConfigError) as caught:
         parse_architecture("[" + "4*4," * 500 + "\x1b[31m]")
-    _, shown, pointer = str(caught.value).split("\n")
+    shown, pointer = caught.value.detail.split("\n")
     assert len(shown) <= 62
     assert "\x1b" not in shown
     assert shown[pointer.index("^")] == "\N{REPLACEMENT CHARACTER}"

@@ -45,7 +45,7 @@ def record(checkpoint):
 
 def test_a_loop_is_read_back_with_its_ablation(tmp_path, record):
     with open_history(tmp_path) as history:
-        assert history.begin(record, tmp_path / "lkg", "a machine") == 0
+        assert history.begin(record, tmp_path / "lkg") == 0
         history.add(record.run, loop(1))
     with read_history(tmp_path) as history:
         (row,) = history.loops(record.run)
@@ -66,7 +66,7 @@ def test_a_loop_is_read_back_with_its_ablation(tmp_path, record):
 
 def test_writing_a_loop_again_replaces_it_and_a_loss_that_is_no_number_is_null(tmp_path, record):
     with open_history(tmp_path) as history:
-        history.begin(record, tmp_path / "lkg", "a machine")
+        history.begin(record, tmp_path / "lkg")
         history.add(record.run, loop(1))
         history.add(record.run, loop(1, correct=200, loss=float("nan")))
         (row,) = history.loops(record.run)
@@ -75,19 +75,19 @@ def test_writing_a_loop_again_replaces_it_and_a_loss_that_is_no_number_is_null(t
 
 def test_a_new_session_forgets_the_loops_its_checkpoint_does_not_know_and_counts_those_it_lacks(tmp_path, record):
     with open_history(tmp_path) as history:
-        history.begin(record, tmp_path / "lkg", "a machine")
+        history.begin(record, tmp_path / "lkg")
         for number in (1, 2, 3):
             history.add(record.run, loop(number))
         back = replace(record, progress=replace(record.progress, meta_loop=2))
-        assert history.begin(back, tmp_path / "lkg", "a machine") == 0
+        assert history.begin(back, tmp_path / "lkg") == 0
         assert [row["meta_loop"] for row in history.loops(record.run)] == [1, 2]
         ahead = replace(record, progress=replace(record.progress, meta_loop=5))
-        assert history.begin(ahead, tmp_path / "lkg", "a machine") == 3
+        assert history.begin(ahead, tmp_path / "lkg") == 3
 
 
 def test_the_state_of_a_run_follows_its_sessions(tmp_path, record):
     with open_history(tmp_path) as history:
-        history.begin(record, tmp_path / "lkg", "a machine")
+        history.begin(record, tmp_path / "lkg")
         assert [row.state for row in history.latest(5)] == ["running"]
         event = loop(1)
         history.add(record.run, event)
@@ -134,7 +134,7 @@ def test_a_damaged_a_foreign_and_a_newer_database_are_refused_and_left_as_they_a
 
 def test_a_full_disk_is_one_clear_error_and_the_history_stays_readable(tmp_path, record):
     with open_history(tmp_path) as history:
-        history.begin(record, tmp_path / "lkg", "a machine")
+        history.begin(record, tmp_path / "lkg")
         history.add(record.run, loop(1))
     script = f"""
 import pathlib, resource, sys

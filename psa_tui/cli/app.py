@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -11,6 +12,7 @@ import typer
 from psa_tui import __version__
 from psa_tui.cli import clean, config, dataset, device, resume, status, train
 from psa_tui.cli.output import print_error
+from psa_tui.config import load_settings
 from psa_tui.errors import PsaError
 
 app = typer.Typer(
@@ -48,17 +50,25 @@ app.command()(device.device)
 app.command()(config.config)
 
 
+def _is_debugging() -> bool:
+    """Whether a traceback is wanted; settings that cannot be read want none."""
+    try:
+        return "--debug" in sys.argv or bool(load_settings({}).get("debug"))
+    except PsaError:
+        return False
+
+
 def main() -> None:
     """Run the command line; every foreseen error ends in one line on stderr and its exit code."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    debug = "--debug" in sys.argv or os.environ.get("PSA_DEBUG", "").lower() in ("1", "true", "yes")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except PsaError as error:
-        if debug:
+        if _is_debugging():
             raise
-        print_error(str(error))
+        print_error(str(error), error.detail)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -66,7 +76,10 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        if debug:
+        if _is_debugging():
             raise
+        if isinstance(error, OSError):
+            print_error(f"{error.filename or 'input or output'}: {error.strerror or error}")
+            sys.exit(1)
         print_error(f"internal error: {type(error).__name__}: {error}; --debug shows where")
         sys.exit(1)

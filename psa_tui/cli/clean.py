@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from psa_tui.cli import options
-from psa_tui.cli.output import format_bytes, print_error, print_note, printable
+from psa_tui.cli.output import print_error, print_note
 from psa_tui.config import load_settings
 from psa_tui.errors import ConfigError
+from psa_tui.wording import format_bytes, printable
 
 if TYPE_CHECKING:
     from psa_tui.cleaning import Entry
@@ -45,9 +46,9 @@ def clean(
         else:
             plan = cleaning.plan_all(found) if everything else cleaning.plan_default(found)
         for name in plan.kept:
-            print_note(f"kept: folder {cleaning.one_line(path / name)}")
+            print_note(f"kept: folder {printable(path / name)}")
         if folder is None or not plan.entries:
-            print_note(f"nothing to remove in {cleaning.one_line(path)}")
+            print_note(f"nothing to remove in {printable(path)}")
             return
         folder.check_free(plan)
         if dry_run:
@@ -87,10 +88,10 @@ def _print_list(path: Path, entries: tuple[Entry, ...], what: str) -> None:
 
 
 def _lines(path: Path, entries: tuple[Entry, ...]) -> list[str]:
-    from psa_tui.cleaning import Kind, one_line
+    from psa_tui.cleaning import Kind
 
     return [
-        f"{format_bytes(entry.size_bytes):>9}  {printable(one_line(path / entry.name))}"
+        f"{format_bytes(entry.size_bytes):>9}  {printable(path / entry.name)}"
         + ("" if entry.kind is Kind.FILE else f"  ({entry.kind})")
         for entry in entries
     ]

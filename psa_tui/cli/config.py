@@ -9,12 +9,16 @@ from typing import Annotated
 import typer
 
 from psa_tui.config import SETTINGS, load_settings
+from psa_tui.wording import printable
 
 
 def config(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Show every setting and where its value comes from: the environment, .env, psa.toml or the default."""
+    """Show every setting and where its value comes from: the environment, .env, psa.toml or the default.
+
+    A run that goes on takes what is "default" here from its checkpoint.
+    """
     settings = load_settings({})
     settings.train_config()
     rows = []
@@ -36,5 +40,5 @@ def config(
     for column in ("setting", "value", "from", "variable"):
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(row[key]) for key in ("setting", "value", "origin", "variable")))
-    Console().print(table)
+        table.add_row(*(Text(printable(row[key])) for key in ("setting", "value", "origin", "variable")))
+    Console(width=None if sys.stdout.isatty() else 240).print(table)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from psa_tui.cli import options
-from psa_tui.cli.output import format_percent, print_note, print_warning, printable
+from psa_tui.cli.output import print_note, print_warning
 from psa_tui.config import load_settings
+from psa_tui.wording import percent, printable
 
 if TYPE_CHECKING:
     from psa_tui.data import Dataset
@@ -84,6 +85,6 @@ def _print(content: dict[str, Any]) -> None:
     table.add_row("images", *(f"{split['images']:,}" for split in splits.values()))
     for index, counts in enumerate(zip(*(split["class_counts"] for split in splits.values()), strict=True)):
         table.add_row(f"class {index}", *(f"{count:,}" for count in counts))
-    majorities = (format_percent(split["majority_class_accuracy"]) for split in splits.values())
+    majorities = (percent(split["majority_class_accuracy"]) for split in splits.values())
     table.add_row("majority class", *majorities)
     Console(highlight=False).print(table)

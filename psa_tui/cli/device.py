@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from psa_tui.cli import options
-from psa_tui.cli.output import format_bytes, print_note, printable
+from psa_tui.cli.output import print_note
 from psa_tui.config import DEVICES, load_settings
 from psa_tui.errors import ConfigError
+from psa_tui.wording import format_bytes, printable
 
 if TYPE_CHECKING:
     from psa_tui.device import Capabilities

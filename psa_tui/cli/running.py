@@ -9,13 +9,14 @@ from collections.abc import Callable
 
 import typer
 
-from psa_tui.cli.output import print_note, print_warning, printable
+from psa_tui.cli.output import print_note, print_warning
 from psa_tui.config import Settings
 from psa_tui.control import Control
 from psa_tui.errors import ConfigError
 from psa_tui.events import Event, RunFinished, RunStarted
 from psa_tui.runner import Surroundings, View
 from psa_tui.stopping import LeaveAtOnce, StopRequest
+from psa_tui.wording import printable
 
 Work = Callable[[Surroundings], RunFinished | None]
 
@@ -52,13 +53,15 @@ def carry_out(settings: Settings, work: Work) -> RunFinished | None:
         raise typer.Exit(leave.exit_code) from None
     finally:
         view.close()
-    if finished is not None and finished.progress.meta_loop < finished.last_meta_loop:
+    if stop.exit_code and finished is not None:
         raise typer.Exit(stop.exit_code)
     return finished
 
 
 def _view(settings: Settings, control: Control) -> View:
-    chosen = [name for name in ("json", "quiet", "plain") if settings.get(name)]
+    found = {name: settings.find(name) for name in ("json", "quiet", "plain")}
+    asked = {name: value.rank for name, value in found.items() if value is not None and value.value}
+    chosen = [name for name, rank in asked.items() if rank == min(asked.values())]
     if len(chosen) > 1:
         raise ConfigError(f"--{chosen[0]} and --{chosen[1]} exclude each other; choose one")
     if chosen == ["json"]:

@@ -11,14 +11,15 @@ from typing import Annotated, Any
 import typer
 
 from psa_tui.cli import options
-from psa_tui.cli.output import format_percent, print_note, print_warning
+from psa_tui.cli.output import print_note, print_warning
 from psa_tui.config import load_settings
+from psa_tui.wording import percent
 
 
 def status(
     model_dir: options.ModelDir = None,
     results_dir: options.ResultsDir = None,
-    runs: Annotated[int, typer.Option(metavar="N", min=0, help="How many of the latest runs to list.")] = 10,
+    runs: Annotated[int, typer.Option(metavar="N", min=0, max=1_000_000, help="List the N latest runs.")] = 10,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """List the checkpoints of the models folder and the latest runs."""
@@ -43,9 +44,9 @@ def status(
                     f"{c.parameters:,}",
                     " ".join(f"{mode}@{loop}" if loop > 1 else mode for loop, mode in c.mode_history),
                     f"{c.meta_loop}/{c.last_meta_loop}",
-                    format_percent(c.bounty),
+                    percent(c.bounty),
                     str(c.bounty_meta_loop),
-                    format_percent(c.test_accuracy),
+                    percent(c.test_accuracy),
                 ]
                 for c in checkpoints
                 if c.problem is None
@@ -69,8 +70,8 @@ def status(
                     str(r.seed),
                     r.dataset,
                     f"{r.meta_loop}/{r.last_meta_loop}",
-                    format_percent(r.bounty),
-                    format_percent(r.test_accuracy),
+                    percent(r.bounty),
+                    percent(r.test_accuracy),
                 ]
                 for r in rows
             ],
@@ -84,11 +85,12 @@ def _print_table(columns: list[str], rows: list[list[Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from psa_tui.cli.output import printable
+    from psa_tui.wording import printable
 
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
-    Console().print(table)
+    # In a pipe there is no width to fit: a run's name must stay in one piece.
+    Console(width=None if sys.stdout.isatty() else 240).print(table)

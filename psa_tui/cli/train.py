@@ -61,10 +61,11 @@ def train(
     """
     settings = load_settings(locals())
     config = settings.train_config()
+    if settings.architecture().origin != "default":
+        # Refuse what cannot fit before the libraries that would run it are loaded.
+        from psa_tui.memory import check_memory
 
-    from psa_tui.memory import check_memory
-
-    check_memory(config.architecture, config.batch_size)
+        check_memory(config.architecture, config.batch_size)
 
     from psa_tui import runner
     from psa_tui.cli.running import carry_out

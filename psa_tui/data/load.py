@@ -33,7 +33,7 @@ def load_dataset(name: str, dataset_dir: Path, say: Callable[[str], None] | None
         notice = (
             f"this is {embedded.NAME}, {embedded.COUNT} of MNIST's 70000 images, NOT the full set: its "
             f"accuracies do not compare with MNIST's. {error} (--dataset-dir or PSA_DATASET_DIR names "
-            "another folder); psa train --dataset mnist accepts nothing but the full set"
+            "another folder); then psa clean and psa train --dataset mnist, which accepts nothing but the full set"
         )
         return replace(embedded.load_embedded(), notices=(notice,))
 

@@ -19,11 +19,12 @@ import time
 from types import FrameType
 from typing import Any, TextIO
 
-from psa_tui.cli.output import print_warning, printable
+from psa_tui.cli.output import print_warning
 from psa_tui.control import Control
 from psa_tui.events import EpochProgressed, Event, MetaLoopFinished, RunFinished, RunStarted, as_json
 from psa_tui.views.plain import PlainView
 from psa_tui.views.text import format_finished, format_loop, format_started
+from psa_tui.wording import printable
 
 SUSPEND, RESUME = "suspend", "resume"
 SUSPENDED = b"z"

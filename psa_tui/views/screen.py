@@ -16,7 +16,8 @@ from psa_tui.views.chart import chart
 from psa_tui.views.glyphs import ASCII, UNICODE, Glyphs
 from psa_tui.views.network import network_map
 from psa_tui.views.state import RunState
-from psa_tui.views.text import format_neuron, format_verdict, percent, points
+from psa_tui.views.text import format_neuron, format_verdict
+from psa_tui.wording import percent, points
 
 FULL_SIZE = (120, 38)
 COMPACT_SIZE = (80, 24)

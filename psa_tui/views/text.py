@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 from psa_tui.events import MetaLoopFinished, NeuronAblated, Outcome, RunFinished, RunStarted, Verdict
-
-
-def percent(fraction: float | None) -> str:
-    """A fraction as a percentage with two decimals; a dash when there is none."""
-    return "-" if fraction is None else f"{100 * fraction:.2f} %"
-
-
-def points(gain: float) -> str:
-    """A difference of accuracies in percentage points, with its sign."""
-    return f"{100 * gain:+.2f}"
+from psa_tui.wording import percent, points
 
 
 def format_started(event: RunStarted) -> list[str]:
@@ -44,7 +35,7 @@ def format_loop(event: MetaLoopFinished, last_meta_loop: int) -> str:
 def format_verdict(event: MetaLoopFinished) -> str:
     """Promoted or rolled back, and by how many percentage points."""
     if not event.finite:
-        return "rolled back, NaN"
+        return "not finite"
     verdict = "promoted" if event.verdict is Verdict.PROMOTED else "rolled back"
     return verdict if event.gain is None else f"{verdict} {points(event.gain)}"
 
@@ -65,11 +56,11 @@ def format_finished(event: RunFinished) -> list[str]:
         lines = [f"stopped by {event.reason} at meta-loop {done} of {last}; go on with: {event.resume_command}"]
     else:
         lines = [f"failed at meta-loop {done} of {last}; once mended, go on with: {event.resume_command}"]
-    if event.progress.lkg_correct is None:
-        return [*lines, "no LKG yet: no candidate was promoted"]
-    bounty = f"bounty {percent(event.progress.bounty)} at meta-loop {event.progress.lkg_meta_loop}"
+    result = "no LKG yet: no candidate was promoted"
+    if event.progress.lkg_correct is not None:
+        result = f"bounty {percent(event.progress.bounty)} at meta-loop {event.progress.lkg_meta_loop}"
     if event.test_accuracy is not None:
-        bounty += f", test accuracy of the LKG {percent(event.test_accuracy)}"
+        result += f", test accuracy of the LKG {percent(event.test_accuracy)}"
     if event.progress.non_finite:
-        bounty += f"; {event.progress.non_finite} candidates were not finite"
-    return [*lines, bounty]
+        result += f"; candidates that were not finite: {event.progress.non_finite}"
+    return [*lines, result]

@@ -348,3 +348,76 @@ def test_nohup_keeps_a_run_alive_through_a_hangup(psa):
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "finished: 8 of 8" in out
+
+
+def test_an_output_flag_of_higher_precedence_wins(psa):
+    done = train(psa, "--meta-loops", 1, "--json", env={**os.environ, "PSA_PLAIN": "1"})
+    assert done.returncode == 0
+    assert json.loads(done.stdout.splitlines()[0])["event"] == "run_started"
+
+
+def test_asking_for_auto_goes_on_with_the_checkpoints_data_set(psa):
+    train(psa, "--meta-loops", 1)
+    done = psa("train", "--dataset", "auto", "--meta-loops", 1)
+    assert done.returncode == 0, done.stderr
+    assert "data mnist5k" in done.stdout
+
+
+def test_a_substituted_data_set_is_said_and_recorded_in_every_session(psa):
+    offline = {**os.environ, "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    first = psa("train", "--arch", "[1*8]", "--meta-loops", 1, env=offline)
+    assert first.returncode == 0
+    assert "this is mnist5k" in first.stderr
+    record = read_checkpoint(LKG).record
+    assert (record.dataset, record.dataset_requested) == ("mnist5k", "auto")
+    row, _ = loops_of_the_only_run()
+    assert (row.dataset, row.dataset_requested) == ("mnist5k", "auto")
+    again = psa("resume", "--meta-loops", 1)
+    assert "this run trains on mnist5k, because full MNIST was not to be had" in again.stderr
+
+
+def test_a_change_of_threads_is_said_because_it_may_change_bits(psa):
+    train(psa, "--meta-loops", 1, "--threads", 1)
+    done = psa("resume", "--meta-loops", 1, "--threads", 2)
+    assert done.stderr == (
+        "psa: warning: threads: 1 before, 2 now; the run may not be bit-identical to an uninterrupted one\n"
+    )
+    assert psa("resume", "--meta-loops", 1).stderr == ""
+
+
+def test_all_candidates_not_finite_are_counted_shown_and_never_promoted(psa):
+    done = psa("train", "--dataset", "mnist5k", "--arch", "[20*64]", "--lr", "10", "--seed", "1", "--meta-loops", 3)
+    assert done.returncode == 0
+    assert done.stdout.count("not finite") == 4
+    assert done.stdout.splitlines()[-1].endswith("candidates that were not finite: 3")
+    assert read_checkpoint(LKG).record.progress.lkg_correct is None
+
+
+def test_a_step_that_takes_long_does_not_hold_up_a_stop(psa):
+    # Training on all images at once takes far longer than five seconds a step.
+    process = start(
+        "train", "--dataset", "mnist5k", "--arch", "[24*4096]", "--batch-size", 4000, "--threads", 1, "--plain"
+    )
+    while not process.stdout.readline().startswith("lr "):
+        pass
+    time.sleep(1)
+    asked = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert time.monotonic() - asked < 10
+    assert process.returncode == 143
+    assert err == "psa: left at once (TERM); what was committed is intact\n"
+    assert read_checkpoint(LKG).record.progress.meta_loop == 0
+
+
+def test_a_result_that_cannot_be_shown_is_no_success(psa):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "psa_tui", "train", *TINY, "--meta-loops", "1"], stdout=full)
+    assert done.returncode == 1
+
+
+def test_no_standard_output_at_all_is_survived(psa):
+    done = subprocess.run(
+        ["bash", "-c", '"$@" >&-', "closed", sys.executable, "-m", "psa_tui", "status"], capture_output=True, text=True
+    )
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,30 @@
+"""Words and numbers for people, the same everywhere. Text from outside passes through ``printable`` first."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def printable(text: object) -> str:
+    """``text`` on one line, without the characters that drive a terminal."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c)[0] == "C" else c for c in str(text))
+
+
+def percent(fraction: float | None) -> str:
+    """A fraction as a percentage with two decimals; a dash when there is none."""
+    return "-" if fraction is None else f"{100 * fraction:.2f} %"
+
+
+def points(gain: float) -> str:
+    """A difference of accuracies in percentage points, with its sign."""
+    return f"{100 * gain:+.2f}"
+
+
+def format_bytes(count: int) -> str:
+    """``count`` bytes: 512 B, 3.2 MB, 1.8 TB (powers of 1000)."""
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB", "TB", "PB"):
+        if size < 999.5 or unit == "PB":
+            break
+        size /= 1000
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

@@ -1,0 +1,163 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from psa_tui.checkpoint import FILE_NAME, read_checkpoint
+from psa_tui.history import read_history
+
+LKG = Path("models") / FILE_NAME
+TINY = ("train", "--dataset", "mnist5k", "--arch", "[1*8]", "--lr", "1e-2", "--seed", "3", "--threads", "1")
+
+
+def states(psa):
+    return {row["run"]: row["state"] for row in json.loads(psa("status", "--json").stdout)["runs"]}
+
+
+def test_nothing_yet_is_said_and_nothing_is_made(psa, tmp_path):
+    done = psa("status")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "psa: no checkpoint in models; psa train makes one\npsa: no runs in results\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_and_its_run_are_listed_with_modes_loops_bounty_and_test_accuracy(psa):
+    psa(*TINY, "--mode", "full", "--meta-loops", 2)
+    psa("train", "--mode", "output", "--meta-loops", 1)
+    record = read_checkpoint(LKG).record
+    done = psa("status")
+    assert re.search(rf"{FILE_NAME} \[1\*8\] 6,370 +full output@3 3/3 ", done.stdout)
+    assert f"{100 * record.progress.bounty:.2f} %" in done.stdout
+    assert f"{100 * record.test_accuracy:.2f} %" in done.stdout
+    assert f"{record.run} finished [1*8] output 3" in done.stdout
+    content = json.loads(psa("status", "--json").stdout)
+    (checkpoint,), (run,) = content["checkpoints"], content["runs"]
+    assert checkpoint["mode_history"] == [[1, "full"], [3, "output"]]
+    assert (run["run"], run["meta_loop"], run["bounty"]) == (record.run, 3, record.progress.bounty)
+
+
+def test_a_run_is_running_while_it_runs_interrupted_when_killed_and_finished_after_its_resume(psa):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "psa_tui", *TINY, "--meta-loops", "60", "--json"], stdout=subprocess.PIPE, text=True
+    )
+    for line in process.stdout:
+        if json.loads(line)["event"] == "meta_loop_finished":
+            break
+    assert list(states(psa).values()) == ["running"]
+    process.kill()
+    process.communicate()
+    assert list(states(psa).values()) == ["interrupted"]
+    assert psa("resume").returncode == 0
+    assert list(states(psa).values()) == ["finished"]
+
+
+def test_a_killed_run_stays_interrupted_when_another_run_trains_in_its_place(psa):
+    psa(*TINY, "--meta-loops", 1)
+    with read_history(Path("results")) as history:
+        (row,) = history.latest(1)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "psa_tui", "resume", "--meta-loops", "60", "--json"], stdout=subprocess.PIPE, text=True
+    )
+    process.stdout.readline()
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    psa("clean")
+    other = subprocess.Popen(
+        [sys.executable, "-m", "psa_tui", *TINY, "--meta-loops", "600", "--json"], stdout=subprocess.PIPE, text=True
+    )
+    other.stdout.readline()
+    found = states(psa)
+    other.terminate()
+    other.communicate()
+    assert found.pop(row.run) == "interrupted"
+    assert list(found.values()) == ["running"]
+
+
+def test_a_damaged_checkpoint_is_a_warning_beside_the_good_ones(psa):
+    psa(*TINY, "--meta-loops", 1)
+    Path("models/broken.safetensors").write_bytes(b"nonsense\x1b[31m")
+    done = psa("status")
+    assert done.returncode == 0
+    assert FILE_NAME in done.stdout
+    assert done.stderr.startswith("psa: warning: models/broken.safetensors: damaged or not a checkpoint")
+    assert "\x1b" not in done.stderr + done.stdout
+
+
+def test_a_copied_models_folder_goes_on_as_a_run_of_its_own(psa):
+    psa(*TINY, "--meta-loops", 2)
+    subprocess.run(["cp", "-r", "models", "copy"], check=True)
+    psa("resume", "--meta-loops", 2)
+    psa("train", "--model-dir", "copy", "--mode", "full", "--meta-loops", 1)
+    first, second = read_checkpoint(LKG).record, read_checkpoint(Path("copy") / FILE_NAME).record
+    assert first.run != second.run
+    with read_history(Path("results")) as history:
+        assert [loop["mode"] for loop in history.loops(first.run)] == ["none"] * 4
+        assert [loop["mode"] for loop in history.loops(second.run)] == ["none", "none", "full"]
+
+
+def test_a_history_that_was_removed_is_missed_loudly_and_the_run_goes_on(psa):
+    psa(*TINY, "--meta-loops", 2)
+    for file in Path("results").iterdir():
+        file.unlink()
+    done = psa("resume", "--meta-loops", 1)
+    assert done.returncode == 0
+    assert done.stderr == "psa: warning: the history in results lacks 2 earlier meta-loops of this run\n"
+
+
+def test_two_runs_share_one_history(psa):
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "psa_tui", *TINY, "--meta-loops", "5", "--model-dir", folder, "--quiet"],
+            stdout=subprocess.DEVNULL,
+        )
+        for folder in ("one", "two")
+    ]
+    assert [process.wait(timeout=60) for process in processes] == [0, 0]
+    with read_history(Path("results")) as history:
+        assert [len(history.loops(row.run)) for row in history.latest(5)] == [5, 5]
+
+
+def test_a_first_generation_without_its_successor_is_not_buried_by_a_new_run(psa):
+    psa(*TINY, "--meta-loops", 2)
+    LKG.unlink()
+    done = psa("train")
+    assert done.returncode == 1
+    assert "mv models/mnist_lkg.previous.safetensors models/mnist_lkg.safetensors" in done.stderr
+    assert not LKG.exists()
+
+
+def test_a_temporary_file_that_is_a_link_is_replaced_and_its_target_untouched(psa, tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "precious").write_text("content")
+    Path(f"models/.{FILE_NAME}.tmp").symlink_to("../precious")
+    assert psa(*TINY, "--meta-loops", 1).returncode == 0
+    assert (tmp_path / "precious").read_text() == "content"
+
+
+@pytest.mark.parametrize("command", [("status",), ("train", "--plain"), ("resume",)])
+def test_hostile_folder_names_are_shown_on_one_line_without_escapes(psa, command):
+    done = psa(*command, "--model-dir", "x\n\x1b[31mpsa: finished" + "y" * 300)
+    assert done.returncode in (0, 1)
+    assert "\x1b" not in done.stdout + done.stderr
+    assert done.stderr.count("\n") <= 2
+    assert "internal error" not in done.stderr
+
+
+def test_config_shows_every_setting_and_its_origin(psa, tmp_path):
+    (tmp_path / "psa.toml").write_text("lr = 1e-3\n")
+    (tmp_path / ".env").write_text("PSA_DROPOUT=0.2\n")
+    done = psa("config", "--json", env={**os.environ, "PSA_MODEL_DIR": "else\x1b[31mwhere"})
+    rows = {row["setting"]: (row["value"], row["origin"]) for row in json.loads(done.stdout)}
+    assert rows["lr"] == ("0.001", "lr in psa.toml")
+    assert rows["dropout"] == ("0.2", "PSA_DROPOUT in .env")
+    assert rows["model_dir"][1] == "PSA_MODEL_DIR"
+    assert rows["batch_size"] == ("256", "default")
+    assert rows["seed"] == ("", "not set")
+    plain = psa("config", env={**os.environ, "PSA_MODEL_DIR": "else\x1b[31mwhere"})
+    assert "\x1b" not in plain.stdout
+    assert re.search(r"lr +0\.001 +lr in psa\.toml +PSA_LR", plain.stdout)
