@@ -105,5 +105,6 @@ def test_parameter_counts_are_the_published_ones(text, parameters):
 def test_the_memory_need_grows_with_parameters_and_batch():
     architecture = parse_architecture("[1*1024]")
     assert architecture.training_bytes(256) >= 6 * 4 * architecture.parameters
-    assert architecture.training_bytes(512) > architecture.training_bytes(256)
+    assert architecture.training_bytes(5000) > architecture.training_bytes(256)
+    assert architecture.training_bytes(10**6) == architecture.training_bytes(50_000)
     assert parse_architecture("[999999999*9]").training_bytes(256) > 10**12
