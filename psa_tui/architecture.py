@@ -89,6 +89,15 @@ class Architecture:
         """Weights and biases of the whole network; ``784W + W + (L-1)(W² + W) + 10W + 10`` for ``[L*W]``."""
         return sum(self.group_parameters()) + self.head_parameters
 
+    def meta_loop_operations(self, training_images: int, validation_images: int) -> int:
+        """Multiplications and additions of one trial's meta-loop that no implementation of the method avoids.
+
+        Two per parameter and image in each of: the forward pass, the gradients of the parameters, and the
+        gradients of the activations, which the first layer does not need. Evaluation is a forward pass.
+        """
+        backward_free = INPUTS * self.groups[0].width
+        return 2 * ((3 * self.parameters - backward_free) * training_images + self.parameters * validation_images)
+
     def training_bytes(self, batch_size: int) -> int:
         """Memory one trial needs while it trains, in bytes: an estimate made before anything is allocated.
 

@@ -22,3 +22,12 @@ def train_images():
 @pytest.fixture(scope="session")
 def validation_images():
     return random_images(200, 2)
+
+
+@pytest.fixture(autouse=True, scope="package")
+def one_thread():
+    """Small operations are quickest on one thread, and another process cannot slow them down."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -1,0 +1,160 @@
+"""Forward and backward passes of several networks at once, written by hand into buffers made beforehand.
+
+Activations are feature-major, [members, width, batch]: a layer of every member is one batched product whose
+long side is the batch, however narrow the layer. A pass is a list of calls, each bound to its buffers when
+the list is made; running it is a loop over them, so a step costs little more than its arithmetic.
+
+No tensor here requires a gradient, so autograd records nothing. The gradients are those of the textbook
+(Rumelhart, Hinton & Williams 1986); that of softmax and cross-entropy together is p - onehot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from psa_tui.engine.packed import Packed
+
+Call = Callable[[], object]
+
+
+class Forward:
+    """The forward pass over one batch size: ``inputs`` to ``logits``."""
+
+    def __init__(
+        self, weights: Packed, sharing: Sequence[int], batch: int, scale: float, masks: Sequence[Mask] = ()
+    ) -> None:
+        """Make the buffers and the calls.
+
+        ``sharing`` counts the successive members that see the same images; ``scale`` is what the inputs
+        still have to be multiplied by; ``masks`` are the dropout masks, [dropped, hidden units, batch].
+        """
+        like = weights.flat
+        members, width, pixels = weights.weights[0].shape
+        self.inputs = like.new_empty(len(sharing), batch, pixels)
+        """What each set of sharing members sees, before ``scale``: [sets, batch, 784]."""
+        self.activations = [like.new_empty(members, layer.outputs, batch) for layer in weights.layers]
+        """The output of each layer, after ReLU and dropout where it is hidden: [members, outputs, batch]."""
+        self.rows = _row_slices(sharing, width)
+        """Where the first layer of each set of sharing members lies among all its rows."""
+        self.calls: list[Call] = []
+        first = self.activations[0].view(members * width, batch)
+        weight, bias = weights.weights[0].view(-1, pixels), weights.biases[0].view(-1, 1)
+        for rows, inputs in zip(self.rows, self.inputs, strict=True):
+            self.calls.append(
+                partial(torch.addmm, bias[rows], weight[rows], inputs.t(), alpha=scale, out=first[rows])
+            )
+        unit = 0
+        for index, layer in enumerate(weights.layers):
+            output = self.activations[index]
+            if index:
+                self.calls.append(
+                    _affine(weights.biases[index], weights.weights[index], self.activations[index - 1], output)
+                )
+            if index < len(weights.layers) - 1:
+                self.calls.append(output.relu_)
+                units = slice(unit, unit + layer.outputs)
+                self.calls += [partial(output[mask.members].mul_, mask.values[:, units]) for mask in masks]
+                unit += layer.outputs
+
+    @property
+    def logits(self) -> Tensor:
+        """[members, classes, batch]."""
+        return self.activations[-1]
+
+    def run(self) -> None:
+        """Compute ``logits`` from ``inputs``."""
+        for call in self.calls:
+            call()
+
+
+class Mask:
+    """Dropout of some members: ``values`` [dropped, hidden units, batch] hold 0 or ``scale``."""
+
+    def __init__(self, members: slice, values: Tensor, scale: float) -> None:
+        """``members`` are the positions, in the chunk, of the members that drop."""
+        self.members = members
+        self.values = values
+        self.scale = scale
+
+
+class Backward:
+    """The loss and its gradients for what a ``Forward`` has just computed."""
+
+    def __init__(
+        self, forward: Forward, weights: Packed, gradients: Packed, scale: float, masks: Sequence[Mask] = ()
+    ) -> None:
+        """Make the buffers and the calls; ``gradients`` are overwritten by each run."""
+        logits = forward.logits
+        members, _, batch = logits.shape
+        self.labels = torch.empty(members, 1, batch, dtype=torch.int64, device=logits.device)
+        """The correct class of every image of every member: [members, 1, batch]."""
+        self.losses = logits.new_empty(members, 1)
+        """Each member's summed log-likelihood, the negative of its summed loss: [members, 1]."""
+        log_likelihoods = torch.empty_like(logits)
+        picked = logits.new_empty(members, 1, batch)
+        widest = max(layer.outputs for layer in weights.layers)
+        spaces = [logits.new_empty(members * widest * batch) for _ in range(2)]
+
+        def delta(index: int) -> Tensor:
+            """The gradient of layer ``index``'s output before ReLU; its neighbours use the other space."""
+            shape = forward.activations[index].shape
+            return spaces[index % 2][: shape.numel()].view(shape)
+
+        last = len(weights.layers) - 1
+        above = delta(last)
+        self.calls: list[Call] = [
+            partial(torch.log_softmax, logits, 1, out=log_likelihoods),
+            partial(torch.gather, log_likelihoods, 1, self.labels, out=picked),
+            partial(torch.sum, picked, 2, out=self.losses),
+            partial(torch.exp, log_likelihoods, out=above),
+            partial(above.scatter_add_, 1, self.labels, torch.full_like(picked, -1)),
+            partial(above.mul_, 1 / batch),
+        ]
+        for index in range(last, 0, -1):
+            below, hidden = delta(index - 1), forward.activations[index - 1]
+            weight = weights.weights[index]
+            self.calls += [
+                partial(torch.bmm, above, hidden.transpose(1, 2), out=gradients.weights[index]),
+                partial(torch.sum, above, 2, keepdim=True, out=gradients.biases[index]),
+                _product(weight.transpose(1, 2), above, below),
+                # What dropout has zeroed, ReLU's gradient zeroes too; only dropout's scale remains.
+                partial(torch.ops.aten.threshold_backward.grad_input, below, hidden, 0, grad_input=below),
+            ]
+            self.calls += [partial(below[mask.members].mul_, mask.scale) for mask in masks]
+            above = below
+        matrix, gradient = above.view(-1, batch), gradients.weights[0].view(-1, weights.layers[0].inputs)
+        for rows, inputs in zip(forward.rows, forward.inputs, strict=True):
+            target = gradient[rows]
+            self.calls.append(partial(torch.addmm, target, matrix[rows], inputs, beta=0, alpha=scale, out=target))
+        self.calls.append(partial(torch.sum, above, 2, keepdim=True, out=gradients.biases[0]))
+
+    def run(self) -> None:
+        """Compute ``losses`` and the gradients."""
+        for call in self.calls:
+            call()
+
+
+def _row_slices(sharing: Sequence[int], width: int) -> list[slice]:
+    ends = [0]
+    for members in sharing:
+        ends.append(ends[-1] + members * width)
+    return [slice(begin, end) for begin, end in zip(ends, ends[1:], strict=False)]
+
+
+def _affine(bias: Tensor, weight: Tensor, below: Tensor, out: Tensor) -> Call:
+    """``weight`` [M, o, i] times ``below`` [M, i, B], plus ``bias`` [M, o, 1], into ``out`` [M, o, B]."""
+    if weight.shape[1:] == (1, 1):
+        # A batch of 1x1 products is far slower than the multiplication it is.
+        return partial(torch.addcmul, bias, weight, below, out=out)
+    return partial(torch.baddbmm, bias, weight, below, out=out)
+
+
+def _product(weight: Tensor, above: Tensor, out: Tensor) -> Call:
+    """``weight`` [M, i, o] times ``above`` [M, o, B] into ``out`` [M, i, B]."""
+    if weight.shape[1:] == (1, 1):
+        return partial(torch.mul, weight, above, out=out)
+    return partial(torch.bmm, weight, above, out=out)

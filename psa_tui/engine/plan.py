@@ -1,0 +1,95 @@
+"""How a population is laid out on a machine: which members train together, and on how many threads.
+
+Members never influence one another, so any division gives the same mathematics; it only decides how well
+caches and cores are used. The constants were measured (docs/performance.md).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from psa_tui.architecture import Architecture
+from psa_tui.engine.model import Linear
+
+log = logging.getLogger(__name__)
+
+_OPTIMISER_BYTES = 8 << 20
+"""Weights, gradients and moments of members that train together should stay in the last-level cache."""
+_ACTIVATION_BYTES = 512 << 10
+"""One layer's activations of members that train together should stay in a core's own cache."""
+_THREADING_WIDTH = 64
+"""A first layer at least this wide makes its matrix products worth dividing among threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Members of a population that train together, those that share an order of images side by side."""
+
+    members: tuple[int, ...]
+    orders: tuple[tuple[int, int], ...]
+    """Successive runs of ``members``: the row of the order they follow, and how many they are."""
+
+
+def chunks(layers: tuple[Linear, ...], order_of: Sequence[int], batch_size: int, itemsize: int) -> list[Chunk]:
+    """Divide a population, given each member's order, into chunks that fit the caches.
+
+    Members that share an order are never separated: their first layer is one matrix product.
+    """
+    groups: dict[int, list[int]] = {}
+    for member, order in enumerate(order_of):
+        groups.setdefault(order, []).append(member)
+    widest = max(layer.outputs for layer in layers)
+    most = min(
+        _OPTIMISER_BYTES // (4 * itemsize * layers[-1].end),
+        _ACTIVATION_BYTES // (itemsize * widest * batch_size),
+    )
+    # As equal as can be: a last chunk of few members would waste its calls.
+    even = -(-len(order_of) // max(1, -(-len(order_of) // max(1, most))))
+    divided: list[list[tuple[int, list[int]]]] = []
+    size = 0
+    for order, members in groups.items():
+        if not divided or size + len(members) > even:
+            divided.append([])
+            size = 0
+        divided[-1].append((order, members))
+        size += len(members)
+    return [
+        Chunk(
+            members=tuple(member for _, members in parts for member in members),
+            orders=tuple((order, len(members)) for order, members in parts),
+        )
+        for parts in divided
+    ]
+
+
+def runs(positions: Sequence[int]) -> Iterator[slice]:
+    """``positions`` (ascending) as few slices: in a study every sixth member has the same mode."""
+    start = 0
+    while start < len(positions):
+        step = positions[start + 1] - positions[start] if start + 1 < len(positions) else 1
+        end = start + 1
+        while end < len(positions) and positions[end] - positions[end - 1] == step:
+            end += 1
+        yield slice(positions[start], positions[end - 1] + 1, step)
+        start = end
+
+
+def threads_for(architecture: Architecture, device: str) -> int:
+    """The number of CPU threads that trains ``architecture`` fastest in one process on ``device`` ("cpu", "cuda:0").
+
+    Handing small operations to several threads costs more than they take.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    width = architecture.groups[0].width
+    threads = cores if width >= _THREADING_WIDTH and device == "cpu" else 1
+    log.debug(
+        "layout: first layer %d wide on %s, %d cores: %d threads (--threads overrules)",
+        width,
+        device,
+        cores,
+        threads,
+    )
+    return threads
