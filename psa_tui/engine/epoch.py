@@ -106,91 +106,107 @@ class _Training:
     def __init__(self, flat: Tensor, layers: tuple[Linear, ...], images: Images, epoch: Epoch, chunk: Chunk) -> None:
         self.images = images
         self.epoch = epoch
+        self.chunk = chunk
         self.members = torch.tensor(chunk.members, device=flat.device)
         self.weights, self.gradients, first, second = (Packed(layers, len(chunk.members), flat) for _ in range(4))
         self.weights.load(flat, self.members)
-        self.sharing = [members for _, members in chunk.orders]
+        self.update = self._adamw(first, second)
         self.orders = [epoch.orders[order] for order, _ in chunk.orders]
-        counts = torch.tensor(self.sharing, device=flat.device)
+        self.sharing = [members for _, members in chunk.orders]
         labels = torch.stack([images.labels[order] for order in self.orders])
-        self.labels = labels.repeat_interleave(counts, 0).unsqueeze(1)
-        self.dropping = [at for at, member in enumerate(chunk.members) if epoch.dropout[member] is not None]
-        self.bits = [bits for member in chunk.members if (bits := epoch.dropout[member]) is not None]
-        self.update = _adamw(self.weights, self.gradients, first, second, epoch, chunk)
+        self.labels = labels.repeat_interleave(torch.tensor(self.sharing, device=flat.device), 0).unsqueeze(1)
 
     def steps(self, total: Tensor) -> Generator[int, None, None]:
-        """Take every step of the epoch, adding the summed losses to ``total`` [members, 1]; yield the images seen."""
+        """Take every step, adding the summed losses to ``total`` [members, 1]; yield how many images were seen."""
         count, size = self.epoch.orders.shape[1], self.epoch.batch_size
-        for begin, end, batch in ((0, count - count % size, size), (count - count % size, count, count % size)):
-            if begin == end:
-                continue
-            units = sum(layer.outputs for layer in self.weights.layers[:-1])
-            host = torch.empty(len(self.bits), units, batch, dtype=total.dtype)
-            values = host if total.device.type == "cpu" else host.to(total.device)
-            masks = []
-            drawn = 0
-            for members in runs(self.dropping):
-                few = len(range(members.start, members.stop, members.step))
-                masks.append(Mask(members, values[drawn : drawn + few], self.bits[drawn].scale))
-                drawn += few
-            forward = Forward(self.weights, self.sharing, batch, self.images.scale, masks)
-            backward = Backward(forward, self.weights, self.gradients, self.images.scale, masks)
-            pixels = torch.empty(batch, self.images.pixels.shape[1], dtype=torch.uint8, device=total.device)
-            drawings = [partial(bits.fill, rows.numpy()) for bits, rows in zip(self.bits, host, strict=True)]
-            if values is not host:
-                drawings.append(partial(values.copy_, host))
-            calls: list[Call] = [*drawings, *forward.calls, *backward.calls, *self.update]
-            calls.append(partial(total.sub_, backward.losses))
-            inputs = list(zip(self.orders, forward.inputs, strict=True))
-            for start in range(begin, end, batch):
-                stop = start + batch
-                for order, buffer in inputs:
-                    torch.index_select(self.images.pixels, 0, order[start:stop], out=pixels)
-                    buffer.copy_(pixels)
-                    buffer.sub_(self.images.centre)
-                backward.labels.copy_(self.labels[:, :, start:stop])
-                for call in calls:
-                    call()
-                yield stop
+        whole = count - count % size
+        if whole:
+            yield from self._steps_of(size, range(0, whole, size), total)
+        if whole < count:
+            yield from self._steps_of(count - whole, range(whole, count, size), total)
 
     def finish(self, flat: Tensor) -> None:
         """Write the trained weights into their rows of ``flat`` [M, parameters]."""
         self.weights.store(flat, self.members)
 
+    def _steps_of(self, batch: int, starts: range, total: Tensor) -> Generator[int, None, None]:
+        """Take a step of ``batch`` images from each of ``starts`` in the order."""
+        masks, drawings = self._dropout(batch)
+        forward = Forward(self.weights, self.sharing, batch, self.images.scale, masks)
+        backward = Backward(forward, self.weights, self.gradients, self.images.scale, masks)
+        calls: list[Call] = [
+            *drawings,
+            *forward.calls,
+            *backward.calls,
+            *self.update,
+            partial(total.sub_, backward.losses),
+        ]
+        all_pixels, centre, labels = self.images.pixels, self.images.centre, self.labels
+        pixels = all_pixels.new_empty(batch, all_pixels.shape[1])
+        sets = list(zip(self.orders, forward.inputs, strict=True))
+        for start in starts:
+            stop = start + batch
+            for order, inputs in sets:
+                torch.index_select(all_pixels, 0, order[start:stop], out=pixels)
+                inputs.copy_(pixels)
+                inputs.sub_(centre)
+            backward.labels.copy_(labels[:, :, start:stop])
+            for call in calls:
+                call()
+            yield stop
 
-def _adamw(weights: Packed, gradients: Packed, first: Packed, second: Packed, epoch: Epoch, chunk: Chunk) -> list[Call]:
-    """The calls of one AdamW step: decay of the members that have one, then the fused update of all."""
-    calls: list[Call] = []
-    decays = [epoch.weight_decay[member] for member in chunk.members]
-    for decay in sorted(set(decays) - {0.0}):
-        factor = 1 - epoch.learning_rate * decay
-        if set(decays) == {decay}:
-            calls.append(partial(weights.flat.mul_, factor))
-            continue
-        members = list(runs([at for at, found in enumerate(decays) if found == decay]))
-        views = [view[some] for view in (*weights.weights, *weights.biases) for some in members]
-        calls.append(partial(torch._foreach_mul_, views, factor))
-    step = torch.zeros((), device=weights.flat.device)
-    calls.append(partial(step.add_, 1))
-    calls.append(
-        partial(
-            torch._fused_adamw_,
-            [weights.flat],
-            [gradients.flat],
-            [first.flat],
-            [second.flat],
-            [],
-            [step],
-            lr=epoch.learning_rate,
-            beta1=BETAS[0],
-            beta2=BETAS[1],
-            weight_decay=0.0,
-            eps=EPSILON,
-            amsgrad=False,
-            maximize=False,
+    def _dropout(self, batch: int) -> tuple[list[Mask], list[Call]]:
+        """The masks of the members that drop, and the calls that draw one step's."""
+        dropping = [at for at, member in enumerate(self.chunk.members) if self.epoch.dropout[member] is not None]
+        all_bits = [bits for member in self.chunk.members if (bits := self.epoch.dropout[member]) is not None]
+        units = sum(layer.outputs for layer in self.weights.layers[:-1])
+        flat = self.weights.flat
+        drawn = torch.empty(len(dropping), units, batch, dtype=flat.dtype)
+        calls: list[Call] = [partial(bits.fill, rows.numpy()) for bits, rows in zip(all_bits, drawn, strict=True)]
+        values = drawn
+        if dropping and flat.device.type != "cpu":
+            values = torch.empty_like(drawn, device=flat.device)
+            calls.append(partial(values.copy_, drawn))
+        masks = []
+        begin = 0
+        for members in runs(dropping):
+            end = begin + len(range(members.start, members.stop, members.step))
+            masks.append(Mask(members, values[begin:end], all_bits[begin].scale))
+            begin = end
+        return masks, calls
+
+    def _adamw(self, first: Packed, second: Packed) -> list[Call]:
+        """The calls of one step: the decay of the members that have one, then the fused update of all."""
+        weights, rate = self.weights, self.epoch.learning_rate
+        calls: list[Call] = []
+        decays = [self.epoch.weight_decay[member] for member in self.chunk.members]
+        for decay in sorted(set(decays) - {0.0}):
+            views = [weights.flat]
+            if len(set(decays)) > 1:
+                members = list(runs([at for at, found in enumerate(decays) if found == decay]))
+                views = [view[some] for view in (*weights.weights, *weights.biases) for some in members]
+            calls.append(partial(torch._foreach_mul_, views, 1 - rate * decay))
+        step = torch.zeros((), device=weights.flat.device)
+        calls.append(partial(step.add_, 1))
+        calls.append(
+            partial(
+                torch._fused_adamw_,
+                [weights.flat],
+                [self.gradients.flat],
+                [first.flat],
+                [second.flat],
+                [],
+                [step],
+                lr=rate,
+                beta1=BETAS[0],
+                beta2=BETAS[1],
+                weight_decay=0.0,
+                eps=EPSILON,
+                amsgrad=False,
+                maximize=False,
+            )
         )
-    )
-    return calls
+        return calls
 
 
 def count_correct(flat: Tensor, layers: tuple[Linear, ...], images: Images) -> Tensor:

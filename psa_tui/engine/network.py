@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor
@@ -44,9 +45,7 @@ class Forward:
         first = self.activations[0].view(members * width, batch)
         weight, bias = weights.weights[0].view(-1, pixels), weights.biases[0].view(-1, 1)
         for rows, inputs in zip(self.rows, self.inputs, strict=True):
-            self.calls.append(
-                partial(torch.addmm, bias[rows], weight[rows], inputs.t(), alpha=scale, out=first[rows])
-            )
+            self.calls.append(partial(torch.addmm, bias[rows], weight[rows], inputs.t(), alpha=scale, out=first[rows]))
         unit = 0
         for index, layer in enumerate(weights.layers):
             output = self.activations[index]
@@ -139,10 +138,8 @@ class Backward:
 
 
 def _row_slices(sharing: Sequence[int], width: int) -> list[slice]:
-    ends = [0]
-    for members in sharing:
-        ends.append(ends[-1] + members * width)
-    return [slice(begin, end) for begin, end in zip(ends, ends[1:], strict=False)]
+    ends = accumulate((members * width for members in sharing), initial=0)
+    return [slice(begin, end) for begin, end in pairwise(ends)]
 
 
 def _affine(bias: Tensor, weight: Tensor, below: Tensor, out: Tensor) -> Call:

@@ -36,7 +36,7 @@ class Chunk:
 def chunks(layers: tuple[Linear, ...], order_of: Sequence[int], batch_size: int, itemsize: int) -> list[Chunk]:
     """Divide a population, given each member's order, into chunks that fit the caches.
 
-    Members that share an order are never separated: their first layer is one matrix product.
+    Members that share an order go together where they fit: their first layer is one matrix product.
     """
     groups: dict[int, list[int]] = {}
     for member, order in enumerate(order_of):
@@ -46,23 +46,31 @@ def chunks(layers: tuple[Linear, ...], order_of: Sequence[int], batch_size: int,
         _OPTIMISER_BYTES // (4 * itemsize * layers[-1].end),
         _ACTIVATION_BYTES // (itemsize * widest * batch_size),
     )
+    parts = [(order, part) for order, members in groups.items() for part in _evenly(members, most)]
     # As equal as can be: a last chunk of few members would waste its calls.
-    even = -(-len(order_of) // max(1, -(-len(order_of) // max(1, most))))
-    divided: list[list[tuple[int, list[int]]]] = []
-    size = 0
-    for order, members in groups.items():
-        if not divided or size + len(members) > even:
+    enough = max(map(len, _evenly(range(len(order_of)), most)))
+    divided: list[list[tuple[int, Sequence[int]]]] = []
+    size = enough
+    for order, members in parts:
+        if size >= enough or size + len(members) > most:
             divided.append([])
             size = 0
         divided[-1].append((order, members))
         size += len(members)
     return [
         Chunk(
-            members=tuple(member for _, members in parts for member in members),
-            orders=tuple((order, len(members)) for order, members in parts),
+            members=tuple(member for _, members in chunk for member in members),
+            orders=tuple((order, len(members)) for order, members in chunk),
         )
-        for parts in divided
+        for chunk in divided
     ]
+
+
+def _evenly(members: Sequence[int], most: int) -> list[Sequence[int]]:
+    """``members`` in the fewest parts of at most ``most`` (at least one) members, all of about one size."""
+    parts = -(-len(members) // max(1, most))
+    size = -(-len(members) // parts)
+    return [members[start : start + size] for start in range(0, len(members), size)]
 
 
 def runs(positions: Sequence[int]) -> Iterator[slice]:

@@ -70,15 +70,16 @@ def test_after_ten_steps_every_weight_is_the_oracles(text, members, dtype, toler
     torch.testing.assert_close(losses, expected_losses, rtol=tolerance, atol=tolerance)
 
 
-def test_a_population_in_several_chunks_is_the_oracles_too(monkeypatch, train_images):
-    monkeypatch.setattr("psa_tui.engine.plan._ACTIVATION_BYTES", 0)
+@pytest.mark.parametrize(("most", "chunks"), [(1, 12), (2, 7), (5, 4), (9, 2)])
+def test_a_population_in_several_chunks_is_the_oracles_too(most, chunks, monkeypatch, train_images):
+    monkeypatch.setattr("psa_tui.engine.plan._ACTIVATION_BYTES", 4 * 10 * BATCH * most)
     images = ten_steps(train_images)
     layers, flat, epoch = prepare("[2*6, 1*5]", SCATTERED, len(images))
     expected = flat.clone()
     progress = [(seen, float(losses.sum())) for seen, losses in train_epoch(flat, layers, images, epoch())]
     end_of(oracle.train_epoch(expected, layers, images, epoch()))
     assert (flat - expected).abs().max() <= 1e-5
-    assert len(progress) == 3 * 10
+    assert len(progress) == chunks * 10
     assert progress[-1][0] == len(images)
     assert progress == sorted(progress)
 
