@@ -116,3 +116,5 @@ def test_a_meta_loop_does_a_forward_pass_and_two_backward_products_but_never_a_g
     evaluation = 2 * (first + second + head)
     operations = parse_architecture("[1*4, 1*3]").meta_loop_operations(50_000, 10_000)
     assert operations == 50_000 * training + 10_000 * evaluation
+    fewer = parse_architecture("[1*4, 1*3]").meta_loop_operations(50_000, 10_000, pixels=600)
+    assert operations - fewer == 50_000 * 2 * 2 * 4 * 184

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
 
+from psa_tui.engine.columns import Columns, divide_columns
 from psa_tui.engine.model import Linear
 from psa_tui.engine.network import Backward, Call, Forward, Mask
 from psa_tui.engine.packed import Packed
@@ -25,7 +26,7 @@ EPSILON = 1e-8
 _EVALUATION_BATCH = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Images:
     """One split on the training device: ``pixels`` uint8 [N, 784] and ``labels`` int64 [N].
 
@@ -40,6 +41,11 @@ class Images:
     def __len__(self) -> int:
         """The number of images."""
         return len(self.labels)
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The pixels as training wants them; found once."""
+        return divide_columns(self.pixels)
 
     @property
     def centre(self) -> float:
@@ -108,7 +114,9 @@ class _Training:
         self.epoch = epoch
         self.chunk = chunk
         self.members = torch.tensor(chunk.members, device=flat.device)
-        self.weights, self.gradients, first, second = (Packed(layers, len(chunk.members), flat) for _ in range(4))
+        self.weights, self.gradients, first, second = (
+            Packed(layers, len(chunk.members), flat, images.columns.order) for _ in range(4)
+        )
         self.weights.load(flat, self.members)
         self.update = self._adamw(first, second)
         self.orders = [epoch.orders[order] for order, _ in chunk.orders]
@@ -120,19 +128,28 @@ class _Training:
         """Take every step, adding the summed losses to ``total`` [members, 1]; yield how many images were seen."""
         count, size = self.epoch.orders.shape[1], self.epoch.batch_size
         whole = count - count % size
-        if whole:
-            yield from self._steps_of(size, range(0, whole, size), total)
-        if whole < count:
-            yield from self._steps_of(count - whole, range(whole, count, size), total)
+        parts = [(size, range(0, whole, size)), (count - whole, range(whole, count, size))]
+        parts = [(batch, starts) for batch, starts in parts if starts]
+        # Factors first: their rank is a number that has to be read from the device, between no two steps.
+        factors = [self._factors(batch, starts) for batch, starts in parts]
+        for (batch, starts), rare in zip(parts, factors, strict=True):
+            yield from self._steps_of(batch, starts, rare, total)
 
     def finish(self, flat: Tensor) -> None:
         """Write the trained weights into their rows of ``flat`` [M, parameters]."""
         self.weights.store(flat, self.members)
 
-    def _steps_of(self, batch: int, starts: range, total: Tensor) -> Generator[int, None, None]:
+    def _factors(self, batch: int, starts: range) -> list[Tensor]:
+        """For each order, the rare columns of every step of ``batch`` images; nothing where no column is rare."""
+        columns, centre, dtype = self.images.columns, self.images.centre, self.weights.flat.dtype
+        return [columns.factors(order, starts, batch, centre, dtype) for order in self.orders if columns.rare]
+
+    def _steps_of(self, batch: int, starts: range, factors: list[Tensor], total: Tensor) -> Generator[int, None, None]:
         """Take a step of ``batch`` images from each of ``starts`` in the order."""
         masks, drawings = self._dropout(batch)
-        forward = Forward(self.weights, self.sharing, batch, self.images.scale, masks)
+        columns, centre, labels = self.images.columns, self.images.centre, self.labels
+        ranks = [steps.shape[1] for steps in factors]
+        forward = Forward(self.weights, self.sharing, batch, self.images.scale, masks, ranks, columns.rare)
         backward = Backward(forward, self.weights, self.gradients, self.images.scale, masks)
         calls: list[Call] = [
             *drawings,
@@ -141,15 +158,17 @@ class _Training:
             *self.update,
             partial(total.sub_, backward.losses),
         ]
-        all_pixels, centre, labels = self.images.pixels, self.images.centre, self.labels
-        pixels = all_pixels.new_empty(batch, all_pixels.shape[1])
+        pixels = columns.common.new_empty(batch, columns.common.shape[1])
         sets = list(zip(self.orders, forward.inputs, strict=True))
-        for start in starts:
+        rare = list(zip(factors, forward.rare, strict=True))
+        for step, start in enumerate(starts):
             stop = start + batch
             for order, inputs in sets:
-                torch.index_select(all_pixels, 0, order[start:stop], out=pixels)
+                torch.index_select(columns.common, 0, order[start:stop], out=pixels)
                 inputs.copy_(pixels)
                 inputs.sub_(centre)
+            for steps, part in rare:
+                part.factors.copy_(steps[step])
             backward.labels.copy_(labels[:, :, start:stop])
             for call in calls:
                 call()

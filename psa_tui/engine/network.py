@@ -26,17 +26,27 @@ class Forward:
     """The forward pass over one batch size: ``inputs`` to ``logits``."""
 
     def __init__(
-        self, weights: Packed, sharing: Sequence[int], batch: int, scale: float, masks: Sequence[Mask] = ()
+        self,
+        weights: Packed,
+        sharing: Sequence[int],
+        batch: int,
+        scale: float,
+        masks: Sequence[Mask] = (),
+        ranks: Sequence[int] = (),
+        rare: int = 0,
     ) -> None:
         """Make the buffers and the calls.
 
         ``sharing`` counts the successive members that see the same images; ``scale`` is what the inputs
-        still have to be multiplied by; ``masks`` are the dropout masks, [dropped, hidden units, batch].
+        still have to be multiplied by; ``masks`` are the dropout masks. The last
+        ``rare`` inputs come as factors, of one of ``ranks`` for each set of sharing members (see ``columns``).
         """
         like = weights.flat
         members, width, pixels = weights.weights[0].shape
-        self.inputs = like.new_empty(len(sharing), batch, pixels)
-        """What each set of sharing members sees, before ``scale``: [sets, batch, 784]."""
+        self.inputs = like.new_empty(len(sharing), batch, pixels - rare)
+        """What each set of sharing members sees in the common columns, before ``scale``: [sets, batch, common]."""
+        self.rare = [Rare(like, members * width, batch, rare, rank) for rank in ranks]
+        """What each set sees in the others."""
         self.activations = [like.new_empty(members, layer.outputs, batch) for layer in weights.layers]
         """The output of each layer, after ReLU and dropout where it is hidden: [members, outputs, batch]."""
         self.rows = _row_slices(sharing, width)
@@ -44,8 +54,12 @@ class Forward:
         self.calls: list[Call] = []
         first = self.activations[0].view(members * width, batch)
         weight, bias = weights.weights[0].view(-1, pixels), weights.biases[0].view(-1, 1)
+        dense, sparse = weight[:, : pixels - rare], weight[:, pixels - rare :]
         for rows, inputs in zip(self.rows, self.inputs, strict=True):
-            self.calls.append(partial(torch.addmm, bias[rows], weight[rows], inputs.t(), alpha=scale, out=first[rows]))
+            self.calls.append(partial(torch.addmm, bias[rows], dense[rows], inputs.t(), alpha=scale, out=first[rows]))
+        for rows, part in zip(self.rows if rare else (), self.rare, strict=True):
+            self.calls.append(partial(torch.mm, sparse[rows], part.right.t(), out=part.product[rows]))
+            self.calls.append(partial(first[rows].addmm_, part.product[rows], part.left, alpha=scale))
         unit = 0
         for index, layer in enumerate(weights.layers):
             output = self.activations[index]
@@ -68,6 +82,16 @@ class Forward:
         """Compute ``logits`` from ``inputs``."""
         for call in self.calls:
             call()
+
+
+class Rare:
+    """The rare columns of one batch, centred: ``left`` [rank, batch], transposed, times ``right`` [rank, rare]."""
+
+    def __init__(self, like: Tensor, rows: int, batch: int, rare: int, rank: int) -> None:
+        """Make the buffers, for a first layer of ``rows`` rows."""
+        self.factors = like.new_empty(rank, batch + rare)
+        self.left, self.right = self.factors[:, :batch], self.factors[:, batch:]
+        self.product = like.new_empty(rows, rank)
 
 
 class Mask:
@@ -126,9 +150,14 @@ class Backward:
             self.calls += [partial(below[mask.members].mul_, mask.scale) for mask in masks]
             above = below
         matrix, gradient = above.view(-1, batch), gradients.weights[0].view(-1, weights.layers[0].inputs)
+        common = forward.inputs.shape[2]
         for rows, inputs in zip(forward.rows, forward.inputs, strict=True):
-            target = gradient[rows]
-            self.calls.append(partial(torch.addmm, target, matrix[rows], inputs, beta=0, alpha=scale, out=target))
+            target = gradient[rows, :common]
+            self.calls.append(partial(target.addmm_, matrix[rows], inputs, beta=0, alpha=scale))
+        for rows, part in zip(forward.rows if forward.rare else (), forward.rare, strict=True):
+            target = gradient[rows, common:]
+            self.calls.append(partial(torch.mm, matrix[rows], part.left.t(), out=part.product[rows]))
+            self.calls.append(partial(target.addmm_, part.product[rows], part.right, beta=0, alpha=scale))
         self.calls.append(partial(torch.sum, above, 2, keepdim=True, out=gradients.biases[0]))
 
     def run(self) -> None:

@@ -17,9 +17,10 @@ from psa_tui.engine.model import Linear
 class Packed:
     """A tensor for every parameter of ``members`` networks, seen per layer; also used for gradients and moments."""
 
-    def __init__(self, layers: tuple[Linear, ...], members: int, like: Tensor) -> None:
-        """Zeros of the dtype and on the device of ``like``."""
+    def __init__(self, layers: tuple[Linear, ...], members: int, like: Tensor, columns: Tensor | None = None) -> None:
+        """Zeros of the dtype and on the device of ``like``; ``columns`` reorders the first layer's inputs."""
         self.layers = layers
+        self.columns = columns
         self.flat = torch.zeros(members * layers[-1].end, dtype=like.dtype, device=like.device)
         """Every number, layer by layer: [members * parameters]."""
         self.weights: list[Tensor] = []
@@ -34,11 +35,14 @@ class Packed:
     def load(self, rows: Tensor, members: Tensor) -> None:
         """Take the weights of ``members`` (indices, int64 [members]) from ``rows`` [M, parameters]."""
         for layer, weight, bias in zip(self.layers, self.weights, self.biases, strict=True):
-            weight.copy_(layer.weight(rows)[members])
+            chosen = layer.weight(rows)[members]
+            weight.copy_(chosen if self.columns is None or layer.offset else chosen[:, :, self.columns])
             bias.copy_(layer.bias(rows)[members].unsqueeze(2))
 
     def store(self, rows: Tensor, members: Tensor) -> None:
         """The inverse of ``load``: write the weights into their rows of ``rows``, in place."""
         for layer, weight, bias in zip(self.layers, self.weights, self.biases, strict=True):
+            if self.columns is not None and not layer.offset:
+                weight = weight[:, :, self.columns.argsort()]
             layer.weight(rows)[members] = weight
             layer.bias(rows)[members] = bias.squeeze(2)

@@ -90,7 +90,7 @@ def threads_for(architecture: Architecture, device: str) -> int:
 
     Handing small operations to several threads costs more than they take.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = _cores()
     width = architecture.groups[0].width
     threads = cores if width >= _THREADING_WIDTH and device == "cpu" else 1
     log.debug(
@@ -101,3 +101,17 @@ def threads_for(architecture: Architecture, device: str) -> int:
         threads,
     )
     return threads
+
+
+def processes_for(members: int, device: str) -> int:
+    """How many processes, of one thread each, train a population of ``members`` fastest on ``device``.
+
+    Members need nothing from one another, so processes divide the work without ever waiting, as threads must
+    after each operation; a GPU is fed by one process.
+    """
+    return min(_cores(), members) if device == "cpu" else 1
+
+
+def _cores() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

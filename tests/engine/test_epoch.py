@@ -29,7 +29,7 @@ def end_of(steps):
             return end.value
 
 
-def prepare(text, members, count, dtype=torch.float32, rate=1e-3):
+def prepare(text, members, count, dtype=torch.float32):
     """A population after the ablations of loop 2, and a function that makes that loop's epoch afresh."""
     layers = layout(parse_architecture(text))
     flat = stack([initial_weights(layers, seed) for seed, _ in members], torch.device("cpu")).to(dtype)
@@ -42,7 +42,7 @@ def prepare(text, members, count, dtype=torch.float32, rate=1e-3):
         return Epoch(
             orders=torch.from_numpy(np.stack([shuffled(seed, 2, count) for seed in seeds])),
             order_of=tuple(seeds.index(seed) for seed, _ in members),
-            learning_rate=rate,
+            learning_rate=1e-4,
             batch_size=BATCH,
             weight_decay=tuple(0.1 if mode is AblationMode.DECAY else 0.0 for _, mode in members),
             dropout=tuple(DropoutBits(s, 2, 0.25) if m is AblationMode.DROPOUT else None for s, m in members),
@@ -135,7 +135,7 @@ def test_three_real_epochs_count_what_the_oracle_counts_within_two_images():
         Images(torch.from_numpy(split.pixels), torch.from_numpy(split.labels), data.mean, data.std)
         for split in (data.train, data.validation)
     )
-    layers, flat, epoch = prepare("[1*32]", [(1, AblationMode.NONE), (1, AblationMode.DECAY)], len(train), rate=1e-4)
+    layers, flat, epoch = prepare("[1*32]", [(1, AblationMode.NONE), (1, AblationMode.DECAY)], len(train))
     expected = flat.clone()
     for _ in range(3):
         end_of(train_epoch(flat, layers, train, epoch()))
