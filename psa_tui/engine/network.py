@@ -10,7 +10,7 @@ No tensor here requires a gradient, so autograd records nothing. The gradients a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import accumulate, pairwise
 
@@ -20,6 +20,9 @@ from torch import Tensor
 from psa_tui.engine.packed import Packed
 
 Call = Callable[[], object]
+
+_STACK_BYTES = 512 << 10
+"""The gradients of several layers of one shape are one batch of products while their activations fit in this."""
 
 
 class Forward:
@@ -38,8 +41,8 @@ class Forward:
         """Make the buffers and the calls.
 
         ``sharing`` counts the successive members that see the same images; ``scale`` is what the inputs
-        still have to be multiplied by; ``masks`` are the dropout masks. The last
-        ``rare`` inputs come as factors, of one of ``ranks`` for each set of sharing members (see ``columns``).
+        still have to be multiplied by; ``masks`` are the dropout masks. The last ``rare`` inputs come as
+        factors, of one of ``ranks`` for each set of sharing members (see ``columns``).
         """
         like = weights.flat
         members, width, pixels = weights.weights[0].shape
@@ -47,7 +50,7 @@ class Forward:
         """What each set of sharing members sees in the common columns, before ``scale``: [sets, batch, common]."""
         self.rare = [Rare(like, members * width, batch, rare, rank) for rank in ranks]
         """What each set sees in the others."""
-        self.activations = [like.new_empty(members, layer.outputs, batch) for layer in weights.layers]
+        self.activations = _per_layer(weights, batch)[1]
         """The output of each layer, after ReLU and dropout where it is hidden: [members, outputs, batch]."""
         self.rows = _row_slices(sharing, width)
         """Where the first layer of each set of sharing members lies among all its rows."""
@@ -119,16 +122,10 @@ class Backward:
         """Each member's summed log-likelihood, the negative of its summed loss: [members, 1]."""
         log_likelihoods = torch.empty_like(logits)
         picked = logits.new_empty(members, 1, batch)
-        widest = max(layer.outputs for layer in weights.layers)
-        spaces = [logits.new_empty(members * widest * batch) for _ in range(2)]
-
-        def delta(index: int) -> Tensor:
-            """The gradient of layer ``index``'s output before ReLU; its neighbours use the other space."""
-            shape = forward.activations[index].shape
-            return spaces[index % 2][: shape.numel()].view(shape)
-
+        neurons, deltas = _per_layer(weights, batch)
         last = len(weights.layers) - 1
-        above = delta(last)
+        stacks = dict(_stacks(weights, batch))
+        above = deltas[last]
         self.calls: list[Call] = [
             partial(torch.log_softmax, logits, 1, out=log_likelihoods),
             partial(torch.gather, log_likelihoods, 1, self.labels, out=picked),
@@ -138,12 +135,14 @@ class Backward:
             partial(above.mul_, 1 / batch),
         ]
         for index in range(last, 0, -1):
-            below, hidden = delta(index - 1), forward.activations[index - 1]
-            weight = weights.weights[index]
+            if index in stacks:
+                stack = slice(index, stacks[index])
+                hidden = _joined(forward.activations[index - 1 : stacks[index] - 1])
+                target = _joined(gradients.weights[stack])
+                self.calls.append(partial(torch.bmm, _joined(deltas[stack]), hidden.transpose(1, 2), out=target))
+            below, hidden = deltas[index - 1], forward.activations[index - 1]
             self.calls += [
-                partial(torch.bmm, above, hidden.transpose(1, 2), out=gradients.weights[index]),
-                partial(torch.sum, above, 2, keepdim=True, out=gradients.biases[index]),
-                _product(weight.transpose(1, 2), above, below),
+                _product(weights.weights[index].transpose(1, 2), above, below),
                 # What dropout has zeroed, ReLU's gradient zeroes too; only dropout's scale remains.
                 partial(torch.ops.aten.threshold_backward.grad_input, below, hidden, 0, grad_input=below),
             ]
@@ -158,12 +157,41 @@ class Backward:
             target = gradient[rows, common:]
             self.calls.append(partial(torch.mm, matrix[rows], part.left.t(), out=part.product[rows]))
             self.calls.append(partial(target.addmm_, part.product[rows], part.right, beta=0, alpha=scale))
-        self.calls.append(partial(torch.sum, above, 2, keepdim=True, out=gradients.biases[0]))
+        self.calls.append(partial(torch.sum, neurons, 1, out=gradients.all_biases))
 
     def run(self) -> None:
         """Compute ``losses`` and the gradients."""
         for call in self.calls:
             call()
+
+
+def _per_layer(weights: Packed, batch: int) -> tuple[Tensor, list[Tensor]]:
+    """Space for a number per neuron and image, [members * neurons, batch], and each layer's [members, outputs, batch].
+
+    The rows are in the order of the biases in ``Packed.all_biases``.
+    """
+    space = weights.flat.new_empty(len(weights.all_biases), batch)
+    sizes = [bias.shape[0] * bias.shape[1] for bias in weights.biases]
+    ends = accumulate(sizes, initial=0)
+    layers = zip(weights.biases, pairwise(ends), strict=True)
+    return space, [space[begin:end].view(bias.shape[0], -1, batch) for bias, (begin, end) in layers]
+
+
+def _stacks(weights: Packed, batch: int) -> Iterator[tuple[int, int]]:
+    """The hidden and output layers as runs [begin, end) of one shape each, cut to what a core's own cache holds."""
+    begin = 1
+    for end in range(2, len(weights.layers) + 1):
+        shape = weights.weights[begin].shape
+        size = (end + 1 - begin) * shape[0] * shape[1] * batch * weights.flat.element_size()
+        if end == len(weights.layers) or weights.weights[end].shape != shape or size > _STACK_BYTES:
+            yield begin, end
+            begin = end
+
+
+def _joined(views: list[Tensor]) -> Tensor:
+    """Neighbouring views [members, ...] of one storage as a single one: [len(views) * members, ...]."""
+    first = views[0]
+    return first.as_strided((len(views) * first.shape[0], *first.shape[1:]), first.stride())
 
 
 def _row_slices(sharing: Sequence[int], width: int) -> list[slice]:

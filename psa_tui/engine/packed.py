@@ -1,9 +1,9 @@
 """The weights of some members as the arithmetic wants them: layer by layer, in one flat tensor.
 
 A population keeps one row per member (see ``model``). While members train together their weights lie the
-other way round: all members' weights of the first layer, then all their biases, and so on. Members that
-see the same images then form one tall matrix per first layer, every batched product has a contiguous
-operand, and the optimiser still sees a single flat tensor.
+other way round: all members' weights of the first layer, then of the second, and so on, and in the same way
+the biases. Members that see the same images then form one tall matrix per first layer, every batched product
+has contiguous operands, layers of one shape can be one batch, and the optimiser still sees one flat tensor.
 """
 
 from __future__ import annotations
@@ -22,15 +22,20 @@ class Packed:
         self.layers = layers
         self.columns = columns
         self.flat = torch.zeros(members * layers[-1].end, dtype=like.dtype, device=like.device)
-        """Every number, layer by layer: [members * parameters]."""
+        """Every number, the weights layer by layer, then the biases: [members * parameters]."""
         self.weights: list[Tensor] = []
         """Per layer, a view [members, outputs, inputs]."""
         self.biases: list[Tensor] = []
         """Per layer, a view [members, outputs, 1]."""
+        end = 0
         for layer in layers:
-            begin, middle, end = (members * at for at in (layer.offset, layer.bias_offset, layer.end))
-            self.weights.append(self.flat[begin:middle].view(members, layer.outputs, layer.inputs))
-            self.biases.append(self.flat[middle:end].view(members, layer.outputs, 1))
+            begin, end = end, end + members * layer.outputs * layer.inputs
+            self.weights.append(self.flat[begin:end].view(members, layer.outputs, layer.inputs))
+        self.all_biases = self.flat[end:]
+        """The biases of all layers: [members * neurons]."""
+        for layer in layers:
+            begin, end = end, end + members * layer.outputs
+            self.biases.append(self.flat[begin:end].view(members, layer.outputs, 1))
 
     def load(self, rows: Tensor, members: Tensor) -> None:
         """Take the weights of ``members`` (indices, int64 [members]) from ``rows`` [M, parameters]."""
