@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_DIR := .demo
 
-.PHONY: demo test check lint types install clean-venv
+.PHONY: bench demo test check lint types install clean-venv
 
 demo: $(VENV)/.installed
 	@rm -rf $(DEMO_DIR)/models $(DEMO_DIR)/results
@@ -15,6 +15,9 @@ test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto
 
 check: lint types test
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.engine
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -91,6 +91,17 @@ class Architecture:
         """Weights and biases of the whole network; ``784W + W + (L-1)(W² + W) + 10W + 10`` for ``[L*W]``."""
         return sum(self.group_parameters()) + self.head_parameters
 
+    def meta_loop_operations(self, training_images: int, validation_images: int, pixels: int = INPUTS) -> int:
+        """Multiplications and additions of one trial's meta-loop.
+
+        Two per parameter and image in each of: the forward pass, the gradients of the parameters, and the
+        gradients of the activations, which the first layer does not need. Evaluation is a forward pass.
+        ``pixels`` says how many of the 784 take part in training, for an engine that passes over black ones.
+        """
+        width = self.groups[0].width
+        training = 3 * self.parameters - INPUTS * width - 2 * (INPUTS - pixels) * width
+        return 2 * (training * training_images + self.parameters * validation_images)
+
     def training_bytes(self, batch_size: int) -> int:
         """Memory one trial needs while it trains, in bytes: an estimate made before anything is allocated.
 

@@ -205,10 +205,11 @@ class _Run:
 
         from psa_tui.data import load_dataset
         from psa_tui.engine.loop import Recipe, run_meta_loops
+        from psa_tui.engine.plan import threads_for
 
         config = self.config
         device = torch.device(choose(config.device, detect()).device)
-        threads = set_threads(config.threads)
+        threads = set_threads(config.threads or threads_for(config.architecture, str(device)))
         data = load_dataset(config.dataset, config.dataset_dir, self.say)
         if self.checkpoint is not None and self.checkpoint.record.dataset_fingerprint != data.fingerprint:
             raise DataError(

@@ -26,6 +26,8 @@ class Benchmark:
 
     architecture: str
     parameters: int
+    operations: int
+    """Those of a meta-loop: what its matrix products cannot do without."""
     batch_size: int
     matrix_product_flop_per_s: float
     """Best float32 rate of a square matrix product."""
@@ -39,9 +41,8 @@ class Benchmark:
 
     @property
     def floor_s(self) -> float:
-        """Its arithmetic at the matrix-product rate: 6 operations per parameter to train, 2 to evaluate."""
-        operations = self.parameters * (6 * TRAINING_IMAGES + 2 * VALIDATION_IMAGES)
-        return operations / self.matrix_product_flop_per_s
+        """Its operations at the matrix-product rate."""
+        return self.operations / self.matrix_product_flop_per_s
 
 
 def measure(architecture: Architecture, batch_size: int, device: str) -> Benchmark:
@@ -50,6 +51,7 @@ def measure(architecture: Architecture, batch_size: int, device: str) -> Benchma
     return Benchmark(
         architecture=str(architecture),
         parameters=architecture.parameters,
+        operations=architecture.meta_loop_operations(TRAINING_IMAGES, VALIDATION_IMAGES),
         batch_size=batch_size,
         matrix_product_flop_per_s=_matrix_product_rate(device),
         training_images_per_s=training,
@@ -79,9 +81,10 @@ def _engine_rates(architecture: Architecture, batch_size: int, device: str) -> t
     labels = torch.randint(CLASSES, (TRAINING_IMAGES,), device=device)
     epoch = Epoch(
         orders=torch.from_numpy(shuffled(0, 1, TRAINING_IMAGES)).to(device).unsqueeze(0),
+        order_of=(0,),
         learning_rate=1e-4,
         batch_size=batch_size,
-        weight_decay=torch.zeros(1, 1, device=device),
+        weight_decay=(0.0,),
         dropout=(None,),
     )
     images = Images(pixels, labels, mean=0.5, std=0.3)

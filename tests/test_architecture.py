@@ -108,3 +108,14 @@ def test_the_memory_need_grows_with_parameters_and_batch():
     assert architecture.training_bytes(5000) > architecture.training_bytes(256)
     assert architecture.training_bytes(10**6) == architecture.training_bytes(50_000)
     assert parse_architecture("[999999999*9]").training_bytes(256) > 10**12
+
+
+def test_a_meta_loop_does_a_forward_pass_and_two_backward_products_but_never_a_gradient_of_the_pixels():
+    # Weights and biases: 784 to 4, 4 to 3, 3 to 10.
+    first, second, head = 784 * 4 + 4, 4 * 3 + 3, 3 * 10 + 10
+    training = 2 * (first + second + head) + 2 * (first + second + head) + 2 * (4 + second + head)
+    evaluation = 2 * (first + second + head)
+    operations = parse_architecture("[1*4, 1*3]").meta_loop_operations(50_000, 10_000)
+    assert operations == 50_000 * training + 10_000 * evaluation
+    fewer = parse_architecture("[1*4, 1*3]").meta_loop_operations(50_000, 10_000, pixels=600)
+    assert operations - fewer == 50_000 * 2 * 2 * 4 * 184

@@ -37,6 +37,7 @@ def device(
     architecture = settings.architecture().value
 
     from psa_tui.device import choose, detect, set_threads
+    from psa_tui.engine.plan import threads_for
     from psa_tui.memory import check_memory
 
     if bench:
@@ -44,7 +45,7 @@ def device(
 
     found = detect()
     choice = choose(wanted, found)
-    in_force = set_threads(settings.get("threads"))
+    in_force = set_threads(settings.get("threads") or threads_for(architecture, choice.device))
     measured = None
     if bench:
         print_note(f"measuring {choice.device}; this takes a few seconds")

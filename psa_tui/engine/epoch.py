@@ -1,31 +1,37 @@
-"""The hot loop: one epoch of AdamW over a population, and its evaluation, by autograd.
+"""The hot loop: one epoch of AdamW over a population, and its evaluation.
 
 This module is the whole interface between the engine and the arithmetic: ``train_epoch`` and
-``count_correct``. Members never influence one another: the loss is the sum of their mean losses, so each
-member's gradient is that of its own loss.
+``count_correct``. Members never influence one another: each trains on its own mean loss. They are trained
+in chunks that fit the caches, one chunk after the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
-from torch.optim.adamw import adamw
 
+from psa_tui.engine.columns import Columns, divide_columns
 from psa_tui.engine.model import Linear
+from psa_tui.engine.network import Backward, Call, Forward, Mask
+from psa_tui.engine.packed import Packed
+from psa_tui.engine.plan import Chunk, chunks, runs
 from psa_tui.engine.randomness import DropoutBits
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
-_EVALUATION_BATCH = 2000
+_EVALUATION_BATCH = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Images:
-    """One split on the training device: ``pixels`` uint8 [N, 784] and ``labels`` int64 [N]."""
+    """One split on the training device: ``pixels`` uint8 [N, 784] and ``labels`` int64 [N].
+
+    A network sees pixels scaled to [0, 1], then standardised with ``mean`` and ``std``.
+    """
 
     pixels: Tensor
     labels: Tensor
@@ -36,9 +42,20 @@ class Images:
         """The number of images."""
         return len(self.labels)
 
-    def inputs(self, pixels: Tensor) -> Tensor:
-        """Pixels as the network sees them: scaled to [0, 1], then standardised; float32."""
-        return pixels.float().div_(255).sub_(self.mean).div_(self.std)
+    @cached_property
+    def columns(self) -> Columns:
+        """The pixels as training wants them; found once."""
+        return divide_columns(self.pixels)
+
+    @property
+    def centre(self) -> float:
+        """``(pixel - centre) * scale`` is what a network sees of a pixel."""
+        return 255 * self.mean
+
+    @property
+    def scale(self) -> float:
+        """See ``centre``; it rides in the matrix product of the first layer."""
+        return 1 / (255 * self.std)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +63,13 @@ class Epoch:
     """What one epoch trains with; the per-member entries follow the rows of the population."""
 
     orders: Tensor
-    """The order in which each member visits the images: int64 [M, N]."""
+    """The orders in which images are visited: int64 [orders, N]."""
+    order_of: tuple[int, ...]
+    """The row of ``orders`` that each member follows; members of one trial seed share theirs."""
     learning_rate: float
     batch_size: int
-    weight_decay: Tensor
-    """Decoupled weight decay of each member, 0 where its mode has none: float32 [M, 1]."""
+    weight_decay: tuple[float, ...]
+    """Decoupled weight decay of each member, 0 where its mode has none."""
     dropout: tuple[DropoutBits | None, ...]
     """Each member's dropout masks, None where its mode has none."""
 
@@ -58,84 +77,177 @@ class Epoch:
 def train_epoch(
     flat: Tensor, layers: tuple[Linear, ...], images: Images, epoch: Epoch
 ) -> Generator[tuple[int, Tensor], None, Tensor]:
-    """Train ``flat`` [M, parameters] in place for one epoch with a fresh AdamW (Loshchilov & Hutter 2019).
+    """Train ``flat`` [M, parameters] for one epoch with a fresh AdamW (Loshchilov & Hutter 2019).
+
+    A member's row is overwritten when its epoch is complete.
 
     Yields:
-        After every step, the number of images seen and the members' summed losses so far [M].
+        After every step, the number of images a member has seen so far (the mean over the members), and
+        the members' summed losses so far [M], in no particular order.
 
     Returns:
         Each member's mean training loss over the epoch [M].
     """
-    leaves = [view.detach().requires_grad_() for layer in layers for view in (layer.weight(flat), layer.bias(flat))]
-    gradient, first_moment, second_moment = (torch.zeros_like(flat) for _ in range(3))
-    gradients = [view for layer in layers for view in (layer.weight(gradient), layer.bias(gradient))]
-    step = torch.zeros((), device=flat.device)
-    shrink = 1 - epoch.learning_rate * epoch.weight_decay
-    decays = bool(epoch.weight_decay.any())
-    total_loss = torch.zeros(len(flat), device=flat.device)
     count = epoch.orders.shape[1]
-    for start in range(0, count, epoch.batch_size):
-        chosen = epoch.orders[:, start : start + epoch.batch_size]
-        inputs = images.inputs(images.pixels[chosen])
-        labels = images.labels[chosen]
-        logits = _forward(leaves, inputs, epoch.dropout)
-        losses = cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view_as(labels).mean(1)
-        for destination, computed in zip(gradients, torch.autograd.grad(losses.sum(), leaves), strict=True):
-            destination.copy_(computed)
-        if decays:
-            flat.mul_(shrink)
-        with torch.no_grad():
-            adamw(
-                [flat],
-                [gradient],
-                [first_moment],
-                [second_moment],
+    total = flat.new_zeros(len(flat), 1)
+    seen = begin = 0
+    placed: list[int] = []
+    for chunk in chunks(layers, epoch.order_of, min(epoch.batch_size, count), flat.element_size()):
+        size = len(chunk.members)
+        training = _Training(flat, layers, images, epoch, chunk)
+        for images_seen in training.steps(total[begin : begin + size]):
+            yield (seen + size * images_seen) // len(flat), total.view(-1)
+        training.finish(flat)
+        seen += size * count
+        begin += size
+        placed += chunk.members
+    losses = torch.empty_like(total)
+    losses[placed] = total
+    return losses.view(-1) / count
+
+
+class _Training:
+    """One chunk's epoch: its weights, its optimiser and the buffers of its steps."""
+
+    def __init__(self, flat: Tensor, layers: tuple[Linear, ...], images: Images, epoch: Epoch, chunk: Chunk) -> None:
+        self.images = images
+        self.epoch = epoch
+        self.chunk = chunk
+        self.members = torch.tensor(chunk.members, device=flat.device)
+        self.weights, self.gradients, first, second = (
+            Packed(layers, len(chunk.members), flat, images.columns.order) for _ in range(4)
+        )
+        self.weights.load(flat, self.members)
+        self.update = self._adamw(first, second)
+        self.orders = [epoch.orders[order] for order, _ in chunk.orders]
+        self.sharing = [members for _, members in chunk.orders]
+        labels = torch.stack([images.labels[order] for order in self.orders])
+        self.labels = labels.repeat_interleave(torch.tensor(self.sharing, device=flat.device), 0).unsqueeze(1)
+
+    def steps(self, total: Tensor) -> Generator[int, None, None]:
+        """Take every step, adding the summed losses to ``total`` [members, 1]; yield how many images were seen."""
+        count, size = self.epoch.orders.shape[1], self.epoch.batch_size
+        whole = count - count % size
+        parts = [(size, range(0, whole, size)), (count - whole, range(whole, count, size))]
+        parts = [(batch, starts) for batch, starts in parts if starts]
+        # Factors first: their rank is a number that has to be read from the device, between no two steps.
+        factors = [self._factors(batch, starts) for batch, starts in parts]
+        for (batch, starts), rare in zip(parts, factors, strict=True):
+            yield from self._steps_of(batch, starts, rare, total)
+
+    def finish(self, flat: Tensor) -> None:
+        """Write the trained weights into their rows of ``flat`` [M, parameters]."""
+        self.weights.store(flat, self.members)
+
+    def _factors(self, batch: int, starts: range) -> list[Tensor]:
+        """For each order, the rare columns of every step of ``batch`` images; nothing where no column is rare."""
+        columns, centre, dtype = self.images.columns, self.images.centre, self.weights.flat.dtype
+        return [columns.factors(order, starts, batch, centre, dtype) for order in self.orders if columns.rare]
+
+    def _steps_of(self, batch: int, starts: range, factors: list[Tensor], total: Tensor) -> Generator[int, None, None]:
+        """Take a step of ``batch`` images from each of ``starts`` in the order."""
+        masks, drawings = self._dropout(batch)
+        columns, centre, labels = self.images.columns, self.images.centre, self.labels
+        ranks = [steps.shape[1] for steps in factors]
+        forward = Forward(self.weights, self.sharing, batch, self.images.scale, masks, ranks, columns.rare)
+        backward = Backward(forward, self.weights, self.gradients, self.images.scale, masks)
+        calls: list[Call] = [
+            *drawings,
+            *forward.calls,
+            *backward.calls,
+            *self.update,
+            partial(total.sub_, backward.losses),
+        ]
+        pixels = columns.common.new_empty(batch, columns.common.shape[1])
+        sets = list(zip(self.orders, forward.inputs, strict=True))
+        rare = list(zip(factors, forward.rare, strict=True))
+        for step, start in enumerate(starts):
+            stop = start + batch
+            for order, inputs in sets:
+                torch.index_select(columns.common, 0, order[start:stop], out=pixels)
+                inputs.copy_(pixels)
+                inputs.sub_(centre)
+            for steps, part in rare:
+                part.factors.copy_(steps[step])
+            backward.labels.copy_(labels[:, :, start:stop])
+            for call in calls:
+                call()
+            yield stop
+
+    def _dropout(self, batch: int) -> tuple[list[Mask], list[Call]]:
+        """The masks of the members that drop, and the calls that draw one step's."""
+        dropping = [at for at, member in enumerate(self.chunk.members) if self.epoch.dropout[member] is not None]
+        all_bits = [bits for member in self.chunk.members if (bits := self.epoch.dropout[member]) is not None]
+        units = sum(layer.outputs for layer in self.weights.layers[:-1])
+        flat = self.weights.flat
+        drawn = torch.empty(len(dropping), units, batch, dtype=flat.dtype)
+        calls: list[Call] = [partial(bits.fill, rows.numpy()) for bits, rows in zip(all_bits, drawn, strict=True)]
+        values = drawn
+        if dropping and flat.device.type != "cpu":
+            values = torch.empty_like(drawn, device=flat.device)
+            calls.append(partial(values.copy_, drawn))
+        masks = []
+        begin = 0
+        for members in runs(dropping):
+            end = begin + len(range(members.start, members.stop, members.step))
+            masks.append(Mask(members, values[begin:end], all_bits[begin].scale))
+            begin = end
+        return masks, calls
+
+    def _adamw(self, first: Packed, second: Packed) -> list[Call]:
+        """The calls of one step: the decay of the members that have one, then the fused update of all."""
+        weights, rate = self.weights, self.epoch.learning_rate
+        calls: list[Call] = []
+        decays = [self.epoch.weight_decay[member] for member in self.chunk.members]
+        for decay in sorted(set(decays) - {0.0}):
+            views = [weights.flat]
+            if len(set(decays)) > 1:
+                members = list(runs([at for at, found in enumerate(decays) if found == decay]))
+                views = [view[some] for view in (*weights.weights, *weights.biases) for some in members]
+            calls.append(partial(torch._foreach_mul_, views, 1 - rate * decay))
+        step = torch.zeros((), device=weights.flat.device)
+        calls.append(partial(step.add_, 1))
+        calls.append(
+            partial(
+                torch._fused_adamw_,
+                [weights.flat],
+                [self.gradients.flat],
+                [first.flat],
+                [second.flat],
                 [],
                 [step],
-                foreach=False,
-                amsgrad=False,
+                lr=rate,
                 beta1=BETAS[0],
                 beta2=BETAS[1],
-                lr=epoch.learning_rate,
                 weight_decay=0.0,
                 eps=EPSILON,
+                amsgrad=False,
                 maximize=False,
             )
-        total_loss += losses.detach() * labels.shape[1]
-        yield start + labels.shape[1], total_loss
-    return total_loss / count
+        )
+        return calls
 
 
 def count_correct(flat: Tensor, layers: tuple[Linear, ...], images: Images) -> Tensor:
-    """How many images each member of ``flat`` [M, parameters] classifies correctly: int64 [M]."""
-    leaves = [view for layer in layers for view in (layer.weight(flat), layer.bias(flat))]
+    """How many images each member of ``flat`` [M, parameters] classifies correctly: int64 [M].
+
+    A tie between classes counts as the first of them, as ``torch.argmax`` has it.
+    """
     correct = torch.zeros(len(flat), dtype=torch.int64, device=flat.device)
-    with torch.no_grad():
+    for chunk in chunks(layers, range(len(flat)), min(_EVALUATION_BATCH, len(images)), flat.element_size()):
+        members = torch.tensor(chunk.members, device=flat.device)
+        weights = Packed(layers, len(chunk.members), flat)
+        weights.load(flat, members)
+        found = torch.zeros(len(chunk.members), dtype=torch.int64, device=flat.device)
+        forward: Forward | None = None
         for start in range(0, len(images), _EVALUATION_BATCH):
-            inputs = images.inputs(images.pixels[start : start + _EVALUATION_BATCH])
-            logits = _forward(leaves, inputs.expand(len(flat), -1, -1), ())
-            correct += (logits.argmax(2) == images.labels[start : start + _EVALUATION_BATCH]).sum(1)
+            pixels = images.pixels[start : start + _EVALUATION_BATCH]
+            if forward is None or forward.inputs.shape[1] != len(pixels):
+                forward = Forward(weights, [len(chunk.members)], len(pixels), images.scale)
+            forward.inputs[0].copy_(pixels).sub_(images.centre)
+            forward.run()
+            # Unlike argmax, max is quick along a dimension that is not the last; it too takes the first maximum.
+            answers = forward.logits.max(1).indices
+            found += (answers == images.labels[start : start + _EVALUATION_BATCH]).sum(1)
+        correct[members] = found
     return correct
-
-
-def _forward(leaves: list[Tensor], inputs: Tensor, dropout: tuple[DropoutBits | None, ...]) -> Tensor:
-    """Logits [M, B, classes] of ``inputs`` [M, B, 784]; every hidden layer is Linear, ReLU, Dropout."""
-    activations = inputs
-    last = len(leaves) - 2
-    for index in range(0, len(leaves), 2):
-        weight, bias = leaves[index], leaves[index + 1]
-        activations = torch.baddbmm(bias.unsqueeze(1), activations, weight.transpose(1, 2))
-        if index < last:
-            activations = activations.relu()
-            if any(dropout):
-                activations = activations * _masks(dropout, activations)
-    return activations
-
-
-def _masks(dropout: tuple[DropoutBits | None, ...], activations: Tensor) -> Tensor:
-    """Each member's scaled dropout mask, ones where it has none: same shape as ``activations`` [M, B, width]."""
-    masks = torch.ones(activations.shape)
-    for member, bits in enumerate(dropout):
-        if bits is not None:
-            masks[member] = torch.from_numpy(bits.keep(*activations.shape[1:])) * bits.scale
-    return masks.to(activations.device)

@@ -120,14 +120,14 @@ def _ablate(population: Population, candidates: Tensor, meta_loop: int) -> list[
 
 def _epoch(population: Population, recipe: Recipe, meta_loop: int, count: int) -> Epoch:
     trials = population.trials
-    device = population.lkg.device
-    orders = np.stack([shuffled(trial.seed, meta_loop, count) for trial in trials])
-    decay = [recipe.weight_decay if trial.mode is AblationMode.DECAY else 0.0 for trial in trials]
+    seeds = list(dict.fromkeys(trial.seed for trial in trials))
+    orders = np.stack([shuffled(seed, meta_loop, count) for seed in seeds])
     return Epoch(
-        orders=torch.from_numpy(orders).to(device),
+        orders=torch.from_numpy(orders).to(population.lkg.device),
+        order_of=tuple(seeds.index(trial.seed) for trial in trials),
         learning_rate=recipe.learning_rate,
         batch_size=recipe.batch_size,
-        weight_decay=torch.tensor(decay, device=device).unsqueeze(1),
+        weight_decay=tuple(recipe.weight_decay if trial.mode is AblationMode.DECAY else 0.0 for trial in trials),
         dropout=tuple(
             DropoutBits(trial.seed, meta_loop, recipe.dropout) if trial.mode is AblationMode.DROPOUT else None
             for trial in trials

@@ -33,7 +33,7 @@ def shuffled(seed: int, meta_loop: int, count: int) -> np.ndarray:
 
 
 class DropoutBits:
-    """The dropout masks of one trial's epoch, drawn in the order they are used.
+    """The dropout masks of one trial's epoch, drawn step by step.
 
     A unit is kept when its 16 random bits, read as a number, are at least ``rate * 65536``; the rate is
     thereby exact to 1/65536, and ``scale`` makes up for the rate that was really applied.
@@ -45,9 +45,12 @@ class DropoutBits:
         self._threshold = min(round(rate * 65536), 65535)
         self.scale = 65536 / (65536 - self._threshold)
 
-    def keep(self, *shape: int) -> np.ndarray:
-        """The next mask: booleans of ``shape``, True where a unit is kept."""
-        count = int(np.prod(shape))
-        words: np.ndarray = self._bits.random_raw(-(-count // 4))
-        kept: np.ndarray = words.view(np.uint16)[:count].reshape(shape) >= self._threshold
-        return kept
+    def fill(self, masks: np.ndarray) -> None:
+        """Draw one step's masks into ``masks`` [hidden units, batch], floats: ``scale`` where a unit is kept, else 0.
+
+        The hidden units are those of all layers, first to last. The 64-bit words the bit generator draws are
+        used up to the first ``masks.size`` groups of 16 bits, lowest bits first; each step starts a new word.
+        """
+        words: np.ndarray = self._bits.random_raw(-(-masks.size // 4)).astype("<u8", copy=False)
+        kept = words.view("<u2")[: masks.size].reshape(masks.shape) >= self._threshold
+        np.multiply(kept, masks.dtype.type(self.scale), out=masks)

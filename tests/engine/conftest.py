@@ -6,11 +6,13 @@ from psa_tui.engine.epoch import Images
 
 
 def random_images(count, seed):
-    """Ten fuzzy classes that a small network can learn a little of."""
+    """Ten fuzzy classes that a small network can learn a little of; the margin is black but for six pixels."""
     draws = np.random.default_rng(seed)
     labels = draws.integers(0, 10, count)
     prototypes = np.random.default_rng(0).integers(0, 256, (10, 784))
     pixels = (prototypes[labels] * draws.random((count, 784))).astype(np.uint8)
+    pixels[:, ::4] = 0
+    pixels[draws.integers(0, count, 6), 4 * draws.integers(0, 196, 6)] = draws.integers(1, 256, 6)
     return Images(torch.from_numpy(pixels), torch.from_numpy(labels), 0.1307, 0.3081)
 
 
@@ -22,3 +24,12 @@ def train_images():
 @pytest.fixture(scope="session")
 def validation_images():
     return random_images(200, 2)
+
+
+@pytest.fixture(autouse=True, scope="package")
+def one_thread():
+    """Small operations are quickest on one thread, and another process cannot slow them down."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -1,0 +1,186 @@
+"""The engine beside the plain reference loop: seconds per meta-loop of one run, and per trial of a population.
+
+    PSA_DATASET_DIR=... python -m benchmarks.engine [--pairs 5] [--single SHAPE ...] [--population SHAPE ...]
+
+A meta-loop trains on 50,000 images and validates on 10,000, batch 256. Reference and engine take turns, whole
+meta-loops each, in one process run; what counts is the median of the ratios. The reference computes with
+PyTorch's default threads. Floors are operations over this machine's matrix rate, measured before and after;
+a time below its floor is impossible, and fails the benchmark.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from benchmarks import machine
+from benchmarks.population import Processes, Trials
+from benchmarks.reference import Reference
+from psa_tui.architecture import Architecture, parse_architecture
+from psa_tui.data import Dataset, load_dataset
+from psa_tui.engine.plan import processes_for, threads_for
+from psa_tui.modes import AblationMode
+
+SINGLE = {"[4*4, 2*8]": 8.0, "[18*18]": 7.0, "[1*64]": 4.5, "[1*1024]": 1.9, "[1*2048]": 1.6}
+POPULATION = {
+    "[4*4]": 55.0,
+    "[8*8]": 40.0,
+    "[18*18]": 17.0,
+    "[32*32]": 8.0,
+    "[2*59]": 8.0,
+    "[1*64]": 7.0,
+    "[1*256]": 3.0,
+    "[64*1]": 90.0,
+}
+"""The ratios to be reached, by shape."""
+TRIALS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one shape's pairs measured, in seconds per trial and meta-loop."""
+
+    architecture: Architecture
+    target: float | None
+    reference_s: list[float]
+    engine_s: list[float]
+    layout: str
+    pixels: int
+    """The common columns of the training images (psa_tui/engine/columns.py): less work than all 784."""
+
+    @property
+    def ratios(self) -> list[float]:
+        """How many times faster the engine was, pair by pair."""
+        return [slow / fast for slow, fast in zip(self.reference_s, self.engine_s, strict=True)]
+
+    def floor_s(self, rate: float) -> float:
+        """The least seconds the engine's arithmetic can take at ``rate`` operations per second."""
+        return self.architecture.meta_loop_operations(50_000, 10_000, self.pixels) / rate
+
+    def row(self, rate: float) -> str:
+        """One line of the table."""
+        reference, engine, ratio = map(statistics.median, (self.reference_s, self.engine_s, self.ratios))
+        target = "" if self.target is None else f"{self.target:g}"
+        missed = "" if self.target is None or ratio >= self.target else "  MISSED"
+        return (
+            f"{self.architecture!s:<13}{reference:>10.3f}{engine:>10.4f}{self.floor_s(rate):>9.4f}{ratio:>8.1f}"
+            f"{min(self.ratios):>8.1f}{max(self.ratios):>8.1f}{target:>8}  {self.layout}{missed}"
+        )
+
+
+HEADER = (
+    f"{'shape':<13}{'reference':>10}{'engine':>10}{'floor':>9}{'ratio':>8}{'least':>8}{'most':>8}{'target':>8}  layout"
+)
+
+
+def measure_single(architecture: Architecture, target: float | None, pairs: int, data: Dataset) -> Cell:
+    """One run of mode ``none`` beside the reference."""
+    default_threads = torch.get_num_threads()
+    threads = threads_for(architecture, "cpu")
+    reference, engine = Reference(architecture, data), Trials(architecture, [(0, AblationMode.NONE)], data)
+
+    def run_reference() -> float:
+        torch.set_num_threads(default_threads)
+        return _seconds(reference.meta_loop)
+
+    def run_engine() -> float:
+        torch.set_num_threads(threads)
+        return _seconds(engine.meta_loop)
+
+    slow, fast = _pairs(run_reference, run_engine, pairs)
+    torch.set_num_threads(default_threads)
+    return Cell(architecture, target, slow, fast, f"1 process, {_threads(threads)}", engine.pixels)
+
+
+def measure_population(
+    architecture: Architecture, target: float | None, pairs: int, data: Dataset, folder: Path
+) -> Cell:
+    """Six modes of ten trials on all cores, beside the reference; seconds are per trial."""
+    members = [(seed, mode) for seed in range(TRIALS) for mode in AblationMode]
+    processes, threads = processes_for(len(members), "cpu"), 1
+    reference = Reference(architecture, data)
+    reference.meta_loop()
+    population = Processes(architecture, members, processes, threads, folder)
+    slow, fast = _pairs(lambda: _seconds(reference.meta_loop), lambda: population.meta_loop() / len(members), pairs)
+    layout = f"{processes} processes, {_threads(threads)} each, peak {population.peak_bytes / 1e6:,.0f} MB"
+    population.close()
+    return Cell(architecture, target, slow, fast, layout, population.pixels)
+
+
+def _pairs(
+    run_reference: Callable[[], float], run_engine: Callable[[], float], pairs: int
+) -> tuple[list[float], list[float]]:
+    """Seconds of each, taken in turn; every second pair the other way round."""
+    slow, fast = [], []
+    for pair in range(pairs):
+        if pair % 2:
+            fast.append(run_engine())
+            slow.append(run_reference())
+        else:
+            slow.append(run_reference())
+            fast.append(run_engine())
+    return slow, fast
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
+def main() -> None:
+    """Measure and print the two tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--single", nargs="*", metavar="SHAPE", default=list(SINGLE))
+    parser.add_argument("--population", nargs="*", metavar="SHAPE", default=list(POPULATION))
+    options = parser.parse_args()
+    folder = Path(os.environ.get("PSA_DATASET_DIR", "dataset"))
+    data = load_dataset("mnist", folder)
+    cores = machine.cores()
+    one, every = machine.matrix_rate(1), machine.matrix_rate(cores)
+    print(machine.describe())
+    print(f"{machine.load()}; {options.pairs} pairs a shape; seconds are medians", flush=True)
+    cells = []
+    for title, shapes, targets in (
+        ("one run: seconds per meta-loop", options.single, SINGLE),
+        (f"{6 * TRIALS} trials (six modes): seconds per trial and meta-loop", options.population, POPULATION),
+    ):
+        if shapes:
+            print(f"\n{title}\n{HEADER}", flush=True)
+        for shape in shapes:
+            architecture = parse_architecture(shape)
+            target = targets.get(str(architecture))
+            if targets is SINGLE:
+                cell = measure_single(architecture, target, options.pairs, data)
+            else:
+                cell = measure_population(architecture, target, options.pairs, data, folder)
+            cells.append(cell)
+            print(cell.row(every), flush=True)
+    one, every = max(one, machine.matrix_rate(1)), max(every, machine.matrix_rate(cores))
+    print(f"\nmatrix rate {one / 1e9:.0f} GFLOP/s on one thread, {every / 1e9:.0f} on {cores}")
+    print(f"{machine.load()} at the end")
+    impossible = [cell for cell in cells if min(cell.engine_s) < cell.floor_s(every)]
+    for cell in impossible:
+        print(
+            f"impossible: {cell.architecture} took {min(cell.engine_s):.4f} s, its floor is {cell.floor_s(every):.4f} s"
+        )
+    missed = [c for c in cells if c.target is not None and statistics.median(c.ratios) < c.target]
+    if impossible or missed:
+        sys.exit(f"{len(impossible)} impossible, {len(missed)} missed")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Populations on all cores: processes that each train a share of the trials, one meta-loop at a time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import torch
+
+from psa_tui.architecture import Architecture, parse_architecture
+from psa_tui.data import Dataset, Split, load_dataset
+from psa_tui.engine.epoch import Images
+from psa_tui.engine.loop import Population, Recipe, Trial, run_meta_loops
+from psa_tui.engine.model import initial_weights, layout, stack
+from psa_tui.events import Progress
+from psa_tui.modes import AblationMode
+
+RECIPE = Recipe(learning_rate=1e-4, batch_size=256, weight_decay=1e-4, dropout=0.1)
+
+Member = tuple[int, AblationMode]
+
+
+class Trials:
+    """A population in this process."""
+
+    def __init__(self, architecture: Architecture, members: Sequence[Member], data: Dataset) -> None:
+        """``members`` are (seed, mode); the first meta-loop is run here, to make every later one alike."""
+        layers = layout(architecture)
+        trials = [Trial(seed, mode, Progress(validation_count=len(data.validation.labels))) for seed, mode in members]
+        weights = stack([initial_weights(layers, seed) for seed, _ in members], torch.device("cpu"))
+        self.population = Population(layers, trials, weights)
+        self.train, self.validation = (_images(data, split) for split in (data.train, data.validation))
+        self.pixels = self.train.columns.common.shape[1]
+        self.meta_loop()
+
+    def meta_loop(self) -> None:
+        """Run one more meta-loop: clone, ablate, train, measure, promote or roll back."""
+        done = self.population.trials[0].progress.meta_loop
+        for _ in run_meta_loops(self.population, self.train, self.validation, RECIPE, done + 1):
+            pass
+
+
+class Processes:
+    """A population divided among processes by trial, so that the modes of a trial stay together."""
+
+    def __init__(
+        self, architecture: Architecture, members: Sequence[Member], processes: int, threads: int, dataset_dir: Path
+    ) -> None:
+        """Start the processes and wait until each has run its first meta-loop."""
+        context = multiprocessing.get_context("spawn")
+        shares = divide(members, processes)
+        self.pipes: list[Connection] = []
+        for share in shares:
+            ours, theirs = context.Pipe()
+            arguments = (theirs, str(architecture), share, threads, dataset_dir)
+            context.Process(target=_serve, args=arguments, daemon=True).start()
+            theirs.close()
+            self.pipes.append(ours)
+        self.pixels: int = max([pipe.recv() for pipe in self.pipes])
+        self.peaks: list[int] = []
+
+    def meta_loop(self) -> float:
+        """Run one meta-loop of every member; the seconds until the last process is done."""
+        started = time.perf_counter()
+        for pipe in self.pipes:
+            pipe.send(True)
+        self.peaks = [pipe.recv() for pipe in self.pipes]
+        return time.perf_counter() - started
+
+    def close(self) -> None:
+        """Let the processes end."""
+        for pipe in self.pipes:
+            pipe.send(False)
+
+    @property
+    def peak_bytes(self) -> int:
+        """The sum of the processes' peak resident memory; what they share is counted in each."""
+        return sum(self.peaks)
+
+
+def divide(members: Sequence[Member], processes: int) -> list[list[Member]]:
+    """``members`` in at most ``processes`` shares by seed, or by member where there are fewer seeds."""
+    seeds = list(dict.fromkeys(seed for seed, _ in members))
+    if len(seeds) >= processes:
+        shares = [[member for member in members if seeds.index(member[0]) % processes == i] for i in range(processes)]
+    else:
+        shares = [list(members[i::processes]) for i in range(processes)]
+    return [share for share in shares if share]
+
+
+def _serve(pipe: Connection, text: str, members: list[Member], threads: int, dataset_dir: Path) -> None:
+    torch.set_num_threads(threads)
+    trials = Trials(parse_architecture(text), members, load_dataset("mnist", dataset_dir))
+    pipe.send(trials.pixels)
+    while pipe.recv():
+        trials.meta_loop()
+        pipe.send(_peak_bytes())
+
+
+def _peak_bytes() -> int:
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Linux's ru_maxrss would begin with that of the parent.
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _images(data: Dataset, split: Split) -> Images:
+    return Images(torch.from_numpy(split.pixels), torch.from_numpy(split.labels), data.mean, data.std)

@@ -1,0 +1,49 @@
+"""The plain loop that the engine is compared with: what a competent user of PyTorch would write."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from psa_tui.architecture import CLASSES, INPUTS, Architecture
+from psa_tui.data import Dataset, Split
+
+LEARNING_RATE = 1e-4
+BATCH = 256
+
+
+class Reference:
+    """One trial of mode ``none``."""
+
+    def __init__(self, architecture: Architecture, data: Dataset) -> None:
+        """Build the network, and the loaders over inputs that are normalised once, beforehand."""
+        modules: list[nn.Module] = []
+        widths = [INPUTS, *architecture.hidden_widths()]
+        for inputs, outputs in pairwise(widths):
+            modules += [nn.Linear(inputs, outputs), nn.ReLU(), nn.Dropout(0.0)]
+        self.model = nn.Sequential(*modules, nn.Linear(widths[-1], CLASSES))
+        self.train = DataLoader(_tensors(data, data.train), batch_size=BATCH, shuffle=True)
+        self.validation = DataLoader(_tensors(data, data.validation), batch_size=BATCH)
+
+    def meta_loop(self) -> int:
+        """Train one epoch with a fresh AdamW, then count the validation images that are classified correctly."""
+        optimizer = torch.optim.AdamW(self.model.parameters(), lr=LEARNING_RATE, weight_decay=0.0)
+        self.model.train()
+        for inputs, labels in self.train:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(self.model(inputs), labels).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        self.model.eval()
+        correct = 0
+        with torch.no_grad():
+            for inputs, labels in self.validation:
+                correct += int((self.model(inputs).argmax(1) == labels).sum())
+        return correct
+
+
+def _tensors(data: Dataset, split: Split) -> TensorDataset:
+    inputs: Tensor = (torch.from_numpy(split.pixels).float() / 255 - data.mean) / data.std
+    return TensorDataset(inputs, torch.from_numpy(split.labels))

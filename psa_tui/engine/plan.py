@@ -1,0 +1,117 @@
+"""How a population is laid out on a machine: which members train together, and on how many threads.
+
+Members never influence one another, so any division gives the same mathematics; it only decides how well
+caches and cores are used. The constants were measured (docs/performance.md).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from psa_tui.architecture import Architecture
+from psa_tui.engine.model import Linear
+
+log = logging.getLogger(__name__)
+
+_OPTIMISER_BYTES = 8 << 20
+"""Weights, gradients and moments of members that train together should stay in the last-level cache."""
+_ACTIVATION_BYTES = 512 << 10
+"""One layer's activations of members that train together should stay in a core's own cache."""
+_THREADING_WIDTH = 64
+"""A first layer at least this wide makes its matrix products worth dividing among threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Members of a population that train together, those that share an order of images side by side."""
+
+    members: tuple[int, ...]
+    orders: tuple[tuple[int, int], ...]
+    """Successive runs of ``members``: the row of the order they follow, and how many they are."""
+
+
+def chunks(layers: tuple[Linear, ...], order_of: Sequence[int], batch_size: int, itemsize: int) -> list[Chunk]:
+    """Divide a population, given each member's order, into chunks that fit the caches.
+
+    Members that share an order go together where they fit: their first layer is one matrix product.
+    """
+    groups: dict[int, list[int]] = {}
+    for member, order in enumerate(order_of):
+        groups.setdefault(order, []).append(member)
+    widest = max(layer.outputs for layer in layers)
+    most = min(
+        _OPTIMISER_BYTES // (4 * itemsize * layers[-1].end),
+        _ACTIVATION_BYTES // (itemsize * widest * batch_size),
+    )
+    parts = [(order, part) for order, members in groups.items() for part in _evenly(members, most)]
+    # As equal as can be: a last chunk of few members would waste its calls.
+    enough = max(map(len, _evenly(range(len(order_of)), most)))
+    divided: list[list[tuple[int, Sequence[int]]]] = []
+    size = enough
+    for order, members in parts:
+        if size >= enough or size + len(members) > most:
+            divided.append([])
+            size = 0
+        divided[-1].append((order, members))
+        size += len(members)
+    return [
+        Chunk(
+            members=tuple(member for _, members in chunk for member in members),
+            orders=tuple((order, len(members)) for order, members in chunk),
+        )
+        for chunk in divided
+    ]
+
+
+def _evenly(members: Sequence[int], most: int) -> list[Sequence[int]]:
+    """``members`` in the fewest parts of at most ``most`` (at least one) members, all of about one size."""
+    parts = -(-len(members) // max(1, most))
+    size = -(-len(members) // parts)
+    return [members[start : start + size] for start in range(0, len(members), size)]
+
+
+def runs(positions: Sequence[int]) -> Iterator[slice]:
+    """``positions`` (ascending) as few slices: in a study every sixth member has the same mode."""
+    start = 0
+    while start < len(positions):
+        step = positions[start + 1] - positions[start] if start + 1 < len(positions) else 1
+        end = start + 1
+        while end < len(positions) and positions[end] - positions[end - 1] == step:
+            end += 1
+        yield slice(positions[start], positions[end - 1] + 1, step)
+        start = end
+
+
+def threads_for(architecture: Architecture, device: str) -> int:
+    """The number of CPU threads that trains ``architecture`` fastest in one process on ``device`` ("cpu", "cuda:0").
+
+    Handing small operations to several threads costs more than they take.
+    """
+    cores = _cores()
+    width = architecture.groups[0].width
+    threads = cores if width >= _THREADING_WIDTH and device == "cpu" else 1
+    log.debug(
+        "layout: first layer %d wide on %s, %d cores: %d threads (--threads overrules)",
+        width,
+        device,
+        cores,
+        threads,
+    )
+    return threads
+
+
+def processes_for(members: int, device: str) -> int:
+    """How many processes, of one thread each, train a population of ``members`` fastest on ``device``.
+
+    Members need nothing from one another, so processes divide the work without ever waiting, as threads must
+    after each operation; a GPU is fed by one process.
+    """
+    return min(_cores(), members) if device == "cpu" else 1
+
+
+def _cores() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

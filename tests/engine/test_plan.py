@@ -1,0 +1,54 @@
+import logging
+import os
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from psa_tui.architecture import parse_architecture
+from psa_tui.engine.model import layout
+from psa_tui.engine.plan import chunks, runs, threads_for
+
+
+@given(st.sets(st.integers(0, 60)).map(sorted))
+def test_runs_are_the_positions_in_their_order(positions):
+    assert [at for run in runs(positions) for at in range(60 + 1)[run]] == positions
+
+
+def test_every_sixth_member_is_one_run():
+    assert list(runs(range(4, 60, 6))) == [slice(4, 59, 6)]
+
+
+@given(
+    st.sampled_from(["[1*1]", "[4*4]", "[18*18]", "[1*256]", "[64*1]"]),
+    st.lists(st.integers(0, 9), min_size=1, max_size=60),
+)
+def test_chunks_divide_the_members_and_those_that_share_an_order_stand_together(text, order_of):
+    divided = chunks(layout(parse_architecture(text)), order_of, 256, 4)
+    assert sorted(member for chunk in divided for member in chunk.members) == list(range(len(order_of)))
+    for chunk in divided:
+        followed = [order for order, members in chunk.orders for _ in range(members)]
+        assert followed == [order_of[member] for member in chunk.members]
+
+
+def test_narrow_members_train_together_and_wide_ones_few_at_a_time():
+    order_of = [trial for trial in range(10) for _ in range(6)]
+    sizes = {
+        text: [len(chunk.members) for chunk in chunks(layout(parse_architecture(text)), order_of, 256, 4)]
+        for text in ("[4*4]", "[18*18]", "[1*64]", "[1*256]", "[1*2048]")
+    }
+    assert sizes == {
+        "[4*4]": [30, 30],
+        "[18*18]": [24, 24, 12],
+        "[1*64]": [6] * 10,
+        "[1*256]": [2] * 30,
+        "[1*2048]": [1] * 60,
+    }
+
+
+def test_only_a_wide_first_layer_on_the_cpu_is_worth_several_threads_and_the_choice_is_said(caplog):
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    with caplog.at_level(logging.DEBUG, logger="psa_tui"):
+        assert threads_for(parse_architecture("[1*1024]"), "cpu") == cores
+    assert "first layer 1024 wide on cpu" in caplog.text
+    assert threads_for(parse_architecture("[1*18, 1*1024]"), "cpu") == 1
+    assert threads_for(parse_architecture("[1*1024]"), "cuda") == 1
