@@ -30,7 +30,7 @@ Device = Annotated[
     str | None, typer.Option(metavar="NAME", help="cpu, cuda or mps; auto (default) takes the best there is.")
 ]
 Threads = Annotated[
-    str | None, typer.Option(metavar="N", help="CPU threads of the arithmetic (default: PyTorch's choice).")
+    str | None, typer.Option(metavar="N", help="CPU threads of the arithmetic (default: chosen from the shape).")
 ]
 Debug = Annotated[
     bool | None, typer.Option("--debug", help="Log in detail on stderr; show tracebacks.", show_default=False)

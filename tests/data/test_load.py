@@ -48,7 +48,7 @@ def test_auto_without_files_and_network_is_mnist5k_and_says_so(offline, cache_di
         "this is mnist5k, 5000 of MNIST's 70000 images, NOT the full set: its accuracies do not compare with "
         f"MNIST's. mnist is not in {tmp_path}/MNIST/raw and cannot be downloaded ({refusal}); repeat the "
         f"command when online, or put {FILES} there (--dataset-dir or PSA_DATASET_DIR names another folder); "
-        "psa clean and psa train --dataset mnist, which accepts nothing but the full set",
+        "then psa clean and psa train --dataset mnist, which accepts nothing but the full set",
     )
 
 
