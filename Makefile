@@ -17,6 +17,8 @@ test: $(VENV)/.installed-dev
 check: lint types test
 
 bench: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.dashboard
 	$(BIN)/python -m benchmarks.engine
 
 lint: $(VENV)/.installed-dev
