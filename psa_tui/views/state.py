@@ -115,5 +115,6 @@ class RunState:
         if self.started is None or self.progress is None or self.loop_s is None:
             return None
         loops = self.started.last_meta_loop - self.progress.meta_loop
-        under_way = min(now - self.loop_started_at, self.loop_s) if loops else 0.0
+        is_paused = self.control is not None and self.control.paused
+        under_way = min(now - self.loop_started_at, self.loop_s) if loops and not is_paused else 0.0
         return max(loops * self.loop_s - under_way, 0.0)

@@ -173,3 +173,13 @@ def test_the_end_takes_the_epoch_under_way_away(build):
     )
     assert state.epoch is None
     assert state.finished.reason == "the key q"
+
+
+def test_the_time_left_stands_still_while_paused(build):
+    state = RunState()
+    started, *loops = [e for e in build.story("[1*8]", [500] * 20) if not isinstance(e, NeuronAblated)]
+    state.fold(started, 0.0)
+    for now, loop in enumerate(loops[:4], start=1):
+        state.fold(loop, float(now))
+    state.fold(asked(paused=True), 4.5)
+    assert state.seconds_left(4.5) == state.seconds_left(4.9) == state.seconds_left(400.0)
