@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import platform
 import secrets
-import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,17 +18,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from psa_tui import __version__
-from psa_tui.architecture import parse_architecture
-from psa_tui.checkpoint import FILE_NAME, Checkpoint, Record, previous_path, read_checkpoint, write_checkpoint
+from psa_tui.checkpoint import FILE_NAME, Checkpoint, Record, read_checkpoint, write_checkpoint
 from psa_tui.config import Settings, TrainConfig
+from psa_tui.continuing import (
+    changes,
+    holds_run,
+    mode_history,
+    refuse_another_run,
+    refuse_to_bury,
+    resume_command,
+    said_by,
+)
 from psa_tui.control import Control
 from psa_tui.device import choose, detect, set_threads
-from psa_tui.errors import CheckpointError, ConfigError, DataError
+from psa_tui.errors import CheckpointError, DataError
 from psa_tui.events import EarlierLoops, Event, MetaLoopFinished, Outcome, Progress, RunFinished, RunStarted, Verdict
 from psa_tui.history import History, open_history
 from psa_tui.lock import locked
 from psa_tui.memory import check_memory
-from psa_tui.modes import AblationMode
 from psa_tui.stopping import LeaveAtOnce, StopRequest
 
 if TYPE_CHECKING:
@@ -82,11 +88,11 @@ def train(settings: Settings, around: Surroundings) -> RunFinished:
         ) from None
     with locked(path):
         if not path.exists():
-            _refuse_to_bury(path)
+            refuse_to_bury(path)
             return _run(path, config, None, config.meta_loops, around)
         checkpoint = read_checkpoint(path)
-        _refuse_another_run(settings, path, checkpoint.record)
-        config = settings.with_checkpoint(_said_by(checkpoint.record)).train_config()
+        refuse_another_run(settings, path, checkpoint.record)
+        config = settings.with_checkpoint(said_by(checkpoint.record)).train_config()
         config = replace(config, dataset=checkpoint.record.dataset)
         last = checkpoint.record.progress.meta_loop + config.meta_loops
         return _run(path, config, checkpoint, last, around)
@@ -108,51 +114,8 @@ def resume(settings: Settings, add: int, around: Surroundings) -> RunFinished | 
         record = checkpoint.record
         if record.complete and not add:
             return None
-        config = settings.with_checkpoint(_said_by(record), pinned=_RECIPE).train_config()
+        config = settings.with_checkpoint(said_by(record), pinned=_RECIPE).train_config()
         return _run(path, config, checkpoint, record.last_meta_loop + add, around)
-
-
-def _refuse_to_bury(path: Path) -> None:
-    """A new run would overwrite a previous generation whose successor was removed by hand."""
-    previous = previous_path(path)
-    if previous.exists():
-        raise CheckpointError(
-            f"{path} is missing, but its previous generation {previous} is there: to go on from it, "
-            f"{shlex.join(['mv', str(previous), str(path)])}; to start anew, psa clean"
-        )
-
-
-def _said_by(record: Record) -> dict[str, str]:
-    """What a checkpoint says in place of the defaults, as raw text by setting."""
-    return {
-        "arch": record.architecture,
-        "mode": str(record.mode),
-        "lr": repr(record.learning_rate),
-        "batch_size": str(record.batch_size),
-        "weight_decay": repr(record.weight_decay),
-        "dropout": repr(record.dropout),
-        "seed": str(record.seed),
-        "dataset": record.dataset,
-        "device": record.device.partition(":")[0],
-        "threads": str(record.threads),
-    }
-
-
-def _refuse_another_run(settings: Settings, path: Path, record: Record) -> None:
-    wanted: list[tuple[str, object, object]] = []
-    architecture = settings.architecture()
-    if architecture.origin != "default":
-        wanted.append(("architecture", architecture.value, parse_architecture(record.architecture)))
-    if settings.is_explicit("dataset") and settings.get("dataset") != "auto":
-        wanted.append(("data set", settings.get("dataset"), record.dataset))
-    if settings.is_explicit("seed"):
-        wanted.append(("seed", settings.get("seed"), record.seed))
-    for what, asked, found in wanted:
-        if asked != found:
-            raise ConfigError(
-                f"{path} was trained with {what} {found}, and {asked} was asked for; "
-                "psa clean removes the old checkpoint, or --model-dir DIR keeps both"
-            )
 
 
 def _run(
@@ -268,7 +231,7 @@ class _Run:
             self.stop.request("the key s", _INTERRUPTED)
         if self.control.next_mode is not None:
             mode, self.control.next_mode = self.control.next_mode, None
-            record = replace(record, mode_history=_mode_history(record.mode_history, mode, event.meta_loop + 1))
+            record = replace(record, mode_history=mode_history(record.mode_history, mode, event.meta_loop + 1))
             loaded.population.trials[0].mode = mode
             self._write(record, loaded)
             self._publish(self.control.state())
@@ -286,7 +249,7 @@ class _Run:
             run=_new_run_name() if old is None else old.run,
             architecture=str(config.architecture),
             parameters=config.architecture.parameters,
-            mode_history=_mode_history(() if old is None else old.mode_history, config.mode, progress.meta_loop + 1),
+            mode_history=mode_history(() if old is None else old.mode_history, config.mode, progress.meta_loop + 1),
             seed=secrets.randbits(32) if config.seed is None else config.seed,
             dataset=data.name,
             dataset_requested=config.dataset if old is None else old.dataset_requested,
@@ -313,7 +276,7 @@ class _Run:
     def _branch_off(self, record: Record) -> Record:
         """A new run name when the checkpoint is a copy of one that still exists: each keeps its own history."""
         home = self.history.home(record.run)
-        if home is None or home == self.path.absolute() or not _holds_run(home, record.run):
+        if home is None or home == self.path.absolute() or not holds_run(home, record.run):
             return record
         branch = replace(record, run=_new_run_name())
         self.history.begin(branch, self.path)
@@ -352,17 +315,8 @@ class _Run:
         if lacking:
             notices.append(f"the history in {self.config.results_dir} lacks {lacking} earlier meta-loops of this run")
         old = None if self.checkpoint is None else self.checkpoint.record
-        if old is not None and old.dataset == "mnist5k" and old.dataset_requested == "auto":
-            notices.append(
-                "this run trains on mnist5k, because full MNIST was not to be had when it began; for the full set: "
-                "psa clean, then psa train --dataset mnist"
-            )
-        for what in ("device", "threads", "machine", "versions"):
-            before, now = (_in_words(getattr(one, what)) for one in (old or record, record))
-            if before != now:
-                notices.append(
-                    f"{what}: {before} before, {now} now; the run may not be bit-identical to an uninterrupted one"
-                )
+        if old is not None:
+            notices += changes(old, record)
         return RunStarted(
             run=record.run,
             resumed=old is not None,
@@ -447,39 +401,6 @@ class _Run:
                 self.views.remove(view)
                 log.warning("a view failed and is gone, the run goes on: %s: %s", type(error).__name__, error)
                 log.debug("the view's failure", exc_info=True)
-
-
-def _mode_history(
-    history: tuple[tuple[int, str], ...], mode: AblationMode, meta_loop: int
-) -> tuple[tuple[int, str], ...]:
-    """``history`` when ``mode`` is in force from ``meta_loop`` on."""
-    before = tuple(entry for entry in history if entry[0] < meta_loop)
-    if before and before[-1][1] == mode:
-        return before
-    return (*before, (meta_loop, str(mode)))
-
-
-def resume_command(config: TrainConfig) -> str:
-    """The command that goes on with a run of ``config``."""
-    words = ["psa", "resume"]
-    for option, folder, default in (
-        ("--model-dir", config.model_dir, "models"),
-        ("--results-dir", config.results_dir, "results"),
-    ):
-        if folder != Path(default):
-            words += [option, str(folder)]
-    return shlex.join(words)
-
-
-def _holds_run(path: Path, run: str) -> bool:
-    try:
-        return read_checkpoint(path).record.run == run
-    except CheckpointError:
-        return False
-
-
-def _in_words(value: object) -> str:
-    return ", ".join(f"{k} {v}" for k, v in sorted(value.items())) if isinstance(value, dict) else str(value)
 
 
 def _new_run_name() -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from psa_tui.checkpoint import previous_path, read_checkpoint
+from psa_tui.continuing import holds_run
 from psa_tui.errors import CheckpointError
 from psa_tui.history import RunRow, read_history
 from psa_tui.lock import holder
@@ -56,10 +57,7 @@ def _as_it_is(row: RunRow) -> RunRow:
 
 def _is_trained(path: Path, run: str) -> bool:
     """Whether a process is training ``run`` at ``path``; another run may have taken its place there."""
-    try:
-        return holder(path) is not None and read_checkpoint(path).record.run == run
-    except CheckpointError:
-        return False
+    return holder(path) is not None and holds_run(path, run)
 
 
 def _summary(path: Path) -> CheckpointSummary:
