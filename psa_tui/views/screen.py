@@ -106,7 +106,7 @@ def _compact(state: RunState, width: int, height: int, now: float, look: Look) -
     whole = Layout()
     whole.split_column(
         Layout(Group(_bold_line(_title(state), width, look), _header(state, width, now)), size=2),
-        Layout(_progress(state, width, now, look), size=2),
+        Layout(_progress(state, width, now, look, lines=2), size=2),
         Layout(_lkg(state, width, lines=2), size=2),
         Layout(
             _ruled("validation accuracy", accuracy, width, look),
@@ -127,7 +127,7 @@ def _compact(state: RunState, width: int, height: int, now: float, look: Look) -
 def _small(state: RunState, width: int, height: int, now: float, look: Look) -> Layout:
     whole = Layout()
     whole.split_column(
-        Layout(_progress(state, width, now, look), size=2),
+        Layout(_progress(state, width, now, look, lines=2), size=2),
         Layout(_lkg(state, width, lines=2), size=2),
         Layout(_log(state, width, max(height - 5, 1), look)),
         Layout(_footer(state, width), size=1),
@@ -166,7 +166,7 @@ def _header(state: RunState, width: int, now: float) -> Text:
     return Text(f"{line[: width - len(clock) - 1]:<{width - len(clock)}}{clock}", no_wrap=True)
 
 
-def _progress(state: RunState, width: int, now: float, look: Look) -> Group:
+def _progress(state: RunState, width: int, now: float, look: Look, lines: int = 3) -> Group:
     event, progress = state.started, state.progress
     assert event is not None
     assert progress is not None
@@ -181,24 +181,28 @@ def _progress(state: RunState, width: int, now: float, look: Look) -> Group:
         images, total = state.epoch.images, state.epoch.image_count
         loss = f"loss {state.epoch.loss:.4f}"
         rate = f"{images / state.epoch.seconds:,.0f} images/s" if state.epoch.seconds > 0 else ""
+    # Without a third line of its own, the rate stands beside the loss where there is room for both.
+    notes = 32 if lines == 2 and width >= COMPACT_SIZE[0] else 16
+    if notes == 32:
+        loss = f"{loss}  {rate}"
     ablating = "no ablation" if state.ablation is None else f"zeroed {format_neuron(state.ablation)}"
     speed = "" if state.loop_s is None else f"{state.loop_s:.2f} s/loop"
-    lines = [
-        _bar("meta-loop", done, last, f"{done}/{last}", when, width, look),
-        _bar("epoch", images, total, f"{images * 100 // total} %", loss, width, look),
+    shown = [
+        _bar("meta-loop", done, last, f"{done}/{last}", when, width - notes, look),
+        _bar("epoch", images, total, f"{images * 100 // total} %", loss, width - notes, look),
         Text(f"{'':<11}{ablating:<34}{rate:<18}{speed}", no_wrap=True),
     ]
-    return Group(*lines[: 2 if width < FULL_SIZE[0] * 2 // 3 - 4 or width == COMPACT_SIZE[0] else 3])
+    return Group(*shown[:lines])
 
 
 def _bar(name: str, part: int, whole: int, count: str, note: str, width: int, look: Look) -> Text:
-    room = max(width - 11 - 14 - 16, 5)
+    """A bar and its count in ``width`` characters, and ``note`` behind them."""
+    room = max(width - 11 - 14, 5)
     filled = room * part // max(whole, 1)
     text = Text(f"{name:<11}", no_wrap=True)
     text.append(look.glyphs.bar * filled, "green")
     text.append(look.glyphs.bar_rest * (room - filled), "dim")
     text.append(f"{count:>14}  {note}")
-    text.truncate(width)
     return text
 
 
