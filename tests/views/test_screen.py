@@ -235,7 +235,7 @@ def test_the_end_is_on_the_screen(build):
         now,
     )
     lines = build.picture(state, 80, 24, now, Look())
-    assert lines[2].rstrip().endswith("2/10  stopped")
+    assert lines[2].endswith("2/10  stopped" + " " * 23)
     assert lines[-1].rstrip() == " stopped"
 
 
