@@ -10,11 +10,9 @@ is replaced stays beside it as the previous generation.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import itertools
 import json
-import os
 import shlex
 import stat
 import typing
@@ -27,6 +25,7 @@ import safetensors
 import safetensors.numpy
 
 from psa_tui.architecture import CLASSES, INPUTS, parse_architecture
+from psa_tui.durable import replace_file
 from psa_tui.errors import CheckpointError, ConfigError
 from psa_tui.events import Progress
 from psa_tui.modes import AblationMode
@@ -102,58 +101,19 @@ def previous_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.previous{path.suffix}")
 
 
-def temporary_path(path: Path) -> Path:
-    """Where a new generation of ``path`` is written before it takes its place."""
-    return path.with_name(f".{path.name}.tmp")
-
-
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Make ``checkpoint`` the content of ``path``, durably; the caller holds the lock.
 
     Raises:
         CheckpointError: it cannot be written; ``path`` is as it was.
     """
-    temporary, previous = temporary_path(path), previous_path(path)
     try:
-        temporary.unlink(missing_ok=True)
-        with temporary.open("xb") as file:
-            file.write(encode(checkpoint))
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            _keep(path, previous)
-        temporary.replace(path)
-        _sync_folder(path.parent)
+        replace_file(path, encode(checkpoint), keep=previous_path(path))
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         before = "the file of the loop before is intact; " if path.exists() else ""
         raise CheckpointError(
             f"{path}: cannot be written ({error.strerror}); {before}see to space and permissions, then psa resume"
         ) from None
-
-
-def _keep(path: Path, previous: Path) -> None:
-    """Give the file at ``path`` a second name, ``previous``, without a moment in which it has none."""
-    spare = previous.with_name(f".{previous.name}.tmp")
-    spare.unlink(missing_ok=True)
-    try:
-        os.link(path, spare)
-    except OSError:
-        # Some file systems have no hard links.
-        with spare.open("xb") as file:
-            file.write(path.read_bytes())
-            file.flush()
-            os.fsync(file.fileno())
-    spare.replace(previous)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def encode(checkpoint: Checkpoint) -> bytes:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from psa_tui.checkpoint import FILE_NAME, previous_path, temporary_path
+from psa_tui.checkpoint import FILE_NAME, previous_path
+from psa_tui.durable import temporary_path
 from psa_tui.errors import CheckpointError, ConfigError, PsaError
 from psa_tui.lock import holder, lock_path, locked
 from psa_tui.wording import printable

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from psa_tui.database import FILE_NAME
 from psa_tui.errors import HistoryError
 from psa_tui.events import MetaLoopFinished, NeuronAblated, Outcome, Progress, RunFinished, Verdict
-from psa_tui.history import FILE_NAME, open_history, read_history
+from psa_tui.history import open_history, read_history
 from psa_tui.modes import AblationMode
 
 
@@ -122,7 +123,7 @@ def test_a_damaged_a_foreign_and_a_newer_database_are_refused_and_left_as_they_a
     assert path.read_bytes() == before
     for statement, message in (
         ("CREATE TABLE x (y)", "not a psa-tui history"),
-        ("PRAGMA user_version = 9", "history format 9, this version reads 1; update psa-tui"),
+        ("PRAGMA user_version = 9", "history format 9, this version reads 2; update psa-tui"),
     ):
         path.unlink()
         with sqlite3.connect(path) as connection:
