@@ -206,7 +206,7 @@ def read_database(folder: Path, needed: int = 1) -> Iterator[Database | None]:
     Raises:
         HistoryError: it is damaged, foreign or from a newer version.
     """
-    path = folder / FILE_NAME
+    path = folder if folder.is_file() else folder / FILE_NAME
     if not path.is_file():
         yield None
         return
@@ -248,7 +248,7 @@ def _refusal(path: Path, error: sqlite3.Error) -> HistoryError:
     if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         remedy = "move it away; the checkpoints do not need it"
     elif code.startswith("SQLITE_BUSY"):
-        remedy = "another program keeps it locked; close that, then psa resume"
+        remedy = "another program keeps it locked; close that, then go on (psa resume, psa reproduce run)"
     else:
-        remedy = "free space or permissions, or choose another --results-dir; then psa resume"
+        remedy = "free space or permissions, or choose another --results-dir; then go on (psa resume, psa reproduce run)"
     return HistoryError(f"{path}: the history cannot be used ({error}); {remedy}")

@@ -215,11 +215,28 @@ class StudyStore:
                 (study,),
             ).fetchall()
 
-    def replace_jobs(self, study: str, jobs: Sequence[JobRow]) -> None:
-        """Make ``jobs`` all the jobs known of a study."""
+    def put_fetched(
+        self, study: str, settings: dict[str, Any], trials: int, rows: Sequence[TrialRow], jobs: Iterable[JobRow]
+    ) -> None:
+        """Write what a fetch brought, one transaction: trials in place of all of their shape and mode, and jobs.
+
+        Args:
+            settings: the study's from now on.
+            trials: of each shape and mode, from now on.
+        """
+        text = json.dumps(settings, sort_keys=True)
+        cells = {(study, row.architecture, row.mode) for row in rows}
         with self._database.transaction() as connection:
-            connection.execute("DELETE FROM jobs WHERE study = ?", (study,))
-            connection.executemany(f"INSERT INTO jobs VALUES ({_marks(8)})", ((study, *astuple(row)) for row in jobs))
+            connection.execute(
+                "INSERT INTO studies VALUES (?, ?, ?, ?, 0, NULL, NULL, ?, ?) ON CONFLICT (study) "
+                "DO UPDATE SET updated_at = excluded.updated_at, trials = excluded.trials, settings = excluded.settings",
+                (study, FETCHED, now(), now(), trials, text),
+            )
+            connection.executemany("DELETE FROM trials WHERE study = ? AND architecture = ? AND mode = ?", cells)
+            connection.executemany(f"INSERT INTO trials VALUES ({_marks(14)})", ((study, *astuple(row)) for row in rows))
+            connection.executemany(
+                f"INSERT OR REPLACE INTO jobs VALUES ({_marks(8)})", ((study, *astuple(row)) for row in jobs)
+            )
 
     def jobs(self, study: str) -> list[JobRow]:
         """The jobs known of a study, by name."""

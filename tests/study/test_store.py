@@ -46,14 +46,17 @@ def test_a_study_its_trials_loops_sessions_and_jobs_are_read_back(tmp_path):
         store.put("s", [trial(state="running", meta_loop=1, bounty=0.5)], [loop(1)], session)
         store.end_session("s", session, "stopped", "Ctrl-C")
         job = JobRow("psa-2x4-full-1", "2*4", "full", "etag", "refused", "why", "2026")
-        store.replace_jobs("s", [job])
+        store.put_fetched("f", {"shapes": ["2*4"]}, 2, [trial(bounty=0.5)], [job])
     with read_store(tmp_path) as store:
         assert store.study("s").spec() == SPEC
         assert store.trials("s") == [trial(state="running", meta_loop=1, bounty=0.5)]
         assert store.loops("s") == [("2*4", "full", 1, 1, None, None, 0.5, 5, 10, 1, "promoted")]
         (row,) = store.sessions("s")
         assert (row.outcome, row.reason, row.workers, row.versions) == ("stopped", "Ctrl-C", 2, {"torch": "2"})
-        assert store.jobs("s") == [job]
+        fetched = store.study("f")
+        assert (fetched.source, fetched.trials, fetched.settings) == ("fetched", 2, {"shapes": ["2*4"]})
+        assert store.trials("f") == [trial(bounty=0.5)]
+        assert store.jobs("f") == [job]
 
 
 def test_rows_written_again_replace_the_earlier_ones(tmp_path):

@@ -1,0 +1,167 @@
+"""What happens in a study, as frozen records: the driver makes them, views only read them.
+
+Accuracies are fractions, times are seconds. A cell is all trials of all modes at one shape (``18*18``); a worker
+may train it whole or a part of its trials, so an event names the trials it is about, counted from 1. ``means``,
+``bests`` and ``bounties`` have one entry a mode, in the order of ``StudyStarted.modes``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+SCHEMA_VERSION = 1
+
+
+class StudyOutcome(StrEnum):
+    """How a session of a study ended."""
+
+    FINISHED = "finished"
+    INCOMPLETE = "incomplete"
+    """Everything was tried, and some cells failed for good."""
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyStarted:
+    """A session of a study begins; a ``CellFinished`` without a worker follows for every cell done before."""
+
+    study: str
+    resumed: bool
+    quick: bool
+    shapes: tuple[str, ...]
+    modes: tuple[str, ...]
+    trials: int
+    meta_loops: int
+    seed: int
+    dataset: str
+    workers: int
+    costs_s: tuple[float, ...]
+    """Predicted seconds of one trial's meta-loop on one worker, one entry a shape."""
+    notices: tuple[str, ...] = ()
+    """What a user must know before trusting the numbers, such as a substituted data set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellStarted:
+    """A worker begins ``trials`` of ``shape``, or goes on with them after ``meta_loop`` meta-loops."""
+
+    shape: str
+    worker: str
+    trials: tuple[int, ...]
+    meta_loop: int
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellProgressed:
+    """A worker is at work: ``meta_loop`` loops are done and recorded, and ``loop_share`` (0 to 1) of the next."""
+
+    shape: str
+    worker: str
+    trials: tuple[int, ...]
+    meta_loop: int
+    loop_share: float
+    loop_s: float | None
+    """Seconds of the last meta-loop of all these trials and modes; None before there is one."""
+    bounties: tuple[tuple[float | None, ...], ...]
+    """The best validation accuracy so far: one tuple a mode, one entry a trial; None before a first promotion."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellFinished:
+    """Trials of a shape are complete and recorded."""
+
+    shape: str
+    worker: str | None
+    """None for what was complete before this session."""
+    trials: tuple[int, ...]
+    means: tuple[float | None, ...]
+    """Mean of the best validation accuracies of the shape's complete trials."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellFailed:
+    """A cell did not come to its end; it is tried again unless ``final``."""
+
+    shape: str
+    worker: str
+    trials: tuple[int, ...]
+    attempt: int
+    cause: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerLost:
+    """A worker died, or can no longer be reached."""
+
+    worker: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyNote:
+    """Something worth a line, such as a worker that joined."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyFinished:
+    """A session of a study ended, by itself or not."""
+
+    outcome: StudyOutcome
+    reason: str
+    """Why it stopped or failed, in a few words; empty when it finished."""
+    complete: int
+    """Complete trials, of all modes together."""
+    failed: int
+    """Trials marked failed."""
+    seconds: float
+    go_on: str
+    """The command that goes on with it."""
+
+
+StudyEvent = (
+    StudyStarted | CellStarted | CellProgressed | CellFinished | CellFailed | WorkerLost | StudyNote | StudyFinished
+)
+_NAMES: dict[type[StudyEvent], str] = {
+    StudyStarted: "study_started",
+    CellStarted: "cell_started",
+    CellProgressed: "cell_progressed",
+    CellFinished: "cell_finished",
+    CellFailed: "cell_failed",
+    WorkerLost: "worker_lost",
+    StudyNote: "study_note",
+    StudyFinished: "study_finished",
+}
+_TYPES = {name: kind for kind, name in _NAMES.items()}
+
+
+def as_json(event: StudyEvent) -> dict[str, Any]:
+    """The event as JSON-ready values, with ``schema`` and ``event`` (its name) first."""
+    return {"schema": SCHEMA_VERSION, "event": _NAMES[type(event)], **asdict(event)}
+
+
+def from_json(values: dict[str, Any]) -> StudyEvent:
+    """The inverse of ``as_json``, after a trip through JSON text.
+
+    Raises:
+        KeyError, TypeError, ValueError: ``values`` is no event of this schema.
+    """
+    if values["schema"] != SCHEMA_VERSION:
+        raise ValueError("another schema version")
+    kind = _TYPES[values["event"]]
+    content = {name: _tuples(value) for name, value in values.items() if name not in ("schema", "event")}
+    if kind is StudyFinished:
+        content["outcome"] = StudyOutcome(content["outcome"])
+    if unknown := set(content) - {field.name for field in fields(kind)}:
+        raise ValueError(f"unknown fields {sorted(unknown)}")
+    return kind(**content)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
