@@ -70,7 +70,9 @@ Message = Advanced | Refused | Lost | Left
 class Executor(Protocol):
     """Something that trains parts. Workers have names; each trains one part at a time."""
 
-    workers: Sequence[str]
+    @property
+    def workers(self) -> Sequence[str]:
+        """The workers' names."""
 
     def submit(self, worker: str, part: Part, saved: bytes | None) -> None:
         """Let a free worker train ``part``, from ``saved`` on if that is given."""

@@ -7,9 +7,12 @@ began: Ray runs them again elsewhere, and only the driver ever writes. The nodes
 
 from __future__ import annotations
 
+import importlib
+import logging
 import os
 import platform
 import signal
+import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 _TASK_S = 10.0
 _RETRIES = 2
+_ANSWER_S = 10.0
 
 
 @dataclass(slots=True)
@@ -47,10 +51,12 @@ class RayWorkers:
         # Ray reports its use to its makers unless it is told not to; psa-tui makes no connection nobody asked for.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
-            import ray
+            ray: Any = importlib.import_module("ray")
         except ModuleNotFoundError:
             raise ConfigError('--on ray needs Ray, which is not installed: pip install "psa-tui[ray]"') from None
         self._ray = ray
+        if address is not None:
+            _check_answers(address)
         heard = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(
@@ -58,7 +64,7 @@ class RayWorkers:
                 num_cpus=slots if address is None else None,
                 include_dashboard=False if address is None else None,
                 log_to_driver=False,
-                logging_level="ERROR",
+                logging_level=logging.ERROR,
             )
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise RetryableError(
@@ -120,6 +126,23 @@ class RayWorkers:
             self._ray.cancel(slot.task, force=True)
         self._slots = {}
         self._ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Ray itself waits for minutes, and then ends the process.
+
+    Raises:
+        RetryableError: nothing listens at ``address`` (``host:port``).
+    """
+    host, _, port = address.rpartition(":")
+    if not port.isdigit() or not host or "/" in host:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+    except OSError as error:
+        raise RetryableError(
+            f"no Ray cluster answers at {address} ({error.strerror or error}); ray start --head starts one"
+        ) from None
 
 
 _loaded: dict[tuple[str, str], StudyData] = {}
