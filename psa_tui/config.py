@@ -137,6 +137,7 @@ SETTINGS: dict[str, Setting] = {
         Setting("quiet", _flag, "false"),
         Setting("ascii", _flag, "false"),
         Setting("save_svg", _path, None),
+        Setting("tensorboard", _path, None),
     )
 }
 

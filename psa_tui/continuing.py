@@ -7,7 +7,7 @@ from pathlib import Path
 
 from psa_tui.architecture import parse_architecture
 from psa_tui.checkpoint import Record, previous_path, read_checkpoint
-from psa_tui.config import Settings, TrainConfig
+from psa_tui.config import Settings
 from psa_tui.errors import CheckpointError, ConfigError
 from psa_tui.modes import AblationMode
 
@@ -74,14 +74,14 @@ def mode_history(
     return (*before, (meta_loop, str(mode)))
 
 
-def resume_command(config: TrainConfig) -> str:
-    """The command that goes on with a run of ``config``."""
+def resume_command(model_dir: Path, results_dir: Path) -> str:
+    """The command that goes on with the run whose checkpoint and history are in these folders."""
     words = ["psa", "resume"]
     for option, folder, default in (
-        ("--model-dir", config.model_dir, "models"),
-        ("--results-dir", config.results_dir, "results"),
+        ("--model-dir", model_dir, "models"),
+        ("--results-dir", results_dir, "results"),
     ):
-        if folder != Path(default):
+        if folder.absolute() != Path(default).absolute():
             words += [option, str(folder)]
     return shlex.join(words)
 

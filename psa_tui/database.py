@@ -234,8 +234,10 @@ def _connected(path: Path, address: str, *, uri: bool) -> Iterator[Database]:
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    # One statement, so one moment: another process may be making the tables just now.
+    version, tables = connection.execute(
+        "SELECT user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_user_version"
+    ).fetchone()
     if version > FORMAT:
         raise HistoryError(f"{path}: history format {version}, this version reads {FORMAT}; update psa-tui")
     if version == 0 and tables:
@@ -250,5 +252,7 @@ def _refusal(path: Path, error: sqlite3.Error) -> HistoryError:
     elif code.startswith("SQLITE_BUSY"):
         remedy = "another program keeps it locked; close that, then go on (psa resume, psa reproduce run)"
     else:
-        remedy = "free space or permissions, or choose another --results-dir; then go on (psa resume, psa reproduce run)"
+        remedy = (
+            "free space or permissions, or choose another --results-dir; then go on (psa resume, psa reproduce run)"
+        )
     return HistoryError(f"{path}: the history cannot be used ({error}); {remedy}")

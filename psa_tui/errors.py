@@ -7,6 +7,7 @@
     ├── DataError      1  a data set is missing, damaged or altered
     ├── CheckpointError 1 an LKG file is damaged, foreign, newer or in use
     ├── HistoryError   1  the history database cannot be read or written
+    ├── AwsError       1 AWS refused: access, a name or a region is wrong
     └── RetryableError 3  the network or a service failed; the same command may succeed later
 
 A message says what was found, what was expected and what to do, in one line.
@@ -40,6 +41,10 @@ class CheckpointError(PsaError):
 
 class HistoryError(PsaError):
     """The history database cannot be read or written."""
+
+
+class AwsError(PsaError):
+    """AWS refused what was asked; doing the same again will not help."""
 
 
 class RetryableError(PsaError):

@@ -77,8 +77,8 @@ class RunStarted:
     train_count: int
     validation_count: int
     test_count: int
-    majority_class_accuracy: float
-    """What always answering the most frequent class would score on the validation images."""
+    majority_class_accuracy: float | None
+    """What always answering the most frequent class would score on the validation images; None when not known."""
     device: str
     threads: int
     checkpoint: str
@@ -97,6 +97,8 @@ class EarlierLoops:
     promoted: tuple[bool, ...]
     ablated_layers: tuple[int | None, ...]
     ablated_neurons: tuple[int | None, ...]
+    train_losses: tuple[float | None, ...]
+    """None where it was not finite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -350,6 +350,7 @@ class _Run:
             promoted=tuple(loop["verdict"] == Verdict.PROMOTED for loop in loops),
             ablated_layers=tuple(loop["ablated_layer"] for loop in loops),
             ablated_neurons=tuple(loop["ablated_neuron"] for loop in loops),
+            train_losses=tuple(loop["train_loss"] for loop in loops),
         )
 
     def _measure_test(self, record: Record, loaded: _Loaded) -> Record:
@@ -376,7 +377,7 @@ class _Run:
             progress=record.progress,
             test_accuracy=record.test_accuracy,
             seconds=time.perf_counter() - self.started,
-            resume_command=resume_command(self.config),
+            resume_command=resume_command(self.config.model_dir, self.config.results_dir),
         )
         try:
             self.history.end(event)

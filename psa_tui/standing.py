@@ -46,10 +46,11 @@ def list_runs(folder: Path, limit: int) -> list[RunRow]:
     with read_history(folder) as history:
         if history is None:
             return []
-        return [_as_it_is(row) for row in history.latest(limit)]
+        return [as_it_is(row) for row in history.latest(limit)]
 
 
-def _as_it_is(row: RunRow) -> RunRow:
+def as_it_is(row: RunRow) -> RunRow:
+    """The row, with the state "interrupted" when it claims to run and no process works on it."""
     if row.state == "running" and not _is_trained(Path(row.checkpoint), row.run):
         return replace(row, state="interrupted")
     return row

@@ -7,6 +7,7 @@ import pytest
 from psa_tui.architecture import parse_architecture
 from psa_tui.checkpoint import Checkpoint, Record
 from psa_tui.events import Progress
+from tests.terminal import Terminal
 
 
 @pytest.fixture
@@ -70,3 +71,17 @@ def checkpoint():
     )
     weights = named_weights(layers, stack([initial_weights(layers, 7)], torch.device("cpu")))
     return Checkpoint(record, weights)
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    """Start a program in a terminal; it is ended with the test."""
+    opened = []
+
+    def start(command, **options):
+        opened.append(Terminal(command, tmp_path, **options))
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.end()

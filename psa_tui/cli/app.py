@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from psa_tui import __version__
-from psa_tui.cli import clean, config, dataset, device, resume, status, train
+from psa_tui.cli import aws, clean, config, dataset, device, reproduce, results, resume, status, train
 from psa_tui.cli.output import print_error
 from psa_tui.config import load_settings
 from psa_tui.errors import PsaError
@@ -48,6 +48,9 @@ app.command("clean-all")(clean.clean_all)
 app.command()(dataset.dataset)
 app.command()(device.device)
 app.command()(config.config)
+app.add_typer(aws.app, name="aws")
+app.add_typer(reproduce.app, name="reproduce")
+app.add_typer(results.app, name="results")
 
 
 def _is_debugging() -> bool:

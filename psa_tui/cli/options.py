@@ -41,4 +41,8 @@ Plain = Annotated[
 Json = Annotated[bool | None, typer.Option("--json", help="One JSON object an event on stdout.", show_default=False)]
 Quiet = Annotated[bool | None, typer.Option("--quiet", help="Print the result only.", show_default=False)]
 Ascii = Annotated[bool | None, typer.Option("--ascii", help="Draw with ASCII characters only.", show_default=False)]
+TensorBoard = Annotated[
+    str | None,
+    typer.Option(metavar="DIR", help="Also write the curves for TensorBoard, in a folder named like the run in DIR."),
+]
 SaveSvg = Annotated[str | None, typer.Option(metavar="FILE", help="Write the dashboard's last frame as SVG.")]

@@ -25,6 +25,7 @@ def resume(
     quiet: options.Quiet = None,
     ascii: options.Ascii = None,
     save_svg: options.SaveSvg = None,
+    tensorboard: options.TensorBoard = None,
     debug: options.Debug = None,
 ) -> None:
     """Finish the run of the checkpoint: same data, seed and settings, as if it had never stopped."""

@@ -36,13 +36,18 @@ class _Notices:
 def carry_out(settings: Settings, work: Work) -> RunFinished | None:
     """Do ``work`` with the view that ``settings`` ask for; leave with the exit code of a run that was stopped."""
     control = Control()
-    view = _view(settings, control)
-    views = [_Notices(), view]
+    views: list[View] = [_Notices()]
     if path := settings.get("save_svg"):
         from psa_tui.views.screen import Look
         from psa_tui.views.svg import SvgView
 
         views.insert(0, SvgView(path, Look(ascii=settings.get("ascii"))))
+    if folder := settings.get("tensorboard"):
+        from psa_tui.views.tensorboard import TensorBoardView
+
+        views.insert(0, TensorBoardView(folder))
+    view = _view(settings, control)
+    views.append(view)
     _start_logging(getattr(view, "message", _to_stderr), debug=settings.get("debug"))
     try:
         with StopRequest() as stop:
@@ -52,32 +57,53 @@ def carry_out(settings: Settings, work: Work) -> RunFinished | None:
         print_note(f"left at once ({leave}); what was committed is intact")
         raise typer.Exit(leave.exit_code) from None
     finally:
-        view.close()
+        for one in reversed(views):
+            one.close()
     if stop.exit_code and finished is not None:
         raise typer.Exit(stop.exit_code)
     return finished
 
 
-def _view(settings: Settings, control: Control) -> View:
+def chosen_output(settings: Settings) -> str:
+    """``json``, ``quiet`` or ``plain``, whichever the source of highest precedence asks for; else an empty string.
+
+    Raises:
+        ConfigError: one source asks for two of them.
+    """
     found = {name: settings.find(name) for name in ("json", "quiet", "plain")}
     asked = {name: value.rank for name, value in found.items() if value is not None and value.value}
     chosen = [name for name, rank in asked.items() if rank == min(asked.values())]
     if len(chosen) > 1:
         raise ConfigError(f"--{chosen[0]} and --{chosen[1]} exclude each other; choose one")
-    if chosen == ["json"]:
+    return chosen[0] if chosen else ""
+
+
+def _view(settings: Settings, control: Control) -> View:
+    chosen = chosen_output(settings)
+    if chosen == "json":
         from psa_tui.views.jsonl import JsonView
 
         return JsonView(sys.stdout)
     from psa_tui.views.plain import PlainView, QuietView
 
-    if chosen == ["quiet"]:
+    if chosen == "quiet":
         return QuietView(sys.stdout)
-    if chosen == ["plain"] or not sys.stdout.isatty() or os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
+    if chosen == "plain" or not can_draw():
         return PlainView(sys.stdout)
     from psa_tui.views.dashboard import DashboardView
 
+    return DashboardView(sys.stdout, control, ascii_only=draws_in_ascii(settings))
+
+
+def can_draw() -> bool:
+    """Whether stdout is a terminal on which a cursor can move."""
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+
+
+def draws_in_ascii(settings: Settings) -> bool:
+    """Whether pictures keep to ASCII: it was asked for, or stdout has no more."""
     is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    return DashboardView(sys.stdout, control, ascii_only=settings.get("ascii") or not is_unicode)
+    return bool(settings.get("ascii")) or not is_unicode
 
 
 class _LogHandler(logging.Handler):

@@ -52,6 +52,7 @@ def train(
     quiet: options.Quiet = None,
     ascii: options.Ascii = None,
     save_svg: options.SaveSvg = None,
+    tensorboard: options.TensorBoard = None,
     debug: options.Debug = None,
 ) -> None:
     """Train by Persistent Stochastic Ablation, going on from the checkpoint if there is one.

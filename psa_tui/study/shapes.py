@@ -73,7 +73,8 @@ def parse_grid(text: str) -> tuple[Shape, ...]:
     except (OSError, UnicodeDecodeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "no text"
         raise ConfigError(
-            f"--grid {text[:80]!r}: cannot be read ({reason}); say {' or '.join(GRIDS)}, a file, or a list like 8*8,18*18"
+            f"--grid {text[:80]!r}: cannot be read ({reason}); say {' or '.join(GRIDS)}, "
+            "a file, or a list like 8*8,18*18"
         ) from None
     return _shapes(content, text)
 

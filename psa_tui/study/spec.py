@@ -75,7 +75,8 @@ def check_name(name: str) -> str:
     """
     if not _NAME.fullmatch(name):
         raise ConfigError(
-            f"--study {name[:80]!r}: expected letters, digits, dots, dashes and underscores, 64 at most, a letter or digit first"
+            f"--study {name[:80]!r}: expected letters, digits, dots, dashes and underscores, 64 at most, "
+            "a letter or digit first"
         )
     return name
 

@@ -229,11 +229,14 @@ class StudyStore:
         with self._database.transaction() as connection:
             connection.execute(
                 "INSERT INTO studies VALUES (?, ?, ?, ?, 0, NULL, NULL, ?, ?) ON CONFLICT (study) "
-                "DO UPDATE SET updated_at = excluded.updated_at, trials = excluded.trials, settings = excluded.settings",
+                "DO UPDATE SET updated_at = excluded.updated_at, trials = excluded.trials, "
+                "settings = excluded.settings",
                 (study, FETCHED, now(), now(), trials, text),
             )
             connection.executemany("DELETE FROM trials WHERE study = ? AND architecture = ? AND mode = ?", cells)
-            connection.executemany(f"INSERT INTO trials VALUES ({_marks(14)})", ((study, *astuple(row)) for row in rows))
+            connection.executemany(
+                f"INSERT INTO trials VALUES ({_marks(14)})", ((study, *astuple(row)) for row in rows)
+            )
             connection.executemany(
                 f"INSERT OR REPLACE INTO jobs VALUES ({_marks(8)})", ((study, *astuple(row)) for row in jobs)
             )

@@ -23,12 +23,13 @@ def chart(state: RunState, width: int, height: int, glyphs: Glyphs) -> Text:
         return Text("no loop yet" if not state.accuracies else "")
     loops = np.array(state.meta_loops, dtype=float)
     accuracies = 100 * np.array(state.accuracies)
-    majority = 100 * state.started.majority_class_accuracy if state.started is not None else 0.0
+    share = None if state.started is None else state.started.majority_class_accuracy
+    majority = None if share is None else 100 * share
     first, last = loops[0], max(loops[-1], loops[0] + 9)
     low, high = _window(accuracies, majority)
 
     series: list[tuple[np.ndarray, np.ndarray, bool, str]] = []
-    if low <= majority:
+    if majority is not None and low <= majority:
         series.append((np.array([first, last]), np.array([majority, majority]), True, glyphs.majority))
     binned = len(loops) > columns
     if binned:
@@ -68,9 +69,10 @@ def chart(state: RunState, width: int, height: int, glyphs: Glyphs) -> Text:
     return text
 
 
-def _window(accuracies: np.ndarray, majority: float) -> tuple[float, float]:
+def _window(accuracies: np.ndarray, majority: float | None) -> tuple[float, float]:
     """The percentages shown: from the majority line up, or only the upper end once a run has settled there."""
-    low, high = float(min(accuracies.min(), majority)), float(accuracies.max())
+    low, high = float(accuracies.min()), float(accuracies.max())
+    low = low if majority is None else min(low, majority)
     settled = float(np.quantile(accuracies, 0.15))
     if high - low > _ZOOM * max(high - settled, 0.5):
         low = settled - 0.5 * max(high - settled, 0.5)
@@ -96,11 +98,13 @@ def _bins(
     return x, least, mean, most
 
 
-def _legend(glyphs: Glyphs, binned: bool, majority: float, low: float) -> Text:
+def _legend(glyphs: Glyphs, binned: bool, majority: float | None, low: float) -> Text:
     shown = (
         f"{glyphs.mean} mean {glyphs.extreme} least, greatest"
         if binned
         else f"{glyphs.promoted} promoted  {glyphs.rolled_back} rolled back"
     )
-    below = " (below)" if low > majority else ""
-    return Text(f"{shown}  {glyphs.lkg} LKG  {glyphs.majority} majority {majority:.2f} %{below}", no_wrap=True)
+    line = f"{shown}  {glyphs.lkg} LKG"
+    if majority is not None:
+        line += f"  {glyphs.majority} majority {majority:.2f} %{' (below)' if low > majority else ''}"
+    return Text(line, no_wrap=True)

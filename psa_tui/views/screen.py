@@ -17,10 +17,15 @@ from psa_tui.views.glyphs import ASCII, UNICODE, Glyphs
 from psa_tui.views.network import network_map
 from psa_tui.views.state import RunState
 from psa_tui.views.text import format_neuron, format_verdict
-from psa_tui.wording import percent, points
+from psa_tui.wording import duration, percent, points
 
 FULL_SIZE = (120, 38)
 COMPACT_SIZE = (80, 24)
+READ_ONLY_KEYS = (
+    ("q", "leave; the run goes on"),
+    ("up, down", "scroll the ablation log"),
+    ("?", "this help"),
+)
 KEYS = (
     ("space", "pause, go on"),
     ("m", "next mode, from the next loop on"),
@@ -40,6 +45,8 @@ class Look:
     """Loops scrolled back in the ablation log."""
     help: bool = False
     ascii: bool = False
+    read_only: bool = False
+    """The run goes on in another process: its epochs are not known, and no key reaches it."""
 
     @property
     def glyphs(self) -> Glyphs:
@@ -60,7 +67,7 @@ def render(state: RunState, width: int, height: int, now: float, look: Look = Lo
     if state.started is None:
         return Layout(Text("loading"))
     if look.help:
-        return _frame(_help(), "keys", look)
+        return _frame(_help(look), "keys", look)
     if width >= FULL_SIZE[0] and height >= FULL_SIZE[1]:
         return _full(state, width, height, now, look)
     if width >= COMPACT_SIZE[0] and height >= COMPACT_SIZE[1]:
@@ -79,7 +86,7 @@ def _full(state: RunState, width: int, height: int, now: float, look: Look) -> L
         Layout(name="numbers", size=6),
         Layout(name="pictures", size=middle),
         Layout(name="logs", size=log_height),
-        Layout(_footer(state, width), size=1),
+        Layout(_footer(state, width, look), size=1),
     )
     whole["numbers"].split_row(
         Layout(_frame(_progress(state, left - 4, now, look), "progress", look), size=left),
@@ -113,7 +120,7 @@ def _compact(state: RunState, width: int, height: int, now: float, look: Look) -
             size=chart_height + 1,
         ),
         Layout(name="logs", size=log_height + 1),
-        Layout(_footer(state, width), size=1),
+        Layout(_footer(state, width, look), size=1),
     )
     left = width - right - 1
     whole["logs"].split_row(
@@ -130,7 +137,7 @@ def _small(state: RunState, width: int, height: int, now: float, look: Look) -> 
         Layout(_progress(state, width, now, look, lines=2), size=2),
         Layout(_lkg(state, width, lines=2), size=2),
         Layout(_log(state, width, max(height - 5, 1), look)),
-        Layout(_footer(state, width), size=1),
+        Layout(_footer(state, width, look), size=1),
     )
     return whole
 
@@ -161,7 +168,7 @@ def _header(state: RunState, width: int, now: float) -> Text:
     threads = "1 thread" if event.threads == 1 else f"{event.threads} threads"
     facts = f"{event.parameters:,} parameters  {event.device}, {threads}  seed {event.seed}"
     extra = f"  lr {event.learning_rate:g}  batch {event.batch_size}"
-    clock = duration(now - state.started_at)
+    clock = duration((now if state.finished is None else state.finished_at) - state.started_at)
     line = facts + extra if len(facts + extra) + len(clock) + 2 <= width else facts
     return Text(f"{line[: width - len(clock) - 1]:<{width - len(clock)}}{clock}", no_wrap=True)
 
@@ -187,12 +194,28 @@ def _progress(state: RunState, width: int, now: float, look: Look, lines: int = 
         loss = f"{loss}  {rate}"
     ablating = "no ablation" if state.ablation is None else f"zeroed {format_neuron(state.ablation)}"
     speed = "" if state.loop_s is None else f"{state.loop_s:.2f} s/loop"
+    epoch = _bar("epoch", images, total, f"{images * 100 // total} %", loss, width - notes, look)
+    if look.read_only:
+        epoch = _since_last_loop(state, now, width - notes, look)
+        ablating = "its neuron shows when it ends" if state.mode.ablates and state.finished is None else ""
     shown = [
         _bar("meta-loop", done, last, f"{done}/{last}", when, width - notes, look),
-        _bar("epoch", images, total, f"{images * 100 // total} %", loss, width - notes, look),
+        epoch,
         Text(f"{'':<11}{ablating:<34}{rate:<18}{speed}", no_wrap=True),
     ]
     return Group(*shown[:lines])
+
+
+def _since_last_loop(state: RunState, now: float, width: int, look: Look) -> Text:
+    """How long ago the last loop ended, beside what a loop takes: all that a history tells of the loop under way."""
+    usual_s = state.loop_s
+    if state.finished is not None:
+        return Text("")
+    if usual_s is None:
+        return _bar("this loop", 0, 1, "", "", width, look)
+    since_s = max(now - state.loop_started_at, 0.0)
+    share = min(round(1000 * since_s / usual_s), 1000) if usual_s > 0 else 1000
+    return _bar("this loop", share, 1000, f"{since_s:.1f} s", f"usually {usual_s:.2f} s", width, look)
 
 
 def _bar(name: str, part: int, whole: int, count: str, note: str, width: int, look: Look) -> Text:
@@ -296,10 +319,12 @@ def _architecture(state: RunState, height: int, look: Look) -> RenderableType:
     return Group(table, *messages)
 
 
-def _footer(state: RunState, width: int) -> Text:
+def _footer(state: RunState, width: int, look: Look) -> Text:
     control = state.control
     asked = _asked(control)
-    if state.finished is not None:
+    if look.read_only:
+        text = _read_only_footer(state)
+    elif state.finished is not None:
         text = Text(f" {state.finished.outcome} ", style="reverse")
     elif asked:
         # Where several things are asked for, there is no room for how to take them back.
@@ -315,6 +340,14 @@ def _footer(state: RunState, width: int) -> Text:
     return text
 
 
+def _read_only_footer(state: RunState) -> Text:
+    if state.finished is None:
+        return Text("read-only: the run goes on in another process   q leave  up, down scroll  ? help", style="dim")
+    reason = f" by {state.finished.reason}" if state.finished.reason else ""
+    text = Text(f" {state.finished.outcome}{reason} ", style="reverse")
+    return text.append("  read-only, shows a resume   q leave  ? help", "not reverse dim")
+
+
 def _asked(control: ControlChanged | None) -> list[str]:
     """What somebody at the keyboard asked for and the run has not done yet."""
     asked = []
@@ -327,18 +360,11 @@ def _asked(control: ControlChanged | None) -> list[str]:
     return asked
 
 
-def _help() -> Text:
-    lines = [f"{key:<10}{meaning}" for key, meaning in KEYS]
+def _help(look: Look) -> Text:
+    lines = [f"{key:<10}{meaning}" for key, meaning in (READ_ONLY_KEYS if look.read_only else KEYS)]
     story = (
         "Every meta-loop clones the Last Known Good (LKG) weights, zeroes one random neuron (in the modes full, "
         "hidden and output), trains one epoch and measures the validation accuracy. A strictly better candidate "
         "is promoted and becomes the LKG; any other is rolled back, ablation and all."
     )
     return Text("\n".join([*lines, "", story]))
-
-
-def duration(seconds: float) -> str:
-    """A time span as 0:07, 12:34 or 1:02:03."""
-    whole = max(round(seconds), 0)
-    hours, rest = divmod(whole, 3600)
-    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"

@@ -53,6 +53,7 @@ class RunState:
     """Log lines and notices, newest first."""
     control: ControlChanged | None = None
     finished: RunFinished | None = None
+    finished_at: float = 0.0
     loop_started_at: float = 0.0
     loop_seconds: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMED_LOOPS))
 
@@ -84,7 +85,7 @@ class RunState:
                     self.loop_started_at = now
                 self.control = event
             case RunFinished():
-                self.finished, self.progress = event, event.progress
+                self.finished, self.finished_at, self.progress = event, now, event.progress
                 self.epoch = self.ablation = None
 
     def _fold_loop(self, event: MetaLoopFinished, now: float) -> None:

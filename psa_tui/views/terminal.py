@@ -1,6 +1,6 @@
 """The process that owns the terminal: draws what it is told, passes on what is typed, restores all at the end.
 
-Started by ``psa_tui.views.dashboard`` with the reading end of the event pipe and the writing end of the
+Started by ``psa_tui.views.drawing`` with the reading end of the event pipe and the writing end of the
 command pipe. It ends when the event pipe does, however the run ended.
 """
 
@@ -23,10 +23,14 @@ from typing import Any
 from rich.console import Console
 
 from psa_tui import control
-from psa_tui.events import ControlChanged, RunFinished, from_json
-from psa_tui.views.dashboard import RESUME, SUSPEND, SUSPENDED
-from psa_tui.views.screen import Look, render
+from psa_tui.events import ControlChanged, RunFinished, RunStarted, from_json
+from psa_tui.study import events as study_events
+from psa_tui.views import screen as run_screen
+from psa_tui.views.drawing import RESUME, SUSPEND, SUSPENDED
+from psa_tui.views.screen import Look
 from psa_tui.views.state import RunState
+from psa_tui.views.study import screen as study_screen
+from psa_tui.views.study.state import StudyState
 
 _FRAME_S = 0.25
 _SHARE = 0.025
@@ -43,8 +47,8 @@ _KEY = re.compile(r"\x1b[\[O]([A-D])|\x1b\[[0-9;?]*[ -~]|.", re.DOTALL)
 class _Screen:
     """The terminal while it is ours: alternate screen, no cursor, keys without Enter and without echo."""
 
-    def __init__(self, ascii_only: bool) -> None:
-        self.look = Look(ascii=ascii_only)
+    def __init__(self, look: Look) -> None:
+        self.look = look
         self.has_keys = sys.stdin.isatty()
         self._console = Console(file=sys.stdout)
         self._modes: list[Any] | None = None
@@ -82,13 +86,15 @@ class _Screen:
         """Draw everything anew next time: a resize may have left anything on the screen."""
         self._shown = []
 
-    def draw(self, state: RunState, now: float) -> None:
+    def draw(self, state: RunState | StudyState, now: float) -> None:
         """Write the lines that changed, in one piece."""
         width, height = self._console.size = os.get_terminal_size(sys.stdout.fileno())
         with self._console.capture() as picture:
-            self._console.print(
-                render(state, width, height, now, self.look), width=width, height=height, end="", highlight=False
-            )
+            if isinstance(state, StudyState):
+                shown = study_screen.render(state, width, height, now, self.look)
+            else:
+                shown = run_screen.render(state, width, height, now, self.look)
+            self._console.print(shown, width=width, height=height, end="", highlight=False)
         lines = picture.get().split("\n")[:height]
         # Every line is as wide as the screen, so it needs no erasing before.
         if len(self._shown) != len(lines):
@@ -112,7 +118,7 @@ class _Program:
 
     def __init__(self, events: int, commands: int, screen: _Screen) -> None:
         self.events, self.commands, self.screen = events, commands, screen
-        self.state = RunState()
+        self.state: RunState | StudyState = RunState()
         self.pending = b""
         self.suspended = False
         self.changed = False
@@ -149,7 +155,7 @@ class _Program:
             return _TICK_S
         if self.changed:
             return max(self.due - time.monotonic(), 0.0)
-        is_paused = self.state.control is not None and self.state.control.paused
+        is_paused = isinstance(self.state, RunState) and self.state.control is not None and self.state.control.paused
         return None if is_paused or self.state.finished is not None else _TICK_S
 
     def _show(self) -> None:
@@ -187,12 +193,32 @@ class _Program:
                 self.state.messages.appendleft(values["message"])
                 self.changed = True
             else:
-                event = from_json(values)
-                self.state.fold(event, now)
+                happened_at = now - values.pop("age_s")
+                self._fold(values, happened_at)
                 self.changed = True
-                if isinstance(event, ControlChanged | RunFinished):
-                    self.due = min(self.due, now)
         return True
+
+    @property
+    def _scrollable(self) -> int:
+        """How many lines there are to scroll through."""
+        return len(self.state.messages if isinstance(self.state, StudyState) else self.state.recent)
+
+    def _fold(self, values: dict[str, Any], happened_at: float) -> None:
+        """Fold one event of a run, or of a study once that has begun."""
+        if values["event"] == "study_started":
+            self.state = StudyState()
+        if isinstance(self.state, StudyState):
+            of_study = study_events.from_json(values)
+            self.state.fold(of_study, happened_at)
+            is_urgent = isinstance(of_study, study_events.StudyFinished)
+        else:
+            event = from_json(values)
+            if isinstance(event, RunStarted) and self.state.started is not None:
+                self.state = RunState()
+            self.state.fold(event, happened_at)
+            is_urgent = isinstance(event, ControlChanged | RunFinished)
+        if is_urgent:
+            self.due = 0.0
 
     def _read_keys(self) -> None:
         typed = os.read(sys.stdin.fileno(), 256)
@@ -204,10 +230,10 @@ class _Program:
             if look.help or key[0] == "?":
                 self.screen.look = replace(look, help=not look.help)
             elif key[1] == "B":
-                self.screen.look = replace(look, scroll=min(look.scroll + 1, max(len(self.state.recent) - 1, 0)))
+                self.screen.look = replace(look, scroll=min(look.scroll + 1, max(self._scrollable - 1, 0)))
             elif key[1] == "A":
                 self.screen.look = replace(look, scroll=max(look.scroll - 1, 0))
-            elif command := _COMMANDS.get(key[0].lower()):
+            elif (command := _COMMANDS.get(key[0].lower())) and (command == control.QUIT or not look.read_only):
                 with contextlib.suppress(BrokenPipeError):
                     os.write(self.commands, command)
             self.changed = True
@@ -220,11 +246,12 @@ def main() -> None:
     parser.add_argument("events", type=int)
     parser.add_argument("commands", type=int)
     parser.add_argument("--ascii", action="store_true")
+    parser.add_argument("--read-only", action="store_true")
     options = parser.parse_args()
     # The run decides what these mean; this process ends with its events. TTOU would stop it in the background.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP, signal.SIGTTOU, signal.SIGTTIN):
         signal.signal(number, signal.SIG_IGN)
-    screen = _Screen(options.ascii)
+    screen = _Screen(Look(ascii=options.ascii, read_only=options.read_only))
     try:
         _Program(options.events, options.commands, screen).run()
     except OSError:

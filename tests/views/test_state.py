@@ -89,6 +89,7 @@ def test_a_resumed_run_shows_its_earlier_loops_and_their_hits_before_its_own(bui
         promoted=(True, False),
         ablated_layers=(None, 1),
         ablated_neurons=(None, 9),
+        train_losses=(0.7, None),
     )
     state = RunState()
     for event in (build.run_started("[1*8]", 3, resumed=True), earlier, replace(last, ablation=None)):

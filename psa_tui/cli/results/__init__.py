@@ -1,0 +1,42 @@
+"""``psa results``: from trials to findings; one module a command, each parses, calls and presents."""
+
+from __future__ import annotations
+
+import typer
+
+from psa_tui.cli.results import (
+    compare,
+    convergence,
+    diff,
+    export,
+    fetch,
+    follow,
+    growth,
+    plot,
+    regimes,
+    report,
+    runs,
+    show,
+    summary,
+    table,
+    trials,
+)
+
+app = typer.Typer(help="Summaries, regimes, comparisons, tables and figures of a study.", no_args_is_help=True)
+
+# One line a command, in the order in which psa results --help lists them.
+app.command()(summary.summary)
+app.command()(trials.trials)
+app.command()(regimes.regimes)
+app.command()(compare.compare)
+app.command()(table.table)
+app.command()(export.export)
+app.command()(convergence.convergence)
+app.command()(growth.growth)
+app.command()(plot.plot)
+app.command()(report.report)
+app.command()(runs.runs)
+app.command()(show.show)
+app.command()(diff.diff)
+app.command()(follow.follow)
+app.command()(fetch.fetch)

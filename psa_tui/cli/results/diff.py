@@ -1,0 +1,43 @@
+"""``psa results diff``: two runs side by side, the settings that differ first."""
+
+from __future__ import annotations
+
+import json as json_format
+import sys
+from typing import Annotated
+
+import typer
+
+from psa_tui.cli import options
+from psa_tui.cli.results.show import Run
+from psa_tui.config import load_settings
+from psa_tui.wording import printable
+
+
+def diff(
+    run: Run,
+    other: Run,
+    results_dir: options.ResultsDir = None,
+    ascii: options.Ascii = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Compare two runs: first the settings that differ, then the results."""
+    settings = load_settings({"results_dir": results_dir, "ascii": ascii})
+
+    from psa_tui.cli.running import draws_in_ascii
+    from psa_tui.results.run_history import differing, load_runs
+    from psa_tui.results.run_text import format_difference, results_of
+
+    one, two = load_runs(settings.get("results_dir"), [run, other])
+    if json:
+        content = {
+            "schema": 1,
+            "runs": [one.row.run, two.row.run],
+            "settings_that_differ": differing(one.settings(), two.settings()),
+            "results": [results_of(one), results_of(two)],
+        }
+        json_format.dump(content, sys.stdout, indent=2)
+        print()
+        return
+    for line in format_difference(one, two, ascii_only=draws_in_ascii(settings)):
+        print(printable(line))

@@ -1,0 +1,31 @@
+"""Options that more than one command of ``psa results`` takes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Source = Annotated[
+    str,
+    typer.Option(
+        metavar="SOURCE",
+        help="local (trained here), fetched (from a bucket), published, or a .csv, .parquet or .sqlite file.",
+    ),
+]
+Study = Annotated[str | None, typer.Option(metavar="NAME", help="Which study of the source (default: the only one).")]
+ZeroR = Annotated[
+    float | None,
+    typer.Option(
+        metavar="PERCENT",
+        min=0,
+        max=100,
+        help="Accuracy of always answering the most frequent class (default: that of the study's data set).",
+    ),
+]
+Shapes = Annotated[
+    str | None, typer.Option("--arch", metavar="SHAPES", help="Only these shapes: 8*8,18*18 (default: all).")
+]
+Mode = Annotated[str | None, typer.Option(metavar="MODE", help="Only this mode (default: all).")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+Output = Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write the file.")]

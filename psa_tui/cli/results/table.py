@@ -1,0 +1,63 @@
+"""``psa results table``: tables ready for a paper."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from psa_tui.cli import options as common
+from psa_tui.cli.results import options
+
+
+class Kind(StrEnum):
+    """Which table."""
+
+    ACCURACY = "accuracy"
+    ARCHITECTURES = "architectures"
+
+
+class Format(StrEnum):
+    """How it is written."""
+
+    MARKDOWN = "markdown"
+    LATEX = "latex"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+def table(
+    kind: Annotated[Kind, typer.Argument(help="accuracy: mean and std of each mode; architectures: their sizes.")],
+    form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.MARKDOWN,
+    source: options.Source = "local",
+    study: options.Study = None,
+    results_dir: common.ResultsDir = None,
+    output: options.Output = None,
+) -> None:
+    """Write a table ready to paste, on stdout or to --output.
+
+    accuracy: the best mode of a shape is bold, and = marks modes that share the best mean. architectures: parameters,
+    regime, and matched or asymmetric (deeper than wide, and narrower than 5). latex needs booktabs, and longtable for
+    more than a page.
+    """
+    from psa_tui.cli.results.loading import trials_of
+    from psa_tui.cli.results.presenting import data_bytes, write_file
+    from psa_tui.errors import ConfigError
+    from psa_tui.results import tables
+
+    if form is Format.PARQUET and output is None and sys.stdout.isatty():
+        raise ConfigError("--format parquet: not for a terminal; name a file with --output")
+    trials = trials_of(source, study, results_dir)
+    if form is Format.MARKDOWN:
+        content = tables.markdown_table(trials, kind).encode()
+    elif form is Format.LATEX:
+        content = tables.latex_table(trials, kind).encode()
+    else:
+        content = data_bytes(tables.table_data(trials, kind), f".{form}")
+    if output is None:
+        sys.stdout.buffer.write(content)
+    else:
+        write_file(Path(output), content)

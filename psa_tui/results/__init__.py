@@ -1,0 +1,1 @@
+"""From trials to findings: sources, statistics, regimes, comparisons, tables. No Rich, no Typer."""

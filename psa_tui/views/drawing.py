@@ -1,0 +1,128 @@
+"""The drawing process, seen from the process that has something to show.
+
+Nothing waits for drawing: what is to be shown goes through a pipe that is never blocked on. The drawing process
+owns the terminal's modes, so it can restore them even when this process is killed; if it dies itself, its owner
+is told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, TextIO
+
+from psa_tui.control import Control
+
+SUSPEND, RESUME = "suspend", "resume"
+SUSPENDED = b"z"
+_NOT_FOR_THE_DRAWING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP)
+_PATIENCE_S = 2.0
+_SUSPEND_S = 0.5
+
+
+class Drawing:
+    """The process that draws on the terminal ``stream`` and lets its keyboard reach ``control``."""
+
+    def __init__(
+        self, stream: TextIO, control: Control, on_failure: Callable[[], None], *, ascii_only: bool, read_only: bool
+    ) -> None:
+        """Start the process; it touches the terminal when something begins.
+
+        With ``read_only`` the only key that reaches ``control`` is q. ``on_failure`` is called when the process
+        turns out to be gone; the terminal is restored by then.
+        """
+        self._stream = stream
+        self._modes = termios.tcgetattr(stream) if stream.isatty() else None
+        events, self._events = os.pipe()
+        self._commands, commands = os.pipe()
+        arguments = [sys.executable, "-m", "psa_tui.views.terminal", str(events), str(commands)]
+        # Blocked signals stay blocked in the new process: a Ctrl-C before it could ignore them would end it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _NOT_FOR_THE_DRAWING)
+        try:
+            arguments += ["--ascii"] if ascii_only else []
+            arguments += ["--read-only"] if read_only else []
+            self._process = subprocess.Popen(arguments, pass_fds=(events, commands))
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        os.close(events)
+        os.close(commands)
+        os.set_blocking(self._events, False)
+        control.listen(self._commands)
+        self._backlog = bytearray()
+        self._on_failure = on_failure
+        self.is_open = True
+        self._tstp = signal.signal(signal.SIGTSTP, self._suspend)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the process has not taken yet what it was sent."""
+        return bool(self._backlog)
+
+    def send(self, values: dict[str, Any]) -> None:
+        """Send an event or a message, as JSON-ready values."""
+        self._backlog += json.dumps(values).encode() + b"\n"
+        self._flush()
+
+    def close(self) -> None:
+        """Let the drawing process restore the terminal, and wait until it has."""
+        if not self.is_open:
+            return
+        self.is_open = False
+        signal.signal(signal.SIGTSTP, self._tstp)
+        deadline = time.monotonic() + _PATIENCE_S
+        while self._backlog and time.monotonic() < deadline and self._process.poll() is None:
+            select.select([], [self._events], [], 0.1)
+            self._flush()
+        os.close(self._events)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=_PATIENCE_S)
+        if self._process.returncode != 0:
+            self._process.kill()
+            self._process.wait()
+            self._restore_terminal()
+
+    def _flush(self) -> None:
+        # Ctrl-Z sends too, and must not come between writing bytes and dropping them.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP})
+        try:
+            while self._backlog:
+                del self._backlog[: os.write(self._events, self._backlog)]
+        except BlockingIOError:
+            pass
+        except BrokenPipeError:
+            self._backlog.clear()
+            if self.is_open:
+                self.close()
+                self._on_failure()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP})
+
+    def _restore_terminal(self) -> None:
+        """What the drawing process would have done: leave its screen, show the cursor, give back the modes."""
+        with contextlib.suppress(OSError, termios.error):
+            self._stream.write("\x1b[?1049l\x1b[?25h\x1b[0m")
+            self._stream.flush()
+            if self._modes is not None:
+                termios.tcsetattr(self._stream, termios.TCSANOW, self._modes)
+
+    def _suspend(self, number: int, frame: FrameType | None) -> None:
+        """Ctrl-Z: the terminal is given back before the process stops, and taken again when it goes on."""
+        self.send({"command": SUSPEND})
+        deadline = time.monotonic() + _SUSPEND_S
+        while (left := deadline - time.monotonic()) > 0 and select.select([self._commands], [], [], left)[0]:
+            answer = os.read(self._commands, 64)
+            if not answer or SUSPENDED in answer:
+                break
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, self._suspend)
+        self.send({"command": RESUME})

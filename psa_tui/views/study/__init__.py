@@ -1,0 +1,1 @@
+"""What shows a study; like all views these only read events."""

@@ -1,0 +1,60 @@
+"""A plan in words."""
+
+from __future__ import annotations
+
+from math import isnan
+
+from psa_tui.study.plan import Plan
+from psa_tui.wording import format_bytes
+
+_LONGEST = 5
+
+
+def format_plan(made: Plan) -> list[str]:
+    """The plan in lines of at most 80 columns."""
+    spec = made.spec
+    lines = [
+        f"{'cells':<12}{made.cells:,}: {len(spec.shapes)} shapes x {len(spec.modes)} modes",
+        f"{'trials':<12}{made.trials:,}: {spec.trials} a cell",
+        f"{'meta-loops':<12}{made.meta_loops:,}: {spec.meta_loops} a trial",
+        "",
+        f"{'workers':<12}{'hours':>10}",
+    ]
+    for workers, hours in made.hours_by_workers.items():
+        here = f"  this machine ({made.device})" if workers == made.workers else ""
+        lines.append(f"{workers:<12}{hours:>10,.2f}{here}")
+    lines += [f"{'':<12}Workers as fast as these; {len(made.measured)} of {len(spec.shapes)} shapes were measured."]
+    if not isnan(made.median_error) and len(made.measured) < len(spec.shapes):
+        lines.append(
+            f"{'':<12}A shape left out of the measured is predicted within {made.median_error:.0%} (median), "
+            f"{made.worst_error:.0%} (worst)."
+        )
+    longest = sorted(spec.shapes, key=lambda shape: -made.costs_s[shape])[:_LONGEST]
+    lines += ["", f"{'costliest':<12}{'s a trial and loop':>20}{'worker hours':>14}"]
+    for shape in longest:
+        cost_s = made.costs_s[shape]
+        hours = cost_s * len(spec.modes) * spec.trials * spec.meta_loops / 3600
+        lines.append(f"{shape!s:<12}{cost_s:>20.4f}{hours:>14,.2f}{'' if shape in made.measured else '  predicted'}")
+    lines += ["", *_cloud_lines(made)]
+    fits = "" if made.memory_bytes <= made.available_memory_bytes else ": MORE than there is, take fewer --workers"
+    lines += [
+        f"{'disk':<12}{format_bytes(made.disk_bytes)} for the database and what is under way",
+        f"{'memory':<12}{format_bytes(made.memory_bytes)} at most, {format_bytes(made.available_memory_bytes)} "
+        f"available{fits}",
+    ]
+    return lines
+
+
+def _cloud_lines(made: Plan) -> list[str]:
+    if made.cloud is None:
+        return [f"{'SageMaker':<12}no shape of these was published"]
+    cloud = made.cloud
+    lines = [
+        f"{'SageMaker':<12}the published study paid {cloud.usd:,.2f} USD for {cloud.shapes} of these shapes,",
+        f"{'':<12}{cloud.hours:,.1f} hours of ml.g4dn.xlarge, with six modes x 10 trials x 100 loops",
+    ]
+    if round(cloud.share_usd, 2) != round(cloud.usd, 2):
+        lines.append(
+            f"{'':<12}as many trials and loops as here: {cloud.share_usd:,.2f} USD, {cloud.share_hours:,.1f} h"
+        )
+    return lines

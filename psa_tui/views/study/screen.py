@@ -1,0 +1,206 @@
+"""The study's picture: a pure function of the state, the size and the clock."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from statistics import fmean
+
+from rich.console import Group, RenderableType
+from rich.layout import Layout
+from rich.text import Text
+
+from psa_tui.views.screen import Look
+from psa_tui.views.study.designmap import design_map, legend
+from psa_tui.views.study.glyphs import ASCII, UNICODE, StudyGlyphs
+from psa_tui.views.study.state import Standing, StudyState, Task, format_trials
+from psa_tui.wording import duration
+
+_WIDE = 120
+_ROOMY = 50
+"""Columns from which on a worker's modes have lines of their own."""
+_SHORTEST_BAR = 5
+_STRIP = 10
+"""Characters of the strip of accuracies: one for every ten percent."""
+_HELP = (
+    "The map has one mark a shape: depth (hidden layers) across, width (neurons a layer) down, both on log axes. A "
+    "digit is the best mean of a shape's modes, in tens of percent: 9 is 90 % and more.\n\n"
+    "Beside it is what every worker trains, and how many of its trials have reached what: each character of the strip "
+    "is ten percent of accuracy, from 0 to 100, the higher the more trials; then their mean and extremes.\n\n"
+    "Throughput counts one trial's meta-loop as one; predicted is what this machine was measured to do.\n\n"
+    "q or Ctrl-C commits what is done and leaves; the same command goes on."
+)
+
+
+def glyphs_of(look: Look) -> StudyGlyphs:
+    """The characters to draw with."""
+    return ASCII if look.ascii else UNICODE
+
+
+def render(state: StudyState, width: int, height: int, now: float, look: Look) -> RenderableType:
+    """The picture of ``state`` at ``now`` in ``width`` x ``height`` characters; without a map below 60x16."""
+    if state.started is None:
+        return Layout(Text("loading"))
+    glyphs = glyphs_of(look)
+    if look.help:
+        return Group(_ruled("help", width, glyphs), Text(_HELP))
+    events = 3 if height < 38 else 8
+    body = height - 4 - (events + 1) - 1
+    if width < 60 or body < 6:
+        return _stacked(
+            Group(*_top(state, width, now, glyphs), _tasks(state, width, max(height - 5, 1), glyphs)),
+            state,
+            height,
+            width,
+        )
+    right = 34 if width < _WIDE else 56
+    left = width - right - 1
+    whole = Layout()
+    whole.split_column(
+        Layout(Group(*_top(state, width, now, glyphs)), size=3),
+        Layout(name="body", size=body + 1),
+        Layout(
+            Group(_ruled("what happened, newest first", width, glyphs), _messages(state, width, events, look)),
+            size=events + 1,
+        ),
+        Layout(_footer(state, width), size=1),
+    )
+    whole["body"].split_row(
+        Layout(
+            Group(
+                _ruled("width down, depth across", left, glyphs),
+                design_map(state, left, body - 1, glyphs),
+                _line(legend(left, glyphs), left, "dim"),
+            ),
+            size=left,
+        ),
+        Layout(Text(" "), size=1),
+        Layout(Group(_ruled("workers", right, glyphs), _tasks(state, right, body, glyphs)), size=right),
+    )
+    return whole
+
+
+def _stacked(content: RenderableType, state: StudyState, height: int, width: int) -> Layout:
+    whole = Layout()
+    whole.split_column(Layout(content, size=max(height - 1, 1)), Layout(_footer(state, width), size=1))
+    return whole
+
+
+def _top(state: StudyState, width: int, now: float, glyphs: StudyGlyphs) -> Iterator[Text]:
+    event = state.started
+    assert event is not None
+    quick = "QUICK, not a reproduction: " if event.quick else ""
+    size = f"{len(event.shapes)} shapes x {len(event.modes)} modes x {event.trials} trials x {event.meta_loops} loops"
+    clock = duration(now - state.started_at)
+    title = f"{quick}study {event.study}"
+    for fact in (size, event.dataset, f"seed {event.seed}"):
+        if len(title) + 2 + len(fact) + 1 + len(clock) <= width:
+            title += f"  {fact}"
+    yield Text(f"{title[: width - len(clock) - 1]:<{width - len(clock)}}{clock}", style="bold", no_wrap=True)
+    yield _progress(state, width, now, glyphs)
+    yield _line(_throughput(state), width)
+
+
+def _progress(state: StudyState, width: int, now: float, glyphs: StudyGlyphs) -> Text:
+    complete, failed, total = state.trial_counts
+    left_s, all_s = state.work_s()
+    share = 1 - left_s / all_s if all_s else 0.0
+    counts = f"{complete:,}/{total:,} trials" + (f", {failed:,} failed" if failed else "")
+    if state.finished is not None:
+        when = str(state.finished.outcome)
+    else:
+        left = state.seconds_left(now)
+        when = "time left unknown yet" if left is None else f"{duration(left)} left"
+    note = f" {100 * share:.0f} % of the work  {counts}  {when}"
+    if len(note) > width - _SHORTEST_BAR:
+        note = f" {100 * share:.0f} %  {when}"
+    room = max(width - len(note), _SHORTEST_BAR)
+    filled = round(room * share)
+    text = Text(no_wrap=True)
+    text.append(glyphs.bar * filled, "green")
+    text.append(glyphs.bar_rest * (room - filled), "dim")
+    text.append(note)
+    text.truncate(width)
+    return text
+
+
+def _throughput(state: StudyState) -> str:
+    standings = [state.standing(shape) for shape in state.cells]
+    failed = standings.count(Standing.FAILED)
+    shapes = f"{standings.count(Standing.DONE)} of {len(standings)} shapes done" + (
+        f", {failed} failed" if failed else ""
+    )
+    if state.rates is None:
+        return shapes
+    rate, predicted = state.rates
+    return f"{rate:.3g} meta-loops/s, predicted {predicted:.3g} ({100 * rate / predicted:.0f} %)   {shapes}"
+
+
+def _tasks(state: StudyState, width: int, height: int, glyphs: StudyGlyphs) -> Text:
+    """What each worker is at, with a line a mode where there is room."""
+    event = state.started
+    assert event is not None
+    tasks = sorted(state.tasks.items(), key=lambda item: (len(item[0]), item[0]))
+    with_modes = width >= _ROOMY and len(tasks) * (len(event.modes) + 1) <= height
+    lines: list[Text] = []
+    for worker, task in tasks:
+        lines += [_line(text, width) for text in _task_lines(worker, task, event.meta_loops, width, glyphs)]
+        if with_modes:
+            lines += [
+                _line(f"  {mode:<8}{_spread(bounties, glyphs)}", width)
+                for mode, bounties in zip(event.modes, task.bounties, strict=False)
+            ]
+    if not lines:
+        lines = [Text("nothing is running", style="dim")]
+    if len(lines) > height:
+        lines = [*lines[: height - 1], Text(f"and {len(tasks)} workers in all", style="dim")]
+    return Text("\n").join(lines)
+
+
+def _task_lines(worker: str, task: Task, meta_loops: int, width: int, glyphs: StudyGlyphs) -> Iterator[str]:
+    everyone = tuple(bounty for mode in task.bounties for bounty in mode)
+    name = f"{worker}  {task.shape}  {format_trials(task.trials)}"
+    loop = f"{task.meta_loop}/{meta_loops}"
+    if width >= _ROOMY:
+        yield f"{name:<{width - 7 - len(loop)}}  loop {loop}"
+        yield f"  {'all':<8}{_spread(everyone, glyphs)}"
+    else:
+        yield name
+        yield f"{loop:>7} {_spread(everyone, glyphs)}"
+
+
+def _spread(bounties: tuple[float | None, ...], glyphs: StudyGlyphs) -> str:
+    """Members' accuracies: a strip from 0 to 100 %, their mean, and the extremes, in percent."""
+    reached = [bounty for bounty in bounties if bounty is not None]
+    if not reached:
+        return f"|{' ' * _STRIP}| no LKG yet"
+    counts = [0] * _STRIP
+    for bounty in reached:
+        counts[min(int(bounty * _STRIP), _STRIP - 1)] += 1
+    top = len(glyphs.strip) - 1
+    strip = "".join(glyphs.strip[-(-count * top // max(counts))] for count in counts)
+    low, high = (math.floor(100 * extreme) for extreme in (min(reached), max(reached)))
+    return f"|{strip}| {100 * fmean(reached):.1f} ({low}-{high})"
+
+
+def _messages(state: StudyState, width: int, height: int, look: Look) -> Text:
+    shown = list(state.messages)[look.scroll : look.scroll + height]
+    return Text("\n").join([_line(message, width) for message in shown])
+
+
+def _footer(state: StudyState, width: int) -> Text:
+    if state.finished is not None:
+        reason = f" ({state.finished.reason})" if state.finished.reason else ""
+        return _line(f" {state.finished.outcome}{reason} ", width, "reverse")
+    return _line("q stop now  up, down scroll  ? help", width, "dim")
+
+
+def _ruled(title: str, width: int, glyphs: StudyGlyphs) -> Text:
+    line = f"{glyphs.rule * 2} {title} "
+    return _line(line + glyphs.rule * (width - len(line)), width, "dim")
+
+
+def _line(content: str, width: int, style: str = "") -> Text:
+    text = Text(content, style=style, no_wrap=True)
+    text.truncate(width)
+    return text

@@ -1,0 +1,109 @@
+"""A study's events in words: what the plain view prints and the dashboard leaves behind. ASCII only."""
+
+from __future__ import annotations
+
+from psa_tui.study.events import StudyFinished, StudyOutcome, StudyStarted
+from psa_tui.study.progress import CellProgress, StudyProgress
+from psa_tui.views.study.state import StudyState, format_trials
+from psa_tui.wording import duration, percent
+
+QUICK = "quick, not a reproduction"
+_NAMED = 5
+
+
+def format_started(event: StudyStarted) -> list[str]:
+    """What is trained, on what."""
+    trials = len(event.shapes) * len(event.modes) * event.trials
+    quick = f" ({QUICK})" if event.quick else ""
+    begun = "going on with" if event.resumed else "beginning"
+    return [
+        f"{begun} study {event.study}{quick}: {trials:,} trials of {event.meta_loops} meta-loops",
+        f"{len(event.shapes)} shapes x {len(event.modes)} modes ({' '.join(event.modes)}) x {event.trials} trials",
+        f"data {event.dataset}, seed {event.seed}, {event.workers} workers",
+    ]
+
+
+def format_progress(state: StudyState, now: float) -> str:
+    """Where the study stands, in a line."""
+    complete, failed, total = state.trial_counts
+    left_s, all_s = state.work_s()
+    left = state.seconds_left(now)
+    line = f"{complete:,}/{total:,} trials" + (f", {failed:,} failed" if failed else "")
+    line += f"  {100 * (1 - left_s / all_s if all_s else 0):.1f} % of the work"
+    if state.rates is not None:
+        line += f"  {state.rates[0]:.3g} meta-loops/s, predicted {state.rates[1]:.3g}"
+    return line if left is None else f"{line}  {duration(left)} left"
+
+
+def format_finished(event: StudyFinished, state: StudyState) -> list[str]:
+    """How the session ended, what there is, and how to go on."""
+    _, _, total = state.trial_counts
+    counts = f"{event.complete:,} of {total:,} trials complete" + (f", {event.failed:,} failed" if event.failed else "")
+    lines = [f"{event.outcome}: {counts}, {duration(event.seconds)}" + (f" ({event.reason})" if event.reason else "")]
+    if event.outcome is not StudyOutcome.FINISHED:
+        lines.append(f"go on with: {event.go_on}")
+    best = max(
+        (cell for cell in state.cells.values() if cell.best_mean is not None),
+        key=lambda cell: cell.best_mean or 0.0,
+        default=None,
+    )
+    if best is not None:
+        lines.append(f"best mean so far: {percent(best.best_mean)} at {best.shape}")
+    if state.started is not None and state.started.quick:
+        lines.append(QUICK)
+    return lines
+
+
+def format_status(progress: StudyProgress, process: str | None) -> list[str]:
+    """Where a study stands: what it is, who works on it, what is done, what failed and why."""
+    spec = progress.spec
+    counts = f"{progress.complete:,} of {progress.trials:,} trials complete"
+    counts += f", {progress.failed:,} failed" if progress.failed else ""
+    done = sum(cell.meta_loops for cell in progress.cells)
+    every = progress.trials * spec.meta_loops
+    lines = [
+        f"study {spec.name}" + (f" ({QUICK})" if spec.quick else "") + f": {_state(progress, process)}",
+        f"{len(spec.shapes)} shapes x {len(spec.modes)} modes x {spec.trials} trials x {spec.meta_loops} meta-loops, "
+        f"{spec.dataset}, seed {spec.seed}",
+        f"{counts}; {done:,} of {every:,} meta-loops",
+    ]
+    if progress.seconds_left is not None and progress.complete < progress.trials:
+        workers = progress.sessions[-1].workers if progress.sessions else 1
+        lines.append(f"time left on {workers} workers: {duration(progress.seconds_left)}")
+    lines += [
+        f"failed: {failure.shape} {format_trials(failure.trials)}: {failure.cause}" for failure in progress.failures
+    ]
+    return lines
+
+
+def _state(progress: StudyProgress, process: str | None) -> str:
+    if process is not None:
+        return f"running, process {process}"
+    if progress.complete == progress.trials:
+        return "finished"
+    last = progress.sessions[-1] if progress.sessions else None
+    if last is None or last.outcome is None:
+        return "interrupted"
+    return last.outcome + (f" ({last.reason})" if last.reason else "")
+
+
+def format_cell(cell: CellProgress, meta_loops: int) -> str:
+    """The mean of the complete trials; how many these are, or how far they have come, while some are not."""
+    mean = "" if cell.mean is None else f"{100 * cell.mean:.2f}"
+    if cell.complete == cell.trials:
+        return mean or "no LKG"
+    if cell.failed:
+        return f"{mean} {cell.failed} failed".strip()
+    if cell.complete:
+        return f"{mean} {cell.complete}/{cell.trials}".strip()
+    return f"{100 * cell.meta_loops // (cell.trials * meta_loops)} %" if cell.meta_loops else "-"
+
+
+def format_unbegun(progress: StudyProgress) -> list[str]:
+    """The shapes nobody has begun, in a line or two."""
+    begun = {cell.shape for cell in progress.cells if cell.meta_loops or cell.failed}
+    shapes = [str(shape) for shape in progress.spec.shapes if str(shape) not in begun]
+    if not shapes:
+        return []
+    names = ", ".join(shapes[:_NAMED]) + (", ..." if len(shapes) > _NAMED else "")
+    return ["", f"not begun: {len(shapes)} of {len(progress.spec.shapes)} shapes ({names})"]

@@ -1,0 +1,151 @@
+"""A run as TensorBoard's event files, one folder a run; every loop is one step of every curve.
+
+A session that goes on from a checkpoint opens with TensorBoard's own mark that later steps are void, so a
+loop that is run again replaces itself. Loops that the folder lacks (a kill came first, or the run began
+without this view) are taken from the run's history, so the curves have no gap either.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from psa_tui.errors import ConfigError, PsaError
+from psa_tui.events import EarlierLoops, Event, MetaLoopFinished, NeuronAblated, RunFinished, RunStarted, Verdict
+from psa_tui.views.text import format_finished, format_neuron, format_started, format_verdict
+from psa_tui.wording import percent, printable
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+LOSS, VALIDATION, LKG, TEST = "loss/train", "accuracy/validation", "accuracy/lkg", "accuracy/test"
+PROMOTIONS, ROLLBACKS = "verdicts/promotions", "verdicts/rollbacks"
+LAYER, NEURON = "ablation/layer", "ablation/neuron"
+
+
+class TensorBoardView:
+    """Writes ``folder / run``; what it wrote of a loop is in the file when the next loop begins."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make sure, before anything runs, that it will work.
+
+        Raises:
+            ConfigError: the package tensorboard is not installed.
+            PsaError: ``folder`` cannot be written.
+        """
+        try:
+            import tensorboard  # noqa: F401
+        except ImportError:
+            raise ConfigError(
+                "--tensorboard needs the package tensorboard, which is missing; pip install 'psa-tui[tensorboard]'"
+            ) from None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise PsaError(f"{folder}: cannot be made ({error.strerror}); choose another --tensorboard DIR") from None
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PsaError(f"{folder}: cannot be written; make it writable or choose another --tensorboard DIR")
+        self._folder = folder
+        self._writer: SummaryWriter | None = None
+        self._tested: set[int] = set()
+
+    def handle(self, event: Event) -> None:
+        """Write what belongs to a curve or a text; the rest is not for this view."""
+        match event:
+            case RunStarted():
+                self._start(event)
+            case EarlierLoops():
+                self._fill_up(event)
+            case MetaLoopFinished():
+                self._add_loop(event)
+            case RunFinished():
+                self._finish(event)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _start(self, event: RunStarted) -> None:
+        self._started = event
+        self._path = self._folder / event.run
+        if not event.resumed:
+            self._open(1)
+
+    def _fill_up(self, event: EarlierLoops) -> None:
+        """Open the file after the last loop that the folder has without a gap, and write what it lacks."""
+        known = self._steps(VALIDATION)
+        self._tested = self._steps(TEST)
+        missing = [loop for loop in event.meta_loops if loop not in known]
+        first = min([*missing, self._started.progress.meta_loop + 1])
+        writer = self._open(first)
+        lkg: float | None = None
+        promotions = 0
+        for index, loop in enumerate(event.meta_loops):
+            promotions += event.promoted[index]
+            if event.promoted[index]:
+                lkg = event.validation_accuracies[index]
+            if loop < first:
+                continue
+            layer, neuron = event.ablated_layers[index], event.ablated_neurons[index]
+            scalars = {LOSS: event.train_losses[index], VALIDATION: event.validation_accuracies[index], LKG: lkg}
+            scalars |= {PROMOTIONS: promotions, ROLLBACKS: index + 1 - promotions, LAYER: layer, NEURON: neuron}
+            self._add_scalars(loop, scalars)
+        writer.flush()
+
+    def _open(self, first: int) -> SummaryWriter:
+        """A new file for the loops from ``first`` on."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(self._path), purge_step=first)
+        lines = (f"- {printable(line)}" for line in (*format_started(self._started), *self._started.notices))
+        self._writer.add_text("run", "\n".join(lines), self._started.progress.meta_loop + 1)
+        self._writer.flush()
+        return self._writer
+
+    def _steps(self, tag: str) -> set[int]:
+        """The steps that TensorBoard shows of the curve ``tag``."""
+        from tensorboard.backend.event_processing.event_accumulator import SCALARS, EventAccumulator
+
+        if not self._path.is_dir():
+            return set()
+        found = EventAccumulator(str(self._path), size_guidance={SCALARS: 0}).Reload()
+        return {scalar.step for scalar in found.Scalars(tag)} if tag in found.Tags()[SCALARS] else set()
+
+    def _add_loop(self, event: MetaLoopFinished) -> None:
+        progress, ablation = event.progress, event.ablation
+        scalars = {LOSS: event.train_loss, VALIDATION: event.validation_accuracy, LKG: progress.bounty}
+        scalars |= {PROMOTIONS: progress.promotions, ROLLBACKS: progress.rollbacks}
+        if ablation is not None:
+            scalars |= {LAYER: ablation.layer, NEURON: ablation.neuron}
+        self._add_scalars(event.meta_loop, scalars)
+        self._add_texts(event, ablation)
+
+    def _add_scalars(self, step: int, scalars: dict[str, float | None]) -> None:
+        if self._writer is None:
+            return
+        for tag, value in scalars.items():
+            if value is not None:
+                self._writer.add_scalar(tag, value, step)
+
+    def _add_texts(self, event: MetaLoopFinished, ablation: NeuronAblated | None) -> None:
+        if self._writer is None:
+            return
+        if ablation is not None:
+            text = f"{format_neuron(ablation)}: {format_verdict(event)}"
+            self._writer.add_text("ablation", text, event.meta_loop)
+        if event.verdict is Verdict.PROMOTED:
+            text = f"{format_verdict(event)}, LKG {percent(event.progress.bounty)}"
+            self._writer.add_text("promotion", text, event.meta_loop)
+        self._writer.flush()
+
+    def _finish(self, event: RunFinished) -> None:
+        if self._writer is None:
+            return
+        step = event.progress.meta_loop
+        if event.test_accuracy is not None and step not in self._tested:
+            self._writer.add_scalar(TEST, event.test_accuracy, step)
+        self._writer.add_text("result", "\n".join(f"- {line}" for line in format_finished(event)), step)
+        self.close()

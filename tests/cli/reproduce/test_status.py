@@ -1,0 +1,68 @@
+import json
+
+import pytest
+
+from psa_tui.lock import locked
+from psa_tui.modes import AblationMode
+from psa_tui.study.driver import study_folder
+from psa_tui.study.shapes import Shape
+from psa_tui.study.spec import StudySpec
+from psa_tui.study.store import FAILED, TrialRow, open_store
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """A study of three shapes, one complete, one failed, one not begun."""
+    spec = StudySpec(
+        name="mine",
+        shapes=(Shape(1, 4), Shape(2, 4), Shape(3, 4)),
+        modes=(AblationMode.NONE, AblationMode.FULL),
+        trials=1,
+        meta_loops=10,
+        seed=0,
+        dataset="mnist5k",
+        dataset_fingerprint="",
+        quick=True,
+    )
+    with open_store(tmp_path / "results") as store:
+        store.begin_local(spec)
+        session = store.begin_session("mine", 2, "here", {})
+        rows = [
+            TrialRow(architecture="1*4", mode=mode, trial=1, parameters=1, meta_loop=10, bounty=bounty, seconds=9.0)
+            for mode, bounty in (("none", 0.5), ("full", 0.25))
+        ]
+        bad = TrialRow(
+            architecture="2*4", mode="none", trial=1, parameters=1, state=FAILED, reason="out of \x1b[31mmemory"
+        )
+        store.put("mine", [*rows, bad])
+        store.end_session("mine", session, "stopped", "Ctrl-C")
+    return tmp_path / "results"
+
+
+def test_status_tells_progress_failures_and_time_left(psa, begun):
+    done = psa("reproduce", "status", "--study", "mine")
+    assert done.returncode == 0, done.stderr
+    lines = [line.rstrip() for line in done.stdout.splitlines()]
+    assert lines[0] == "study mine (quick, not a reproduction): stopped (Ctrl-C)"
+    assert lines[2] == "2 of 6 trials complete, 1 failed; 20 of 60 meta-loops"
+    assert lines[3].startswith("time left on 2 workers: 0:")
+    assert lines[4] == "failed: 2*4 trial 1: out of �[31mmemory"
+    assert lines[6:9] == ["shape none     full", "1*4   50.00    25.00", "2*4   1 failed -"]
+    assert lines[-1] == "not begun: 1 of 3 shapes (3*4)"
+
+
+def test_status_knows_whether_a_process_is_at_work(psa, begun):
+    folder = study_folder(begun, "mine")
+    folder.mkdir(parents=True)
+    with locked(folder / "study"):
+        assert "running, process " in psa("reproduce", "status", "--study", "mine").stdout
+        assert json.loads(psa("reproduce", "status", "--study", "mine", "--json").stdout)["run_by_process"]
+    content = json.loads(psa("reproduce", "status", "--study", "mine", "--json").stdout)
+    assert content["run_by_process"] is None
+    assert (content["complete"], content["failed"], content["trials"]) == (2, 1, 6)
+
+
+def test_an_unknown_study_is_answered_with_those_there_are(psa, begun):
+    done = psa("reproduce", "status")
+    assert done.returncode == 2
+    assert "no study 'reproduction' was begun in results; begun there: mine" in done.stderr

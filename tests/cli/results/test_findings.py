@@ -1,0 +1,177 @@
+"""The commands that make findings of trials, run as a user runs them."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from psa_tui import load_trials
+from psa_tui.results.comparison import SELECTION
+from psa_tui.results.summary import summary_markdown, trials_markdown
+from tests.results.conftest import make_study
+
+__all__ = ["make_study"]
+
+
+@pytest.fixture
+def quick_study(make_study, tmp_path):
+    """A quick study of two shapes in the results folder, one trial missing, one failed."""
+    make_study("mine", quick=True, left_out=[("8*8", "none", 2)], failed=[("18*18", "full", 3)], meta_loops=30)
+    return tmp_path / "results"
+
+
+def test_help_names_every_command_and_loads_no_pandas(psa):
+    shown = psa("results", "--help")
+    for name in ("summary", "trials", "regimes", "compare", "table", "export", "convergence", "growth"):
+        assert f"\n  {name} " in shown.stdout
+    assert shown.returncode == 0
+
+
+def test_summary_prints_a_line_a_cell_and_writes_the_file(psa, tmp_path):
+    done = psa("results", "summary", "--source", "published")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert lines[0] == "source published, study published"
+    assert lines[2].split() == ["1*2048", "none", "98.25", "0.06", "98.18", "98.37", "10", "1,628,170"]
+    assert len(lines) == 2 + 588
+    assert done.stderr == "psa: wrote results/psa_simplemlp_summary.md\n"
+    written = (tmp_path / "results" / "psa_simplemlp_summary.md").read_text()
+    assert written == summary_markdown(load_trials("published"))
+
+
+def test_trials_prints_a_line_a_trial_and_writes_where_it_is_told(psa, tmp_path):
+    done = psa("results", "trials", "--source", "published", "-o", "mine/all.md")
+    lines = done.stdout.splitlines()
+    assert lines[2].split() == ["1*2048", "1", "98.22%", "98.26%", "98.18%", "98.15%", "98.24%", "97.87%"]
+    assert len(lines) == 2 + 980
+    assert (tmp_path / "mine" / "all.md").read_text() == trials_markdown(load_trials("published"))
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_quick_and_partial_study_gives_what_it_has_and_names_what_is_missing(psa, quick_study):
+    done = psa("results", "summary", "--json")
+    assert done.returncode == 0
+    assert "warning: study mine is quick, not a reproduction" in done.stderr
+    assert "warning: 2 of 36 trials missing: 8*8 none (2 of 3), 18*18 full (2 of 3)" in done.stderr
+    assert "warning: 1 trials failed, the first 18*18 full 3 (out of memory)" in done.stderr
+    content = json.loads(done.stdout)
+    assert (content["schema"], content["quick"], content["study"]) == (1, True, "mine")
+    assert [cell["n"] for cell in content["cells"]] == [2, 3, 3, 3, 3, 3, 3, 3, 3, 2, 3, 3]
+
+
+def test_regimes_counts_the_published_shapes_and_explains_one(psa):
+    done = psa("results", "regimes", "--source", "published")
+    lines = done.stdout.splitlines()
+    assert lines[-1].startswith("98 shapes: 46 untrainable, 11 beneficial, 24 optimal, 17 chaotic; ")
+    assert lines[2].split() == ["1*2048", "beneficial", "2a", "100%", "1,628,170"]
+    assert any(line.startswith("26*26") and "? " in line for line in lines)
+    explained = psa("results", "regimes", "--source", "published", "--explain", "18*18").stdout
+    assert "output   mean  18.869  std 17.867  max  71.16  n 10" in explained
+    assert explained.splitlines()[-1].startswith("chaotic optimization: rule 4a")
+
+
+def test_regimes_says_which_modes_are_missing(psa, make_study, tmp_path):
+    make_study(modes=("none", "full", "hidden", "output"))
+    done = psa("results", "regimes")
+    assert "no trials of decay, dropout" in done.stdout
+    assert "2 shapes: 2 without all six modes; 0 near a boundary" in done.stdout
+    content = json.loads(psa("results", "regimes", "--json").stdout)
+    assert [shape["regime"] for shape in content["shapes"]] == [None, None]
+
+
+def test_compare_shows_cells_totals_regimes_and_what_selection_does(psa, quick_study):
+    done = psa("results", "compare")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "ours: local mine (quick, not a reproduction); theirs: published published"
+    assert lines[1].split() == [
+        "shape",
+        "mode",
+        "n",
+        "ours",
+        "theirs",
+        "diff",
+        "95",
+        "%",
+        "±",
+        "p",
+        "Holm",
+        "<=",
+        "2",
+        "test",
+    ]
+    assert lines[2].split()[:3] == ["8*8", "none", "2/10"]
+    assert "of 12 cells within 2 points" in done.stdout
+    assert "576 cells only in theirs" in done.stdout
+    assert "of 2 shapes agree" in done.stdout
+    assert lines[-1] == SELECTION
+
+
+def test_compare_within_sets_ablative_modes_beside_the_control(psa):
+    done = psa("results", "compare", "--within", "--source", "published", "--json")
+    content = json.loads(done.stdout)
+    assert content["selection"] == SELECTION
+    assert len(content["cells"]) == 294
+    assert content["cells"][2]["cliffs_delta"] == -1
+    assert content["cells"][2]["test_a"] is None
+
+
+def test_table_writes_ready_text_and_data(psa, tmp_path):
+    latex = psa("results", "table", "accuracy", "--format", "latex", "--source", "published").stdout
+    assert latex.startswith("% needs \\usepackage{booktabs,longtable}\n")
+    done = psa("results", "table", "architectures", "--format", "parquet", "--source", "published", "-o", "a.parquet")
+    assert done.returncode == 0
+    assert pd.read_parquet(tmp_path / "a.parquet")["matching"].value_counts().to_dict() == {
+        "matched": 68,
+        "asymmetric": 30,
+    }
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "json"])
+def test_export_gives_every_meta_loop(psa, quick_study, tmp_path, suffix):
+    done = psa("results", "export", "-o", f"loops.{suffix}")
+    assert done.returncode == 0, done.stderr
+    read = {"csv": pd.read_csv, "parquet": pd.read_parquet, "json": pd.read_json}[suffix]
+    table = read(tmp_path / f"loops.{suffix}")
+    assert len(table) == 34 * 30
+    assert table["quick"].all()
+
+
+def test_convergence_and_growth_name_whose_curve_they_show(psa, quick_study):
+    mean = psa("results", "convergence", "--arch", "8*8", "--mode", "full").stdout
+    assert "shape mode curve" in " ".join(mean.split())
+    assert "mean of 3 trials" in mean
+    best = psa("results", "convergence", "--best", "--mode", "none").stdout
+    assert "the best of 2" in best
+    gained = psa("results", "growth", "--trial", "3", "--json")
+    content = json.loads(gained.stdout)
+    assert {row["label"] for row in content["lkg_gain"]} == {"trial 3"}
+    assert content["lkg_gain"][0]["value"] is None
+    assert len(content["lkg_gain"]) == 11 * 30
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["summary"], 1, "no local study there; psa reproduce makes one, or say --source published"),
+        (["growth", "--source", "published"], 1, "no meta-loops; psa reproduce records every one of them"),
+        (["export", "-o", "x.xlsx", "--source", "published"], 2, "expected one of .csv, .parquet, .json"),
+        (["convergence", "--trial", "1", "--best"], 2, "--trial and --best exclude each other"),
+        (["summary", "--source", "moon"], 2, "expected local, fetched, published or"),
+        (["regimes", "--source", "published", "--explain", "8x8"], 2, "LAYERS*NEURONS"),
+        (["trials", "--source", "published", "-o", "/dev/null/x"], 1, "cannot be written"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_an_exit_code(psa, arguments, code, message):
+    done = psa("results", *arguments)
+    assert done.returncode == code
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_empty_study_is_no_error(psa, make_study):
+    make_study(shapes=("8*8",), modes=("none",), trials=1, left_out=[("8*8", "none", 1)])
+    for command in (["summary"], ["trials"], ["regimes"], ["compare"], ["table", "accuracy"]):
+        done = psa("results", *command)
+        assert done.returncode == 0, (command, done.stderr)
+        assert "no complete trial yet" in done.stderr
+    assert psa("results", "growth").returncode == 1

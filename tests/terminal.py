@@ -1,0 +1,147 @@
+"""A real pseudo-terminal with a program in it: what arrives there, and what is left behind."""
+
+import contextlib
+import os
+import re
+import termios
+import time
+
+import pexpect
+import psutil
+import pyte
+
+PATIENCE_S = 60.0
+ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
+HIDE, SHOW = b"\x1b[?25l", b"\x1b[?25h"
+FRAME = b"\x1b[?2026h"
+
+
+def surroundings(**changes):
+    """The environment of a terminal program, without any setting of ours."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("PSA_")}
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "CI"):
+        ours.pop(name, None)
+    return {**ours, "TERM": "xterm-256color", "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", **changes}
+
+
+class Terminal:
+    """A pseudo-terminal with a program in it, everything that the program sent, and what a user would see."""
+
+    def __init__(self, command, folder, size=(80, 24), **environment):
+        width, height = size
+        self.child = pexpect.spawn(
+            command[0],
+            list(command[1:]),
+            cwd=str(folder),
+            env=surroundings(**environment),
+            dimensions=(height, width),
+            timeout=PATIENCE_S,
+        )
+        self.raw = b""
+        self.screen = pyte.Screen(width, height)
+        self.stream = pyte.ByteStream(self.screen)
+        self.modes = termios.tcgetattr(self.child.child_fd)
+        self.processes = {}
+
+    @property
+    def text(self):
+        return "\n".join(self.screen.display)
+
+    def read(self, seconds):
+        """Take in what comes within ``seconds``; False when nothing ever will again."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                data = self.child.read_nonblocking(1 << 16, timeout=left)
+            except pexpect.TIMEOUT:
+                return True
+            except pexpect.EOF:
+                return False
+            self.raw += data
+            self.stream.feed(data)
+        return True
+
+    def wait_for(self, condition, what):
+        """Read until ``condition`` holds."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            is_open = self.read(0.05)
+            if not condition() and (not is_open or time.monotonic() > deadline):
+                raise AssertionError(f"never came: {what}\n{self.text}\n{self.raw[-2000:]!r}")
+
+    def wait_for_text(self, pattern):
+        self.wait_for(lambda: re.search(pattern, self.text, re.MULTILINE), pattern)
+
+    def wait_for_bytes(self, part, start=0):
+        self.wait_for(lambda: part in self.raw[start:], part)
+
+    def wait_for_loop(self, at_least=2):
+        self.wait_for(lambda: (self.loop or 0) >= at_least, f"meta-loop {at_least}")
+
+    def wait_for_end(self):
+        """Read to the end; the exit code, or minus the signal."""
+        deadline = time.monotonic() + PATIENCE_S
+        while self.read(0.2):
+            assert time.monotonic() < deadline, self.text
+        self.child.wait()
+        return self.child.exitstatus if self.child.signalstatus is None else -self.child.signalstatus
+
+    def press(self, keys):
+        self.child.send(keys)
+
+    def resize(self, width, height):
+        """What a terminal emulator does: it keeps what it shows, and tells the program."""
+        self.screen.resize(height, width)
+        self.child.setwinsize(height, width)
+
+    @property
+    def loop(self):
+        """The loops done, as the screen says."""
+        found = re.search(r"^\W*meta-loop .* (\d+)/\d+ ", self.text, re.MULTILINE)
+        return int(found[1]) if found else None
+
+    @property
+    def trainer(self):
+        return psutil.Process(self.child.pid)
+
+    def drawing(self, trainer=None):
+        """The process that draws for ``trainer``."""
+        (found,) = [p for p in (trainer or self.trainer).children() if "psa_tui.views.terminal" in p.cmdline()]
+        return found
+
+    def left_behind(self):
+        """What the normal screen got since the alternate one was left, without any control code."""
+        text = self.raw[self.raw.rindex(LEAVE) + len(LEAVE) :].decode()
+        assert "\x1b" not in text.replace("\x1b[?25h", "").replace("\x1b[0m", ""), text
+        return re.sub(r"\x1b\[\??\d*\w", "", text).replace("\r\n", "\n")
+
+    def assert_restored(self):
+        """Alternate screen left, cursor shown, modes of the line as they were."""
+        assert self.raw.count(ENTER) > 0
+        assert self.raw.rindex(LEAVE) > self.raw.rindex(ENTER)
+        assert self.raw.rindex(SHOW) > self.raw.rindex(HIDE)
+        assert self.raw.rfind(FRAME) < self.raw.rindex(LEAVE)
+        assert termios.tcgetattr(self.child.child_fd) == self.modes
+
+    def end(self):
+        """Leave no process behind, whatever happened."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            top = psutil.Process(self.child.pid)
+            for process in [*top.children(recursive=True), top]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+        self.child.close(force=True)
+
+
+def eventually(condition):
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def is_alive(process):
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

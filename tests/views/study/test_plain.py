@@ -1,0 +1,59 @@
+import io
+import json
+
+from psa_tui.study.events import StudyFinished, StudyNote, StudyOutcome, from_json
+from psa_tui.views.study.plain import StudyJsonView, StudyPlainView
+
+END = StudyFinished(
+    outcome=StudyOutcome.STOPPED, reason="Ctrl-C", complete=120, failed=6, seconds=3700, go_on="psa reproduce run"
+)
+
+
+def lines_of(events, **options):
+    stream, now = io.StringIO(), [0.0]
+    view = StudyPlainView(stream, clock=lambda: now[0], **options)
+    for now[0], event in events:
+        view.handle(event)
+    return stream.getvalue().splitlines()
+
+
+def test_lines_tell_the_story_in_order_with_progress_once_a_minute(study):
+    more = [(at, study.progressed("2*2", "worker 1", 40, loop_s=1.0)) for at in (3700.0, 3710.0)]
+    lines = lines_of([*study.story(), *more, (3720.0, END)])
+    assert lines[:3] == [
+        "going on with study reproduction: 5,880 trials of 100 meta-loops",
+        "98 shapes x 6 modes (none decay dropout full hidden output) x 10 trials",
+        "data mnist, seed 0, 2 workers",
+    ]
+    assert lines[3] == "a notice"
+    assert "4*185 trials 1-10 failed, marked failed: it was killed by SIGKILL; the system does that" in "\n".join(lines)
+    assert lines.index("worker 2 lost: it was killed by SIGSEGV") < lines.index("a note")
+    early, late = [line for line in lines if " % of the work" in line]
+    assert "left" not in early
+    assert late.endswith(" left")
+    assert "meta-loops/s, predicted" in late
+    assert lines[-3:] == [
+        "stopped: 120 of 5,880 trials complete, 6 failed, 1:01:40 (Ctrl-C)",
+        "go on with: psa reproduce run",
+        "best mean so far: 98.00 % at 1*2048",
+    ]
+    assert all(line.isascii() for line in lines)
+
+
+def test_quiet_leaves_the_result_alone(study):
+    assert lines_of([*study.story(), (3700.0, END)], quiet=True)[0].startswith("stopped: 120 of 5,880")
+
+
+def test_more_events_than_are_remembered_are_all_printed(study):
+    notes = [(float(n), StudyNote(text=f"note {n}")) for n in range(120)]
+    lines = lines_of([(0.0, study.started()), *notes])
+    assert lines[3:] == [f"note {n}" for n in range(120)]
+
+
+def test_json_lines_can_be_read_back_as_events(study):
+    stream = io.StringIO()
+    view = StudyJsonView(stream)
+    events = [event for _, event in study.story()] + [END]
+    for event in events:
+        view.handle(event)
+    assert [from_json(json.loads(line)) for line in stream.getvalue().splitlines()] == events

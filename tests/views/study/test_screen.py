@@ -1,0 +1,118 @@
+"""Whole screens; after a wanted change, write the expected ones anew with REGENERATE_SCREENS=1 and read the diff."""
+
+import os
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from psa_tui.study.events import CellFinished, StudyFinished, StudyOutcome
+from psa_tui.study.shapes import parse_grid
+from psa_tui.views.screen import Look
+from psa_tui.views.study.designmap import design_map
+from psa_tui.views.study.glyphs import ASCII, UNICODE
+
+SCREENS = Path(__file__).parent / "screens"
+
+
+@pytest.mark.parametrize(
+    ("size", "look", "name"),
+    [
+        ((80, 24), Look(), "80x24"),
+        ((140, 45), Look(), "140x45"),
+        ((80, 24), Look(ascii=True), "80x24-ascii"),
+        ((80, 24), Look(help=True), "80x24-help"),
+        ((50, 12), Look(), "50x12"),
+    ],
+)
+def test_the_screens_of_a_study_are_as_they_were_approved(study, size, look, name):
+    state, now = study.replay(study.story())
+    file = SCREENS / f"{name}.txt"
+    lines = [line.rstrip() for line in study.picture(state, *size, now + 2, look, color_system=None)]
+    if "REGENERATE_SCREENS" in os.environ:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert lines == file.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize(("width", "height"), list(product((40, 59, 60, 80, 120, 160), (8, 15, 16, 24, 38, 50))))
+def test_every_line_fits_whatever_the_size(study, width, height):
+    state, now = study.replay(study.story())
+    for look in (Look(), Look(ascii=True)):
+        lines = study.picture(state, width, height, now, look, color_system=None)
+        assert len(lines) == height
+        assert max(map(len, lines)) <= width
+        assert lines[-1].startswith("q stop now")
+        if look.ascii:
+            assert "".join(lines).isascii()
+
+
+def marks(state, width, height):
+    text = design_map(state, width, height, UNICODE).plain.split("\n")
+    return [line[5:] for line in text[:-1]], text
+
+
+def test_every_shape_of_the_published_grid_has_a_mark_of_its_own_even_in_a_small_map(study):
+    state, _ = study.replay([(0.0, study.started())])
+    for width, height in ((45, 14), (80, 30)):
+        rows, _ = marks(state, width, height)
+        assert sum(row.count("·") for row in rows) == 98
+
+
+def test_depth_runs_across_and_width_down_on_log_axes(study):
+    shapes = ("1*1", "1000*1", "1*1000", "32*1", "1*32")
+    started = study.started(grid=",".join(shapes))
+    state, _ = study.replay([(0.0, started)])
+    state.cells["1*1000"].complete.update(study.trials)
+    state.cells["1*1000"].means = (0.75,)
+    rows, text = marks(state, 66, 32)
+    assert rows[0][0] == "·"
+    assert rows[0][60] == "·"
+    assert rows[0][30] == "·"
+    assert rows[30][0] == "7"
+    assert rows[15][0] == "·"
+    assert [line.split()[0] for line in text if line[:4].strip()][:3] == ["1", "2", "4"]
+
+
+def test_marks_tell_what_is_waiting_running_begun_failed_and_done_without_any_colour(study):
+    state, _ = study.replay(study.story())
+    for glyphs in (UNICODE, ASCII):
+        shown = design_map(state, 80, 30, glyphs).plain
+        assert shown.count(glyphs.running) == 2
+        assert shown.count(glyphs.begun) == 1
+        assert shown.count(glyphs.failed) == 1
+        assert shown.count(glyphs.waiting) == 98 - 39 - 1 - 1 - 2
+
+
+def test_a_quick_study_is_marked_and_an_ended_one_says_how_it_ended(study):
+    events = [(0.0, study.started(grid="8*8", quick=True))]
+    state, now = study.replay(events)
+    assert study.picture(state, 80, 24, now, color_system=None)[0].startswith("QUICK, not a reproduction: study ")
+    end = StudyFinished(outcome=StudyOutcome.STOPPED, reason="q", complete=0, failed=0, seconds=1, go_on="psa")
+    state, now = study.replay([*events, (9.0, end)])
+    assert study.picture(state, 80, 24, now, color_system=None)[-1].strip() == "stopped (q)"
+
+
+def test_more_workers_than_lines_are_counted(study):
+    grid = parse_grid("published")
+    events = [(0.0, study.started(workers=64))]
+    events += [(1.0, study.progressed(str(shape), f"worker {n + 1}", 1)) for n, shape in enumerate(grid[:64])]
+    state, now = study.replay(events)
+    shown = "\n".join(study.picture(state, 80, 24, now, color_system=None))
+    assert "worker 1 " in shown
+    assert "and 64 workers in all" in shown
+
+
+def test_text_from_outside_is_no_markup(study):
+    state, now = study.replay(study.story())
+    state.messages.appendleft("[bold]what[/bold] [/nonsense]")
+    assert "[bold]what[/bold] [/nonsense]" in "\n".join(study.picture(state, 80, 24, now, color_system=None))
+
+
+def test_colour_only_repeats_what_shapes_say(study):
+    done = CellFinished(shape="8*8", worker=None, trials=study.trials, means=(0.05,) * 6)
+    state, now = study.replay([(0.0, study.started(grid="8*8")), (1.0, done)])
+    plain = study.picture(state, 80, 24, now, color_system=None)
+    coloured = study.picture(state, 80, 24, now, color_system="standard")
+    assert "\x1b[31m0" in "".join(coloured)
+    assert "     0" in "\n".join(plain)

@@ -1,0 +1,114 @@
+import pytest
+
+from psa_tui.study.events import CellFailed, CellFinished, CellStarted, StudyFinished, StudyOutcome, WorkerLost
+from psa_tui.views.study.state import Standing, StudyState
+
+GRID = "1*10,2*10,3*10"
+
+
+def begin(study, **changes):
+    """Three shapes at a second a trial's meta-loop, one trial and mode of ten loops each."""
+    values = {"modes": ("none",), "trials": 1, "meta_loops": 10, "costs_s": (1.0, 1.0, 1.0), "workers": 1}
+    state = StudyState()
+    state.fold(study.started(grid=GRID, **{**values, **changes}), 0.0)
+    return state
+
+
+def at(study, state, shape, loop, now, loop_s=None, share=0.0, worker="w", trials=(1,)):
+    bounties = ((0.5,) * len(trials),)
+    state.fold(study.progressed(shape, worker, loop, loop_s, share, trials, bounties), now)
+
+
+def finish(state, shape, now, worker="w", trials=(1,), mean=0.5):
+    state.fold(CellFinished(shape=shape, worker=worker, trials=trials, means=(mean,)), now)
+
+
+def test_there_is_no_time_left_before_a_loop_was_timed(study):
+    state = begin(study)
+    state.fold(CellStarted(shape="1*10", worker="w", trials=(1,), meta_loop=0), 0.0)
+    at(study, state, "1*10", 0, 0.5, share=0.5)
+    assert state.seconds_left(0.5) is None
+
+
+def test_the_time_left_is_the_remaining_work_at_the_pace_that_was_seen(study):
+    state = begin(study)
+    state.fold(CellStarted(shape="1*10", worker="w", trials=(1,), meta_loop=0), 0.0)
+    at(study, state, "1*10", 1, 3.0, loop_s=3.0)
+    # Three times slower than predicted: 29 loops are left.
+    assert state.seconds_left(3.0) == pytest.approx(29 * 3)
+    assert state.seconds_left(5.0) == pytest.approx(29 * 3 - 2)
+    at(study, state, "1*10", 1, 4.5, loop_s=3.0, share=0.5)
+    assert state.seconds_left(4.5) == pytest.approx(28.5 * 3)
+
+
+def test_cells_are_weighed_by_their_cost_not_counted(study):
+    state = begin(study, costs_s=(1.0, 1.0, 8.0))
+    at(study, state, "1*10", 0, 0.0)
+    at(study, state, "1*10", 1, 1.0, loop_s=1.0)
+    assert state.seconds_left(1.0) == pytest.approx(9 + 10 + 80)
+    assert state.work_s() == pytest.approx((99, 100))
+
+
+def test_two_workers_halve_the_time_until_only_one_has_work(study):
+    state = begin(study, workers=2)
+    for worker, shape in (("v", "1*10"), ("w", "2*10")):
+        at(study, state, shape, 0, 0.0, worker=worker)
+        at(study, state, shape, 1, 1.0, loop_s=1.0, worker=worker)
+    assert state.seconds_left(1.0) == pytest.approx((9 + 9 + 10) / 2)
+    finish(state, "1*10", 9.0, worker="v")
+    finish(state, "2*10", 9.0)
+    at(study, state, "3*10", 2, 10.0, loop_s=1.0)
+    assert state.seconds_left(10.0) == pytest.approx(8)
+
+
+def test_throughput_is_compared_with_the_prediction_for_what_is_running(study):
+    state = begin(study, costs_s=(2.0, 1.0, 1.0))
+    assert state.rates is None
+    at(study, state, "1*10", 0, 0.0)
+    at(study, state, "1*10", 1, 1.0, loop_s=2.5)
+    assert state.rates == pytest.approx((0.4, 0.5))
+
+
+def test_a_loop_is_timed_once_however_often_it_is_told(study):
+    state = begin(study)
+    at(study, state, "1*10", 0, 0.0)
+    for now in (1.0, 1.5, 2.0):
+        at(study, state, "1*10", 1, now, loop_s=1.0)
+    assert list(state.cells["1*10"].loop_s) == [1.0]
+
+
+def test_a_shape_goes_from_waiting_over_running_and_begun_to_done(study):
+    state = begin(study, trials=2)
+    assert state.standing("1*10") is Standing.WAITING
+    state.fold(CellStarted(shape="1*10", worker="w", trials=(1,), meta_loop=0), 0.0)
+    assert state.standing("1*10") is Standing.RUNNING
+    finish(state, "1*10", 1.0)
+    assert state.standing("1*10") is Standing.BEGUN
+    finish(state, "1*10", 2.0, trials=(2,))
+    assert state.standing("1*10") is Standing.DONE
+    assert state.trial_counts == (2, 0, 6)
+    assert state.messages[0] == "1*10 done, best mean 50.00 %"
+
+
+def test_a_failure_is_retried_unless_it_is_final_and_a_later_success_mends_it(study):
+    state = begin(study)
+    failed = {"shape": "1*10", "worker": "w", "trials": (1,), "cause": "killed"}
+    state.fold(CellFailed(**failed, attempt=1, final=False), 1.0)
+    assert state.standing("1*10") is Standing.WAITING
+    assert "will be tried again: killed" in state.messages[0]
+    state.fold(CellFailed(**failed, attempt=3, final=True), 2.0)
+    assert state.standing("1*10") is Standing.FAILED
+    assert state.trial_counts == (0, 1, 3)
+    finish(state, "1*10", 3.0)
+    assert state.standing("1*10") is Standing.DONE
+
+
+def test_a_lost_worker_runs_nothing_and_the_end_empties_all(study):
+    state = begin(study)
+    at(study, state, "1*10", 1, 1.0)
+    state.fold(WorkerLost(worker="w", cause="killed by SIGKILL"), 2.0)
+    assert (state.tasks, state.messages[0]) == ({}, "w lost: killed by SIGKILL")
+    at(study, state, "1*10", 1, 3.0)
+    end = StudyFinished(outcome=StudyOutcome.STOPPED, reason="q", complete=0, failed=0, seconds=3, go_on="psa")
+    state.fold(end, 4.0)
+    assert state.tasks == {}
