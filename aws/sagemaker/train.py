@@ -1,0 +1,177 @@
+"""What a SageMaker training job runs: all trials of one shape and mode, as one population of the engine.
+
+SageMaker's folders are used as they are (``/opt/ml``, or ``$PSA_ML_ROOT`` to imitate them elsewhere)::
+
+    input/config/hyperparameters.json   study, shape, mode, trials, meta_loops, seed, dataset, ...
+    input/data/dataset/                 optional: the data set, in torchvision's layout ($SM_CHANNEL_DATASET)
+    checkpoints/                        the state after a meta-loop; a job that starts again goes on from it
+    model/                              results.txt and comprehensive_results.json, once all trials are complete
+    output/failure                      why it failed, for SageMaker to show
+
+On TERM (a spot instance is taken away, the job is stopped, its time is over) SageMaker waits 120 seconds. A
+meta-loop that is younger than a minute is given up, an older one is finished if it can be; so what is lost is
+at most a minute of work.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from psa_tui.aws.archive import JSON, TEXT
+from psa_tui.aws.redaction import safe
+from psa_tui.data import load_dataset
+from psa_tui.durable import replace_file
+from psa_tui.errors import ConfigError, DataError, PsaError
+from psa_tui.modes import AblationMode
+from psa_tui.study.cell import LoopDone, PartRun, load_study_data
+from psa_tui.study.parts import Part
+from psa_tui.study.shapes import parse_shape
+from psa_tui.study.spec import StudySpec, check_name
+from psa_tui.study.store import TrialRow
+
+STATE_EVERY_S = 20.0
+"""How often the state is saved, in whole meta-loops: an instance that vanishes without notice loses so much."""
+YOUNG_LOOP_S = 55.0
+"""A meta-loop under way for less than this is given up on TERM."""
+GRACE_S = 90.0
+"""How long an older one may take to its end: SageMaker kills after 120 s, and the state must be written and sent."""
+
+
+class Stopping:
+    """Remembers when TERM came."""
+
+    def __init__(self) -> None:
+        """Take the signal over."""
+        self.asked_at: float | None = None
+        signal.signal(signal.SIGTERM, self._remember)
+
+    def _remember(self, number: int, frame: FrameType | None) -> None:
+        if self.asked_at is None:
+            self.asked_at = time.monotonic()
+
+    def gives_up(self, loop_started_at: float) -> bool:
+        """Whether a meta-loop under way since ``loop_started_at`` must be given up now."""
+        if self.asked_at is None:
+            return False
+        return self.asked_at - loop_started_at < YOUNG_LOOP_S or time.monotonic() - self.asked_at > GRACE_S
+
+
+def read_order(path: Path, dataset_dir: Path) -> tuple[StudySpec, Part]:
+    """The job's part of the study, from its hyperparameters.
+
+    Raises:
+        ConfigError: they cannot be read, or make no sense.
+        DataError, RetryableError: the data set cannot be had.
+    """
+    try:
+        values: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+        shape, mode = parse_shape(values["shape"]), AblationMode(values["mode"])
+        if values["dataset"] == "auto":
+            raise ValueError("a job must not choose its data set; name one")
+        spec = StudySpec(
+            name=check_name(values["study"]),
+            shapes=(shape,),
+            modes=(mode,),
+            trials=int(values["trials"]),
+            meta_loops=int(values["meta_loops"]),
+            seed=int(values["seed"]),
+            dataset=values["dataset"],
+            dataset_fingerprint=load_dataset(values["dataset"], dataset_dir).fingerprint,
+            learning_rate=float(values["learning_rate"]),
+            batch_size=int(values["batch_size"]),
+            weight_decay=float(values["weight_decay"]),
+            dropout=float(values["dropout"]),
+        )
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"{path}: {type(error).__name__}: {error}") from None
+    return spec, Part(shape, tuple(range(1, spec.trials + 1)))
+
+
+def train(spec: StudySpec, part: Part, dataset_dir: Path, state_path: Path, stopping: Stopping) -> PartRun:
+    """Train the part until it is complete or ``stopping`` says so; the state is saved either way."""
+    import torch
+
+    data = load_study_data(spec, dataset_dir, "cuda" if torch.cuda.is_available() else "cpu")
+    saved = state_path.read_bytes() if state_path.exists() else None
+    run = PartRun(spec, part, data, saved, state_path.name)
+    print(
+        f"{part}, {spec.modes[0]}: {run.meta_loop} of {spec.meta_loops} meta-loops done, on {data.device}", flush=True
+    )
+    loop_started_at = saved_at = time.monotonic()
+    unsaved = False
+    events = run.run()
+    for event in events:
+        now = time.monotonic()
+        if isinstance(event, LoopDone):
+            loop_started_at, unsaved = now, True
+            print(f"meta-loop {run.meta_loop} of {spec.meta_loops}, {event.seconds:.1f} s", flush=True)
+            if now - saved_at >= STATE_EVERY_S:
+                replace_file(state_path, run.state())
+                saved_at, unsaved = now, False
+        if stopping.gives_up(loop_started_at):
+            events.close()
+            break
+    if unsaved:
+        replace_file(state_path, run.state())
+    return run
+
+
+def write_results(trials: list[TrialRow], folder: Path) -> None:
+    """Leave both result files: accuracies in percent in the one, as fractions in the other.
+
+    Raises:
+        DataError: a trial has no accuracy, because none of its meta-loops had finite weights.
+    """
+    if without := [trial.trial for trial in trials if trial.bounty is None]:
+        raise DataError(f"no meta-loop of trial {without[0]} ended with finite weights; lower the learning rate")
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = [
+        {
+            "trial": trial.trial,
+            "seed": trial.seed,
+            "best_validation_accuracy": trial.bounty,
+            "best_validation_epoch": trial.bounty_meta_loop,
+            "final_test_accuracy": trial.test_accuracy,
+            "bounty": trial.bounty,
+        }
+        for trial in trials
+    ]
+    replace_file(folder / JSON, json.dumps(entries, indent=1).encode())
+    replace_file(folder / TEXT, "".join(f"{100 * (trial.bounty or 0):.2f}\n" for trial in trials).encode())
+
+
+def main(environment: Mapping[str, str]) -> int:
+    """Run the job; the exit code is 0 only when both result files are there."""
+    root = Path(environment.get("PSA_ML_ROOT", "/opt/ml"))
+    dataset_dir = Path(environment.get("SM_CHANNEL_DATASET") or root / "input" / "data" / "dataset")
+    model_dir = Path(environment.get("SM_MODEL_DIR") or root / "model")
+    stopping = Stopping()
+    try:
+        spec, part = read_order(root / "input" / "config" / "hyperparameters.json", dataset_dir)
+        state_path = root / "checkpoints" / part.file_name
+        state_path.parent.mkdir(parents=True, exist_ok=True)
+        run = train(spec, part, dataset_dir, state_path, stopping)
+        if not run.finished:
+            print(f"stopped after meta-loop {run.meta_loop} of {spec.meta_loops}; the state is saved", flush=True)
+            return 128 + signal.SIGTERM
+        write_results(run.trial_rows(environment.get("TRAINING_JOB_NAME", "sagemaker")), model_dir)
+    except PsaError as error:
+        (root / "output").mkdir(parents=True, exist_ok=True)
+        (root / "output" / "failure").write_text(safe(error, 1000), encoding="utf-8")
+        print(f"error: {safe(error, 1000)}", file=sys.stderr)
+        return error.exit_code
+    print(f"complete: {len(part.trials)} trials", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.environ))
