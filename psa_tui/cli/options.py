@@ -11,6 +11,11 @@ Arch = Annotated[
     typer.Option(metavar="GROUPS", help='Hidden layers as layers*neurons groups, "[4*4, 2*8]" (default "[1*1024]").'),
 ]
 HiddenLayers = Annotated[str | None, typer.Option(metavar="WIDTHS", help="The same as one width a layer: 512,256.")]
+Lr = Annotated[str | None, typer.Option(metavar="RATE", help="AdamW learning rate (default 1e-4).")]
+WeightDecay = Annotated[
+    str | None, typer.Option(metavar="RATE", help="AdamW weight decay of mode decay (default 1e-4).")
+]
+Dropout = Annotated[str | None, typer.Option(metavar="RATE", help="Dropout rate of mode dropout (default 0.1).")]
 BatchSize = Annotated[str | None, typer.Option(metavar="N", help="Images a training step (default 256).")]
 DatasetName = Annotated[
     str | None,

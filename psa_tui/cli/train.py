@@ -23,7 +23,7 @@ def train(
             help="none, decay, dropout, full, hidden or output (default none).",
         ),
     ] = None,
-    lr: Annotated[str | None, typer.Option(metavar="RATE", help="AdamW learning rate (default 1e-4).")] = None,
+    lr: options.Lr = None,
     batch_size: options.BatchSize = None,
     meta_loops: Annotated[
         str | None, typer.Option(metavar="N", help="Meta-loops to run in this call (default 100).")
@@ -31,12 +31,8 @@ def train(
     seed: Annotated[
         str | None, typer.Option(metavar="N", help="Seed of every random draw (default: random, and shown).")
     ] = None,
-    weight_decay: Annotated[
-        str | None, typer.Option(metavar="RATE", help="AdamW weight decay of mode decay (default 1e-4).")
-    ] = None,
-    dropout: Annotated[
-        str | None, typer.Option(metavar="RATE", help="Dropout rate of mode dropout (default 0.1).")
-    ] = None,
+    weight_decay: options.WeightDecay = None,
+    dropout: options.Dropout = None,
     dataset: options.DatasetName = None,
     dataset_dir: options.DatasetDir = None,
     model_dir: options.ModelDir = None,

@@ -34,14 +34,10 @@ def run(
     address: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="An existing Ray cluster (default: a local one).")
     ] = None,
-    lr: Annotated[str | None, typer.Option(metavar="RATE", help="AdamW learning rate (default 1e-4).")] = None,
+    lr: common.Lr = None,
     batch_size: common.BatchSize = None,
-    weight_decay: Annotated[
-        str | None, typer.Option(metavar="RATE", help="AdamW weight decay of mode decay (default 1e-4).")
-    ] = None,
-    dropout: Annotated[
-        str | None, typer.Option(metavar="RATE", help="Dropout rate of mode dropout (default 0.1).")
-    ] = None,
+    weight_decay: common.WeightDecay = None,
+    dropout: common.Dropout = None,
     dataset: common.DatasetName = None,
     dataset_dir: common.DatasetDir = None,
     results_dir: common.ResultsDir = None,
