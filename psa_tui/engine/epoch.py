@@ -18,12 +18,14 @@ from psa_tui.engine.columns import Columns, divide_columns
 from psa_tui.engine.model import Linear
 from psa_tui.engine.network import Backward, Call, Forward, Mask
 from psa_tui.engine.packed import Packed
-from psa_tui.engine.plan import Chunk, chunks, runs
+from psa_tui.engine.plan import Chunk, chunks, runs, threads_within
 from psa_tui.engine.randomness import DropoutBits
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
 _EVALUATION_BATCH = 1000
+_EVALUATION_BYTES = 16 << 20
+"""Members whose weights fit in this are evaluated together."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,8 @@ class _Training:
             Packed(layers, len(chunk.members), flat, images.columns.order) for _ in range(4)
         )
         self.weights.load(flat, self.members)
+        self.step: list[Tensor] = []
+        """The number of the step that is being taken, as the optimiser wants it."""
         self.update = self._adamw(first, second)
         self.orders = [epoch.orders[order] for order, _ in chunk.orders]
         self.sharing = [members for _, members in chunk.orders]
@@ -149,9 +153,14 @@ class _Training:
         masks, drawings = self._dropout(batch)
         columns, centre, labels = self.images.columns, self.images.centre, self.labels
         ranks = [steps.shape[1] for steps in factors]
+        threads = torch.get_num_threads()
         forward = Forward(self.weights, self.sharing, batch, self.images.scale, masks, ranks, columns.rare)
         backward = Backward(forward, self.weights, self.gradients, self.images.scale, masks)
+        # Of a narrow network only the batch and the first product are worth dividing among threads.
+        few = partial(torch.set_num_threads, threads_within(self.weights.layers, threads))
         calls: list[Call] = [
+            *forward.entry,
+            few,
             *drawings,
             *forward.calls,
             *backward.calls,
@@ -161,8 +170,11 @@ class _Training:
         pixels = columns.common.new_empty(batch, columns.common.shape[1])
         sets = list(zip(self.orders, forward.inputs, strict=True))
         rare = list(zip(factors, forward.rare, strict=True))
+        first = starts.start // self.epoch.batch_size + 1
+        numbers = torch.arange(first, first + len(starts), dtype=torch.float32, device=labels.device).unbind()
         for step, start in enumerate(starts):
             stop = start + batch
+            self.step[:] = [numbers[step]]
             for order, inputs in sets:
                 torch.index_select(columns.common, 0, order[start:stop], out=pixels)
                 inputs.copy_(pixels)
@@ -170,8 +182,11 @@ class _Training:
             for steps, part in rare:
                 part.factors.copy_(steps[step])
             backward.labels.copy_(labels[:, :, start:stop])
-            for call in calls:
-                call()
+            try:
+                for call in calls:
+                    call()
+            finally:
+                torch.set_num_threads(threads)
             yield stop
 
     def _dropout(self, batch: int) -> tuple[list[Mask], list[Call]]:
@@ -203,10 +218,8 @@ class _Training:
             views = [weights.flat]
             if len(set(decays)) > 1:
                 members = list(runs([at for at, found in enumerate(decays) if found == decay]))
-                views = [view[some] for view in (*weights.weights, *weights.biases) for some in members]
-            calls.append(partial(torch._foreach_mul_, views, 1 - rate * decay))
-        step = torch.zeros((), device=weights.flat.device)
-        calls.append(partial(step.add_, 1))
+                views = [view[:, some] for view in weights.stacked() for some in members]
+            calls += [partial(view.mul_, 1 - rate * decay) for view in views]
         calls.append(
             partial(
                 torch._fused_adamw_,
@@ -215,7 +228,7 @@ class _Training:
                 [first.flat],
                 [second.flat],
                 [],
-                [step],
+                self.step,
                 lr=rate,
                 beta1=BETAS[0],
                 beta2=BETAS[1],
@@ -234,20 +247,29 @@ def count_correct(flat: Tensor, layers: tuple[Linear, ...], images: Images) -> T
     A tie between classes counts as the first of them, as ``torch.argmax`` has it.
     """
     correct = torch.zeros(len(flat), dtype=torch.int64, device=flat.device)
-    for chunk in chunks(layers, range(len(flat)), min(_EVALUATION_BATCH, len(images)), flat.element_size()):
-        members = torch.tensor(chunk.members, device=flat.device)
-        weights = Packed(layers, len(chunk.members), flat)
-        weights.load(flat, members)
-        found = torch.zeros(len(chunk.members), dtype=torch.int64, device=flat.device)
-        forward: Forward | None = None
-        for start in range(0, len(images), _EVALUATION_BATCH):
-            pixels = images.pixels[start : start + _EVALUATION_BATCH]
-            if forward is None or forward.inputs.shape[1] != len(pixels):
-                forward = Forward(weights, [len(chunk.members)], len(pixels), images.scale)
-            forward.inputs[0].copy_(pixels).sub_(images.centre)
-            forward.run()
-            # Unlike argmax, max is quick along a dimension that is not the last; it too takes the first maximum.
-            answers = forward.logits.max(1).indices
-            found += (answers == images.labels[start : start + _EVALUATION_BATCH]).sum(1)
-        correct[members] = found
+    batch = min(_EVALUATION_BATCH, len(images))
+    divided = chunks(layers, range(len(flat)), batch, flat.element_size())
+    together = max(1, _EVALUATION_BYTES // (len(divided[0].members) * layers[-1].end * flat.element_size()))
+    for start in range(0, len(divided), together):
+        # Chunks that are evaluated together see each batch of images converted once.
+        members = [torch.tensor(chunk.members, device=flat.device) for chunk in divided[start : start + together]]
+        packed = [Packed(layers, len(some), flat) for some in members]
+        for weights, some in zip(packed, members, strict=True):
+            weights.load(flat, some)
+        first = divided[start].members[0]
+        counts = correct[first : first + sum(map(len, members))].split([len(some) for some in members])
+        inputs = flat.new_empty(1, 0, images.pixels.shape[1])
+        for begin in range(0, len(images), batch):
+            pixels, labels = images.pixels[begin : begin + batch], images.labels[begin : begin + batch]
+            if len(pixels) != inputs.shape[1]:
+                inputs = flat.new_empty(1, *pixels.shape)
+                forwards = [
+                    Forward(weights, [len(some)], len(pixels), images.scale, inputs=inputs, keep=False)
+                    for weights, some in zip(packed, members, strict=True)
+                ]
+            inputs[0].copy_(pixels).sub_(images.centre)
+            for forward, count in zip(forwards, counts, strict=True):
+                forward.run()
+                # Unlike argmax, max is quick along a dimension that is not the last; it too takes the first maximum.
+                count += (forward.logits.max(1).indices == labels).sum(1)
     return correct

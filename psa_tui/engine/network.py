@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import accumulate, pairwise
+from math import log, log2
 
 import torch
 from torch import Tensor
@@ -37,32 +38,39 @@ class Forward:
         masks: Sequence[Mask] = (),
         ranks: Sequence[int] = (),
         rare: int = 0,
+        inputs: Tensor | None = None,
+        keep: bool = True,
     ) -> None:
         """Make the buffers and the calls.
 
         ``sharing`` counts the successive members that see the same images; ``scale`` is what the inputs
         still have to be multiplied by; ``masks`` are the dropout masks. The last ``rare`` inputs come as
-        factors, of one of ``ranks`` for each set of sharing members (see ``columns``).
+        factors, of one of ``ranks`` for each set of sharing members (see ``columns``). ``inputs`` is the
+        buffer to read from, if there is one already; without ``keep`` a layer's activations overwrite those
+        of the last but one, which no backward pass can use.
         """
         like = weights.flat
         members, width, pixels = weights.weights[0].shape
-        self.inputs = like.new_empty(len(sharing), batch, pixels - rare)
+        self.inputs = like.new_empty(len(sharing), batch, pixels - rare) if inputs is None else inputs
         """What each set of sharing members sees in the common columns, before ``scale``: [sets, batch, common]."""
         self.rare = [Rare(like, members * width, batch, rare, rank) for rank in ranks]
         """What each set sees in the others."""
-        self.activations = _per_layer(weights, batch)[1]
+        self.activations = _all_rows(weights, batch) if keep else _alternate_rows(weights, batch)
         """The output of each layer, after ReLU and dropout where it is hidden: [members, outputs, batch]."""
         self.rows = _row_slices(sharing, width)
         """Where the first layer of each set of sharing members lies among all its rows."""
+        self.entry: list[Call] = []
+        """The first layer's products: most of the arithmetic of a narrow network."""
         self.calls: list[Call] = []
+        """Everything after them."""
         first = self.activations[0].view(members * width, batch)
         weight, bias = weights.weights[0].view(-1, pixels), weights.biases[0].view(-1, 1)
         dense, sparse = weight[:, : pixels - rare], weight[:, pixels - rare :]
         for rows, inputs in zip(self.rows, self.inputs, strict=True):
-            self.calls.append(partial(torch.addmm, bias[rows], dense[rows], inputs.t(), alpha=scale, out=first[rows]))
+            self.entry.append(partial(torch.addmm, bias[rows], dense[rows], inputs.t(), alpha=scale, out=first[rows]))
         for rows, part in zip(self.rows if rare else (), self.rare, strict=True):
-            self.calls.append(partial(torch.mm, sparse[rows], part.right.t(), out=part.product[rows]))
-            self.calls.append(partial(first[rows].addmm_, part.product[rows], part.left, alpha=scale))
+            self.entry.append(partial(torch.mm, sparse[rows], part.right.t(), out=part.product[rows]))
+            self.entry.append(partial(first[rows].addmm_, part.product[rows], part.left, alpha=scale))
         unit = 0
         for index, layer in enumerate(weights.layers):
             output = self.activations[index]
@@ -83,7 +91,7 @@ class Forward:
 
     def run(self) -> None:
         """Compute ``logits`` from ``inputs``."""
-        for call in self.calls:
+        for call in (*self.entry, *self.calls):
             call()
 
 
@@ -120,35 +128,23 @@ class Backward:
         """The correct class of every image of every member: [members, 1, batch]."""
         self.losses = logits.new_empty(members, 1)
         """Each member's summed log-likelihood, the negative of its summed loss: [members, 1]."""
-        log_likelihoods = torch.empty_like(logits)
-        picked = logits.new_empty(members, 1, batch)
-        neurons, deltas = _per_layer(weights, batch)
-        last = len(weights.layers) - 1
-        stacks = dict(_stacks(weights, batch))
-        above = deltas[last]
-        self.calls: list[Call] = [
-            partial(torch.log_softmax, logits, 1, out=log_likelihoods),
-            partial(torch.gather, log_likelihoods, 1, self.labels, out=picked),
-            partial(torch.sum, picked, 2, out=self.losses),
-            partial(torch.exp, log_likelihoods, out=above),
-            partial(above.scatter_add_, 1, self.labels, torch.full_like(picked, -1)),
-            partial(above.mul_, 1 / batch),
+        layer_runs = [(0, 1), *_stacks(weights, batch)]
+        spaces = _alternating(weights, batch, layer_runs)
+        deltas = [
+            delta
+            for space, (begin, end) in zip(spaces, layer_runs, strict=True)
+            for delta in _views(space, weights.biases[begin:end])
         ]
-        for index in range(last, 0, -1):
-            if index in stacks:
-                stack = slice(index, stacks[index])
-                hidden = _joined(forward.activations[index - 1 : stacks[index] - 1])
-                target = _joined(gradients.weights[stack])
-                self.calls.append(partial(torch.bmm, _joined(deltas[stack]), hidden.transpose(1, 2), out=target))
-            below, hidden = deltas[index - 1], forward.activations[index - 1]
-            self.calls += [
-                _product(weights.weights[index].transpose(1, 2), above, below),
-                # What dropout has zeroed, ReLU's gradient zeroes too; only dropout's scale remains.
-                partial(torch.ops.aten.threshold_backward.grad_input, below, hidden, 0, grad_input=below),
-            ]
-            self.calls += [partial(below[mask.members].mul_, mask.scale) for mask in masks]
-            above = below
-        matrix, gradient = above.view(-1, batch), gradients.weights[0].view(-1, weights.layers[0].inputs)
+        ends = list(accumulate((bias.numel() for bias in weights.biases), initial=0))
+        self.calls = self._loss(logits, deltas[-1])
+        for space, (begin, end) in zip(reversed(spaces), reversed(layer_runs), strict=True):
+            self._deltas(forward, weights, deltas, masks, begin, end)
+            if begin:
+                hidden = _joined(forward.activations[begin - 1 : end - 1])
+                target = _joined(gradients.weights[begin:end])
+                self.calls.append(partial(torch.bmm, _joined(deltas[begin:end]), hidden.transpose(1, 2), out=target))
+            self.calls.append(partial(torch.sum, space, 1, out=gradients.all_biases[ends[begin] : ends[end]]))
+        matrix, gradient = deltas[0].view(-1, batch), gradients.weights[0].view(-1, weights.layers[0].inputs)
         common = forward.inputs.shape[2]
         for rows, inputs in zip(forward.rows, forward.inputs, strict=True):
             target = gradient[rows, :common]
@@ -157,7 +153,46 @@ class Backward:
             target = gradient[rows, common:]
             self.calls.append(partial(torch.mm, matrix[rows], part.left.t(), out=part.product[rows]))
             self.calls.append(partial(target.addmm_, part.product[rows], part.right, beta=0, alpha=scale))
-        self.calls.append(partial(torch.sum, neurons, 1, out=gradients.all_biases))
+
+    def _loss(self, logits: Tensor, delta: Tensor) -> list[Call]:
+        """The calls that compute ``losses``, and the gradient of each member's mean loss into ``delta``."""
+        batch = logits.shape[2]
+        log_likelihoods = torch.empty_like(logits)
+        picked = logits.new_empty(len(logits), 1, batch)
+        # p / batch as a power of two: exp2 is several times as fast as exp.
+        return [
+            partial(torch.log_softmax, logits, 1, out=log_likelihoods),
+            partial(torch.gather, log_likelihoods, 1, self.labels, out=picked),
+            partial(torch.sum, picked, 2, out=self.losses),
+            partial(torch.add, logits.new_tensor(-log2(batch)), log_likelihoods, alpha=1 / log(2), out=delta),
+            delta.exp2_,
+            partial(delta.scatter_add_, 1, self.labels, torch.full_like(picked, -1 / batch)),
+        ]
+
+    def _deltas(
+        self, forward: Forward, weights: Packed, deltas: list[Tensor], masks: Sequence[Mask], begin: int, end: int
+    ) -> None:
+        """Add the calls that bring the gradients down to the outputs of the layers [begin, end), before ReLU.
+
+        What dropout has zeroed, ReLU's gradient zeroes too; only dropout's scale remains.
+        """
+        hidden = range(begin, min(end, len(deltas) - 1))
+        signs: Tensor | None = None
+        if len(hidden) > 1:
+            values = _joined(forward.activations[hidden.start : hidden.stop])
+            positive = torch.empty_like(values)
+            signs = positive.view(len(hidden), -1, *positive.shape[1:])
+            self.calls.append(partial(torch.sign, values, out=positive))
+            self.calls += [partial(signs[:, mask.members].mul_, mask.scale) for mask in masks]
+        for index in reversed(hidden):
+            below = deltas[index]
+            self.calls.append(_product(weights.weights[index + 1].transpose(1, 2), deltas[index + 1], below))
+            if signs is not None:
+                self.calls.append(partial(below.mul_, signs[index - begin]))
+                continue
+            kept = forward.activations[index]
+            self.calls.append(partial(torch.ops.aten.threshold_backward.grad_input, below, kept, 0, grad_input=below))
+            self.calls += [partial(below[mask.members].mul_, mask.scale) for mask in masks]
 
     def run(self) -> None:
         """Compute ``losses`` and the gradients."""
@@ -165,16 +200,32 @@ class Backward:
             call()
 
 
-def _per_layer(weights: Packed, batch: int) -> tuple[Tensor, list[Tensor]]:
-    """Space for a number per neuron and image, [members * neurons, batch], and each layer's [members, outputs, batch].
+def _views(space: Tensor, biases: Sequence[Tensor]) -> list[Tensor]:
+    """``space`` [neurons, batch] as one [members, outputs, batch] for each of ``biases`` [members, outputs, 1]."""
+    parts = space.split([bias.numel() for bias in biases])
+    return [part.view(*bias.shape[:2], -1) for part, bias in zip(parts, biases, strict=True)]
 
-    The rows are in the order of the biases in ``Packed.all_biases``.
+
+def _all_rows(weights: Packed, batch: int) -> list[Tensor]:
+    """Space for each layer's [members, outputs, batch]."""
+    return _views(weights.flat.new_empty(len(weights.all_biases), batch), weights.biases)
+
+
+def _alternate_rows(weights: Packed, batch: int) -> list[Tensor]:
+    """The same, where only neighbouring layers have space of their own."""
+    layers = [(index, index + 1) for index in range(len(weights.layers))]
+    spaces = zip(_alternating(weights, batch, layers), weights.biases, strict=True)
+    return [_views(space, [bias])[0] for space, bias in spaces]
+
+
+def _alternating(weights: Packed, batch: int, layer_runs: Sequence[tuple[int, int]]) -> list[Tensor]:
+    """Space [members * neurons, batch] for each run [begin, end) of layers, in turn from two places.
+
+    The rows are in the order of the biases in ``Packed.all_biases``. What is overwritten soon stays in a cache.
     """
-    space = weights.flat.new_empty(len(weights.all_biases), batch)
-    sizes = [bias.shape[0] * bias.shape[1] for bias in weights.biases]
-    ends = accumulate(sizes, initial=0)
-    layers = zip(weights.biases, pairwise(ends), strict=True)
-    return space, [space[begin:end].view(bias.shape[0], -1, batch) for bias, (begin, end) in layers]
+    counts = [sum(bias.numel() for bias in weights.biases[begin:end]) for begin, end in layer_runs]
+    places = weights.flat.new_empty(2, max(counts), batch)
+    return [places[at % 2, :count] for at, count in enumerate(counts)]
 
 
 def _stacks(weights: Packed, batch: int) -> Iterator[tuple[int, int]]:

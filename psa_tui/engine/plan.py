@@ -86,21 +86,26 @@ def runs(positions: Sequence[int]) -> Iterator[slice]:
 
 
 def threads_for(architecture: Architecture, device: str) -> int:
-    """The number of CPU threads that trains ``architecture`` fastest in one process on ``device`` ("cpu", "cuda:0").
+    """The number of CPU threads that trains ``architecture`` fastest in one process on ``device`` ("cpu", "cuda:0")."""
+    threads = _cores() if device == "cpu" else 1
+    width = architecture.groups[0].width
+    log.debug(
+        "layout: first layer %d wide on %s, %d cores: %d threads for %s (--threads overrules)",
+        width,
+        device,
+        _cores(),
+        threads,
+        "everything" if width >= _THREADING_WIDTH else "preparing batches and the first product",
+    )
+    return threads
+
+
+def threads_within(layers: tuple[Linear, ...], threads: int) -> int:
+    """How many of ``threads`` compute what follows the first layer's first product.
 
     Handing small operations to several threads costs more than they take.
     """
-    cores = _cores()
-    width = architecture.groups[0].width
-    threads = cores if width >= _THREADING_WIDTH and device == "cpu" else 1
-    log.debug(
-        "layout: first layer %d wide on %s, %d cores: %d threads (--threads overrules)",
-        width,
-        device,
-        cores,
-        threads,
-    )
-    return threads
+    return threads if layers[0].outputs >= _THREADING_WIDTH else 1
 
 
 def processes_for(members: int, device: str) -> int:
