@@ -13,12 +13,13 @@ from functools import cached_property, partial
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from psa_tui.engine.columns import Columns, divide_columns
 from psa_tui.engine.model import Linear
 from psa_tui.engine.network import Backward, Call, Forward, Mask
 from psa_tui.engine.packed import Packed
-from psa_tui.engine.plan import Chunk, chunks, runs, threads_within
+from psa_tui.engine.plan import Chunk, chunks, runs
 from psa_tui.engine.randomness import DropoutBits
 
 BETAS = (0.9, 0.999)
@@ -143,50 +144,48 @@ class _Training:
         """Write the trained weights into their rows of ``flat`` [M, parameters]."""
         self.weights.store(flat, self.members)
 
-    def _factors(self, batch: int, starts: range) -> list[Tensor]:
-        """For each order, the rare columns of every step of ``batch`` images; nothing where no column is rare."""
+    def _factors(self, batch: int, starts: range) -> Tensor | None:
+        """The rare columns of every step of ``batch`` images, [steps, orders, rank, batch + rare], if any are rare."""
         columns, centre, dtype = self.images.columns, self.images.centre, self.weights.flat.dtype
-        return [columns.factors(order, starts, batch, centre, dtype) for order in self.orders if columns.rare]
+        if not columns.rare:
+            return None
+        found = [columns.factors(order, starts, batch, centre, dtype) for order in self.orders]
+        if len(found) == 1:
+            return found[0].unsqueeze(1)
+        rank = max(factors.shape[1] for factors in found)
+        return torch.stack([pad(factors, (0, 0, 0, rank - factors.shape[1])) for factors in found], 1)
 
-    def _steps_of(self, batch: int, starts: range, factors: list[Tensor], total: Tensor) -> Generator[int, None, None]:
+    def _steps_of(self, batch: int, starts: range, factors: Tensor | None, total: Tensor) -> Generator[int, None, None]:
         """Take a step of ``batch`` images from each of ``starts`` in the order."""
         masks, drawings = self._dropout(batch)
         columns, centre, labels = self.images.columns, self.images.centre, self.labels
-        ranks = [steps.shape[1] for steps in factors]
-        threads = torch.get_num_threads()
-        forward = Forward(self.weights, self.sharing, batch, self.images.scale, masks, ranks, columns.rare)
+        rank = 0 if factors is None else factors.shape[2]
+        forward = Forward(self.weights, self.sharing, batch, self.images.scale, masks, rank, columns.rare)
         backward = Backward(forward, self.weights, self.gradients, self.images.scale, masks)
-        # Of a narrow network only the batch and the first product are worth dividing among threads.
-        few = partial(torch.set_num_threads, threads_within(self.weights.layers, threads))
         calls: list[Call] = [
-            *forward.entry,
-            few,
             *drawings,
             *forward.calls,
             *backward.calls,
             *self.update,
             partial(total.sub_, backward.losses),
         ]
-        pixels = columns.common.new_empty(batch, columns.common.shape[1])
-        sets = list(zip(self.orders, forward.inputs, strict=True))
-        rare = list(zip(factors, forward.rare, strict=True))
+        visits = torch.stack([order[starts.start : starts.start + len(starts) * batch] for order in self.orders])
+        visits = visits.view(len(visits), len(starts), batch).transpose(0, 1).reshape(len(starts), -1)
+        inputs = forward.inputs.view(-1, forward.inputs.shape[2])
+        pixels = columns.common.new_empty(inputs.shape)
         first = starts.start // self.epoch.batch_size + 1
         numbers = torch.arange(first, first + len(starts), dtype=torch.float32, device=labels.device).unbind()
         for step, start in enumerate(starts):
             stop = start + batch
             self.step[:] = [numbers[step]]
-            for order, inputs in sets:
-                torch.index_select(columns.common, 0, order[start:stop], out=pixels)
-                inputs.copy_(pixels)
-                inputs.sub_(centre)
-            for steps, part in rare:
-                part.factors.copy_(steps[step])
+            torch.index_select(columns.common, 0, visits[step], out=pixels)
+            inputs.copy_(pixels)
+            inputs.sub_(centre)
+            if factors is not None:
+                forward.factors.copy_(factors[step])
             backward.labels.copy_(labels[:, :, start:stop])
-            try:
-                for call in calls:
-                    call()
-            finally:
-                torch.set_num_threads(threads)
+            for call in calls:
+                call()
             yield stop
 
     def _dropout(self, batch: int) -> tuple[list[Mask], list[Call]]:

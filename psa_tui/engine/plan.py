@@ -16,9 +16,9 @@ from psa_tui.engine.model import Linear
 
 log = logging.getLogger(__name__)
 
-_OPTIMISER_BYTES = 8 << 20
+_OPTIMISER_BYTES = 16 << 20
 """Weights, gradients and moments of members that train together should stay in the last-level cache."""
-_ACTIVATION_BYTES = 512 << 10
+_ACTIVATION_BYTES = 1024 << 10
 """One layer's activations of members that train together should stay in a core's own cache."""
 _THREADING_WIDTH = 64
 """A first layer at least this wide makes its matrix products worth dividing among threads."""
@@ -86,26 +86,21 @@ def runs(positions: Sequence[int]) -> Iterator[slice]:
 
 
 def threads_for(architecture: Architecture, device: str) -> int:
-    """The number of CPU threads that trains ``architecture`` fastest in one process on ``device`` ("cpu", "cuda:0")."""
-    threads = _cores() if device == "cpu" else 1
-    width = architecture.groups[0].width
-    log.debug(
-        "layout: first layer %d wide on %s, %d cores: %d threads for %s (--threads overrules)",
-        width,
-        device,
-        _cores(),
-        threads,
-        "everything" if width >= _THREADING_WIDTH else "preparing batches and the first product",
-    )
-    return threads
-
-
-def threads_within(layers: tuple[Linear, ...], threads: int) -> int:
-    """How many of ``threads`` compute what follows the first layer's first product.
+    """The number of CPU threads that trains ``architecture`` fastest in one process on ``device`` ("cpu", "cuda:0").
 
     Handing small operations to several threads costs more than they take.
     """
-    return threads if layers[0].outputs >= _THREADING_WIDTH else 1
+    cores = _cores()
+    width = architecture.groups[0].width
+    threads = cores if width >= _THREADING_WIDTH and device == "cpu" else 1
+    log.debug(
+        "layout: first layer %d wide on %s, %d cores: %d threads (--threads overrules)",
+        width,
+        device,
+        cores,
+        threads,
+    )
+    return threads
 
 
 def processes_for(members: int, device: str) -> int:
