@@ -13,7 +13,6 @@ from functools import cached_property, partial
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from psa_tui.engine.columns import Columns, divide_columns
 from psa_tui.engine.model import Linear
@@ -144,22 +143,16 @@ class _Training:
         """Write the trained weights into their rows of ``flat`` [M, parameters]."""
         self.weights.store(flat, self.members)
 
-    def _factors(self, batch: int, starts: range) -> Tensor | None:
-        """The rare columns of every step of ``batch`` images, [steps, orders, rank, batch + rare], if any are rare."""
+    def _factors(self, batch: int, starts: range) -> list[Tensor]:
+        """For each order, the rare columns of every step of ``batch`` images; nothing where no column is rare."""
         columns, centre, dtype = self.images.columns, self.images.centre, self.weights.flat.dtype
-        if not columns.rare:
-            return None
-        found = [columns.factors(order, starts, batch, centre, dtype) for order in self.orders]
-        if len(found) == 1:
-            return found[0].unsqueeze(1)
-        rank = max(factors.shape[1] for factors in found)
-        return torch.stack([pad(factors, (0, 0, 0, rank - factors.shape[1])) for factors in found], 1)
+        return [columns.factors(order, starts, batch, centre, dtype) for order in self.orders if columns.rare]
 
-    def _steps_of(self, batch: int, starts: range, factors: Tensor | None, total: Tensor) -> Generator[int, None, None]:
+    def _steps_of(self, batch: int, starts: range, factors: list[Tensor], total: Tensor) -> Generator[int, None, None]:
         """Take a step of ``batch`` images from each of ``starts`` in the order."""
         masks, drawings = self._dropout(batch)
         columns, centre, labels = self.images.columns, self.images.centre, self.labels
-        rank = 0 if factors is None else factors.shape[2]
+        rank = max((steps.shape[1] for steps in factors), default=0)
         forward = Forward(self.weights, self.sharing, batch, self.images.scale, masks, rank, columns.rare)
         backward = Backward(forward, self.weights, self.gradients, self.images.scale, masks)
         calls: list[Call] = [
@@ -173,6 +166,8 @@ class _Training:
         visits = visits.view(len(visits), len(starts), batch).transpose(0, 1).reshape(len(starts), -1)
         inputs = forward.inputs.view(-1, forward.inputs.shape[2])
         pixels = columns.common.new_empty(inputs.shape)
+        # An order of lower rank leaves the last rows zero.
+        rare = [(steps, target[: steps.shape[1]]) for steps, target in zip(factors, forward.factors, strict=False)]
         first = starts.start // self.epoch.batch_size + 1
         numbers = torch.arange(first, first + len(starts), dtype=torch.float32, device=labels.device).unbind()
         for step, start in enumerate(starts):
@@ -181,8 +176,8 @@ class _Training:
             torch.index_select(columns.common, 0, visits[step], out=pixels)
             inputs.copy_(pixels)
             inputs.sub_(centre)
-            if factors is not None:
-                forward.factors.copy_(factors[step])
+            for steps, target in rare:
+                target.copy_(steps[step])
             backward.labels.copy_(labels[:, :, start:stop])
             for call in calls:
                 call()

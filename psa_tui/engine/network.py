@@ -54,7 +54,7 @@ class Forward:
         members, width, pixels = weights.weights[0].shape
         self.inputs = like.new_empty(len(sharing), batch, pixels - rare) if inputs is None else inputs
         """What each set of sharing members sees in the common columns, before ``scale``: [sets, batch, common]."""
-        self.factors = like.new_empty(len(sharing), rank, batch + rare)
+        self.factors = like.new_zeros(len(sharing), rank, batch + rare)
         """What each set sees in the others, as factors: [sets, rank, batch + rare]."""
         self.activations = _all_rows(weights, batch) if keep else _alternate_rows(weights, batch)
         """The output of each layer, after ReLU and dropout where it is hidden: [members, outputs, batch]."""
