@@ -24,7 +24,7 @@ from psa_tui.engine.randomness import DropoutBits
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
 _EVALUATION_BATCH = 1000
-_EVALUATION_BYTES = 16 << 20
+_EVALUATION_BYTES = 1 << 20
 """Members whose weights fit in this are evaluated together."""
 
 
