@@ -24,6 +24,8 @@ from psa_tui.engine.randomness import DropoutBits
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
 _EVALUATION_BATCH = 1000
+_EVALUATION_BYTES = 1 << 20
+"""Members whose weights fit in this are evaluated together."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,8 @@ class _Training:
             Packed(layers, len(chunk.members), flat, images.columns.order) for _ in range(4)
         )
         self.weights.load(flat, self.members)
+        self.step: list[Tensor] = []
+        """The number of the step that is being taken, as the optimiser wants it."""
         self.update = self._adamw(first, second)
         self.orders = [epoch.orders[order] for order, _ in chunk.orders]
         self.sharing = [members for _, members in chunk.orders]
@@ -148,8 +152,8 @@ class _Training:
         """Take a step of ``batch`` images from each of ``starts`` in the order."""
         masks, drawings = self._dropout(batch)
         columns, centre, labels = self.images.columns, self.images.centre, self.labels
-        ranks = [steps.shape[1] for steps in factors]
-        forward = Forward(self.weights, self.sharing, batch, self.images.scale, masks, ranks, columns.rare)
+        rank = max((steps.shape[1] for steps in factors), default=0)
+        forward = Forward(self.weights, self.sharing, batch, self.images.scale, masks, rank, columns.rare)
         backward = Backward(forward, self.weights, self.gradients, self.images.scale, masks)
         calls: list[Call] = [
             *drawings,
@@ -158,17 +162,22 @@ class _Training:
             *self.update,
             partial(total.sub_, backward.losses),
         ]
-        pixels = columns.common.new_empty(batch, columns.common.shape[1])
-        sets = list(zip(self.orders, forward.inputs, strict=True))
-        rare = list(zip(factors, forward.rare, strict=True))
+        visits = torch.stack([order[starts.start : starts.start + len(starts) * batch] for order in self.orders])
+        visits = visits.view(len(visits), len(starts), batch).transpose(0, 1).reshape(len(starts), -1)
+        inputs = forward.inputs.view(-1, forward.inputs.shape[2])
+        pixels = columns.common.new_empty(inputs.shape)
+        # An order of lower rank leaves the last rows zero.
+        rare = [(steps, target[: steps.shape[1]]) for steps, target in zip(factors, forward.factors, strict=False)]
+        first = starts.start // self.epoch.batch_size + 1
+        numbers = torch.arange(first, first + len(starts), dtype=torch.float32, device=labels.device).unbind()
         for step, start in enumerate(starts):
             stop = start + batch
-            for order, inputs in sets:
-                torch.index_select(columns.common, 0, order[start:stop], out=pixels)
-                inputs.copy_(pixels)
-                inputs.sub_(centre)
-            for steps, part in rare:
-                part.factors.copy_(steps[step])
+            self.step[:] = [numbers[step]]
+            torch.index_select(columns.common, 0, visits[step], out=pixels)
+            inputs.copy_(pixels)
+            inputs.sub_(centre)
+            for steps, target in rare:
+                target.copy_(steps[step])
             backward.labels.copy_(labels[:, :, start:stop])
             for call in calls:
                 call()
@@ -203,10 +212,8 @@ class _Training:
             views = [weights.flat]
             if len(set(decays)) > 1:
                 members = list(runs([at for at, found in enumerate(decays) if found == decay]))
-                views = [view[some] for view in (*weights.weights, *weights.biases) for some in members]
-            calls.append(partial(torch._foreach_mul_, views, 1 - rate * decay))
-        step = torch.zeros((), device=weights.flat.device)
-        calls.append(partial(step.add_, 1))
+                views = [view[:, some] for view in weights.stacked() for some in members]
+            calls += [partial(view.mul_, 1 - rate * decay) for view in views]
         calls.append(
             partial(
                 torch._fused_adamw_,
@@ -215,7 +222,7 @@ class _Training:
                 [first.flat],
                 [second.flat],
                 [],
-                [step],
+                self.step,
                 lr=rate,
                 beta1=BETAS[0],
                 beta2=BETAS[1],
@@ -234,20 +241,29 @@ def count_correct(flat: Tensor, layers: tuple[Linear, ...], images: Images) -> T
     A tie between classes counts as the first of them, as ``torch.argmax`` has it.
     """
     correct = torch.zeros(len(flat), dtype=torch.int64, device=flat.device)
-    for chunk in chunks(layers, range(len(flat)), min(_EVALUATION_BATCH, len(images)), flat.element_size()):
-        members = torch.tensor(chunk.members, device=flat.device)
-        weights = Packed(layers, len(chunk.members), flat)
-        weights.load(flat, members)
-        found = torch.zeros(len(chunk.members), dtype=torch.int64, device=flat.device)
-        forward: Forward | None = None
-        for start in range(0, len(images), _EVALUATION_BATCH):
-            pixels = images.pixels[start : start + _EVALUATION_BATCH]
-            if forward is None or forward.inputs.shape[1] != len(pixels):
-                forward = Forward(weights, [len(chunk.members)], len(pixels), images.scale)
-            forward.inputs[0].copy_(pixels).sub_(images.centre)
-            forward.run()
-            # Unlike argmax, max is quick along a dimension that is not the last; it too takes the first maximum.
-            answers = forward.logits.max(1).indices
-            found += (answers == images.labels[start : start + _EVALUATION_BATCH]).sum(1)
-        correct[members] = found
+    batch = min(_EVALUATION_BATCH, len(images))
+    divided = chunks(layers, range(len(flat)), batch, flat.element_size())
+    together = max(1, _EVALUATION_BYTES // (len(divided[0].members) * layers[-1].end * flat.element_size()))
+    for start in range(0, len(divided), together):
+        # Chunks that are evaluated together see each batch of images converted once.
+        members = [torch.tensor(chunk.members, device=flat.device) for chunk in divided[start : start + together]]
+        packed = [Packed(layers, len(some), flat) for some in members]
+        for weights, some in zip(packed, members, strict=True):
+            weights.load(flat, some)
+        first = divided[start].members[0]
+        counts = correct[first : first + sum(map(len, members))].split([len(some) for some in members])
+        inputs = flat.new_empty(1, 0, images.pixels.shape[1])
+        for begin in range(0, len(images), batch):
+            pixels, labels = images.pixels[begin : begin + batch], images.labels[begin : begin + batch]
+            if len(pixels) != inputs.shape[1]:
+                inputs = flat.new_empty(1, *pixels.shape)
+                forwards = [
+                    Forward(weights, [len(some)], len(pixels), images.scale, inputs=inputs, keep=False)
+                    for weights, some in zip(packed, members, strict=True)
+                ]
+            inputs[0].copy_(pixels).sub_(images.centre)
+            for forward, count in zip(forwards, counts, strict=True):
+                forward.run()
+                # Unlike argmax, max is quick along a dimension that is not the last; it too takes the first maximum.
+                count += (forward.logits.max(1).indices == labels).sum(1)
     return correct

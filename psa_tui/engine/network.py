@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import accumulate, pairwise
+from itertools import accumulate, groupby, pairwise
+from math import log, log2
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -35,22 +37,26 @@ class Forward:
         batch: int,
         scale: float,
         masks: Sequence[Mask] = (),
-        ranks: Sequence[int] = (),
+        rank: int = 0,
         rare: int = 0,
+        inputs: Tensor | None = None,
+        keep: bool = True,
     ) -> None:
         """Make the buffers and the calls.
 
         ``sharing`` counts the successive members that see the same images; ``scale`` is what the inputs
         still have to be multiplied by; ``masks`` are the dropout masks. The last ``rare`` inputs come as
-        factors, of one of ``ranks`` for each set of sharing members (see ``columns``).
+        factors of ``rank``, one for each set of sharing members (see ``columns``). ``inputs`` is the
+        buffer to read from, if there is one already; without ``keep`` a layer's activations overwrite those
+        of the last but one, which no backward pass can use.
         """
         like = weights.flat
         members, width, pixels = weights.weights[0].shape
-        self.inputs = like.new_empty(len(sharing), batch, pixels - rare)
+        self.inputs = like.new_empty(len(sharing), batch, pixels - rare) if inputs is None else inputs
         """What each set of sharing members sees in the common columns, before ``scale``: [sets, batch, common]."""
-        self.rare = [Rare(like, members * width, batch, rare, rank) for rank in ranks]
-        """What each set sees in the others."""
-        self.activations = _per_layer(weights, batch)[1]
+        self.factors = like.new_zeros(len(sharing), rank, batch + rare)
+        """What each set sees in the others, as factors: [sets, rank, batch + rare]."""
+        self.activations = _all_rows(weights, batch) if keep else _alternate_rows(weights, batch)
         """The output of each layer, after ReLU and dropout where it is hidden: [members, outputs, batch]."""
         self.rows = _row_slices(sharing, width)
         """Where the first layer of each set of sharing members lies among all its rows."""
@@ -60,9 +66,12 @@ class Forward:
         dense, sparse = weight[:, : pixels - rare], weight[:, pixels - rare :]
         for rows, inputs in zip(self.rows, self.inputs, strict=True):
             self.calls.append(partial(torch.addmm, bias[rows], dense[rows], inputs.t(), alpha=scale, out=first[rows]))
-        for rows, part in zip(self.rows if rare else (), self.rare, strict=True):
-            self.calls.append(partial(torch.mm, sparse[rows], part.right.t(), out=part.product[rows]))
-            self.calls.append(partial(first[rows].addmm_, part.product[rows], part.left, alpha=scale))
+        self.rare = list(_rare_sets(self.factors, sharing, width, batch)) if rare else []
+        """The same for successive sets of as many members: their rows, factors, and space for a product."""
+        for part in self.rare:
+            count = len(part.product)
+            self.calls.append(partial(torch.bmm, _sets(sparse[part.rows], count), part.right.mT, out=part.product))
+            self.calls.append(partial(_sets(first[part.rows], count).baddbmm_, part.product, part.left, alpha=scale))
         unit = 0
         for index, layer in enumerate(weights.layers):
             output = self.activations[index]
@@ -87,14 +96,16 @@ class Forward:
             call()
 
 
-class Rare:
-    """The rare columns of one batch, centred: ``left`` [rank, batch], transposed, times ``right`` [rank, rare]."""
+class Rare(NamedTuple):
+    """The rare columns of one batch, centred, for successive sets of members: ``left``, transposed, times ``right``."""
 
-    def __init__(self, like: Tensor, rows: int, batch: int, rare: int, rank: int) -> None:
-        """Make the buffers, for a first layer of ``rows`` rows."""
-        self.factors = like.new_empty(rank, batch + rare)
-        self.left, self.right = self.factors[:, :batch], self.factors[:, batch:]
-        self.product = like.new_empty(rows, rank)
+    rows: slice
+    left: Tensor
+    """[sets, rank, batch]."""
+    right: Tensor
+    """[sets, rank, rare]."""
+    product: Tensor
+    """Space: [sets, rows of a set, rank]."""
 
 
 class Mask:
@@ -120,44 +131,58 @@ class Backward:
         """The correct class of every image of every member: [members, 1, batch]."""
         self.losses = logits.new_empty(members, 1)
         """Each member's summed log-likelihood, the negative of its summed loss: [members, 1]."""
-        log_likelihoods = torch.empty_like(logits)
-        picked = logits.new_empty(members, 1, batch)
-        neurons, deltas = _per_layer(weights, batch)
-        last = len(weights.layers) - 1
-        stacks = dict(_stacks(weights, batch))
-        above = deltas[last]
-        self.calls: list[Call] = [
-            partial(torch.log_softmax, logits, 1, out=log_likelihoods),
-            partial(torch.gather, log_likelihoods, 1, self.labels, out=picked),
-            partial(torch.sum, picked, 2, out=self.losses),
-            partial(torch.exp, log_likelihoods, out=above),
-            partial(above.scatter_add_, 1, self.labels, torch.full_like(picked, -1)),
-            partial(above.mul_, 1 / batch),
+        layer_runs = [(0, 1), *_stacks(weights, batch)]
+        small = len(weights.all_biases) * batch * logits.element_size() <= _STACK_BYTES
+        neurons, spaces = (_apart if small else _alternating)(weights, batch, layer_runs)
+        deltas = [
+            delta
+            for space, (begin, end) in zip(spaces, layer_runs, strict=True)
+            for delta in _views(space, weights.biases[begin:end])
         ]
-        for index in range(last, 0, -1):
-            if index in stacks:
-                stack = slice(index, stacks[index])
-                hidden = _joined(forward.activations[index - 1 : stacks[index] - 1])
-                target = _joined(gradients.weights[stack])
-                self.calls.append(partial(torch.bmm, _joined(deltas[stack]), hidden.transpose(1, 2), out=target))
-            below, hidden = deltas[index - 1], forward.activations[index - 1]
-            self.calls += [
-                _product(weights.weights[index].transpose(1, 2), above, below),
-                # What dropout has zeroed, ReLU's gradient zeroes too; only dropout's scale remains.
-                partial(torch.ops.aten.threshold_backward.grad_input, below, hidden, 0, grad_input=below),
-            ]
-            self.calls += [partial(below[mask.members].mul_, mask.scale) for mask in masks]
-            above = below
-        matrix, gradient = above.view(-1, batch), gradients.weights[0].view(-1, weights.layers[0].inputs)
+        ends = list(accumulate((bias.numel() for bias in weights.biases), initial=0))
+        self.calls = self._loss(logits, deltas[-1])
+        for space, (begin, end) in zip(reversed(spaces), reversed(layer_runs), strict=True):
+            for index in reversed(range(begin, min(end, len(deltas) - 1))):
+                below, hidden = deltas[index], forward.activations[index]
+                self.calls += [
+                    _product(weights.weights[index + 1].transpose(1, 2), deltas[index + 1], below),
+                    # What dropout has zeroed, ReLU's gradient zeroes too; only dropout's scale remains.
+                    partial(torch.ops.aten.threshold_backward.grad_input, below, hidden, 0, grad_input=below),
+                ]
+                self.calls += [partial(below[mask.members].mul_, mask.scale) for mask in masks]
+            if begin:
+                hidden = _joined(forward.activations[begin - 1 : end - 1])
+                target = _joined(gradients.weights[begin:end])
+                self.calls.append(partial(torch.bmm, _joined(deltas[begin:end]), hidden.transpose(1, 2), out=target))
+            if neurons is None:
+                self.calls.append(partial(torch.sum, space, 1, out=gradients.all_biases[ends[begin] : ends[end]]))
+        if neurons is not None:
+            self.calls.append(partial(torch.sum, neurons, 1, out=gradients.all_biases))
+        matrix, gradient = deltas[0].view(-1, batch), gradients.weights[0].view(-1, weights.layers[0].inputs)
         common = forward.inputs.shape[2]
         for rows, inputs in zip(forward.rows, forward.inputs, strict=True):
             target = gradient[rows, :common]
             self.calls.append(partial(target.addmm_, matrix[rows], inputs, beta=0, alpha=scale))
-        for rows, part in zip(forward.rows if forward.rare else (), forward.rare, strict=True):
-            target = gradient[rows, common:]
-            self.calls.append(partial(torch.mm, matrix[rows], part.left.t(), out=part.product[rows]))
-            self.calls.append(partial(target.addmm_, part.product[rows], part.right, beta=0, alpha=scale))
-        self.calls.append(partial(torch.sum, neurons, 1, out=gradients.all_biases))
+        for part in forward.rare:
+            count = len(part.product)
+            self.calls.append(partial(torch.bmm, _sets(matrix[part.rows], count), part.left.mT, out=part.product))
+            target = _sets(gradient[part.rows, common:], count)
+            self.calls.append(partial(target.baddbmm_, part.product, part.right, beta=0, alpha=scale))
+
+    def _loss(self, logits: Tensor, delta: Tensor) -> list[Call]:
+        """The calls that compute ``losses``, and the gradient of each member's mean loss into ``delta``."""
+        batch = logits.shape[2]
+        log_likelihoods = torch.empty_like(logits)
+        picked = logits.new_empty(len(logits), 1, batch)
+        # p / batch as a power of two: exp2 is several times as fast as exp.
+        return [
+            partial(torch.log_softmax, logits, 1, out=log_likelihoods),
+            partial(torch.gather, log_likelihoods, 1, self.labels, out=picked),
+            partial(torch.sum, picked, 2, out=self.losses),
+            partial(torch.add, logits.new_tensor(-log2(batch)), log_likelihoods, alpha=1 / log(2), out=delta),
+            delta.exp2_,
+            partial(delta.scatter_add_, 1, self.labels, torch.full_like(picked, -1 / batch)),
+        ]
 
     def run(self) -> None:
         """Compute ``losses`` and the gradients."""
@@ -165,16 +190,42 @@ class Backward:
             call()
 
 
-def _per_layer(weights: Packed, batch: int) -> tuple[Tensor, list[Tensor]]:
-    """Space for a number per neuron and image, [members * neurons, batch], and each layer's [members, outputs, batch].
+def _views(space: Tensor, biases: Sequence[Tensor]) -> list[Tensor]:
+    """``space`` [neurons, batch] as one [members, outputs, batch] for each of ``biases`` [members, outputs, 1]."""
+    parts = space.split([bias.numel() for bias in biases])
+    return [part.view(*bias.shape[:2], -1) for part, bias in zip(parts, biases, strict=True)]
 
-    The rows are in the order of the biases in ``Packed.all_biases``.
+
+def _all_rows(weights: Packed, batch: int) -> list[Tensor]:
+    """Space for each layer's [members, outputs, batch]."""
+    return _views(weights.flat.new_empty(len(weights.all_biases), batch), weights.biases)
+
+
+def _alternate_rows(weights: Packed, batch: int) -> list[Tensor]:
+    """The same, where only neighbouring layers have space of their own."""
+    layers = [(index, index + 1) for index in range(len(weights.layers))]
+    spaces = zip(_alternating(weights, batch, layers)[1], weights.biases, strict=True)
+    return [_views(space, [bias])[0] for space, bias in spaces]
+
+
+def _alternating(weights: Packed, batch: int, layer_runs: Sequence[tuple[int, int]]) -> tuple[None, Sequence[Tensor]]:
+    """Space [members * neurons, batch] for each run [begin, end) of layers, in turn from two places.
+
+    The rows are in the order of the biases in ``Packed.all_biases``. What is overwritten soon stays in a cache.
     """
+    counts = _row_counts(weights, layer_runs)
+    places = weights.flat.new_empty(2, max(counts), batch)
+    return None, [places[at % 2, :count] for at, count in enumerate(counts)]
+
+
+def _apart(weights: Packed, batch: int, layer_runs: Sequence[tuple[int, int]]) -> tuple[Tensor, Sequence[Tensor]]:
+    """The same with a place for each run; and all of it, [members * all neurons, batch]."""
     space = weights.flat.new_empty(len(weights.all_biases), batch)
-    sizes = [bias.shape[0] * bias.shape[1] for bias in weights.biases]
-    ends = accumulate(sizes, initial=0)
-    layers = zip(weights.biases, pairwise(ends), strict=True)
-    return space, [space[begin:end].view(bias.shape[0], -1, batch) for bias, (begin, end) in layers]
+    return space, space.split(_row_counts(weights, layer_runs))
+
+
+def _row_counts(weights: Packed, layer_runs: Sequence[tuple[int, int]]) -> list[int]:
+    return [sum(bias.numel() for bias in weights.biases[begin:end]) for begin, end in layer_runs]
 
 
 def _stacks(weights: Packed, batch: int) -> Iterator[tuple[int, int]]:
@@ -192,6 +243,22 @@ def _joined(views: list[Tensor]) -> Tensor:
     """Neighbouring views [members, ...] of one storage as a single one: [len(views) * members, ...]."""
     first = views[0]
     return first.as_strided((len(views) * first.shape[0], *first.shape[1:]), first.stride())
+
+
+def _rare_sets(factors: Tensor, sharing: Sequence[int], width: int, batch: int) -> Iterator[Rare]:
+    begin = row = 0
+    for members, group in groupby(sharing):
+        end = begin + len(list(group))
+        rows = slice(row, row + (end - begin) * members * width)
+        some = factors[begin:end]
+        space = factors.new_empty(end - begin, members * width, factors.shape[1])
+        yield Rare(rows, some[:, :, :batch], some[:, :, batch:], space)
+        begin, row = end, rows.stop
+
+
+def _sets(rows: Tensor, count: int) -> Tensor:
+    """``rows`` [count * n, m] as [count, n, m]."""
+    return rows.unflatten(0, (count, -1))
 
 
 def _row_slices(sharing: Sequence[int], width: int) -> list[slice]:

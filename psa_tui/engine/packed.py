@@ -8,6 +8,8 @@ has contiguous operands, layers of one shape can be one batch, and the optimiser
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import torch
 from torch import Tensor
 
@@ -36,6 +38,15 @@ class Packed:
         for layer in layers:
             begin, end = end, end + members * layer.outputs
             self.biases.append(self.flat[begin:end].view(members, layer.outputs, 1))
+
+    def stacked(self) -> list[Tensor]:
+        """Every number once, in as few views [layers, members, ...] as can be: neighbours of one shape together."""
+        views = []
+        for same in (self.weights, self.biases):
+            for shape, group in groupby(same, key=lambda view: view.shape):
+                found = list(group)
+                views.append(found[0].as_strided((len(found), *shape), (found[0].numel(), *found[0].stride())))
+        return views
 
     def load(self, rows: Tensor, members: Tensor) -> None:
         """Take the weights of ``members`` (indices, int64 [members]) from ``rows`` [M, parameters]."""

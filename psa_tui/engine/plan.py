@@ -16,9 +16,9 @@ from psa_tui.engine.model import Linear
 
 log = logging.getLogger(__name__)
 
-_OPTIMISER_BYTES = 8 << 20
+_OPTIMISER_BYTES = 16 << 20
 """Weights, gradients and moments of members that train together should stay in the last-level cache."""
-_ACTIVATION_BYTES = 512 << 10
+_ACTIVATION_BYTES = 1024 << 10
 """One layer's activations of members that train together should stay in a core's own cache."""
 _THREADING_WIDTH = 64
 """A first layer at least this wide makes its matrix products worth dividing among threads."""

@@ -29,7 +29,7 @@ def end_of(steps):
             return end.value
 
 
-def prepare(text, members, count, dtype=torch.float32):
+def prepare(text, members, count, dtype=torch.float32, learning_rate=1e-3):
     """A population after the ablations of loop 2, and a function that makes that loop's epoch afresh."""
     layers = layout(parse_architecture(text))
     flat = stack([initial_weights(layers, seed) for seed, _ in members], torch.device("cpu")).to(dtype)
@@ -42,7 +42,7 @@ def prepare(text, members, count, dtype=torch.float32):
         return Epoch(
             orders=torch.from_numpy(np.stack([shuffled(seed, 2, count) for seed in seeds])),
             order_of=tuple(seeds.index(seed) for seed, _ in members),
-            learning_rate=1e-4,
+            learning_rate=learning_rate,
             batch_size=BATCH,
             weight_decay=tuple(0.1 if mode is AblationMode.DECAY else 0.0 for _, mode in members),
             dropout=tuple(DropoutBits(s, 2, 0.25) if m is AblationMode.DROPOUT else None for s, m in members),
@@ -128,14 +128,17 @@ def test_no_step_reads_a_number_out_of_a_tensor(train_images):
         flat.sum().item()
 
 
-def test_three_real_epochs_count_what_the_oracle_counts_within_two_images():
+@pytest.mark.parametrize(
+    ("text", "modes"), [("[1*32]", [AblationMode.NONE, AblationMode.DECAY]), ("[2*6, 1*5]", list(AblationMode))]
+)
+def test_three_real_epochs_count_what_the_oracle_counts_within_two_images(text, modes):
     folder = os.environ.get("PSA_DATASET_DIR")
     data = load_dataset("mnist", Path(folder)) if folder else load_dataset("mnist5k", Path())
     train, validation = (
         Images(torch.from_numpy(split.pixels), torch.from_numpy(split.labels), data.mean, data.std)
         for split in (data.train, data.validation)
     )
-    layers, flat, epoch = prepare("[1*32]", [(1, AblationMode.NONE), (1, AblationMode.DECAY)], len(train))
+    layers, flat, epoch = prepare(text, [(1, mode) for mode in modes], len(train), learning_rate=1e-4)
     expected = flat.clone()
     for _ in range(3):
         end_of(train_epoch(flat, layers, train, epoch()))

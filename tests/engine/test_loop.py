@@ -104,8 +104,10 @@ def test_every_mode_equals_plain_pytorch_given_the_same_draws(mode, text, train_
     assert [event.validation_correct for event in events] == counts
     assert trained.trials[0].progress.lkg_correct == best
     for name, array in named_weights(trained.layers, trained.lkg).items():
-        # A tenth of one step: AdamW makes whole steps of gradients that are nothing but rounding.
-        torch.testing.assert_close(torch.from_numpy(array), lkg[name], rtol=0, atol=RECIPE.learning_rate / 10)
+        # Eleven of the twelve cases are within 1e-5. In the other, a weight of a nearly black pixel is 3.1e-5 off, 3 %
+        # of one step: its gradient is little more than rounding, and AdamW divides it by its own size.
+        exact = mode is not AblationMode.DECAY
+        torch.testing.assert_close(torch.from_numpy(array), lkg[name], rtol=0, atol=1e-5 if exact else 5e-5)
 
 
 def test_members_of_a_population_end_like_the_same_trials_alone(train_images, validation_images):
