@@ -80,7 +80,10 @@ class Cell:
         )
 
 
-HEADER = f"{'shape':<13}{'reference':>10}{'engine':>10}{'dense':>9}{'floor':>9}{'ratio':>8}{'least':>8}{'most':>8}{'target':>8}  layout"
+HEADER = (
+    f"{'shape':<13}{'reference':>10}{'engine':>10}{'dense':>9}{'floor':>9}"
+    f"{'ratio':>8}{'least':>8}{'most':>8}{'target':>8}  layout"
+)
 
 
 def measure_single(architecture: Architecture, target: float | None, pairs: int, data: Dataset) -> Cell:

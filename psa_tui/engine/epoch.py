@@ -250,8 +250,8 @@ def count_correct(flat: Tensor, layers: tuple[Linear, ...], images: Images) -> T
         packed = [Packed(layers, len(some), flat) for some in members]
         for weights, some in zip(packed, members, strict=True):
             weights.load(flat, some)
-        first = divided[start].members[0]
-        counts = correct[first : first + sum(map(len, members))].split([len(some) for some in members])
+        # The members of these chunks are neighbours, in order.
+        counts = [correct[chunk.members[0] : chunk.members[-1] + 1] for chunk in divided[start : start + together]]
         inputs = flat.new_empty(1, 0, images.pixels.shape[1])
         for begin in range(0, len(images), batch):
             pixels, labels = images.pixels[begin : begin + batch], images.labels[begin : begin + batch]

@@ -192,7 +192,7 @@ class Backward:
 
 def _views(space: Tensor, biases: Sequence[Tensor]) -> list[Tensor]:
     """``space`` [neurons, batch] as one [members, outputs, batch] for each of ``biases`` [members, outputs, 1]."""
-    parts = space.split([bias.numel() for bias in biases])
+    parts = _split(space, [bias.numel() for bias in biases])
     return [part.view(*bias.shape[:2], -1) for part, bias in zip(parts, biases, strict=True)]
 
 
@@ -221,7 +221,11 @@ def _alternating(weights: Packed, batch: int, layer_runs: Sequence[tuple[int, in
 def _apart(weights: Packed, batch: int, layer_runs: Sequence[tuple[int, int]]) -> tuple[Tensor, Sequence[Tensor]]:
     """The same with a place for each run; and all of it, [members * all neurons, batch]."""
     space = weights.flat.new_empty(len(weights.all_biases), batch)
-    return space, space.split(_row_counts(weights, layer_runs))
+    return space, _split(space, _row_counts(weights, layer_runs))
+
+
+def _split(space: Tensor, counts: Sequence[int]) -> list[Tensor]:
+    return [space[begin:end] for begin, end in pairwise(accumulate(counts, initial=0))]
 
 
 def _row_counts(weights: Packed, layer_runs: Sequence[tuple[int, int]]) -> list[int]:
@@ -258,7 +262,7 @@ def _rare_sets(factors: Tensor, sharing: Sequence[int], width: int, batch: int) 
 
 def _sets(rows: Tensor, count: int) -> Tensor:
     """``rows`` [count * n, m] as [count, n, m]."""
-    return rows.unflatten(0, (count, -1))
+    return rows.view(count, -1, rows.shape[1])
 
 
 def _row_slices(sharing: Sequence[int], width: int) -> list[slice]:

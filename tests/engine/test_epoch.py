@@ -128,20 +128,32 @@ def test_no_step_reads_a_number_out_of_a_tensor(train_images):
         flat.sum().item()
 
 
+NOT_DECAY = [mode for mode in AblationMode if mode is not AblationMode.DECAY]
+
+
 @pytest.mark.parametrize(
-    ("text", "modes"), [("[1*32]", [AblationMode.NONE, AblationMode.DECAY]), ("[2*6, 1*5]", list(AblationMode))]
+    ("text", "modes", "dtype", "most"),
+    [
+        ("[1*32]", [AblationMode.NONE, AblationMode.DECAY], torch.float32, 2),
+        # Without decay: there float32 cannot say. After one epoch the oracle's own weights are 2.2e-4 from those it has
+        # in float64, the engine's 2.1e-4, and their counts are 5 images apart; in float64 they agree to 8e-15.
+        ("[2*6, 1*5]", NOT_DECAY, torch.float32, 2),
+        ("[2*6, 1*5]", list(AblationMode), torch.float64, 0),
+    ],
 )
-def test_three_real_epochs_count_what_the_oracle_counts_within_two_images(text, modes):
+def test_three_real_epochs_count_what_the_oracle_counts(text, modes, dtype, most):
     folder = os.environ.get("PSA_DATASET_DIR")
     data = load_dataset("mnist", Path(folder)) if folder else load_dataset("mnist5k", Path())
     train, validation = (
         Images(torch.from_numpy(split.pixels), torch.from_numpy(split.labels), data.mean, data.std)
         for split in (data.train, data.validation)
     )
-    layers, flat, epoch = prepare(text, [(1, mode) for mode in modes], len(train), learning_rate=1e-4)
+    layers, flat, epoch = prepare(text, [(1, mode) for mode in modes], len(train), dtype, learning_rate=1e-4)
     expected = flat.clone()
     for _ in range(3):
         end_of(train_epoch(flat, layers, train, epoch()))
         end_of(oracle.train_epoch(expected, layers, train, epoch()))
         difference = count_correct(flat, layers, validation) - oracle.count_correct(expected, layers, validation)
-        assert difference.abs().max() <= 2
+        assert difference.abs().max() <= most
+        if dtype is torch.float64:
+            assert (flat - expected).abs().max() <= 1e-12
