@@ -104,7 +104,7 @@ def test_every_mode_equals_plain_pytorch_given_the_same_draws(mode, text, train_
     assert [event.validation_correct for event in events] == counts
     assert trained.trials[0].progress.lkg_correct == best
     for name, array in named_weights(trained.layers, trained.lkg).items():
-        # Within 1e-5 but for one case of twelve, decay of [1*16]: 3.1e-5, 3 % of one of AdamW's steps, presumably a weight
+        # Within 1e-5 but for one of twelve cases, decay of [1*16]: 3.1e-5, 3 % of a step of AdamW, presumably a weight
         # whose gradient is mostly rounding. Exactness is shown in float64 (test_epoch).
         exact = mode is not AblationMode.DECAY
         torch.testing.assert_close(torch.from_numpy(array), lkg[name], rtol=0, atol=1e-5 if exact else 5e-5)
