@@ -11,6 +11,7 @@ from psa_tui.aws.bucket import place
 from psa_tui.aws.client import aws_errors, safe
 from psa_tui.aws.jobs import parse_job
 from psa_tui.aws.settings import AwsSettings
+from psa_tui.errors import RetryableError
 
 ARCHIVE = "output/model.tar.gz"
 KINDS = ("results", "other output", "checkpoints", "sources", "other")
@@ -49,13 +50,13 @@ def stored_objects(client: Any, settings: AwsSettings) -> Iterator[StoredObject]
     """
     start = f"{settings.prefix}/" if settings.prefix else ""
     with aws_errors(f"listing {place(settings)}", settings):
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket=settings.bucket, Prefix=start)
-        found = [
-            StoredObject(entry["Key"].removeprefix(start), entry["Size"])
-            for page in pages
-            for entry in page.get("Contents", ())
-        ]
-    yield from found
+        pages = list(client.get_paginator("list_objects_v2").paginate(Bucket=settings.bucket, Prefix=start))
+    # An answer without a body reads as an empty page.
+    if not pages or pages[-1].get("IsTruncated") is not False:
+        raise RetryableError(f"listing {place(settings)}: the list breaks off; repeat the command")
+    for page in pages:
+        for entry in page.get("Contents", ()):
+            yield StoredObject(entry["Key"].removeprefix(start), entry["Size"])
 
 
 def measure(client: Any, settings: AwsSettings) -> Usage:
