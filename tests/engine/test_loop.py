@@ -207,3 +207,17 @@ def test_a_mode_changed_between_loops_holds_from_the_next_loop(train_images, val
             modes.append(event.mode)
             trained.trials[0].mode = AblationMode.OUTPUT
     assert modes == [AblationMode.NONE, AblationMode.OUTPUT, AblationMode.OUTPUT]
+
+
+def test_decay_at_the_published_rates_changes_no_bit_in_float32(train_images, validation_images):
+    """1 - 1e-4 * 1e-4 rounds to 1 in float32, in this engine as in ``torch.optim.AdamW``: see docs/findings.md."""
+    published = Recipe(learning_rate=1e-4, batch_size=64, weight_decay=1e-4, dropout=0.1)
+    control, decayed = (population(MIXED, (3, mode)) for mode in (AblationMode.NONE, AblationMode.DECAY))
+    for alone in (control, decayed):
+        list(run_meta_loops(alone, train_images, validation_images, published, 4))
+    assert torch.equal(control.lkg, decayed.lkg)
+    plain = [torch.nn.Parameter(torch.ones(1000)) for _ in range(2)]
+    for parameter, decay in zip(plain, (0.0, 1e-4), strict=True):
+        parameter.grad = torch.linspace(-1, 1, 1000)
+        torch.optim.AdamW([parameter], lr=1e-4, weight_decay=decay).step()
+    assert torch.equal(plain[0], plain[1])
