@@ -17,7 +17,7 @@ from psa_tui.aws.download import MOST_ARCHIVE_BYTES, download
 from psa_tui.aws.jobs import Cell, newest
 from psa_tui.aws.settings import AwsSettings
 from psa_tui.database import now
-from psa_tui.errors import ConfigError, RetryableError
+from psa_tui.errors import AwsError, ConfigError, RetryableError
 from psa_tui.modes import AblationMode
 from psa_tui.study.shapes import Shape
 from psa_tui.study.store import FETCHED, JobRow, StudyRow, TrialRow, open_store, read_store
@@ -64,6 +64,8 @@ class Fetched:
     accepted: list[JobRow] = field(default_factory=list)
     refused: list[JobRow] = field(default_factory=list)
     failed: list[tuple[Archive, str]] = field(default_factory=list)
+    worth_a_retry: bool = False
+    """Whether the same command may succeed later with any of those that failed."""
 
 
 def plan_fetch(order: FetchOrder, settings: AwsSettings, listing: Listing, results_dir: Path) -> FetchPlan:
@@ -185,8 +187,9 @@ def _sort_in(archive: Archive, future: Future[tuple[TrialResult, ...]], fetched:
         results = future.result()
     except ArchiveRefused as error:
         fetched.refused.append(_job_row(archive, REFUSED, str(error)))
-    except RetryableError as error:
+    except (AwsError, RetryableError) as error:
         fetched.failed.append((archive, str(error)))
+        fetched.worth_a_retry |= isinstance(error, RetryableError)
     else:
         fetched.accepted.append(_job_row(archive, ACCEPTED))
         fetched.trials += [

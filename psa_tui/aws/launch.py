@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +96,11 @@ def launch(
     with launching(folder) as journal:
         listed = training_jobs(sagemaker, settings)
         open_names = _reconcile(journal, where, {job.job.name for job in listed}, note)
-        to_do, _ = divide(order.plan.cells, existing_jobs(listed, list_archives(s3, settings).archives))
+        archives = list_archives(s3, settings).archives
+        to_do, _ = divide(order.plan.cells, existing_jobs(listed, archives, order.plan.again))
         source_uri = _upload(s3, settings, order.source) if to_do else ""
         for number, cell in enumerate(to_do, start=1):
-            name = open_names.get(cell) or job_name(*cell, datetime.now(UTC))
+            name = open_names.get(cell) or _new_name(cell, {job.job.name for job in listed})
             journal.intend(name, where, order.spec.name)
             try:
                 _create(sagemaker, settings, journal, job_request(settings, order, cell, name, source_uri))
@@ -165,6 +166,14 @@ def hyperparameters(spec: StudySpec, cell: Cell) -> dict[str, str]:
     return {"study": spec.name, "shape": str(shape), "mode": str(mode)} | {k: str(v) for k, v in values.items()}
 
 
+def _new_name(cell: Cell, taken: Collection[str]) -> str:
+    """A name of this second, or of the next one that gives a name not taken."""
+    when = datetime.now(UTC)
+    while (name := job_name(*cell, when)) in taken:
+        when += timedelta(seconds=1)
+    return name
+
+
 class _QuotaReached(PsaError):
     """SageMaker has no more instances for this account now."""
 
@@ -199,8 +208,8 @@ def _create(client: Any, settings: AwsSettings, journal: LaunchJournal, request:
                 client.create_training_job(**request)
             except ClientError as error:
                 code = error.response.get("Error", {}).get("Code", "")
-                refused = 400 <= error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) < 500
-                if code == "ResourceLimitExceeded":
+                refused = _is_plain_refusal(dict(error.response.get("ResponseMetadata", {})), code)
+                if code == "ResourceLimitExceeded" and refused:
                     raise _QuotaReached(code) from None
                 # A name that is taken says that an earlier request for this very job arrived.
                 if code != "ResourceInUse":
@@ -214,6 +223,17 @@ def _create(client: Any, settings: AwsSettings, journal: LaunchJournal, request:
             "the same command finds out before it goes on"
         ) from None
     journal.settle(name, LaunchState.LAUNCHED)
+
+
+def _is_plain_refusal(metadata: dict[str, Any], code: str) -> bool:
+    """Whether AWS refused the one and only request.
+
+    A refusal after a retry says nothing of the attempt before it, which may have made the job (and used up the
+    quota); throttling and timeouts say little of any.
+    """
+    status = metadata.get("HTTPStatusCode", 0)
+    is_late = status in (408, 429) or "Throttling" in code or "Timeout" in code
+    return 400 <= status < 500 and not is_late and not metadata.get("RetryAttempts")
 
 
 def _upload(client: Any, settings: AwsSettings, source: bytes) -> str:

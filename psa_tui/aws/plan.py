@@ -10,7 +10,7 @@ from typing import Any
 from psa_tui.aws.bucket import Archive, list_archives
 from psa_tui.aws.jobs import Cell
 from psa_tui.aws.pricing import cost_usd
-from psa_tui.aws.settings import AwsSettings
+from psa_tui.aws.settings import LONGEST_RUN_S, AwsSettings
 from psa_tui.aws.training_jobs import COMPLETED, TrainingJob, training_jobs
 from psa_tui.errors import ConfigError
 from psa_tui.study.spec import StudySpec
@@ -40,11 +40,13 @@ class LaunchPlan:
     spot: bool
     max_run_s: int
     price_usd_per_hour: Decimal
+    again: bool = False
+    """Whether cells with a complete job are launched too."""
 
     @property
     def max_wait_s(self) -> int | None:
         """The longest a spot job may take, waiting for instances included; None without spot."""
-        return 2 * self.max_run_s if self.spot else None
+        return min(2 * self.max_run_s, LONGEST_RUN_S) if self.spot else None
 
     @property
     def max_billed_s(self) -> int:
@@ -78,13 +80,17 @@ class LaunchPlan:
             )
 
 
-def make_plan(cells: Sequence[Cell], sagemaker: Any, s3: Any, settings: AwsSettings, price: Decimal) -> LaunchPlan:
+def make_plan(
+    cells: Sequence[Cell], sagemaker: Any, s3: Any, settings: AwsSettings, price: Decimal, again: bool = False
+) -> LaunchPlan:
     """The plan for ``cells``, after a look at which of them have a job; ``price`` is in US dollars an hour.
+
+    With ``again`` a complete job does not keep its cell from being launched.
 
     Raises:
         AwsError, RetryableError, ConfigError: the jobs cannot be listed.
     """
-    existing = existing_jobs(training_jobs(sagemaker, settings), list_archives(s3, settings).archives)
+    existing = existing_jobs(training_jobs(sagemaker, settings), list_archives(s3, settings).archives, again)
     to_do, done = divide(cells, existing)
     return LaunchPlan(
         cells=to_do,
@@ -93,14 +99,17 @@ def make_plan(cells: Sequence[Cell], sagemaker: Any, s3: Any, settings: AwsSetti
         spot=settings.use_spot,
         max_run_s=settings.max_run_s,
         price_usd_per_hour=price,
+        again=again,
     )
 
 
-def existing_jobs(listed: Iterable[TrainingJob], archives: Iterable[Archive]) -> dict[Cell, Existing]:
+def existing_jobs(
+    listed: Iterable[TrainingJob], archives: Iterable[Archive], again: bool = False
+) -> dict[Cell, Existing]:
     """The cells that have a complete or active job.
 
     ``listed`` are SageMaker's jobs. ``archives`` are the results in the bucket; where SageMaker does not know
-    such a job any more, the results alone count as complete.
+    such a job any more, the results alone count as complete. With ``again`` only active jobs count.
     """
     found: dict[Cell, Existing] = {}
     known = set()
@@ -108,10 +117,10 @@ def existing_jobs(listed: Iterable[TrainingJob], archives: Iterable[Archive]) ->
         known.add(job.job.name)
         if job.active:
             found[job.job.cell] = Existing(job.job.name, job.status)
-        elif job.status == COMPLETED:
+        elif job.status == COMPLETED and not again:
             found.setdefault(job.job.cell, Existing(job.job.name, "complete"))
     for archive in archives:
-        if archive.job.name not in known:
+        if archive.job.name not in known and not again:
             found.setdefault(archive.job.cell, Existing(archive.job.name, "complete"))
     return found
 

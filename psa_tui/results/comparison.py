@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from psa_tui.modes import AblationMode
 from psa_tui.results.frames import MODES, cell_percentages, cell_rows, shown_architectures
 from psa_tui.results.regimes import classify
+from psa_tui.results.summary import missing_cells
 from psa_tui.study.shapes import parse_shape
 
 if TYPE_CHECKING:
@@ -84,12 +85,14 @@ def compare_regimes(
 ) -> DataFrame:
     """The shapes both sources have.
 
-    Columns: ``architecture``, ``regime_a``, ``regime_b``, ``agree`` (None where a regime is unknown).
+    Columns: ``architecture``, ``regime_a``, ``regime_b``, ``agree`` (None where a regime is unknown, or trials are
+    missing).
     """
     a = classify(ours, zero_r)[["architecture", "regime"]]
     b = classify(theirs, their_zero_r)[["architecture", "regime"]]
     table = a.merge(b, on="architecture", suffixes=("_a", "_b"))
-    known = table["regime_a"].notna() & table["regime_b"].notna()
+    incomplete = {*missing_cells(ours)["architecture"], *missing_cells(theirs)["architecture"]}
+    known = table["regime_a"].notna() & table["regime_b"].notna() & ~table["architecture"].isin(incomplete)
     table["agree"] = (table["regime_a"] == table["regime_b"]).astype("object").where(known, None)
     return table
 

@@ -77,7 +77,8 @@ def stored_meta_loops(source: str, place: Path, study: str | None) -> DataFrame:
     counts = table.pop("validation_count")
     table["validation_accuracy"] = table.pop("validation_correct") / counts
     table = completed_loops(table, architectures=list(found.settings.get("shapes", [])))
-    table.attrs = {"source": found.source, "study": found.study, "quick": found.quick}
+    dataset = found.settings.get("dataset")
+    table.attrs = {"source": found.source, "study": found.study, "quick": found.quick, "dataset": dataset}
     return table
 
 

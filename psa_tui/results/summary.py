@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 SUMMARY_FILE = "psa_simplemlp_summary.md"
 TRIALS_FILE = "psa_simplemlp_trials.md"
 NOT_A_REPRODUCTION = "quick, not a reproduction"
+_PUBLISHED_SETTINGS = {
+    "meta_loops": 100,
+    "learning_rate": 1e-4,
+    "batch_size": 256,
+    "weight_decay": 1e-4,
+    "dropout": 0.1,
+}
 _MEASURES = ("mean", "std", "min", "max")
 
 
@@ -122,10 +129,24 @@ def missing_cells(trials: DataFrame) -> DataFrame:
     return pd.DataFrame(rows, columns=["architecture", "mode", "n", "expected"])
 
 
+def other_settings(trials: DataFrame) -> list[str]:
+    """In what, as far as it is known, the trials were trained otherwise than the published ones."""
+    settings = dict(trials.attrs.get("settings") or {})
+    if "meta_loops" not in settings and trials["meta_loops"].nunique() == 1:
+        settings["meta_loops"] = int(trials["meta_loops"].dropna().iloc[0])
+    return [
+        f"{name.replace('_', ' ')} {settings[name]} (published: {value})"
+        for name, value in _PUBLISHED_SETTINGS.items()
+        if settings.get(name, value) != value
+    ]
+
+
 def notices(trials: DataFrame) -> list[str]:
-    """What a reader must know before trusting the numbers: a quick study, another data set, missing trials."""
+    """What a reader must know before trusting the numbers: quick studies, other data or settings, missing trials."""
     said = []
     attrs = trials.attrs
+    if others := other_settings(trials):
+        said.append(f"not the published settings: {', '.join(others)}; not comparable with the published numbers")
     if attrs.get("quick"):
         said.append(f"study {attrs.get('study')} is {NOT_A_REPRODUCTION}")
     if attrs.get("dataset") not in (None, "mnist"):
@@ -137,6 +158,9 @@ def notices(trials: DataFrame) -> list[str]:
         named = [f"{row.architecture} {row.mode} ({row.n} of {row.expected})" for row in missing.head(4).itertuples()]
         more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
         said.append(f"{lost} of {total} trials missing: {', '.join(named)}{more}")
+    diverged = [row for row in attrs.get("unfinished", []) if row["state"] == "complete"]
+    if diverged:
+        said.append(f"{len(diverged)} of the missing are complete without a promotion (diverged): not in the means")
     failed = [row for row in attrs.get("unfinished", []) if row["state"] == "failed"]
     if failed:
         first = failed[0]

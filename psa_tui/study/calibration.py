@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import statistics
 import time
 from collections.abc import Sequence
@@ -78,6 +79,8 @@ def _receive(pipe: Connection) -> float:
 
 
 def _serve(pipe: Connection, spec: StudySpec, device: str, budget_s: float) -> None:
+    # The keyboard is the business of the process that asked.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     from psa_tui.device import set_threads
 
     set_threads(1)

@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from psa_tui.errors import PsaError
+from psa_tui.errors import CheckpointError, PsaError
 from psa_tui.study.executor import Advanced, Left, Lost, Message, Refused
 from psa_tui.study.parts import Part
 from psa_tui.study.spec import StudySpec
@@ -132,7 +132,9 @@ def _serve(pipe: Connection, spec: StudySpec, dataset_dir: Path, device: str, na
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if device.startswith("cuda:"):
-        os.environ["CUDA_VISIBLE_DEVICES"] = device.removeprefix("cuda:")
+        index, visible = int(device.removeprefix("cuda:")), os.environ.get("CUDA_VISIBLE_DEVICES")
+        # The index is among the GPUs this process was given, which need not be all.
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[index].strip() if visible else str(index)
         device = "cuda"
     try:
         _train(pipe, spec, dataset_dir, device, name)
@@ -156,7 +158,7 @@ def _train(pipe: Connection, spec: StudySpec, dataset_dir: Path, device: str, na
                 pipe.send(Left(name, part))
                 return
         except PsaError as error:
-            pipe.send(Refused(name, part, str(error), hopeless=True))
+            pipe.send(Refused(name, part, str(error), hopeless=isinstance(error, CheckpointError)))
         except (RuntimeError, MemoryError) as error:
             text = " ".join(str(error).split())[:200]
             pipe.send(Refused(name, part, f"{type(error).__name__}: {text}", hopeless=False))

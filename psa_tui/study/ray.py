@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from psa_tui.errors import ConfigError, PsaError, RetryableError
+from psa_tui.errors import CheckpointError, ConfigError, PsaError, RetryableError
 from psa_tui.study.executor import Advanced, Message, Refused
 from psa_tui.study.parts import Part
 from psa_tui.study.spec import StudySpec
@@ -42,7 +42,8 @@ class RayWorkers:
     """An executor of Ray tasks, one at a time in each of as many slots as the cluster has processors."""
 
     def __init__(self, spec: StudySpec, dataset_dir: Path, device: str, address: str | None, slots: int | None) -> None:
-        """Join the cluster at ``address``, or start one on this machine; ``device`` is ``cpu`` or ``cuda``.
+        """Join the cluster at ``address``, or start one on this machine; ``device`` is ``cpu``, ``cuda``, or
+        ``auto`` for the GPUs of a cluster that has some.
 
         Raises:
             ConfigError: Ray is not installed, or the cluster has no such device.
@@ -74,6 +75,8 @@ class RayWorkers:
         finally:
             # Ray takes over TERM; a study that is asked to stop hands over what it has first.
             signal.signal(signal.SIGTERM, heard)
+        if device == "auto":
+            device = "cuda" if ray.cluster_resources().get("GPU") else "cpu"
         kind = "GPU" if device == "cuda" else "CPU"
         found = int(ray.cluster_resources().get(kind, 0))
         if not found:
@@ -107,7 +110,7 @@ class RayWorkers:
             cause = error.cause if isinstance(error.cause, Exception) else error
             text = " ".join(str(cause).split())[:200]
             if isinstance(cause, PsaError):
-                return Refused(worker, slot.part, text, hopeless=True)
+                return Refused(worker, slot.part, text, hopeless=isinstance(cause, CheckpointError))
             return Refused(worker, slot.part, f"{type(cause).__name__}: {text}", hopeless=False)
         except self._ray.exceptions.RayError as error:
             text = " ".join(str(error).split())[:200]

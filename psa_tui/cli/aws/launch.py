@@ -32,6 +32,9 @@ def launch(
     image: Annotated[
         str | None, typer.Option(metavar="URI", help="Container image with PyTorch (default: AWS's own).")
     ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Launch shapes and modes with a complete job too; never a running one.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and launch nothing.")] = False,
     yes: options.Yes = False,
     results_dir: ResultsDir = None,
@@ -39,7 +42,8 @@ def launch(
     """Train every shape and mode of a grid on SageMaker: one job each, with all its trials.
 
     The plan comes first, with the most it can cost. Shapes and modes that have a complete or running job are
-    passed over, so the same command again goes on after a failure, and never launches a job twice.
+    passed over, whatever its settings, so the same command again goes on after a failure. Launched from one results
+    folder, no job is ever launched twice.
     """
     from psa_tui.aws import launch as launching
     from psa_tui.aws.client import open_client
@@ -71,7 +75,7 @@ def launch(
     launching.require_launch_settings(settings)
     sagemaker, s3 = open_client("sagemaker", settings), open_client("s3", settings)
     cells = [(shape, mode) for shape in spec.shapes for mode in spec.modes]
-    plan = make_plan(cells, sagemaker, s3, settings, find_price(price, settings, settings.instance_type))
+    plan = make_plan(cells, sagemaker, s3, settings, find_price(price, settings, settings.instance_type), again)
     print("\n".join(plan_lines(plan, spec)))
     plan.check_cost(limit)
     if dry_run:

@@ -11,7 +11,7 @@ import typer
 from psa_tui.cli.options import ResultsDir
 from psa_tui.cli.output import print_note
 from psa_tui.config import load_settings
-from psa_tui.errors import ConfigError
+from psa_tui.errors import ConfigError, RetryableError
 
 if TYPE_CHECKING:
     from psa_tui.aws.logs import JobLog
@@ -35,11 +35,11 @@ def logs(
     settings = load_aws_settings()
     log = JobLog(open_client("logs", settings), settings, job)
     folder: Path = load_settings({"results_dir": results_dir}).get("results_dir")
-    sagemaker = open_client("sagemaker", settings) if follow else None
+    sagemaker = open_client("sagemaker", settings)
     file = LogFile(folder / "aws" / "logs" / f"{job}.log")
     lines = 0
     try:
-        for line in _lines(log, sagemaker, settings, job):
+        for line in _lines(log, sagemaker, settings, job, follow):
             lines += 1
             file.write(line)
             print(line, flush=follow)
@@ -51,11 +51,20 @@ def logs(
         print_note("no log yet" if not lines else f"{file.path} is longer, and was kept")
 
 
-def _lines(log: JobLog, sagemaker: Any, settings: Any, job: str) -> Any:
-    """The lines there are; with a client of SageMaker also those that come until the job has ended."""
+def _lines(log: JobLog, sagemaker: Any, settings: Any, job: str, follow: bool) -> Any:
+    """The lines there are; with ``follow`` also those that come until the job has ended.
+
+    A network that fails for a while is told, and not the end; a job that does not exist is an error.
+    """
     from psa_tui.aws.training_jobs import ACTIVE, describe_job
 
-    while sagemaker is not None and describe_job(sagemaker, settings, job).status in ACTIVE:
-        yield from log.new_lines()
-        time.sleep(_POLL_S)
+    described = describe_job(sagemaker, settings, job)
+    while follow and described.status in ACTIVE:
+        try:
+            yield from log.new_lines()
+            time.sleep(_POLL_S)
+            described = describe_job(sagemaker, settings, job)
+        except RetryableError as error:
+            print_note(str(error))
+            time.sleep(_POLL_S)
     yield from log.new_lines()

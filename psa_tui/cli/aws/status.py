@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from psa_tui.cli.aws import options
+from psa_tui.cli.output import print_note
+from psa_tui.errors import ConfigError, RetryableError
 from psa_tui.wording import duration, printable
 
 if TYPE_CHECKING:
@@ -27,10 +29,12 @@ def status(
     from psa_tui.aws.settings import load_aws_settings
     from psa_tui.aws.status import Watch
 
+    if watch and json:
+        raise ConfigError("--watch and --json exclude each other; choose one")
     settings = load_aws_settings()
     looking = Watch(open_client("sagemaker", settings), settings)
     standing = looking.look(datetime.now(UTC))
-    if watch and not json:
+    if watch:
         _follow(looking, standing, interval, everything)
     elif json:
         options.print_json("jobs", _rows_for_programs(standing))
@@ -47,17 +51,26 @@ def _follow(looking: Any, standing: Standing, interval: float, everything: bool)
                 before = line
             if not standing.active:
                 return
-            time.sleep(interval)
-            standing = looking.look(datetime.now(UTC))
+            standing = _next_look(looking, standing, interval)
     from rich.console import Console
     from rich.live import Live
 
     console = Console(highlight=False)
     with Live(_picture(standing, everything, console.height), console=console, auto_refresh=False) as live:
         while standing.active:
-            time.sleep(interval)
-            standing = looking.look(datetime.now(UTC))
+            standing = _next_look(looking, standing, interval)
             live.update(_picture(standing, everything, console.height), refresh=True)
+
+
+def _next_look(looking: Any, before: Standing, interval: float) -> Standing:
+    """How things stand after ``interval`` seconds; as before while AWS cannot be reached, for days may pass."""
+    time.sleep(interval)
+    try:
+        found: Standing = looking.look(datetime.now(UTC))
+    except RetryableError as error:
+        print_note(str(error))
+        return before
+    return found
 
 
 def _picture(standing: Standing, everything: bool, height: int) -> Any:

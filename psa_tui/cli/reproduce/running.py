@@ -43,13 +43,18 @@ def carry_out(settings: Settings, wish: Wish, session: Session) -> None:
     spec = resolve(wish, settings, lambda: parse_grid("published"), print_note)
     executor = _executor(settings, spec, session)
     finished: StudyFinished | None = None
+    try:
+        costs = _costs(settings, spec, session)
+    except KeyboardInterrupt:
+        print_note("left before anything was begun")
+        raise typer.Exit(130) from None
     with StopRequest() as stop, open_store(settings.get("results_dir")) as store:
         driver = Driver(
             spec,
             store,
             settings.get("results_dir"),
             executor,
-            _costs(settings, spec, session),
+            costs,
             Limits(
                 inf if session.max_hours is None else session.max_hours,
                 session.max_parameters or inf,
@@ -105,7 +110,9 @@ def _executor(settings: Settings, spec: StudySpec, session: Session) -> Callable
     if session.on == "ray":
         from psa_tui.study.ray import RayWorkers
 
-        device = "cuda" if settings.get("device") == "cuda" else "cpu"
+        device = settings.get("device")
+        if device not in ("auto", "cpu", "cuda"):
+            raise ConfigError(f"--device {device}: on a Ray cluster expected auto, cpu or cuda")
         return lambda: RayWorkers(
             spec, settings.get("dataset_dir").absolute(), device, session.address, session.workers
         )

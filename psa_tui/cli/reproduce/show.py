@@ -27,12 +27,15 @@ def show(
 
     from psa_tui.cli.output import print_note
     from psa_tui.cli.reproduce.options import parse_modes
+    from psa_tui.errors import ConfigError
     from psa_tui.study.begin import DEFAULT_NAME
     from psa_tui.study.generate import trial_command
     from psa_tui.study.shapes import parse_shape
     from psa_tui.study.show import find_trial, format_trial
 
-    (chosen,) = parse_modes(mode, None)
+    chosen, *others = parse_modes(mode, None)
+    if others:
+        raise ConfigError("MODE: expected one mode, such as output")
     spec, row = find_trial(settings.get("results_dir"), study or DEFAULT_NAME, parse_shape(shape), chosen, trial)
     typer.echo(trial_command(spec, parse_shape(shape), chosen, trial, settings.get("model_dir")))
     print_note(format_trial(spec, row))

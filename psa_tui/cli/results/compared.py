@@ -87,6 +87,11 @@ def show_control(trials: DataFrame, *, as_json: bool) -> None:
         f"{len(cells)} cells: {int(better.sum())} better than none, {int(worse.sum())} worse (p < 0.05 after Holm); "
         "delta: Cliff's, from -1 to 1; g: Hedges'; test diff: difference of mean test accuracies"
     )
+    if trials["seed"].notna().any():
+        print_paragraph(
+            "The modes of a trial share its seed; interval and test take them as independent, which is cautious where "
+            "they rise and fall together."
+        )
     print_paragraph(comparison.SELECTION)
 
 
@@ -103,17 +108,18 @@ def _number(value: float) -> str:
 
 
 def _named(trials: DataFrame) -> str:
+    from psa_tui.cli.results.presenting import other_data
     from psa_tui.results.summary import NOT_A_REPRODUCTION
 
     quick = f" ({NOT_A_REPRODUCTION})" if trials.attrs["quick"] else ""
-    return f"{trials.attrs['source']} {trials.attrs['study']}{quick}"
+    return f"{trials.attrs['source']} {trials.attrs['study']}{quick}{other_data(trials)}"
 
 
 def _print_regimes(regimes: DataFrame) -> None:
     known = regimes[regimes["agree"].notna()]
     other = known[~known["agree"].astype(bool)]
     unknown = len(regimes) - len(known)
-    missing = f"; {unknown} shapes lack modes" if unknown else ""
+    missing = f"; {unknown} shapes lack modes or trials" if unknown else ""
     print_paragraph(f"regimes: {len(known) - len(other)} of {len(known)} shapes agree{missing}")
     if len(other):
         rows = [[row.architecture, row.regime_a, row.regime_b] for row in other.itertuples()]

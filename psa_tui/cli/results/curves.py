@@ -9,6 +9,7 @@ from psa_tui.cli.results.presenting import (
     check_data_format,
     data_bytes,
     described,
+    marked,
     pct,
     print_about,
     print_json,
@@ -56,7 +57,7 @@ def show(loops: DataFrame, measures: tuple[str, ...], pick: int | str, output: s
             _print(measure, curve)
     if output is not None:
         together = pd.concat([curve.assign(measure=measure) for measure, curve in curves.items()], ignore_index=True)
-        write_file(Path(output), data_bytes(together, Path(output).suffix))
+        write_file(Path(output), data_bytes(marked(together, loops), Path(output).suffix))
 
 
 def _print(measure: str, curve: DataFrame) -> None:

@@ -17,7 +17,7 @@ from psa_tui.aws.fetch import Fetched, FetchOrder, FetchPlan, missing_cells
 from psa_tui.aws.jobs import Cell
 from psa_tui.aws.settings import AwsSettings
 from psa_tui.cli.output import print_warning
-from psa_tui.errors import PsaError, RetryableError
+from psa_tui.errors import AwsError, PsaError, RetryableError
 from psa_tui.wording import format_bytes
 
 _NAMED = 10
@@ -137,7 +137,7 @@ class FetchReport:
         """
         failed = self.fetched.failed
         if failed:
-            raise RetryableError(
+            raise (RetryableError if self.fetched.worth_a_retry else AwsError)(
                 f"{len(failed)} of {len(self.plan.download)} downloads failed, the first: {failed[0][1]} "
                 f"(psa results fetch fetches only what is lacking; the files of earlier results are as they were)"
             )
@@ -147,7 +147,9 @@ class FetchReport:
                 "there; see to S3_BUCKET_NAME and S3_PREFIX"
             )
         if self.refused:
-            raise PsaError(f"jobs refused: {len(self.refused)}; all others are stored; launch those cells again")
+            raise PsaError(
+                f"jobs refused: {len(self.refused)}; all others are stored; psa aws launch --again trains them anew"
+            )
 
 
 def _cells(cells: Iterable[Cell]) -> str:

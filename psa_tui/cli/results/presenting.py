@@ -28,7 +28,13 @@ def print_about(table: DataFrame) -> None:
     from psa_tui.results.summary import NOT_A_REPRODUCTION
 
     mark = f" ({NOT_A_REPRODUCTION})" if table.attrs.get("quick") else ""
-    print(printable(f"source {table.attrs['source']}, study {table.attrs['study']}{mark}"))
+    print(printable(f"source {table.attrs['source']}, study {table.attrs['study']}{mark}{other_data(table)}"))
+
+
+def other_data(table: DataFrame) -> str:
+    """A mark for numbers that are not of full MNIST; nothing for those that are."""
+    dataset = table.attrs.get("dataset")
+    return "" if dataset in (None, "mnist") else f" ({dataset}, not full MNIST)"
 
 
 def print_rows(columns: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> None:
@@ -109,6 +115,12 @@ def check_data_format(path: Path) -> None:
     if path.suffix not in DATA_FORMATS:
         found = printable(repr(path.suffix)) if path.suffix else "none"
         raise ConfigError(f"--output {path}: its ending is {found}, expected one of {', '.join(DATA_FORMATS)}")
+
+
+def marked(table: DataFrame, whose: DataFrame) -> DataFrame:
+    """``table`` with the columns study, dataset and quick: what must not get lost on the way to another program."""
+    attrs = whose.attrs
+    return table.assign(study=attrs.get("study"), dataset=attrs.get("dataset"), quick=bool(attrs.get("quick")))
 
 
 def data_bytes(table: DataFrame, suffix: str) -> bytes:

@@ -33,6 +33,7 @@ def regimes(
     from psa_tui.cli.results.loading import trials_of
     from psa_tui.cli.results.presenting import described, print_json
     from psa_tui.results import regimes as rules
+    from psa_tui.results.summary import missing_cells
 
     trials = trials_of(source, study, results_dir)
     z = None if zero_r is None else zero_r / 100
@@ -40,6 +41,8 @@ def regimes(
         print("\n".join(rules.explain(trials, explain, z)))
         return
     table = rules.classify(trials, z).merge(rules.bootstrap(trials, resamples, seed, z), on="architecture")
+    incomplete = set(missing_cells(trials)["architecture"])
+    table["complete"] = [architecture not in incomplete for architecture in table["architecture"]]
     table.attrs = dict(trials.attrs)
     if json:
         print_json(described(trials) | {"resamples": resamples, "seed": seed}, shapes=table)
@@ -57,6 +60,8 @@ def _print(table: DataFrame) -> None:
         others = [(getattr(row, regime), regime) for regime in Regime if regime != row.regime]
         other = max(others, key=lambda found: found[0]) if row.near_boundary else None
         regime = row.regime or f"no trials of {', '.join(row.missing.split())}"
+        if row.regime and not row.complete:
+            regime = f"{regime} *"
         near = f"? {other[1]} {other[0]:.0%}" if other else ""
         rows.append([row.architecture, regime, near, row.rule or NO_NUMBER, sure, f"{row.parameters:,}"])
     print_about(table)
@@ -67,3 +72,6 @@ def _print(table: DataFrame) -> None:
     found += [f"{unknown} without all six modes"] if unknown else []
     near_count = int(table["near_boundary"].sum())
     print_paragraph(f"{len(table)} shapes: {', '.join(found) or 'none'}; {near_count} near a boundary")
+    provisional = int((~table["complete"] & table["regime"].notna()).sum())
+    if provisional:
+        print_paragraph(f"* provisional: {provisional} of them lack trials")

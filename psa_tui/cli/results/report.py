@@ -33,4 +33,5 @@ def report(
     material = load_material(source, study, folder, None if zero_r is None else zero_r / 100)
     for notice in notices(material.trials):
         print_warning(notice)
-    write_file(Path(out), build_page(material, folder))
+    place = Path(source) if source.endswith(".sqlite") else folder
+    write_file(Path(out), build_page(material, place))

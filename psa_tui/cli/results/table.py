@@ -44,7 +44,7 @@ def table(
     more than a page.
     """
     from psa_tui.cli.results.loading import trials_of
-    from psa_tui.cli.results.presenting import data_bytes, write_file
+    from psa_tui.cli.results.presenting import data_bytes, marked, write_file
     from psa_tui.errors import ConfigError
     from psa_tui.results import tables
 
@@ -56,7 +56,7 @@ def table(
     elif form is Format.LATEX:
         content = tables.latex_table(trials, kind).encode()
     else:
-        content = data_bytes(tables.table_data(trials, kind), f".{form}")
+        content = data_bytes(marked(tables.table_data(trials, kind), trials), f".{form}")
     if output is None:
         sys.stdout.buffer.write(content)
     else:

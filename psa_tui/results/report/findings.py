@@ -11,6 +11,7 @@ from psa_tui.results.figures.late_breakthroughs import breakthroughs
 from psa_tui.results.figures.material import ABLATIVE, BASELINES, MODES, Material
 from psa_tui.results.regimes import Regime
 from psa_tui.results.sources import PUBLISHED, load_trials
+from psa_tui.results.summary import other_settings
 from psa_tui.wording import percent, points
 
 _SIGNIFICANT = 0.05
@@ -165,6 +166,8 @@ def against_published(material: Material) -> Any:
     """``compare_sources`` with the published trials, of the study's own cells; None where that means nothing."""
     attrs = material.trials.attrs
     if attrs.get("source") == PUBLISHED or attrs.get("quick") or attrs.get("dataset") not in (None, "mnist"):
+        return None
+    if other_settings(material.trials):
         return None
     table = compare_sources(material.trials, load_trials(PUBLISHED))
     return table[table["n_a"] > 0]

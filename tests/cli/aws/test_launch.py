@@ -199,6 +199,32 @@ def test_a_repeated_request_within_one_launch_makes_one_job(aws, cloud):
     assert cells(cloud.jobs) == ["psa-18x18-none", "psa-8x8-none"]
 
 
+@pytest.mark.parametrize("refusal", ["AccessDeniedException", "ThrottlingException", "ResourceLimitExceeded"])
+def test_a_refusal_of_a_repeated_request_says_nothing_of_the_first(aws, cloud, refusal):
+    """The first attempt may have made the job, and used up the quota, before its connection broke."""
+    cloud.faults = [(CREATE, "cut"), *[(CREATE, refusal)] * 2]
+    code, _, err = aws(*TWO, "--yes")
+    cloud.faults = []
+    assert (code, "is not known" in err) == (3, True)
+    assert list(journal().values()) == ["intended"]
+    (doubtful,) = journal()
+    hidden = cloud.jobs.pop(doubtful)
+    assert aws(*TWO, "--yes")[0] == 0
+    assert doubtful in cloud.jobs, "the same name is asked for again"
+    cloud.jobs[doubtful] = hidden
+    assert cells(cloud.jobs) == ["psa-18x18-none", "psa-8x8-none"]
+
+
+def test_complete_cells_are_launched_again_on_request_and_running_ones_are_not(aws, cloud):
+    assert aws(*TWO, "--yes")[0] == 0
+    first, second = cloud.jobs
+    cloud.end(first)
+    code, out, _ = aws(*TWO, "--again", "--yes")
+    assert (code, "1 to launch" in out) == (0, True)
+    assert cells(cloud.jobs).count(first.rsplit("-", 2)[0]) == 2
+    assert cells(cloud.jobs).count(second.rsplit("-", 2)[0]) == 1
+
+
 def test_a_doubtful_listing_launches_nothing(aws, cloud, monkeypatch):
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     for operation in ("sagemaker.ListTrainingJobs", "s3.Get", "pricing.GetProducts"):

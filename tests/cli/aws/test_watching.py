@@ -129,6 +129,32 @@ def test_watching_in_a_pipe_prints_each_change_and_ends_when_no_job_runs(aws, cl
     assert [line[20:] for line in out.splitlines()] == ["4 jobs: 4 InProgress", "4 jobs: 4 Completed"]
 
 
+def test_a_watch_outlives_a_service_that_does_not_answer_for_a_while(aws, cloud, jobs, monkeypatch):
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+
+    def fail_then_finish():
+        time.sleep(0.5)
+        cloud.faults = [("sagemaker.ListTrainingJobs", "503")]
+        time.sleep(1.5)
+        for name in jobs.values():
+            cloud.end(name)
+
+    thread = threading.Thread(target=fail_then_finish)
+    thread.start()
+    code, out, err = aws("status", "--watch", "--interval", "1")
+    thread.join()
+    assert (code, cloud.faults) == (0, [])
+    assert "4 jobs: 4 Completed" in out
+    assert err.count("\n") == 1
+
+
+def test_the_log_of_an_unknown_job_and_a_watch_for_programs_are_refused(aws, cloud, jobs):
+    code, out, err = aws("logs", "psa-9x9-none-20250801-123456")
+    assert (code, out) == (1, "")
+    assert "no log yet" not in err
+    assert aws("status", "--watch", "--json")[0] == 2
+
+
 def test_following_a_log_ends_with_the_job_and_has_every_line_once(aws, cloud, jobs):
     job = jobs["8x8-none"]
 

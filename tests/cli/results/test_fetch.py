@@ -46,7 +46,7 @@ def test_a_user_gets_the_account_of_the_fetch_the_two_files_and_what_is_amiss(fe
         "psa: wrote results/psa_simplemlp_trials.md",
         f"psa: warning: {job('8*8', 'full')} refused: results.txt, line 1: no percentage above 1, at most 100",
         "psa: warning: 2 of 3 cells missing: 8*8 full, output",
-        "psa: error: jobs refused: 1; all others are stored; launch those cells again",
+        "psa: error: jobs refused: 1; all others are stored; psa aws launch --again trains them anew",
     ]
     assert done.returncode == 1
     summary = Path("results/psa_simplemlp_summary.md").read_text()
