@@ -11,7 +11,7 @@ import typer
 from psa_tui.cli.options import ResultsDir
 from psa_tui.cli.output import print_note
 from psa_tui.config import load_settings
-from psa_tui.errors import ConfigError, RetryableError
+from psa_tui.errors import ConfigError
 
 if TYPE_CHECKING:
     from psa_tui.aws.logs import JobLog
@@ -54,17 +54,13 @@ def logs(
 def _lines(log: JobLog, sagemaker: Any, settings: Any, job: str, follow: bool) -> Any:
     """The lines there are; with ``follow`` also those that come until the job has ended.
 
-    A network that fails for a while is told, and not the end; a job that does not exist is an error.
+    A job that does not exist is an error.
     """
     from psa_tui.aws.training_jobs import ACTIVE, describe_job
 
     described = describe_job(sagemaker, settings, job)
     while follow and described.status in ACTIVE:
-        try:
-            yield from log.new_lines()
-            time.sleep(_POLL_S)
-            described = describe_job(sagemaker, settings, job)
-        except RetryableError as error:
-            print_note(str(error))
-            time.sleep(_POLL_S)
+        yield from log.new_lines()
+        time.sleep(_POLL_S)
+        described = describe_job(sagemaker, settings, job)
     yield from log.new_lines()
