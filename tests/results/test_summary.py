@@ -83,6 +83,7 @@ def test_what_a_reader_must_know_is_said_in_words_and_in_the_file(make_study):
     )
     trials = load_trials("local", results_dir=folder)
     assert notices(trials) == [
+        "not the published settings: meta loops 12 (published: 100); not comparable with the published numbers",
         "study q is quick, not a reproduction",
         "trained on mnist5k, not on full MNIST: not comparable with the published numbers",
         "2 of 24 trials missing: 8*8 none (1 of 2), 18*18 full (1 of 2)",

@@ -102,7 +102,8 @@ def test_compare_shows_cells_totals_regimes_and_what_selection_does(psa, quick_s
     assert lines[2].split()[:3] == ["8*8", "none", "2/10"]
     assert "of 12 cells within 2 points" in done.stdout
     assert "576 cells only in theirs" in done.stdout
-    assert "of 2 shapes agree" in done.stdout
+    assert "regimes: 0 of 0 shapes agree; 2 shapes lack modes or trials" in done.stdout
+    assert "meta loops 30 (published: 100)" in done.stderr
     assert lines[-1] == SELECTION
 
 

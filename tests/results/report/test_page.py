@@ -104,12 +104,19 @@ def test_the_published_page_says_that_seeds_tests_and_meta_loops_are_unknown(pub
 
 
 def test_a_complete_study_misses_nothing_and_is_compared_with_the_published_one(make_study):
-    folder = make_study()
+    folder = make_study(meta_loops=100)
     material = load_material("local", None, folder)
     text = Page(build_page(material, folder).decode()).text
     assert gaps(material) == []
     assert "Nothing: every planned trial is complete" in text
     assert "Of 12 cells that the published study has too" in text
+
+
+def test_a_study_of_other_settings_is_not_compared_with_the_published_one(make_study):
+    folder = make_study(meta_loops=12)
+    text = Page(build_page(load_material("local", None, folder), folder).decode()).text
+    assert "meta loops 12 (published: 100)" in text
+    assert "that the published study has too" not in text
 
 
 def test_every_figure_has_its_words(published):
