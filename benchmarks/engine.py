@@ -3,8 +3,9 @@
     PSA_DATASET_DIR=... python -m benchmarks.engine [--pairs 5] [--single SHAPE ...] [--population SHAPE ...]
 
 A meta-loop trains on 50,000 images and validates on 10,000, batch 256. Reference and engine take turns, whole
-meta-loops each, in one process run; what counts is the median of the ratios. The reference computes with
-PyTorch's default threads. Floors are operations over this machine's matrix rate, measured before and after;
+meta-loops each; what counts is the median of the ratios. The engine has processes of its own, as it has for a
+user: autograd leaves the reference's process a second pool of threads, beside which the first wakes slowly. The
+reference computes with PyTorch's default threads. Floors are operations over this machine's matrix rate, measured before and after;
 a time below its floor is impossible, and fails the benchmark. "dense" is the floor with all 784 pixel columns.
 """
 
@@ -22,7 +23,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import machine
-from benchmarks.population import Processes, Trials
+from benchmarks.population import Member, Processes
 from benchmarks.reference import Reference
 from psa_tui.architecture import Architecture, parse_architecture
 from psa_tui.data import Dataset, load_dataset
@@ -41,7 +42,7 @@ POPULATION = {
     "[64*1]": 90.0,
 }
 """The ratios to be reached, by shape."""
-TRIALS = 10
+POPULATION_MEMBERS = [(seed, mode) for seed in range(10) for mode in AblationMode]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,36 +87,19 @@ HEADER = (
 )
 
 
-def measure_single(architecture: Architecture, target: float | None, pairs: int, data: Dataset) -> Cell:
-    """One run of mode ``none`` beside the reference."""
-    default_threads = torch.get_num_threads()
-    threads = threads_for(architecture, "cpu")
-    reference, engine = Reference(architecture, data), Trials(architecture, [(0, AblationMode.NONE)], data)
-
-    def run_reference() -> float:
-        torch.set_num_threads(default_threads)
-        return _seconds(reference.meta_loop)
-
-    def run_engine() -> float:
-        torch.set_num_threads(threads)
-        return _seconds(engine.meta_loop)
-
-    slow, fast = _pairs(run_reference, run_engine, pairs)
-    torch.set_num_threads(default_threads)
-    return Cell(architecture, target, slow, fast, f"1 process, {_threads(threads)}", engine.pixels)
-
-
-def measure_population(
-    architecture: Architecture, target: float | None, pairs: int, data: Dataset, folder: Path
+def measure(
+    architecture: Architecture, target: float | None, members: list[Member], threads: int, pairs: int, data: Dataset
 ) -> Cell:
-    """Six modes of ten trials on all cores, beside the reference; seconds are per trial."""
-    members = [(seed, mode) for seed in range(TRIALS) for mode in AblationMode]
-    processes, threads = processes_for(len(members), "cpu"), 1
+    """``members`` in processes of ``threads`` each, beside the reference; seconds are per trial."""
+    processes = processes_for(len(members), "cpu")
     reference = Reference(architecture, data)
     reference.meta_loop()
-    population = Processes(architecture, members, processes, threads, folder)
+    population = Processes(architecture, members, processes, threads, data_folder())
     slow, fast = _pairs(lambda: _seconds(reference.meta_loop), lambda: population.meta_loop() / len(members), pairs)
-    layout = f"{processes} processes, {_threads(threads)} each, peak {population.peak_bytes / 1e6:,.0f} MB"
+    layout = (
+        f"{_count(processes, 'process', 'es')}, {_count(threads, 'thread', 's')} each, "
+        f"peak {population.peak_bytes / 1e6:,.0f} MB"
+    )
     population.close()
     return Cell(architecture, target, slow, fast, layout, population.pixels)
 
@@ -141,8 +125,13 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def _threads(count: int) -> str:
-    return "1 thread" if count == 1 else f"{count} threads"
+def _count(number: int, thing: str, plural: str) -> str:
+    return f"{number} {thing}{plural if number > 1 else ''}"
+
+
+def data_folder() -> Path:
+    """Where MNIST is."""
+    return Path(os.environ.get("PSA_DATASET_DIR", "dataset"))
 
 
 def main() -> None:
@@ -152,8 +141,7 @@ def main() -> None:
     parser.add_argument("--single", nargs="*", metavar="SHAPE", default=list(SINGLE))
     parser.add_argument("--population", nargs="*", metavar="SHAPE", default=list(POPULATION))
     options = parser.parse_args()
-    folder = Path(os.environ.get("PSA_DATASET_DIR", "dataset"))
-    data = load_dataset("mnist", folder)
+    data = load_dataset("mnist", data_folder())
     cores = machine.cores()
     one, every = machine.matrix_rate(1), machine.matrix_rate(cores)
     print(machine.describe())
@@ -161,17 +149,21 @@ def main() -> None:
     cells = []
     for title, shapes, targets in (
         ("one run: seconds per meta-loop", options.single, SINGLE),
-        (f"{6 * TRIALS} trials (six modes): seconds per trial and meta-loop", options.population, POPULATION),
+        (
+            f"{len(POPULATION_MEMBERS)} trials (six modes): seconds per trial and meta-loop",
+            options.population,
+            POPULATION,
+        ),
     ):
         if shapes:
             print(f"\n{title}\n{HEADER}", flush=True)
         for shape in shapes:
             architecture = parse_architecture(shape)
             target = targets.get(str(architecture))
-            if targets is SINGLE:
-                cell = measure_single(architecture, target, options.pairs, data)
-            else:
-                cell = measure_population(architecture, target, options.pairs, data, folder)
+            single = targets is SINGLE
+            members = [(0, AblationMode.NONE)] if single else POPULATION_MEMBERS
+            threads = threads_for(architecture, "cpu") if single else 1
+            cell = measure(architecture, target, members, threads, options.pairs, data)
             cells.append(cell)
             print(cell.row(every), flush=True)
     one, every = max(one, machine.matrix_rate(1)), max(every, machine.matrix_rate(cores))

@@ -1,9 +1,9 @@
 """Which pixels are worth a place in the big matrix product: those that are not nearly always zero.
 
 About a quarter of MNIST's 784 pixels are black in almost every image; in a batch of 256 a handful of them
-are not. The common columns stay a dense matrix. The rest of a batch, centred, is a sum of very few rank-one
-terms: one for each of the handful, one for the centre all of them share. That is exact, whatever the images
-hold; images whose every pixel is busy merely have no rare columns.
+are not. The common columns stay a dense matrix. The rare columns of a batch are a sum of very few rank-one
+terms, one for each of the handful; the columns that are black in every image add nothing to the product.
+That is exact, whatever the images hold; images whose every pixel is busy merely have no such columns.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ _BLOCK = 1000
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The pixels [N, 784] of a split, divided into common and rare columns."""
+    """The pixels [N, 784] of a split, divided into common, rare and black columns."""
 
     order: Tensor
-    """The columns, common ones first: int64 [784]."""
+    """The columns, common ones first, black ones last: int64 [784]."""
     common: Tensor
     """uint8 [N, common]."""
+    rare: int
+    """How many columns are rare."""
     image: Tensor
     """Of every rare pixel that is not zero, its row: int64 [E]."""
     column: Tensor
@@ -38,17 +40,12 @@ class Columns:
     value: Tensor
     """The pixel: uint8 [E]."""
 
-    @property
-    def rare(self) -> int:
-        """How many columns are rare."""
-        return len(self.order) - self.common.shape[1]
-
-    def factors(self, order: Tensor, starts: range, batch: int, centre: float, dtype: torch.dtype) -> Tensor:
+    def factors(self, order: Tensor, starts: range, batch: int, dtype: torch.dtype) -> Tensor:
         """The rare columns of the batches that begin at each of ``starts`` in ``order`` (int64 [N]), as factors.
 
         Returns:
             [len(starts), rank, batch + rare]: step s's first ``batch`` columns, transposed, times its other
-            columns are ``pixels - centre`` in the rare columns of that batch.
+            columns are the pixels of that batch in the rare columns.
         """
         visited = torch.empty_like(order)
         visited[order] = torch.arange(len(order), device=order.device)
@@ -57,12 +54,10 @@ class Columns:
         position, entry = position[inside], entry[inside]
         step = position // batch
         slot = torch.arange(len(step), device=step.device) - torch.searchsorted(step, step)
-        rank = int(slot.max()) + 2 if len(slot) else 1
+        rank = int(slot.max()) + 1 if len(slot) else 0
         factors = torch.zeros(len(starts), rank, batch + self.rare, dtype=dtype, device=order.device)
         factors[step, slot, position % batch] = self.value[entry].to(dtype)
         factors[step, slot, batch + self.column[entry]] = 1
-        factors[:, -1, :batch] = -centre
-        factors[:, -1, batch:] = 1
         return factors
 
 
@@ -79,7 +74,8 @@ def divide_columns(pixels: Tensor) -> Columns:
     common = min(len(order), -(-needed // _MULTIPLE) * _MULTIPLE)
     rest = _take(pixels, order[common:])
     image, column = rest.nonzero(as_tuple=True)
-    return Columns(order, _take(pixels, order[:common]), image, column, rest[image, column])
+    rare = int((counts[order[common:]] > 0).sum())
+    return Columns(order, _take(pixels, order[:common]), rare, image, column, rest[image, column])
 
 
 def _take(pixels: Tensor, columns: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from psa_tui.engine.columns import Columns, divide_columns
 from psa_tui.engine.model import Linear
-from psa_tui.engine.network import Backward, Call, Forward, Mask
+from psa_tui.engine.network import Backward, Call, Forward, Mask, Scaling
 from psa_tui.engine.packed import Packed
 from psa_tui.engine.plan import Chunk, chunks, runs
 from psa_tui.engine.randomness import DropoutBits
@@ -50,14 +50,9 @@ class Images:
         return divide_columns(self.pixels)
 
     @property
-    def centre(self) -> float:
-        """``(pixel - centre) * scale`` is what a network sees of a pixel."""
-        return 255 * self.mean
-
-    @property
-    def scale(self) -> float:
-        """See ``centre``; it rides in the matrix product of the first layer."""
-        return 1 / (255 * self.std)
+    def scaling(self) -> Scaling:
+        """The scaling to [0, 1] and the standardisation in one; it rides in the first layer's product and bias."""
+        return Scaling(255 * self.mean, 1 / (255 * self.std))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +80,27 @@ def train_epoch(
 
     Yields:
         After every step, the number of images a member has seen so far (the mean over the members), and
-        the members' summed losses so far [M], in no particular order.
+        the losses so far [M, batch]: of members in no particular order, summed by place in the batch.
 
     Returns:
         Each member's mean training loss over the epoch [M].
     """
     count = epoch.orders.shape[1]
-    total = flat.new_zeros(len(flat), 1)
+    total = flat.new_zeros(len(flat), min(epoch.batch_size, count))
     seen = begin = 0
     placed: list[int] = []
     for chunk in chunks(layers, epoch.order_of, min(epoch.batch_size, count), flat.element_size()):
         size = len(chunk.members)
         training = _Training(flat, layers, images, epoch, chunk)
         for images_seen in training.steps(total[begin : begin + size]):
-            yield (seen + size * images_seen) // len(flat), total.view(-1)
+            yield (seen + size * images_seen) // len(flat), total
         training.finish(flat)
         seen += size * count
         begin += size
         placed += chunk.members
-    losses = torch.empty_like(total)
-    losses[placed] = total
-    return losses.view(-1) / count
+    losses = flat.new_empty(len(flat))
+    losses[placed] = total.sum(1)
+    return losses / count
 
 
 class _Training:
@@ -129,7 +124,7 @@ class _Training:
         self.labels = labels.repeat_interleave(torch.tensor(self.sharing, device=flat.device), 0).unsqueeze(1)
 
     def steps(self, total: Tensor) -> Generator[int, None, None]:
-        """Take every step, adding the summed losses to ``total`` [members, 1]; yield how many images were seen."""
+        """Take every step, adding the losses to ``total`` [members, batch]; yield how many images were seen."""
         count, size = self.epoch.orders.shape[1], self.epoch.batch_size
         whole = count - count % size
         parts = [(size, range(0, whole, size)), (count - whole, range(whole, count, size))]
@@ -145,43 +140,44 @@ class _Training:
 
     def _factors(self, batch: int, starts: range) -> list[Tensor]:
         """For each order, the rare columns of every step of ``batch`` images; nothing where no column is rare."""
-        columns, centre, dtype = self.images.columns, self.images.centre, self.weights.flat.dtype
-        return [columns.factors(order, starts, batch, centre, dtype) for order in self.orders if columns.rare]
+        columns, dtype = self.images.columns, self.weights.flat.dtype
+        return [columns.factors(order, starts, batch, dtype) for order in self.orders if columns.rare]
 
     def _steps_of(self, batch: int, starts: range, factors: list[Tensor], total: Tensor) -> Generator[int, None, None]:
         """Take a step of ``batch`` images from each of ``starts`` in the order."""
         masks, drawings = self._dropout(batch)
-        columns, centre, labels = self.images.columns, self.images.centre, self.labels
+        columns = self.images.columns
         rank = max((steps.shape[1] for steps in factors), default=0)
-        forward = Forward(self.weights, self.sharing, batch, self.images.scale, masks, rank, columns.rare)
-        backward = Backward(forward, self.weights, self.gradients, self.images.scale, masks)
+        inputs = total.new_empty(len(self.orders) * batch, columns.common.shape[1])
+        pixels = columns.common.new_empty(inputs.shape)
+        places = inputs.view(len(self.orders), batch, -1)
+        forward = Forward(self.weights, self.sharing, places, self.images.scaling, masks, rank, columns.rare)
+        backward = Backward(forward, self.weights, self.gradients, masks)
         calls: list[Call] = [
             *drawings,
             *forward.calls,
             *backward.calls,
             *self.update,
-            partial(total.sub_, backward.losses),
+            partial(total[:, :batch].sub_, backward.picked.squeeze(1)),
         ]
-        visits = torch.stack([order[starts.start : starts.start + len(starts) * batch] for order in self.orders])
+        end = starts.start + len(starts) * batch
+        visits = torch.stack([order[starts.start : end] for order in self.orders])
         visits = visits.view(len(visits), len(starts), batch).transpose(0, 1).reshape(len(starts), -1)
-        inputs = forward.inputs.view(-1, forward.inputs.shape[2])
-        pixels = columns.common.new_empty(inputs.shape)
+        labels = self.labels[:, :, starts.start : end].split(batch, 2)
         # An order of lower rank leaves the last rows zero.
         rare = [(steps, target[: steps.shape[1]]) for steps, target in zip(factors, forward.factors, strict=False)]
         first = starts.start // self.epoch.batch_size + 1
-        numbers = torch.arange(first, first + len(starts), dtype=torch.float32, device=labels.device).unbind()
+        numbers = torch.arange(first, first + len(starts), dtype=torch.float32, device=total.device).unbind()
         for step, start in enumerate(starts):
-            stop = start + batch
             self.step[:] = [numbers[step]]
             torch.index_select(columns.common, 0, visits[step], out=pixels)
             inputs.copy_(pixels)
-            inputs.sub_(centre)
             for steps, target in rare:
                 target.copy_(steps[step])
-            backward.labels.copy_(labels[:, :, start:stop])
+            backward.labels.copy_(labels[step])
             for call in calls:
                 call()
-            yield stop
+            yield start + batch
 
     def _dropout(self, batch: int) -> tuple[list[Mask], list[Call]]:
         """The masks of the members that drop, and the calls that draw one step's."""
@@ -258,10 +254,10 @@ def count_correct(flat: Tensor, layers: tuple[Linear, ...], images: Images) -> T
             if len(pixels) != inputs.shape[1]:
                 inputs = flat.new_empty(1, *pixels.shape)
                 forwards = [
-                    Forward(weights, [len(some)], len(pixels), images.scale, inputs=inputs, keep=False)
+                    Forward(weights, [len(some)], inputs, images.scaling, keep=False)
                     for weights, some in zip(packed, members, strict=True)
                 ]
-            inputs[0].copy_(pixels).sub_(images.centre)
+            inputs[0].copy_(pixels)
             for forward, count in zip(forwards, counts, strict=True):
                 forward.run()
                 # Unlike argmax, max is quick along a dimension that is not the last; it too takes the first maximum.

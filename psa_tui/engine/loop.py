@@ -154,7 +154,7 @@ def _with_progress(
                 meta_loop=meta_loop,
                 images=images,
                 image_count=count,
-                loss=float(losses.mean()) / images,
+                loss=float(losses.sum(1).mean()) / images,
                 seconds=seconds,
             )
 

@@ -28,45 +28,50 @@ _STACK_BYTES = 512 << 10
 
 
 class Forward:
-    """The forward pass over one batch size: ``inputs`` to ``logits``."""
+    """The forward pass over one batch of images: ``inputs`` to ``logits``."""
 
     def __init__(
         self,
         weights: Packed,
         sharing: Sequence[int],
-        batch: int,
-        scale: float,
+        inputs: Tensor,
+        scaling: Scaling,
         masks: Sequence[Mask] = (),
         rank: int = 0,
         rare: int = 0,
-        inputs: Tensor | None = None,
         keep: bool = True,
     ) -> None:
         """Make the buffers and the calls.
 
-        ``sharing`` counts the successive members that see the same images; ``scale`` is what the inputs
-        still have to be multiplied by; ``masks`` are the dropout masks. The last ``rare`` inputs come as
-        factors of ``rank``, one for each set of sharing members (see ``columns``). ``inputs`` is the
-        buffer to read from, if there is one already; without ``keep`` a layer's activations overwrite those
-        of the last but one, which no backward pass can use.
+        ``sharing`` counts the successive members that see the same images. ``inputs`` is where each set of
+        them finds its pixels in the common columns, as they are: [sets, batch, common]; what the network sees
+        of them is ``scaling``'s. The next ``rare`` columns come as factors of ``rank``, one for each set
+        (see ``columns``); any others are zero. ``masks`` are the dropout masks. Without ``keep`` a layer's
+        activations overwrite those of the last but one, which no backward pass can use.
         """
         like = weights.flat
         members, width, pixels = weights.weights[0].shape
-        self.inputs = like.new_empty(len(sharing), batch, pixels - rare) if inputs is None else inputs
-        """What each set of sharing members sees in the common columns, before ``scale``: [sets, batch, common]."""
+        batch, common = inputs.shape[1:]
+        self.inputs = inputs
+        self.scaling = scaling
         self.factors = like.new_zeros(len(sharing), rank, batch + rare)
-        """What each set sees in the others, as factors: [sets, rank, batch + rare]."""
+        """What each set sees in the rare columns, as factors: [sets, rank, batch + rare]."""
         self.activations = _all_rows(weights, batch) if keep else _alternate_rows(weights, batch)
         """The output of each layer, after ReLU and dropout where it is hidden: [members, outputs, batch]."""
         self.rows = _row_slices(sharing, width)
         """Where the first layer of each set of sharing members lies among all its rows."""
         self.calls: list[Call] = []
         first = self.activations[0].view(members * width, batch)
-        weight, bias = weights.weights[0].view(-1, pixels), weights.biases[0].view(-1, 1)
-        dense, sparse = weight[:, : pixels - rare], weight[:, pixels - rare :]
-        for rows, inputs in zip(self.rows, self.inputs, strict=True):
-            self.calls.append(partial(torch.addmm, bias[rows], dense[rows], inputs.t(), alpha=scale, out=first[rows]))
-        self.rare = list(_rare_sets(self.factors, sharing, width, batch)) if rare else []
+        weight = weights.weights[0].view(-1, pixels)
+        dense, sparse = weight[:, :common], weight[:, common : common + rare]
+        # What the centre takes from every pixel is the same for every image: it joins the bias.
+        black = like.new_full((pixels,), scaling.black)
+        bias = like.new_empty(members * width, 1)
+        self.calls.append(partial(torch.addmv, weights.biases[0].view(-1), weight, black, out=bias.view(-1)))
+        scale = scaling.scale
+        for rows, seen in zip(self.rows, inputs, strict=True):
+            self.calls.append(partial(torch.addmm, bias[rows], dense[rows], seen.t(), alpha=scale, out=first[rows]))
+        self.rare = list(_rare_sets(self.factors, sharing, width, batch)) if rank else []
         """The same for successive sets of as many members: their rows, factors, and space for a product."""
         for part in self.rare:
             count = len(part.product)
@@ -96,8 +101,20 @@ class Forward:
             call()
 
 
+class Scaling(NamedTuple):
+    """A network sees ``(pixel - centre) * scale`` of a pixel."""
+
+    centre: float
+    scale: float
+
+    @property
+    def black(self) -> float:
+        """What a network sees of a pixel that is zero."""
+        return -self.centre * self.scale
+
+
 class Rare(NamedTuple):
-    """The rare columns of one batch, centred, for successive sets of members: ``left``, transposed, times ``right``."""
+    """The rare columns of one batch for successive sets of members: ``left``, transposed, times ``right``."""
 
     rows: slice
     left: Tensor
@@ -121,16 +138,14 @@ class Mask:
 class Backward:
     """The loss and its gradients for what a ``Forward`` has just computed."""
 
-    def __init__(
-        self, forward: Forward, weights: Packed, gradients: Packed, scale: float, masks: Sequence[Mask] = ()
-    ) -> None:
+    def __init__(self, forward: Forward, weights: Packed, gradients: Packed, masks: Sequence[Mask] = ()) -> None:
         """Make the buffers and the calls; ``gradients`` are overwritten by each run."""
         logits = forward.logits
         members, _, batch = logits.shape
         self.labels = torch.empty(members, 1, batch, dtype=torch.int64, device=logits.device)
         """The correct class of every image of every member: [members, 1, batch]."""
-        self.losses = logits.new_empty(members, 1)
-        """Each member's summed log-likelihood, the negative of its summed loss: [members, 1]."""
+        self.picked = logits.new_empty(members, 1, batch)
+        """The log-likelihood of every correct class, the negative of its loss: [members, 1, batch]."""
         layer_runs = [(0, 1), *_stacks(weights, batch)]
         small = len(weights.all_biases) * batch * logits.element_size() <= _STACK_BYTES
         neurons, spaces = (_apart if small else _alternating)(weights, batch, layer_runs)
@@ -159,33 +174,32 @@ class Backward:
         if neurons is not None:
             self.calls.append(partial(torch.sum, neurons, 1, out=gradients.all_biases))
         matrix, gradient = deltas[0].view(-1, batch), gradients.weights[0].view(-1, weights.layers[0].inputs)
-        common = forward.inputs.shape[2]
+        common, scale = forward.inputs.shape[2], forward.scaling.scale
+        black = logits.new_tensor(forward.scaling.black)
+        self.calls.append(partial(torch.mul, gradients.biases[0].view(-1, 1).expand_as(gradient), black, out=gradient))
         for rows, inputs in zip(forward.rows, forward.inputs, strict=True):
-            target = gradient[rows, :common]
-            self.calls.append(partial(target.addmm_, matrix[rows], inputs, beta=0, alpha=scale))
+            self.calls.append(partial(gradient[rows, :common].addmm_, matrix[rows], inputs, alpha=scale))
         for part in forward.rare:
             count = len(part.product)
             self.calls.append(partial(torch.bmm, _sets(matrix[part.rows], count), part.left.mT, out=part.product))
-            target = _sets(gradient[part.rows, common:], count)
-            self.calls.append(partial(target.baddbmm_, part.product, part.right, beta=0, alpha=scale))
+            target = _sets(gradient[part.rows, common : common + part.right.shape[2]], count)
+            self.calls.append(partial(target.baddbmm_, part.product, part.right, alpha=scale))
 
     def _loss(self, logits: Tensor, delta: Tensor) -> list[Call]:
-        """The calls that compute ``losses``, and the gradient of each member's mean loss into ``delta``."""
+        """The calls that compute ``picked``, and the gradient of each member's mean loss into ``delta``."""
         batch = logits.shape[2]
         log_likelihoods = torch.empty_like(logits)
-        picked = logits.new_empty(len(logits), 1, batch)
         # p / batch as a power of two: exp2 is several times as fast as exp.
         return [
             partial(torch.log_softmax, logits, 1, out=log_likelihoods),
-            partial(torch.gather, log_likelihoods, 1, self.labels, out=picked),
-            partial(torch.sum, picked, 2, out=self.losses),
+            partial(torch.gather, log_likelihoods, 1, self.labels, out=self.picked),
             partial(torch.add, logits.new_tensor(-log2(batch)), log_likelihoods, alpha=1 / log(2), out=delta),
             delta.exp2_,
-            partial(delta.scatter_add_, 1, self.labels, torch.full_like(picked, -1 / batch)),
+            partial(delta.scatter_add_, 1, self.labels, torch.full_like(self.picked, -1 / batch)),
         ]
 
     def run(self) -> None:
-        """Compute ``losses`` and the gradients."""
+        """Compute ``picked`` and the gradients."""
         for call in self.calls:
             call()
 
