@@ -5,8 +5,9 @@
 A meta-loop trains on 50,000 images and validates on 10,000, batch 256. Reference and engine take turns, whole
 meta-loops each; what counts is the median of the ratios. The engine has processes of its own, as it has for a
 user: autograd leaves the reference's process a second pool of threads, beside which the first wakes slowly. The
-reference computes with PyTorch's default threads. Floors are operations over this machine's matrix rate, measured before and after;
-a time below its floor is impossible, and fails the benchmark. "dense" is the floor with all 784 pixel columns.
+reference computes with PyTorch's default threads. Floors are operations over this machine's matrix rate, measured
+before and after; a time below its floor is impossible, and fails the benchmark. "dense" is the floor with all 784
+pixel columns. A population's peak memory is that of all its processes; the files they share count once.
 """
 
 from __future__ import annotations
@@ -19,8 +20,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
 
 from benchmarks import machine
 from benchmarks.population import Member, Processes

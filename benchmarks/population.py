@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -23,6 +24,14 @@ from psa_tui.modes import AblationMode
 RECIPE = Recipe(learning_rate=1e-4, batch_size=256, weight_decay=1e-4, dropout=0.1)
 
 Member = tuple[int, AblationMode]
+
+
+class Memory(NamedTuple):
+    """Resident bytes of one process."""
+
+    peak: int
+    files: int
+    """Of files it maps, now."""
 
 
 class Trials:
@@ -62,14 +71,14 @@ class Processes:
             theirs.close()
             self.pipes.append(ours)
         self.pixels: int = max([pipe.recv() for pipe in self.pipes])
-        self.peaks: list[int] = []
+        self.memory: list[Memory] = []
 
     def meta_loop(self) -> float:
         """Run one meta-loop of every member; the seconds until the last process is done."""
         started = time.perf_counter()
         for pipe in self.pipes:
             pipe.send(True)
-        self.peaks = [pipe.recv() for pipe in self.pipes]
+        self.memory = [pipe.recv() for pipe in self.pipes]
         return time.perf_counter() - started
 
     def close(self) -> None:
@@ -79,8 +88,9 @@ class Processes:
 
     @property
     def peak_bytes(self) -> int:
-        """The sum of the processes' peak resident memory; what they share is counted in each."""
-        return sum(self.peaks)
+        """The processes' peak resident memory; the files that all of them map, such as PyTorch's, count once."""
+        files = [used.files for used in self.memory]
+        return sum(used.peak for used in self.memory) - sum(files) + max(files)
 
 
 def divide(members: Sequence[Member], processes: int) -> list[list[Member]]:
@@ -99,16 +109,17 @@ def _serve(pipe: Connection, text: str, members: list[Member], threads: int, dat
     pipe.send(trials.pixels)
     while pipe.recv():
         trials.meta_loop()
-        pipe.send(_peak_bytes())
+        pipe.send(_memory())
 
 
-def _peak_bytes() -> int:
+def _memory() -> Memory:
     status = Path("/proc/self/status")
     if status.exists():
         # Linux's ru_maxrss would begin with that of the parent.
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return Memory(*(int(lines[name].split()[0]) * 1024 for name in ("VmHWM", "RssFile")))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return Memory(peak, 0)
 
 
 def _images(data: Dataset, split: Split) -> Images:
