@@ -163,7 +163,7 @@ class _Training:
         end = starts.start + len(starts) * batch
         visits = torch.stack([order[starts.start : end] for order in self.orders])
         visits = visits.view(len(visits), len(starts), batch).transpose(0, 1).reshape(len(starts), -1)
-        labels = self.labels[:, :, starts.start : end].split(batch, 2)
+        labels = torch.split(self.labels[:, :, starts.start : end], batch, 2)
         # An order of lower rank leaves the last rows zero.
         rare = [(steps, target[: steps.shape[1]]) for steps, target in zip(factors, forward.factors, strict=False)]
         first = starts.start // self.epoch.batch_size + 1
