@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from psa_tui.study.cost import CostModel
+from psa_tui.study.cost import CostModel, makespan_s
+from psa_tui.study.parts import parts_of
 from psa_tui.study.shapes import Shape, parse_shape
 from psa_tui.study.spec import StudySpec
 from psa_tui.study.store import COMPLETE, FAILED, SessionRow, TrialRow
@@ -101,7 +103,7 @@ def study_progress(spec: StudySpec, rows: Sequence[TrialRow], sessions: Sequence
             Failure(shape=shape, trials=tuple(sorted(trials)), cause=cause) for (shape, cause), trials in causes.items()
         ),
         sessions=tuple(sessions),
-        seconds_left=_seconds_left(spec, cells, rows, sessions[-1].workers if sessions else 1),
+        seconds_left=_seconds_left(spec, rows, sessions[-1].workers if sessions else 1),
     )
 
 
@@ -118,22 +120,30 @@ def _cell(spec: StudySpec, shape: str, mode: str, rows: list[TrialRow]) -> CellP
     )
 
 
-def _seconds_left(
-    spec: StudySpec, cells: Sequence[CellProgress], rows: Sequence[TrialRow], workers: int
-) -> float | None:
-    """The loops left at what a loop took at each shape, or at what the shapes that were timed suggest."""
-    seconds: dict[Shape, float] = {}
-    loops: dict[Shape, int] = {}
+def _seconds_left(spec: StudySpec, rows: Sequence[TrialRow], workers: int) -> float | None:
+    """The loops left at what a loop took at each shape, or at what the shapes that were timed suggest.
+
+    A part is one worker's: towards the end some have none, and the longest part decides.
+    """
+    seconds: dict[Shape, float] = defaultdict(float)
+    loops: dict[Shape, int] = defaultdict(int)
+    settled: dict[tuple[Shape, int], int] = defaultdict(int)
     for row in rows:
+        shape = parse_shape(row.architecture)
+        settled[shape, row.trial] += spec.meta_loops if row.state == FAILED else row.meta_loop or 0
         if row.meta_loop:
-            shape = parse_shape(row.architecture)
-            seconds[shape] = seconds.get(shape, 0.0) + row.seconds
-            loops[shape] = loops.get(shape, 0) + row.meta_loop
+            seconds[shape] += row.seconds
+            loops[shape] += row.meta_loop
     timed = {shape: seconds[shape] / loops[shape] for shape in loops if seconds[shape] > 0}
     if not timed:
         return None
     model = CostModel(timed)
-    left = sum(
-        model.predict(parse_shape(cell.shape)) * (cell.trials * spec.meta_loops - cell.meta_loops) for cell in cells
+    every = len(spec.modes) * spec.meta_loops
+    return makespan_s(
+        (
+            model.predict(shape) * sum(every - settled[shape, trial] for trial in part.trials)
+            for shape in spec.shapes
+            for part in parts_of(spec, shape)
+        ),
+        max(workers, 1),
     )
-    return left / max(workers, 1)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from psa_tui.modes import AblationMode
@@ -59,15 +61,20 @@ def test_progress_is_counted_by_shape_and_mode_in_the_order_of_the_study():
     assert progress.failures == (Failure(shape="2*4", trials=(1, 2), cause="out of memory"),)
 
 
-def test_the_time_left_counts_loops_at_their_own_cost_divided_among_the_workers():
-    only = study_progress(
-        SPEC.from_settings({**SPEC.as_settings(), "shapes": ["1*4"]}), ROWS[:4], [session(1, workers=2)]
-    )
-    # 35 of 40 loops are done at 2 s each.
-    assert only.seconds_left == pytest.approx(5 * 2.0 / 2)
+def test_the_time_left_is_that_of_the_longest_part_when_workers_run_out_of_parts():
+    alone = StudySpec.from_settings({**SPEC.as_settings(), "shapes": ["1*4"]})
+    # 35 of 40 loops are done at 2 s each, and one part is one worker's.
+    assert [study_progress(alone, ROWS[:4], [session(1, workers=n)]).seconds_left for n in (1, 2)] == [10.0, 10.0]
+    one, two, many = (study_progress(SPEC, ROWS, [session(1, workers=n)]).seconds_left for n in (1, 2, 9))
+    assert one > two >= many > 40 * 2.0 * 0.5
     assert study_progress(SPEC, [], []).seconds_left is None
-    every = study_progress(SPEC, ROWS, [session(1)])
-    assert every.seconds_left > (5 + 40 + 40) * 2.0 / 2 * 0.9
+
+
+def test_failed_trials_are_not_waited_for():
+    alone = StudySpec.from_settings({**SPEC.as_settings(), "shapes": ["1*4"]})
+    *done, half = ROWS[:4]
+    failed = [*done, replace(half, state=FAILED, reason="out of memory")]
+    assert study_progress(alone, failed, [session(1)]).seconds_left == 0.0
 
 
 def test_cells_are_told_by_their_mean_and_by_what_they_lack():
