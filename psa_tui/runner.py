@@ -1,8 +1,8 @@
 """Driving the engine: decide what to run, persist every loop, then publish it.
 
-At each finished meta-loop the history is written first, then the checkpoint, then the views are told. A
-kill between the first two leaves a loop that the history knows and the checkpoint does not; a resume runs
-it again, to the same bits, and writes the same row.
+At each finished meta-loop, and at the end, the history is written first, then the checkpoint, then the views
+are told. A kill between the first two leaves a loop, or an end, that the history knows and the checkpoint does
+not; a resume runs it again, to the same bits, and writes the same row.
 """
 
 from __future__ import annotations
@@ -204,16 +204,17 @@ class _Run:
                 if self.stop.reason is not None:
                     break
             record = self._measure_test(record, loaded)
+            outcome = Outcome.FINISHED if record.finished else Outcome.STOPPED
+            end = self._end(record, outcome, "" if record.finished else self.stop.reason or "")
             self._write(record, loaded)
         except LeaveAtOnce as leave:
-            self._end(record, Outcome.STOPPED, str(leave))
+            self._publish(self._end(record, Outcome.STOPPED, str(leave)))
             raise
         except Exception as error:
-            self._end(record, Outcome.FAILED, str(error) or type(error).__name__)
+            self._publish(self._end(record, Outcome.FAILED, str(error) or type(error).__name__))
             raise
-        if record.finished:
-            return self._end(record, Outcome.FINISHED, "")
-        return self._end(record, Outcome.STOPPED, self.stop.reason or "")
+        self._publish(end)
+        return end
 
     def _obey(self, event: Event, record: Record, loaded: _Loaded) -> Record:
         """Do what was asked for at the keyboard; the record changes with the mode."""
@@ -369,6 +370,7 @@ class _Run:
         write_checkpoint(self.path, Checkpoint(record, weights))
 
     def _end(self, record: Record, outcome: Outcome, reason: str) -> RunFinished:
+        """Tell the history how the session ends; the views are not told yet."""
         event = RunFinished(
             run=record.run,
             outcome=outcome,
@@ -385,7 +387,6 @@ class _Run:
             if outcome is not Outcome.FAILED:
                 raise
             log.debug("the failure could not be recorded", exc_info=True)
-        self._publish(event)
         return event
 
     def _publish(self, event: Event) -> None:
