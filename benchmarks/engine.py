@@ -23,10 +23,10 @@ from pathlib import Path
 
 from benchmarks import machine
 from benchmarks.population import Member, Processes
-from benchmarks.reference import Reference
+from benchmarks.reference import BATCH, Reference
 from psa_tui.architecture import Architecture, parse_architecture
 from psa_tui.data import Dataset, load_dataset
-from psa_tui.engine.plan import processes_for, threads_for
+from psa_tui.engine.plan import Parallelism, parallelism_of, processes_for
 from psa_tui.modes import AblationMode
 
 SINGLE = {"[4*4, 2*8]": 8.0, "[18*18]": 7.0, "[1*64]": 4.5, "[1*1024]": 1.9, "[1*2048]": 1.6}
@@ -41,6 +41,7 @@ POPULATION = {
     "[64*1]": 90.0,
 }
 """The ratios to be reached, by shape."""
+MEMORY_BYTES = 2 << 30
 POPULATION_MEMBERS = [(seed, mode) for seed in range(10) for mode in AblationMode]
 
 
@@ -87,16 +88,16 @@ HEADER = (
 
 
 def measure(
-    architecture: Architecture, target: float | None, members: list[Member], threads: int, pairs: int, data: Dataset
+    architecture: Architecture, target: float | None, members: list[Member], how: Parallelism, pairs: int, data: Dataset
 ) -> Cell:
-    """``members`` in processes of ``threads`` each, beside the reference; seconds are per trial."""
+    """``members`` beside the reference; seconds are per trial."""
     processes = processes_for(len(members), "cpu")
     reference = Reference(architecture, data)
     reference.meta_loop()
-    population = Processes(architecture, members, processes, threads, data_folder())
+    population = Processes(architecture, members, processes, how, data_folder())
     slow, fast = _pairs(lambda: _seconds(reference.meta_loop), lambda: population.meta_loop() / len(members), pairs)
     layout = (
-        f"{_count(processes, 'process', 'es')}, {_count(threads, 'thread', 's')} each, "
+        f"{_count(processes * how.processes, 'process', 'es')}, {_count(how.threads, 'thread', 's')} each, "
         f"peak {population.peak_bytes / 1e6:,.0f} MB"
     )
     population.close()
@@ -161,8 +162,8 @@ def main() -> None:
             target = targets.get(str(architecture))
             single = targets is SINGLE
             members = [(0, AblationMode.NONE)] if single else POPULATION_MEMBERS
-            threads = threads_for(architecture, "cpu") if single else 1
-            cell = measure(architecture, target, members, threads, options.pairs, data)
+            how = parallelism_of(architecture, BATCH, "cpu", None, MEMORY_BYTES) if single else Parallelism(1, 1)
+            cell = measure(architecture, target, members, how, options.pairs, data)
             cells.append(cell)
             print(cell.row(every), flush=True)
     one, every = max(one, machine.matrix_rate(1)), max(every, machine.matrix_rate(cores))

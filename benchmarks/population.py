@@ -18,10 +18,13 @@ from psa_tui.data import Dataset, Split, load_dataset
 from psa_tui.engine.epoch import Images
 from psa_tui.engine.loop import Population, Recipe, Trial, run_meta_loops
 from psa_tui.engine.model import initial_weights, layout, stack
-from psa_tui.events import Progress
+from psa_tui.engine.plan import Parallelism
+from psa_tui.events import MetaLoopFinished, Progress
 from psa_tui.modes import AblationMode
 
 RECIPE = Recipe(learning_rate=1e-4, batch_size=256, weight_decay=1e-4, dropout=0.1)
+
+_ENDLESS = 1 << 40
 
 Member = tuple[int, AblationMode]
 
@@ -35,9 +38,9 @@ class Memory(NamedTuple):
 
 
 class Trials:
-    """A population in this process."""
+    """A population in this process, or one trial in ``together`` of them."""
 
-    def __init__(self, architecture: Architecture, members: Sequence[Member], data: Dataset) -> None:
+    def __init__(self, architecture: Architecture, members: Sequence[Member], data: Dataset, together: int = 1) -> None:
         """``members`` are (seed, mode); the first meta-loop is run here, to make every later one alike."""
         layers = layout(architecture)
         trials = [Trial(seed, mode, Progress(validation_count=len(data.validation.labels))) for seed, mode in members]
@@ -45,28 +48,29 @@ class Trials:
         self.population = Population(layers, trials, weights)
         self.train, self.validation = (_images(data, split) for split in (data.train, data.validation))
         self.pixels = self.train.columns.common.shape[1]
+        self._events = run_meta_loops(self.population, self.train, self.validation, RECIPE, _ENDLESS, together)
         self.meta_loop()
 
     def meta_loop(self) -> None:
         """Run one more meta-loop: clone, ablate, train, measure, promote or roll back."""
-        done = self.population.trials[0].progress.meta_loop
-        for _ in run_meta_loops(self.population, self.train, self.validation, RECIPE, done + 1):
-            pass
+        for event in self._events:
+            if isinstance(event, MetaLoopFinished) and event.member == len(self.population.trials) - 1:
+                return
 
 
 class Processes:
     """A population divided among processes by trial, so that the modes of a trial stay together."""
 
     def __init__(
-        self, architecture: Architecture, members: Sequence[Member], processes: int, threads: int, dataset_dir: Path
+        self, architecture: Architecture, members: Sequence[Member], processes: int, how: Parallelism, dataset_dir: Path
     ) -> None:
-        """Start the processes and wait until each has run its first meta-loop."""
+        """Start the processes, each of which may train in the manner ``how``; wait for the first meta-loops."""
         context = multiprocessing.get_context("spawn")
         shares = divide(members, processes)
         self.pipes: list[Connection] = []
         for share in shares:
             ours, theirs = context.Pipe()
-            arguments = (theirs, str(architecture), share, threads, dataset_dir)
+            arguments = (theirs, str(architecture), share, how, dataset_dir)
             context.Process(target=_serve, args=arguments, daemon=True).start()
             theirs.close()
             self.pipes.append(ours)
@@ -103,9 +107,9 @@ def divide(members: Sequence[Member], processes: int) -> list[list[Member]]:
     return [share for share in shares if share]
 
 
-def _serve(pipe: Connection, text: str, members: list[Member], threads: int, dataset_dir: Path) -> None:
-    torch.set_num_threads(threads)
-    trials = Trials(parse_architecture(text), members, load_dataset("mnist", dataset_dir))
+def _serve(pipe: Connection, text: str, members: list[Member], how: Parallelism, dataset_dir: Path) -> None:
+    torch.set_num_threads(how.threads)
+    trials = Trials(parse_architecture(text), members, load_dataset("mnist", dataset_dir), how.processes)
     pipe.send(trials.pixels)
     while pipe.recv():
         trials.meta_loop()

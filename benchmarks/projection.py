@@ -20,7 +20,7 @@ from scipy.optimize import nnls  # type: ignore[import-untyped]
 from benchmarks import machine
 from benchmarks.population import Processes
 from psa_tui.architecture import INPUTS, Architecture, parse_architecture
-from psa_tui.engine.plan import processes_for
+from psa_tui.engine.plan import Parallelism, processes_for
 from psa_tui.modes import AblationMode
 
 GRID = Path(__file__).parent / "grid_98.txt"
@@ -52,7 +52,7 @@ def members_for(architecture: Architecture) -> list[tuple[int, AblationMode]]:
 def measure(architecture: Architecture, repeat: int, folder: Path) -> float:
     """Seconds of one trial's meta-loop, the median of ``repeat``, on all cores."""
     members = members_for(architecture)
-    population = Processes(architecture, members, processes_for(len(members), "cpu"), 1, folder)
+    population = Processes(architecture, members, processes_for(len(members), "cpu"), Parallelism(1, 1), folder)
     seconds = statistics.median(population.meta_loop() / len(members) for _ in range(repeat))
     population.close()
     return seconds

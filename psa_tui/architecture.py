@@ -102,16 +102,18 @@ class Architecture:
         training = 3 * self.parameters - INPUTS * width - 2 * (INPUTS - pixels) * width
         return 2 * (training * training_images + self.parameters * validation_images)
 
-    def training_bytes(self, batch_size: int) -> int:
+    def training_bytes(self, batch_size: int, processes: int = 1) -> int:
         """Memory one trial needs while it trains, in bytes: an estimate made before anything is allocated.
 
         Six float32 copies of the parameters (LKG, candidate, gradient, two AdamW moments, the copy being
         written), three of the activations of one batch (of training or of evaluation, no larger than the
-        largest data set), and the bookkeeping of each layer.
+        largest data set), and the bookkeeping of each layer. Of several processes each has its own LKG, candidate,
+        gradient and activations; they divide the moments, and a second copy of the weights.
         """
         widths = INPUTS + sum(group.count * group.width for group in self.groups) + CLASSES
-        rows = min(max(batch_size, _EVALUATION_BATCH), _MOST_IMAGES)
-        return 6 * 4 * self.parameters + 3 * 4 * rows * widths + _BYTES_PER_LAYER * (self.depth + 1)
+        rows = processes * min(max(batch_size // processes, _EVALUATION_BATCH), _MOST_IMAGES)
+        copies = 6 if processes == 1 else 4 + 3 * processes
+        return copies * 4 * self.parameters + 3 * 4 * rows * widths + processes * _BYTES_PER_LAYER * (self.depth + 1)
 
 
 def parse_architecture(text: str) -> Architecture:

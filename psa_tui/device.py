@@ -145,10 +145,8 @@ def choose(wanted: str, capabilities: Capabilities) -> Choice:
     raise ConfigError(f"device {wanted} is not usable: {capabilities.missing[wanted]}; choose --device {usable}")
 
 
-def set_threads(threads: int | None) -> int:
-    """Let PyTorch compute with ``threads`` CPU threads, None for its own choice; the number now in force."""
+def set_threads(threads: int) -> None:
+    """Let PyTorch compute with ``threads`` CPU threads in this process."""
     import torch
 
-    if threads is not None:
-        torch.set_num_threads(threads)
-    return torch.get_num_threads()
+    torch.set_num_threads(threads)

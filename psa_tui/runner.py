@@ -12,6 +12,7 @@ import platform
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +36,7 @@ from psa_tui.errors import CheckpointError, DataError
 from psa_tui.events import EarlierLoops, Event, MetaLoopFinished, Outcome, Progress, RunFinished, RunStarted, Verdict
 from psa_tui.history import History, open_history
 from psa_tui.lock import locked
-from psa_tui.memory import check_memory
+from psa_tui.memory import available_memory_bytes, check_memory
 from psa_tui.stopping import LeaveAtOnce, StopRequest
 
 if TYPE_CHECKING:
@@ -168,18 +169,21 @@ class _Run:
 
         from psa_tui.data import load_dataset
         from psa_tui.engine.loop import Recipe, run_meta_loops
-        from psa_tui.engine.plan import threads_for
+        from psa_tui.engine.plan import parallelism_of
 
         config = self.config
         device = torch.device(choose(config.device, detect()).device)
-        threads = set_threads(config.threads or threads_for(config.architecture, str(device)))
+        parallelism = parallelism_of(
+            config.architecture, config.batch_size, str(device), config.threads, available_memory_bytes()
+        )
+        set_threads(parallelism.threads)
         data = load_dataset(config.dataset, config.dataset_dir, self.say)
         if self.checkpoint is not None and self.checkpoint.record.dataset_fingerprint != data.fingerprint:
             raise DataError(
                 f"{self.path} was trained on another edition of {data.name} than the one in {config.dataset_dir}; "
                 "point --dataset-dir at the original files"
             )
-        record = self._record(data, device, threads)
+        record = self._record(data, device, parallelism.total_threads)
         loaded = self._load(record, data, device)
         record = self._branch_off(record)
         self._write(record, loaded)
@@ -188,21 +192,28 @@ class _Run:
         self._publish(self._started(record, data, lacking))
         if self.checkpoint is not None:
             self._publish(self._earlier_loops(record))
-        log.debug("first step after %.2f s; device %s, %d threads", time.perf_counter() - self.started, device, threads)
+        log.debug("first step after %.2f s", time.perf_counter() - self.started)
 
         recipe = Recipe(config.learning_rate, config.batch_size, config.weight_decay, config.dropout)
         try:
-            for event in run_meta_loops(
-                loaded.population, loaded.train, loaded.validation, recipe, self.last_meta_loop
-            ):
-                if isinstance(event, MetaLoopFinished):
-                    record = replace(record, progress=event.progress, test_correct=None)
-                    self.history.add(record.run, event)
-                    self._write(record, loaded)
-                self._publish(event)
-                record = self._obey(event, record, loaded)
-                if self.stop.reason is not None:
-                    break
+            events = run_meta_loops(
+                loaded.population,
+                loaded.train,
+                loaded.validation,
+                recipe,
+                self.last_meta_loop,
+                parallelism.processes,
+            )
+            with closing(events):
+                for event in events:
+                    if isinstance(event, MetaLoopFinished):
+                        record = replace(record, progress=event.progress, test_correct=None)
+                        self.history.add(record.run, event)
+                        self._write(record, loaded)
+                    self._publish(event)
+                    record = self._obey(event, record, loaded)
+                    if self.stop.reason is not None:
+                        break
             record = self._measure_test(record, loaded)
             outcome = Outcome.FINISHED if record.finished else Outcome.STOPPED
             end = self._end(record, outcome, "" if record.finished else self.stop.reason or "")

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 
 import torch
 
 from psa_tui.architecture import CLASSES, INPUTS, Architecture
-from psa_tui.engine.epoch import Epoch, Images, count_correct, train_epoch
+from psa_tui.engine.epoch import Images, count_correct
+from psa_tui.engine.loop import Population, Recipe, Trial, run_meta_loops
 from psa_tui.engine.model import initial_weights, layout, stack
-from psa_tui.engine.randomness import shuffled
+from psa_tui.events import EpochProgressed, MetaLoopFinished, Progress
+from psa_tui.modes import AblationMode
 
 TRAINING_IMAGES = 50_000
 VALIDATION_IMAGES = 10_000
 _MEASURE_S = 0.4
 _TRAIN_S = 1.0
 _EVALUATED = 2000
+_ENDLESS = 1 << 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,22 +49,33 @@ class Benchmark:
         return self.operations / self.matrix_product_flop_per_s
 
 
-def measure(architecture: Architecture, batch_size: int, device: str) -> Benchmark:
-    """Time matrix products and real training steps of one trial on random images; a few seconds."""
-    training, evaluation = _engine_rates(architecture, batch_size, device)
+def measure(architecture: Architecture, batch_size: int, device: str, processes: int) -> Benchmark:
+    """Time matrix products and real meta-loops of one trial on random images; a few seconds."""
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(256, (TRAINING_IMAGES, INPUTS), dtype=torch.uint8, generator=generator).to(device)
+    labels = torch.randint(CLASSES, (TRAINING_IMAGES,), generator=generator).to(device)
+    images = Images(pixels, labels, mean=0.5, std=0.3)
+    layers = layout(architecture)
+    flat = stack([initial_weights(layers, seed=0)], torch.device(device))
+    few = images[:_EVALUATED]
+    evaluations = _durations(lambda: count_correct(flat, layers, few).tolist(), _MEASURE_S)
     return Benchmark(
         architecture=str(architecture),
         parameters=architecture.parameters,
         operations=architecture.meta_loop_operations(TRAINING_IMAGES, VALIDATION_IMAGES),
         batch_size=batch_size,
-        matrix_product_flop_per_s=_matrix_product_rate(device),
-        training_images_per_s=training,
-        evaluation_images_per_s=evaluation,
+        matrix_product_flop_per_s=_matrix_product_rate(device, processes),
+        training_images_per_s=_training_rate(Population(layers, [_trial()], flat), images, batch_size, processes),
+        # Each process counts for its own share of the images.
+        evaluation_images_per_s=processes * _EVALUATED * len(evaluations) / sum(evaluations),
     )
 
 
-def _matrix_product_rate(device: str) -> float:
-    """Best float32 operations per second over a small and a large size, in ``_MEASURE_S`` seconds each."""
+def _matrix_product_rate(device: str, processes: int) -> float:
+    """Best float32 operations per second over a small and a large size, in ``_MEASURE_S`` seconds each.
+
+    It is measured in this process, and taken as many times as there are ``processes``.
+    """
     best = 0.0
     for size in (512, 1024) if device == "cpu" else (1024, 4096):
         left, right = (torch.randn(size, size, device=device) for _ in range(2))
@@ -70,47 +85,30 @@ def _matrix_product_rate(device: str) -> float:
             (left @ right)[0, 0].item()
 
         best = max(best, 2 * size**3 / min(_durations(multiply, _MEASURE_S)))
-    return best
+    return processes * best
 
 
-def _engine_rates(architecture: Architecture, batch_size: int, device: str) -> tuple[float, float]:
-    """Images trained on, and images evaluated, per second."""
-    layers = layout(architecture)
-    flat = stack([initial_weights(layers, seed=0)], torch.device(device))
-    pixels = torch.randint(256, (TRAINING_IMAGES, INPUTS), dtype=torch.uint8, device=device)
-    labels = torch.randint(CLASSES, (TRAINING_IMAGES,), device=device)
-    epoch = Epoch(
-        orders=torch.from_numpy(shuffled(0, 1, TRAINING_IMAGES)).to(device).unsqueeze(0),
-        order_of=(0,),
-        learning_rate=1e-4,
-        batch_size=batch_size,
-        weight_decay=(0.0,),
-        dropout=(None,),
-    )
-    images = Images(pixels, labels, mean=0.5, std=0.3)
+def _trial() -> Trial:
+    return Trial(seed=0, mode=AblationMode.NONE, progress=Progress(validation_count=1))
 
-    def steps() -> Iterator[tuple[int, torch.Tensor]]:
-        """Training steps, epoch after epoch: the images of each, and a tensor to wait for."""
-        while True:
-            before = 0
-            for seen, losses in train_epoch(flat, layers, images, epoch):
-                yield seen - before, losses
-                before = seen
 
-    training = steps()
-    # The first step also allocates and chooses kernels; reading the losses waits for the device.
-    next(training)[1].tolist()
-    trained = 0
-    started = time.perf_counter()
-    while time.perf_counter() - started < _TRAIN_S:
-        count, losses = next(training)
-        trained += count
-    losses.tolist()
-    training_rate = trained / (time.perf_counter() - started)
-
-    few = Images(pixels[:_EVALUATED], labels[:_EVALUATED], images.mean, images.std)
-    evaluations = _durations(lambda: count_correct(flat, layers, few).tolist(), _MEASURE_S)
-    return training_rate, _EVALUATED * len(evaluations) / sum(evaluations)
+def _training_rate(population: Population, images: Images, batch_size: int, processes: int) -> float:
+    """Images trained on per second, from the first step on: it also allocates and chooses kernels."""
+    recipe = Recipe(learning_rate=1e-4, batch_size=batch_size, weight_decay=0.0, dropout=0.0)
+    done = first = 0
+    started = None
+    with closing(run_meta_loops(population, images, images[:1], recipe, _ENDLESS, processes)) as events:
+        for event in events:
+            if isinstance(event, MetaLoopFinished):
+                done += len(images)
+            seen = done + (event.images if isinstance(event, EpochProgressed) else 0)
+            now = time.perf_counter()
+            if started is None:
+                started, first = now, seen
+            elif now - started >= _TRAIN_S:
+                break
+    assert started is not None
+    return (seen - first) / (now - started)
 
 
 def _durations(work: Callable[[], object], budget_s: float) -> list[float]:

@@ -90,7 +90,6 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def test_threads_are_set_when_said_and_reported_always(one_thread):
-    assert set_threads(None) == 1
-    assert set_threads(2) == torch.get_num_threads() == 2
-    assert set_threads(None) == 2
+def test_threads_are_pytorchs(one_thread):
+    set_threads(2)
+    assert torch.get_num_threads() == 2

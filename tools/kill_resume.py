@@ -35,8 +35,8 @@ from psa_tui.modes import AblationMode
 META_LOOPS = 12
 
 
-def start(folder: Path, *arguments: str) -> int:
-    """Fork a process that runs ``psa`` with ``arguments`` in ``folder``; its output goes to a log there."""
+def start(folder: Path, *words: str) -> int:
+    """Fork a process that runs ``psa`` with ``words`` in ``folder``; its output goes to a log there."""
     child = os.fork()
     if child:
         return child
@@ -45,7 +45,7 @@ def start(folder: Path, *arguments: str) -> int:
         log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        sys.argv = ["psa", *arguments, "--threads", "1", "--plain"]
+        sys.argv = ["psa", *words, "--plain"]
         main()
     except SystemExit as leave:
         os._exit(leave.code if isinstance(leave.code, int) else 1)
@@ -54,10 +54,16 @@ def start(folder: Path, *arguments: str) -> int:
     os._exit(0)
 
 
-def train_arguments(mode: AblationMode, seed: int) -> list[str]:
-    """A run of a second or less, with promotions and rollbacks."""
-    arguments = ["train", "--dataset", "mnist5k", "--arch", "[2*6]", "--mode", str(mode), "--seed", str(seed)]
-    return [*arguments, "--lr", "5e-3", "--meta-loops", str(META_LOOPS)]
+def arguments(mode: AblationMode, seed: int, begun: bool) -> list[str]:
+    """A run of a second or less, with promotions and rollbacks, from its beginning or gone on with.
+
+    Every other run trains in two processes: the one that is killed leaves the other to notice.
+    """
+    threads = ["--threads", str(1 + seed % 2)]
+    if begun:
+        return ["resume", *threads]
+    what = ["--dataset", "mnist5k", "--arch", "[2*6]", "--mode", str(mode), "--seed", str(seed), "--lr", "5e-3"]
+    return ["train", *what, "--meta-loops", str(META_LOOPS), *threads]
 
 
 def finish(child: int, folder: Path) -> None:
@@ -100,17 +106,17 @@ def torture(mode: AblationMode, kills: int, draws: random.Random, root: Path) ->
         twin.mkdir()
         victim.mkdir()
         began = time.monotonic()
-        finish(start(twin, *train_arguments(mode, seed)), twin)
+        finish(start(twin, *arguments(mode, seed, False)), twin)
         whole = time.monotonic() - began
         exists = False
         for _ in range(draws.randint(1, min(kills, 8))):
-            child = start(victim, *(["resume"] if exists else train_arguments(mode, seed)))
+            child = start(victim, *arguments(mode, seed, exists))
             time.sleep(draws.uniform(0, whole))
             os.kill(child, signal.SIGKILL)
             _, status = os.waitpid(child, 0)
             kills -= os.WIFSIGNALED(status)
             exists = check_readable(victim)
-        finish(start(victim, *(["resume"] if exists else train_arguments(mode, seed))), victim)
+        finish(start(victim, *arguments(mode, seed, exists)), victim)
         check_readable(victim)
         if outcome(victim) != outcome(twin):
             raise SystemExit(f"{victim} differs from {twin}")

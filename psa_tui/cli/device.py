@@ -37,7 +37,7 @@ def device(
     architecture = settings.architecture().value
 
     from psa_tui.device import choose, detect, set_threads
-    from psa_tui.engine.plan import threads_for
+    from psa_tui.engine.plan import parallelism_of
     from psa_tui.memory import check_memory
 
     if bench:
@@ -45,20 +45,22 @@ def device(
 
     found = detect()
     choice = choose(wanted, found)
-    in_force = set_threads(settings.get("threads") or threads_for(architecture, choice.device))
+    threads_said = settings.get("threads")
+    parallelism = parallelism_of(architecture, size, choice.device, threads_said, found.available_memory_bytes)
+    set_threads(parallelism.threads)
     measured = None
     if bench:
         print_note(f"measuring {choice.device}; this takes a few seconds")
 
         from psa_tui.speed import measure
 
-        measured = measure(architecture, size, choice.device)
+        measured = measure(architecture, size, choice.device, parallelism.processes)
     choices = {value: _outcome(value, found) for value in DEVICES}
     if json:
         report = {
             "schema": 1,
             "machine": asdict(found),
-            "threads": in_force,
+            "threads": parallelism.total_threads,
             "wanted": wanted,
             **asdict(choice),
         }
@@ -70,7 +72,7 @@ def device(
         json_format.dump(report | {"choices": choices, "benchmark": speed}, sys.stdout, indent=2)
         print()
         return
-    _print_table("this machine", _machine(found, in_force))
+    _print_table("this machine", _machine(found, parallelism.total_threads))
     _print_table("--device", choices)
     if measured is not None:
         _print_table(f"speed on {choice.device}", _speed(measured))
@@ -94,7 +96,7 @@ def _machine(found: Capabilities, threads: int) -> dict[str, str]:
     rows |= {
         "system": found.system,
         "CPU": found.cpu,
-        "cores": f"{physical}{found.logical_cores} logical; {threads} used by PyTorch",
+        "cores": f"{physical}{found.logical_cores} logical; {threads} used by a run",
         "memory": f"{total}, {available} available",
     }
     for one in found.accelerators:

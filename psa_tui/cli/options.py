@@ -35,7 +35,10 @@ Device = Annotated[
     str | None, typer.Option(metavar="NAME", help="cpu, cuda or mps; auto (default) takes the best there is.")
 ]
 Threads = Annotated[
-    str | None, typer.Option(metavar="N", help="CPU threads of the arithmetic (default: chosen from the shape).")
+    str | None,
+    typer.Option(
+        metavar="N", help="CPU threads of the arithmetic, in as many processes on x86 Linux (default: chosen)."
+    ),
 ]
 Debug = Annotated[
     bool | None, typer.Option("--debug", help="Log in detail on stderr; show tracebacks.", show_default=False)

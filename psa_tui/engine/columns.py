@@ -1,9 +1,9 @@
 """Which pixels are worth a place in the big matrix product: those that are not nearly always zero.
 
 About a quarter of MNIST's 784 pixels are black in almost every image; in a batch of 256 a handful of them
-are not. The common columns stay a dense matrix. The rare columns of a batch are a sum of very few rank-one
-terms, one for each of the handful; the columns that are black in every image add nothing to the product.
-That is exact, whatever the images hold; images whose every pixel is busy merely have no such columns.
+are not. The common columns stay a dense matrix. The others of a batch are a sum of very few rank-one terms:
+one for each of the handful, and one for what centring makes of black. That is exact, whatever the images
+hold; images whose every pixel is busy merely have no such columns.
 """
 
 from __future__ import annotations
@@ -31,31 +31,35 @@ class Columns:
     """The columns, common ones first, black ones last: int64 [784]."""
     common: Tensor
     """uint8 [N, common]."""
-    rare: int
-    """How many columns are rare."""
+    others: int
+    """How many columns are not common: rare or black."""
     image: Tensor
-    """Of every rare pixel that is not zero, its row: int64 [E]."""
+    """Of every pixel in them that is not zero, its row: int64 [E]."""
     column: Tensor
-    """Its column, counted from the first rare one: int64 [E]."""
+    """Its column, counted from the first of them: int64 [E]."""
     value: Tensor
     """The pixel: uint8 [E]."""
 
-    def factors(self, order: Tensor, starts: range, batch: int, dtype: torch.dtype) -> Tensor:
-        """The rare columns of the batches that begin at each of ``starts`` in ``order`` (int64 [N]), as factors.
+    def factors(self, visits: Tensor, centre: float, dtype: torch.dtype) -> Tensor:
+        """The columns that are not common, less ``centre``, of each step's images (int64 [steps, batch], none twice).
 
         Returns:
-            [len(starts), rank, batch + rare]: step s's first ``batch`` columns, transposed, times its other
-            columns are the pixels of that batch in the rare columns.
+            [steps, rank, batch + others]: step s's first ``batch`` columns, transposed, times its other
+            columns are the centred pixels of that batch in the other columns.
         """
-        visited = torch.empty_like(order)
-        visited[order] = torch.arange(len(order), device=order.device)
-        position, entry = (visited[self.image] - starts.start).sort()
-        inside = (position >= 0) & (position < len(starts) * batch)
-        position, entry = position[inside], entry[inside]
+        steps, batch = visits.shape
+        visited = torch.full((len(self.common),), -1, device=visits.device)
+        visited[visits.flatten()] = torch.arange(visits.numel(), device=visits.device)
+        position, entry = visited[self.image].sort()
+        seen = position >= 0
+        position, entry = position[seen], entry[seen]
         step = position // batch
-        slot = torch.arange(len(step), device=step.device) - torch.searchsorted(step, step)
-        rank = int(slot.max()) + 1 if len(slot) else 0
-        factors = torch.zeros(len(starts), rank, batch + self.rare, dtype=dtype, device=order.device)
+        # The centre, the same in every image, is the first factor.
+        slot = torch.arange(1, len(step) + 1, device=step.device) - torch.searchsorted(step, step)
+        rank = int(slot.max()) + 1 if len(slot) else 1
+        factors = torch.zeros(steps, rank, batch + self.others, dtype=dtype, device=visits.device)
+        factors[:, 0, :batch] = -centre
+        factors[:, 0, batch:] = 1
         factors[step, slot, position % batch] = self.value[entry].to(dtype)
         factors[step, slot, batch + self.column[entry]] = 1
         return factors
@@ -74,8 +78,7 @@ def divide_columns(pixels: Tensor) -> Columns:
     common = min(len(order), -(-needed // _MULTIPLE) * _MULTIPLE)
     rest = _take(pixels, order[common:])
     image, column = rest.nonzero(as_tuple=True)
-    rare = int((counts[order[common:]] > 0).sum())
-    return Columns(order, _take(pixels, order[:common]), rare, image, column, rest[image, column])
+    return Columns(order, _take(pixels, order[:common]), rest.shape[1], image, column, rest[image, column])
 
 
 def _take(pixels: Tensor, columns: Tensor) -> Tensor:

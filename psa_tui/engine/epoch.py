@@ -7,18 +7,20 @@ in chunks that fit the caches, one chunk after the other.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from psa_tui.engine.columns import Columns, divide_columns
 from psa_tui.engine.model import Linear
-from psa_tui.engine.network import Backward, Call, Forward, Mask, Scaling
+from psa_tui.engine.network import Backward, Call, Forward, Mask
 from psa_tui.engine.packed import Packed
 from psa_tui.engine.plan import Chunk, chunks, runs
+from psa_tui.engine.processes import ProcessGroup
 from psa_tui.engine.randomness import DropoutBits
 
 BETAS = (0.9, 0.999)
@@ -44,15 +46,24 @@ class Images:
         """The number of images."""
         return len(self.labels)
 
+    def __getitem__(self, some: slice) -> Images:
+        """``some`` of the images; no copies."""
+        return Images(self.pixels[some], self.labels[some], self.mean, self.std)
+
     @cached_property
     def columns(self) -> Columns:
         """The pixels as training wants them; found once."""
         return divide_columns(self.pixels)
 
     @property
-    def scaling(self) -> Scaling:
-        """The scaling to [0, 1] and the standardisation in one; it rides in the first layer's product and bias."""
-        return Scaling(255 * self.mean, 1 / (255 * self.std))
+    def centre(self) -> float:
+        """A network sees ``(pixel - centre) * scale``; the scale rides in the first layer's product."""
+        return 255 * self.mean
+
+    @property
+    def scale(self) -> float:
+        """The scaling to [0, 1] and the standardisation in one."""
+        return 1 / (255 * self.std)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +81,47 @@ class Epoch:
     dropout: tuple[DropoutBits | None, ...]
     """Each member's dropout masks, None where its mode has none."""
 
+    def of(self, members: Sequence[int]) -> Epoch:
+        """The epoch of some members."""
+        return Epoch(
+            self.orders,
+            tuple(self.order_of[member] for member in members),
+            self.learning_rate,
+            self.batch_size,
+            tuple(self.weight_decay[member] for member in members),
+            tuple(self.dropout[member] for member in members),
+        )
+
+
+def effective_decay(learning_rate: float, weight_decay: float, dtype: torch.dtype) -> float:
+    """``weight_decay``, or 0 where ``1 - learning_rate * weight_decay`` is 1 in ``dtype``, as for 1e-4 and 1e-4."""
+    factor = torch.tensor(1 - learning_rate * weight_decay, dtype=dtype)
+    return 0.0 if factor == 1 else weight_decay
+
 
 def train_epoch(
-    flat: Tensor, layers: tuple[Linear, ...], images: Images, epoch: Epoch
+    flat: Tensor, layers: tuple[Linear, ...], images: Images, epoch: Epoch, group: ProcessGroup | None = None
 ) -> Generator[tuple[int, Tensor], None, Tensor]:
     """Train ``flat`` [M, parameters] for one epoch with a fresh AdamW (Loshchilov & Hutter 2019).
 
-    A member's row is overwritten when its epoch is complete.
+    A member's row is overwritten when its epoch is complete. The processes of a ``group`` train one member
+    together: each takes this epoch, and ends it with the same weights.
 
     Yields:
         After every step, the number of images a member has seen so far (the mean over the members), and
-        the losses so far [M, batch]: of members in no particular order, summed by place in the batch.
+        the losses so far [M, some]: of members in no particular order, summed by place in the batch.
 
     Returns:
         Each member's mean training loss over the epoch [M].
     """
     count = epoch.orders.shape[1]
+    if group is not None:
+        training = _Training(flat, layers, images, epoch, Chunk((0,), ((0, 1),)), group)
+        group.losses[group.rank].zero_()
+        for images_seen in training.steps(group.losses[group.rank : group.rank + 1]):
+            yield images_seen, group.losses.view(1, -1)
+        training.finish(flat)
+        return group.losses.view(1, -1).sum(1) / count
     total = flat.new_zeros(len(flat), min(epoch.batch_size, count))
     seen = begin = 0
     placed: list[int] = []
@@ -103,94 +139,130 @@ def train_epoch(
     return losses / count
 
 
+class _Part(NamedTuple):
+    """Successive steps with batches of one size."""
+
+    begin: int
+    """How many images of each order come before."""
+    batch: int
+    share: slice
+    """Which of a batch this process sees."""
+    visits: Tensor
+    """The images it sees: int64 [orders, steps, images]."""
+    factors: list[Tensor]
+    """For each order, the columns of every step that are not common; nothing where all are."""
+
+
 class _Training:
     """One chunk's epoch: its weights, its optimiser and the buffers of its steps."""
 
-    def __init__(self, flat: Tensor, layers: tuple[Linear, ...], images: Images, epoch: Epoch, chunk: Chunk) -> None:
+    def __init__(
+        self,
+        flat: Tensor,
+        layers: tuple[Linear, ...],
+        images: Images,
+        epoch: Epoch,
+        chunk: Chunk,
+        group: ProcessGroup | None = None,
+    ) -> None:
         self.images = images
         self.epoch = epoch
         self.chunk = chunk
+        self.group = group
         self.members = torch.tensor(chunk.members, device=flat.device)
-        self.weights, self.gradients, first, second = (
-            Packed(layers, len(chunk.members), flat, images.columns.order) for _ in range(4)
+        self.weights, self.gradients = (
+            Packed(layers, len(chunk.members), flat, images.columns.order, space)
+            for space in ((None, None) if group is None else (group.weights, group.gradients[group.rank]))
         )
         self.weights.load(flat, self.members)
         self.step: list[Tensor] = []
         """The number of the step that is being taken, as the optimiser wants it."""
-        self.update = self._adamw(first, second)
-        self.orders = [epoch.orders[order] for order, _ in chunk.orders]
+        self.update = self._adamw()
+        self.orders = epoch.orders[[order for order, _ in chunk.orders]]
         self.sharing = [members for _, members in chunk.orders]
-        labels = torch.stack([images.labels[order] for order in self.orders])
-        self.labels = labels.repeat_interleave(torch.tensor(self.sharing, device=flat.device), 0).unsqueeze(1)
+        self.order_of = [at for at, members in enumerate(self.sharing) for _ in range(members)]
+        """The row of ``orders`` of each member."""
 
     def steps(self, total: Tensor) -> Generator[int, None, None]:
         """Take every step, adding the losses to ``total`` [members, batch]; yield how many images were seen."""
         count, size = self.epoch.orders.shape[1], self.epoch.batch_size
         whole = count - count % size
-        parts = [(size, range(0, whole, size)), (count - whole, range(whole, count, size))]
-        parts = [(batch, starts) for batch, starts in parts if starts]
-        # Factors first: their rank is a number that has to be read from the device, between no two steps.
-        factors = [self._factors(batch, starts) for batch, starts in parts]
-        for (batch, starts), rare in zip(parts, factors, strict=True):
-            yield from self._steps_of(batch, starts, rare, total)
+        parts = [
+            self._part(begin, end, batch)
+            for begin, end, batch in ((0, whole, size), (whole, count, count - whole))
+            if begin < end
+        ]
+        for part in parts:
+            yield from self._steps_of(part, total)
 
     def finish(self, flat: Tensor) -> None:
         """Write the trained weights into their rows of ``flat`` [M, parameters]."""
+        if self.group is not None:
+            self.group.barrier()
         self.weights.store(flat, self.members)
 
-    def _factors(self, batch: int, starts: range) -> list[Tensor]:
-        """For each order, the rare columns of every step of ``batch`` images; nothing where no column is rare."""
-        columns, dtype = self.images.columns, self.weights.flat.dtype
-        return [columns.factors(order, starts, batch, dtype) for order in self.orders if columns.rare]
-
-    def _steps_of(self, batch: int, starts: range, factors: list[Tensor], total: Tensor) -> Generator[int, None, None]:
-        """Take a step of ``batch`` images from each of ``starts`` in the order."""
-        masks, drawings = self._dropout(batch)
+    def _part(self, begin: int, end: int, batch: int) -> _Part:
+        """The steps of ``batch`` images that see those from ``begin`` to ``end`` of the orders."""
+        share = slice(0, batch) if self.group is None else self.group.share(batch)
+        visits = self.orders[:, begin:end].view(len(self.orders), -1, batch)[:, :, share]
         columns = self.images.columns
-        rank = max((steps.shape[1] for steps in factors), default=0)
-        inputs = total.new_empty(len(self.orders) * batch, columns.common.shape[1])
+        # The rank of factors is a number that has to be read from the device, between no two steps.
+        factors = [
+            columns.factors(visit, self.images.centre, self.weights.flat.dtype) for visit in visits if columns.others
+        ]
+        return _Part(begin, batch, share, visits, factors)
+
+    def _steps_of(self, part: _Part, total: Tensor) -> Generator[int, None, None]:
+        """Take the steps of ``part``."""
+        orders, steps, batch = part.visits.shape
+        columns = self.images.columns
+        masks, drawings = self._dropout(part)
+        rank = max((factors.shape[1] for factors in part.factors), default=0)
+        # A share may be empty: no size is left to be found.
+        places = total.new_empty(orders, batch, columns.common.shape[1])
+        inputs = places.flatten(0, 1)
         pixels = columns.common.new_empty(inputs.shape)
-        places = inputs.view(len(self.orders), batch, -1)
-        forward = Forward(self.weights, self.sharing, places, self.images.scaling, masks, rank, columns.rare)
-        backward = Backward(forward, self.weights, self.gradients, masks)
+        forward = Forward(self.weights, self.sharing, places, self.images.scale, masks, rank)
+        backward = Backward(forward, self.weights, self.gradients, part.batch, masks)
         calls: list[Call] = [
+            *([] if self.group is None else [self.group.barrier]),
             *drawings,
             *forward.calls,
             *backward.calls,
             *self.update,
             partial(total[:, :batch].sub_, backward.picked.squeeze(1)),
         ]
-        end = starts.start + len(starts) * batch
-        visits = torch.stack([order[starts.start : end] for order in self.orders])
-        visits = visits.view(len(visits), len(starts), batch).transpose(0, 1).reshape(len(starts), -1)
-        labels = torch.split(self.labels[:, :, starts.start : end], batch, 2)
+        visits = part.visits.transpose(0, 1).flatten(1)
+        labels = self.images.labels[part.visits][self.order_of].transpose(0, 1).unsqueeze(2)
         # An order of lower rank leaves the last rows zero.
-        rare = [(steps, target[: steps.shape[1]]) for steps, target in zip(factors, forward.factors, strict=False)]
-        first = starts.start // self.epoch.batch_size + 1
-        numbers = torch.arange(first, first + len(starts), dtype=torch.float32, device=total.device).unbind()
-        for step, start in enumerate(starts):
+        rare = [(steps, target[: steps.shape[1]]) for steps, target in zip(part.factors, forward.factors, strict=False)]
+        centre = self.images.centre
+        first = part.begin // self.epoch.batch_size + 1
+        numbers = torch.arange(first, first + steps, dtype=torch.float32, device=total.device).unbind()
+        for step in range(steps):
             self.step[:] = [numbers[step]]
             torch.index_select(columns.common, 0, visits[step], out=pixels)
-            inputs.copy_(pixels)
-            for steps, target in rare:
-                target.copy_(steps[step])
+            inputs.copy_(pixels).sub_(centre)
+            for factors, target in rare:
+                target.copy_(factors[step])
             backward.labels.copy_(labels[step])
             for call in calls:
                 call()
-            yield start + batch
+            yield part.begin + (step + 1) * part.batch
 
-    def _dropout(self, batch: int) -> tuple[list[Mask], list[Call]]:
+    def _dropout(self, part: _Part) -> tuple[list[Mask], list[Call]]:
         """The masks of the members that drop, and the calls that draw one step's."""
         dropping = [at for at, member in enumerate(self.chunk.members) if self.epoch.dropout[member] is not None]
         all_bits = [bits for member in self.chunk.members if (bits := self.epoch.dropout[member]) is not None]
         units = sum(layer.outputs for layer in self.weights.layers[:-1])
         flat = self.weights.flat
-        drawn = torch.empty(len(dropping), units, batch, dtype=flat.dtype)
+        drawn = torch.empty(len(dropping), units, part.batch, dtype=flat.dtype)
         calls: list[Call] = [partial(bits.fill, rows.numpy()) for bits, rows in zip(all_bits, drawn, strict=True)]
         values = drawn
         if dropping and flat.device.type != "cpu":
             values = torch.empty_like(drawn, device=flat.device)
             calls.append(partial(values.copy_, drawn))
+        values = values[:, :, part.share]
         masks = []
         begin = 0
         for members in runs(dropping):
@@ -199,24 +271,34 @@ class _Training:
             begin = end
         return masks, calls
 
-    def _adamw(self, first: Packed, second: Packed) -> list[Call]:
+    def _adamw(self) -> list[Call]:
         """The calls of one step: the decay of the members that have one, then the fused update of all."""
-        weights, rate = self.weights, self.epoch.learning_rate
+        rate, weights, gradients = self.epoch.learning_rate, self.weights.flat, self.gradients.flat
         calls: list[Call] = []
+        if self.group is not None:
+            # Each process updates its share of the weights, with the sum of all gradients, while nobody uses any.
+            share = self.group.share(len(weights))
+            weights, gradients, all_see = weights[share].clone(), gradients[share], weights[share]
+            calls.append(self.group.barrier)
+            calls += [
+                partial(gradients.add_, others[share])
+                for rank, others in enumerate(self.group.gradients)
+                if rank != self.group.rank
+            ]
         decays = [self.epoch.weight_decay[member] for member in self.chunk.members]
         for decay in sorted(set(decays) - {0.0}):
-            views = [weights.flat]
+            views = [weights]
             if len(set(decays)) > 1:
                 members = list(runs([at for at, found in enumerate(decays) if found == decay]))
-                views = [view[:, some] for view in weights.stacked() for some in members]
+                views = [view[:, some] for view in self.weights.stacked() for some in members]
             calls += [partial(view.mul_, 1 - rate * decay) for view in views]
         calls.append(
             partial(
                 torch._fused_adamw_,
-                [weights.flat],
-                [self.gradients.flat],
-                [first.flat],
-                [second.flat],
+                [weights],
+                [gradients],
+                [torch.zeros_like(weights)],
+                [torch.zeros_like(weights)],
                 [],
                 self.step,
                 lr=rate,
@@ -228,16 +310,26 @@ class _Training:
                 maximize=False,
             )
         )
+        if self.group is not None:
+            # The optimiser would wait long for each cache line that the others have read; a copy does not.
+            calls.append(partial(torch.mul, weights, weights.new_ones(()), out=all_see))
         return calls
 
 
-def count_correct(flat: Tensor, layers: tuple[Linear, ...], images: Images) -> Tensor:
+def count_correct(
+    flat: Tensor, layers: tuple[Linear, ...], images: Images, group: ProcessGroup | None = None
+) -> Tensor:
     """How many images each member of ``flat`` [M, parameters] classifies correctly: int64 [M].
 
-    A tie between classes counts as the first of them, as ``torch.argmax`` has it.
+    A tie between classes counts as the first of them, as ``torch.argmax`` has it. The processes of a ``group``
+    count for one member together.
     """
+    if group is not None:
+        group.counts[group.rank] = count_correct(flat, layers, images[group.share(len(images))])[0]
+        group.barrier()
+        return group.counts.sum().unsqueeze(0)
     correct = torch.zeros(len(flat), dtype=torch.int64, device=flat.device)
-    batch = min(_EVALUATION_BATCH, len(images))
+    batch = max(1, min(_EVALUATION_BATCH, len(images)))
     divided = chunks(layers, range(len(flat)), batch, flat.element_size())
     together = max(1, _EVALUATION_BYTES // (len(divided[0].members) * layers[-1].end * flat.element_size()))
     for start in range(0, len(divided), together):
@@ -254,10 +346,10 @@ def count_correct(flat: Tensor, layers: tuple[Linear, ...], images: Images) -> T
             if len(pixels) != inputs.shape[1]:
                 inputs = flat.new_empty(1, *pixels.shape)
                 forwards = [
-                    Forward(weights, [len(some)], inputs, images.scaling, keep=False)
+                    Forward(weights, [len(some)], inputs, images.scale, keep=False)
                     for weights, some in zip(packed, members, strict=True)
                 ]
-            inputs[0].copy_(pixels)
+            inputs[0].copy_(pixels).sub_(images.centre)
             for forward, count in zip(forwards, counts, strict=True):
                 forward.run()
                 # Unlike argmax, max is quick along a dimension that is not the last; it too takes the first maximum.

@@ -35,47 +35,42 @@ class Forward:
         weights: Packed,
         sharing: Sequence[int],
         inputs: Tensor,
-        scaling: Scaling,
+        scale: float,
         masks: Sequence[Mask] = (),
         rank: int = 0,
-        rare: int = 0,
         keep: bool = True,
     ) -> None:
         """Make the buffers and the calls.
 
         ``sharing`` counts the successive members that see the same images. ``inputs`` is where each set of
-        them finds its pixels in the common columns, as they are: [sets, batch, common]; what the network sees
-        of them is ``scaling``'s. The next ``rare`` columns come as factors of ``rank``, one for each set
-        (see ``columns``); any others are zero. ``masks`` are the dropout masks. Without ``keep`` a layer's
-        activations overwrite those of the last but one, which no backward pass can use.
+        them finds its centred pixels in the common columns: [sets, batch, common]. The other columns come as
+        factors of ``rank``, one for each set (see ``columns``). ``scale`` is what pixels are multiplied with.
+        ``masks`` are the dropout masks. Without ``keep`` a layer's activations overwrite those of the last but
+        one, which no backward pass can use.
         """
         like = weights.flat
         members, width, pixels = weights.weights[0].shape
         batch, common = inputs.shape[1:]
         self.inputs = inputs
-        self.scaling = scaling
-        self.factors = like.new_zeros(len(sharing), rank, batch + rare)
-        """What each set sees in the rare columns, as factors: [sets, rank, batch + rare]."""
+        self.scale = scale
+        self.factors = like.new_zeros(len(sharing), rank, batch + pixels - common)
+        """What each set sees in the other columns, as factors: [sets, rank, batch + others]."""
         self.activations = _all_rows(weights, batch) if keep else _alternate_rows(weights, batch)
         """The output of each layer, after ReLU and dropout where it is hidden: [members, outputs, batch]."""
         self.rows = _row_slices(sharing, width)
         """Where the first layer of each set of sharing members lies among all its rows."""
         self.calls: list[Call] = []
         first = self.activations[0].view(members * width, batch)
-        weight = weights.weights[0].view(-1, pixels)
-        dense, sparse = weight[:, :common], weight[:, common : common + rare]
-        # What the centre takes from every pixel is the same for every image: it joins the bias.
-        black = like.new_full((pixels,), scaling.black)
-        bias = like.new_empty(members * width, 1)
-        self.calls.append(partial(torch.addmv, weights.biases[0].view(-1), weight, black, out=bias.view(-1)))
-        scale = scaling.scale
+        bias, weight = weights.biases[0].view(-1, 1), weights.weights[0].view(-1, pixels)
         for rows, seen in zip(self.rows, inputs, strict=True):
-            self.calls.append(partial(torch.addmm, bias[rows], dense[rows], seen.t(), alpha=scale, out=first[rows]))
-        self.rare = list(_rare_sets(self.factors, sharing, width, batch)) if rank else []
+            dense = weight[rows, :common]
+            self.calls.append(partial(torch.addmm, bias[rows], dense, seen.t(), alpha=scale, out=first[rows]))
+        self.thin = list(_thin_sets(self.factors, sharing, width, batch)) if rank else []
         """The same for successive sets of as many members: their rows, factors, and space for a product."""
-        for part in self.rare:
+        for part in self.thin:
             count = len(part.product)
-            self.calls.append(partial(torch.bmm, _sets(sparse[part.rows], count), part.right.mT, out=part.product))
+            sparse = _sets(weight[part.rows, common:], count)
+            self.calls.append(partial(torch.bmm, sparse, part.right.mT, out=part.product))
             self.calls.append(partial(_sets(first[part.rows], count).baddbmm_, part.product, part.left, alpha=scale))
         unit = 0
         for index, layer in enumerate(weights.layers):
@@ -101,26 +96,14 @@ class Forward:
             call()
 
 
-class Scaling(NamedTuple):
-    """A network sees ``(pixel - centre) * scale`` of a pixel."""
-
-    centre: float
-    scale: float
-
-    @property
-    def black(self) -> float:
-        """What a network sees of a pixel that is zero."""
-        return -self.centre * self.scale
-
-
-class Rare(NamedTuple):
-    """The rare columns of one batch for successive sets of members: ``left``, transposed, times ``right``."""
+class Thin(NamedTuple):
+    """The columns that come as factors, for successive sets of members: ``left``, transposed, times ``right``."""
 
     rows: slice
     left: Tensor
     """[sets, rank, batch]."""
     right: Tensor
-    """[sets, rank, rare]."""
+    """[sets, rank, columns]."""
     product: Tensor
     """Space: [sets, rows of a set, rank]."""
 
@@ -138,8 +121,14 @@ class Mask:
 class Backward:
     """The loss and its gradients for what a ``Forward`` has just computed."""
 
-    def __init__(self, forward: Forward, weights: Packed, gradients: Packed, masks: Sequence[Mask] = ()) -> None:
-        """Make the buffers and the calls; ``gradients`` are overwritten by each run."""
+    def __init__(
+        self, forward: Forward, weights: Packed, gradients: Packed, whole_batch: int, masks: Sequence[Mask] = ()
+    ) -> None:
+        """Make the buffers and the calls; ``gradients`` are overwritten by each run.
+
+        The loss is the sum over the images that are here, divided by ``whole_batch``: that of several processes
+        together is their batch's mean.
+        """
         logits = forward.logits
         members, _, batch = logits.shape
         self.labels = torch.empty(members, 1, batch, dtype=torch.int64, device=logits.device)
@@ -155,7 +144,7 @@ class Backward:
             for delta in _views(space, weights.biases[begin:end])
         ]
         ends = list(accumulate((bias.numel() for bias in weights.biases), initial=0))
-        self.calls = self._loss(logits, deltas[-1])
+        self.calls = self._loss(logits, deltas[-1], whole_batch)
         for space, (begin, end) in zip(reversed(spaces), reversed(layer_runs), strict=True):
             for index in reversed(range(begin, min(end, len(deltas) - 1))):
                 below, hidden = deltas[index], forward.activations[index]
@@ -173,29 +162,26 @@ class Backward:
                 self.calls.append(partial(torch.sum, space, 1, out=gradients.all_biases[ends[begin] : ends[end]]))
         if neurons is not None:
             self.calls.append(partial(torch.sum, neurons, 1, out=gradients.all_biases))
-        matrix, gradient = deltas[0].view(-1, batch), gradients.weights[0].view(-1, weights.layers[0].inputs)
-        common, scale = forward.inputs.shape[2], forward.scaling.scale
-        black = logits.new_tensor(forward.scaling.black)
-        self.calls.append(partial(torch.mul, gradients.biases[0].view(-1, 1).expand_as(gradient), black, out=gradient))
+        matrix, gradient = deltas[0].flatten(0, 1), gradients.weights[0].view(-1, weights.layers[0].inputs)
+        common, scale = forward.inputs.shape[2], forward.scale
         for rows, inputs in zip(forward.rows, forward.inputs, strict=True):
-            self.calls.append(partial(gradient[rows, :common].addmm_, matrix[rows], inputs, alpha=scale))
-        for part in forward.rare:
+            self.calls.append(partial(gradient[rows, :common].addmm_, matrix[rows], inputs, beta=0, alpha=scale))
+        for part in forward.thin:
             count = len(part.product)
             self.calls.append(partial(torch.bmm, _sets(matrix[part.rows], count), part.left.mT, out=part.product))
-            target = _sets(gradient[part.rows, common : common + part.right.shape[2]], count)
-            self.calls.append(partial(target.baddbmm_, part.product, part.right, alpha=scale))
+            target = _sets(gradient[part.rows, common:], count)
+            self.calls.append(partial(target.baddbmm_, part.product, part.right, beta=0, alpha=scale))
 
-    def _loss(self, logits: Tensor, delta: Tensor) -> list[Call]:
-        """The calls that compute ``picked``, and the gradient of each member's mean loss into ``delta``."""
-        batch = logits.shape[2]
+    def _loss(self, logits: Tensor, delta: Tensor, whole_batch: int) -> list[Call]:
+        """The calls that compute ``picked``, and the gradient of each member's loss into ``delta``."""
         log_likelihoods = torch.empty_like(logits)
         # p / batch as a power of two: exp2 is several times as fast as exp.
         return [
             partial(torch.log_softmax, logits, 1, out=log_likelihoods),
             partial(torch.gather, log_likelihoods, 1, self.labels, out=self.picked),
-            partial(torch.add, logits.new_tensor(-log2(batch)), log_likelihoods, alpha=1 / log(2), out=delta),
+            partial(torch.add, logits.new_tensor(-log2(whole_batch)), log_likelihoods, alpha=1 / log(2), out=delta),
             delta.exp2_,
-            partial(delta.scatter_add_, 1, self.labels, torch.full_like(self.picked, -1 / batch)),
+            partial(delta.scatter_add_, 1, self.labels, torch.full_like(self.picked, -1 / whole_batch)),
         ]
 
     def run(self) -> None:
@@ -207,7 +193,7 @@ class Backward:
 def _views(space: Tensor, biases: Sequence[Tensor]) -> list[Tensor]:
     """``space`` [neurons, batch] as one [members, outputs, batch] for each of ``biases`` [members, outputs, 1]."""
     parts = _split(space, [bias.numel() for bias in biases])
-    return [part.view(*bias.shape[:2], -1) for part, bias in zip(parts, biases, strict=True)]
+    return [part.view(*bias.shape[:2], part.shape[1]) for part, bias in zip(parts, biases, strict=True)]
 
 
 def _all_rows(weights: Packed, batch: int) -> list[Tensor]:
@@ -263,20 +249,20 @@ def _joined(views: list[Tensor]) -> Tensor:
     return first.as_strided((len(views) * first.shape[0], *first.shape[1:]), first.stride())
 
 
-def _rare_sets(factors: Tensor, sharing: Sequence[int], width: int, batch: int) -> Iterator[Rare]:
+def _thin_sets(factors: Tensor, sharing: Sequence[int], width: int, batch: int) -> Iterator[Thin]:
     begin = row = 0
     for members, group in groupby(sharing):
         end = begin + len(list(group))
         rows = slice(row, row + (end - begin) * members * width)
         some = factors[begin:end]
         space = factors.new_empty(end - begin, members * width, factors.shape[1])
-        yield Rare(rows, some[:, :, :batch], some[:, :, batch:], space)
+        yield Thin(rows, some[:, :, :batch], some[:, :, batch:], space)
         begin, row = end, rows.stop
 
 
 def _sets(rows: Tensor, count: int) -> Tensor:
     """``rows`` [count * n, m] as [count, n, m]."""
-    return rows.view(count, -1, rows.shape[1])
+    return rows.view(count, len(rows) // count, rows.shape[1])
 
 
 def _row_slices(sharing: Sequence[int], width: int) -> list[slice]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from itertools import groupby
 
-import torch
 from torch import Tensor
 
 from psa_tui.engine.model import Linear
@@ -19,11 +18,21 @@ from psa_tui.engine.model import Linear
 class Packed:
     """A tensor for every parameter of ``members`` networks, seen per layer; also used for gradients and moments."""
 
-    def __init__(self, layers: tuple[Linear, ...], members: int, like: Tensor, columns: Tensor | None = None) -> None:
-        """Zeros of the dtype and on the device of ``like``; ``columns`` reorders the first layer's inputs."""
+    def __init__(
+        self,
+        layers: tuple[Linear, ...],
+        members: int,
+        like: Tensor,
+        columns: Tensor | None = None,
+        space: Tensor | None = None,
+    ) -> None:
+        """Zeros of the dtype and on the device of ``like``, or what ``space`` [members * parameters] holds.
+
+        ``columns`` reorders the first layer's inputs.
+        """
         self.layers = layers
         self.columns = columns
-        self.flat = torch.zeros(members * layers[-1].end, dtype=like.dtype, device=like.device)
+        self.flat = like.new_zeros(members * layers[-1].end) if space is None else space
         """Every number, the weights layer by layer, then the biases: [members * parameters]."""
         self.weights: list[Tensor] = []
         """Per layer, a view [members, outputs, inputs]."""

@@ -10,9 +10,11 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from psa_tui.architecture import Architecture
 from psa_tui.engine.model import Linear
+from psa_tui.engine.processes import can_train_together
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +22,10 @@ _OPTIMISER_BYTES = 16 << 20
 """Weights, gradients and moments of members that train together should stay in the last-level cache."""
 _ACTIVATION_BYTES = 1024 << 10
 """One layer's activations of members that train together should stay in a core's own cache."""
+_SHARE_IMAGES = 64
+"""A share of a batch with fewer images is not worth a process."""
 _THREADING_WIDTH = 64
-"""A first layer at least this wide makes its matrix products worth dividing among threads."""
+"""Where processes cannot share: a first layer at least this wide is worth dividing among threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +89,47 @@ def runs(positions: Sequence[int]) -> Iterator[slice]:
         start = end
 
 
-def threads_for(architecture: Architecture, device: str) -> int:
-    """The number of CPU threads that trains ``architecture`` fastest in one process on ``device`` ("cpu", "cuda:0").
+class Parallelism(NamedTuple):
+    """How a run uses the cores."""
 
-    Handing small operations to several threads costs more than they take.
+    processes: int
+    """Each trains on a share of every batch (see ``processes``)."""
+    threads: int
+    """Of each process."""
+
+    @property
+    def total_threads(self) -> int:
+        """How many cores are used; the last bits of the weights depend on it."""
+        return self.processes * self.threads
+
+
+def parallelism_of(
+    architecture: Architecture, batch_size: int, device: str, threads: int | None, memory_bytes: int
+) -> Parallelism:
+    """How one trial of ``architecture`` trains fastest on ``device`` ("cpu", "cuda:0").
+
+    ``threads`` is the total to use, None for the best. Only as many processes as fit ``memory_bytes`` are chosen.
     """
-    cores = _cores()
-    width = architecture.groups[0].width
-    threads = cores if width >= _THREADING_WIDTH and device == "cpu" else 1
+    if device == "cpu" and can_train_together():
+        processes = min(threads or _cores(), batch_size)
+        if threads is None:
+            processes = max(1, min(processes, batch_size // _SHARE_IMAGES))
+            while processes > 1 and architecture.training_bytes(batch_size, processes) > memory_bytes:
+                processes -= 1
+        chosen = Parallelism(processes, 1)
+    else:
+        # Handing small operations to several threads costs more than they take.
+        wide = device == "cpu" and architecture.groups[0].width >= _THREADING_WIDTH
+        chosen = Parallelism(1, threads or (_cores() if wide else 1))
     log.debug(
-        "layout: first layer %d wide on %s, %d cores: %d threads (--threads overrules)",
-        width,
+        "layout: %s, batch %d on %s, %d cores: %d processes of %d threads (--threads overrules)",
+        architecture,
+        batch_size,
         device,
-        cores,
-        threads,
+        _cores(),
+        *chosen,
     )
-    return threads
+    return chosen
 
 
 def processes_for(members: int, device: str) -> int:

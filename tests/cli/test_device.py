@@ -14,7 +14,7 @@ def test_the_report_names_versions_hardware_and_what_each_device_would_do(psa):
     assert lines[0] == "this machine"
     assert f"  PyTorch         {torch.__version__}" in lines
     assert f"  CPU             {found.cpu}" in lines
-    assert any(line.startswith("  cores") and line.endswith("; 1 used by PyTorch") for line in lines)
+    assert any(line.startswith("  cores") and line.endswith("; 1 used by a run") for line in lines)
     start = lines.index("--device")
     auto = choose("auto", found)
     assert lines[start + 1].startswith(f"  auto            uses {auto.device}: ")

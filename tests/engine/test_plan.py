@@ -1,12 +1,12 @@
 import logging
-import os
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from psa_tui.architecture import parse_architecture
 from psa_tui.engine.model import layout
-from psa_tui.engine.plan import chunks, runs, threads_for
+from psa_tui.engine.plan import chunks, parallelism_of, runs
 
 
 @given(st.sets(st.integers(0, 60)).map(sorted))
@@ -45,10 +45,50 @@ def test_narrow_members_train_together_and_wide_ones_few_at_a_time():
     }
 
 
-def test_only_a_wide_first_layer_on_the_cpu_is_worth_several_threads_and_the_choice_is_said(caplog):
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+def chosen(text, batch_size=256, device="cpu", threads=None, memory_bytes=1 << 40):
+    return parallelism_of(parse_architecture(text), batch_size, device, threads, memory_bytes)
+
+
+@pytest.fixture
+def eight_cores(monkeypatch):
+    monkeypatch.setattr("psa_tui.engine.plan._cores", lambda: 8)
+
+
+@pytest.fixture
+def sharing(monkeypatch):
+    """A machine where processes can train together, whatever this one is."""
+    monkeypatch.setattr("psa_tui.engine.plan.can_train_together", lambda: True)
+
+
+@pytest.fixture
+def no_sharing(monkeypatch):
+    monkeypatch.setattr("psa_tui.engine.plan.can_train_together", lambda: False)
+
+
+def test_a_run_has_a_process_for_every_core_that_gets_enough_of_a_batch_and_says_so(eight_cores, sharing, caplog):
     with caplog.at_level(logging.DEBUG, logger="psa_tui"):
-        assert threads_for(parse_architecture("[1*1024]"), "cpu") == cores
-    assert "first layer 1024 wide on cpu" in caplog.text
-    assert threads_for(parse_architecture("[1*18, 1*1024]"), "cpu") == 1
-    assert threads_for(parse_architecture("[1*1024]"), "cuda") == 1
+        assert chosen("[1*1024]") == (4, 1)
+    assert "[1*1024], batch 256 on cpu, 8 cores: 4 processes of 1 threads" in caplog.text
+    assert chosen("[1*1024]", batch_size=100_000) == (8, 1)
+    assert chosen("[1*1024]", batch_size=100) == (1, 1)
+    assert chosen("[1*1024]", device="cuda:0") == (1, 1)
+
+
+def test_threads_that_are_said_are_processes_that_each_see_an_image(eight_cores, sharing):
+    assert chosen("[1*1024]", threads=3) == (3, 1)
+    assert chosen("[1*1024]", threads=3).total_threads == 3
+    assert chosen("[1*1024]", batch_size=2, threads=3) == (2, 1)
+    assert chosen("[1*1024]", threads=3, memory_bytes=0) == (3, 1)
+
+
+def test_only_as_many_processes_are_chosen_as_fit_the_memory(eight_cores, sharing):
+    need = parse_architecture("[2*2048]").training_bytes
+    assert chosen("[2*2048]", memory_bytes=need(256, 3)) == (3, 1)
+    assert chosen("[2*2048]", memory_bytes=0) == (1, 1)
+
+
+def test_where_processes_cannot_share_a_wide_first_layer_on_the_cpu_has_all_threads(eight_cores, no_sharing):
+    assert chosen("[1*1024]") == (1, 8)
+    assert chosen("[1*18, 1*1024]") == (1, 1)
+    assert chosen("[1*18]", threads=3) == (1, 3)
+    assert chosen("[1*1024]", device="mps") == (1, 1)
