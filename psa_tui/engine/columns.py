@@ -1,9 +1,9 @@
 """Which pixels are worth a place in the big matrix product: those that are not nearly always zero.
 
-About a quarter of MNIST's 784 pixels are black in almost every image; in a batch of 256 a handful of them
-are not. The common columns stay a dense matrix. The others of a batch are a sum of very few rank-one terms:
-one for each of the handful, and one for what centring makes of black. That is exact, whatever the images
-hold; images whose every pixel is busy merely have no such columns.
+About a quarter of MNIST's 784 pixels are black in almost every image; in a batch only a few images have ink
+there. The common columns stay a dense matrix. The others of a batch are a sum of very few rank-one terms: one
+for each of those images, and one for what centring makes of black. That is exact, whatever the images hold;
+images whose every pixel is busy merely have no such columns.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_RARE_SHARE = 1 / 32
-"""Columns are rare when all of them together have at most this many non-zero pixels an image."""
+_TOUCHED_SHARE = 1 / 16
+"""Columns are left to factors when at most this share of the images has ink in any of them."""
+_CANDIDATES_INK = 2.0
+"""Columns that together have more ink than this, in pixels an image, are not asked."""
 _MULTIPLE = 16
 """The number of common columns is a multiple of this, a register's width."""
 
@@ -52,7 +54,7 @@ class Columns:
         visited[visits.flatten()] = torch.arange(visits.numel(), device=visits.device)
         position, entry = visited[self.image].sort()
         seen = position >= 0
-        position, entry = position[seen], entry[seen]
+        position, image = torch.unique_consecutive(position[seen], return_inverse=True)
         step = position // batch
         # The centre, the same in every image, is the first factor.
         slot = torch.arange(1, len(step) + 1, device=step.device) - torch.searchsorted(step, step)
@@ -60,8 +62,9 @@ class Columns:
         factors = torch.zeros(steps, rank, batch + self.others, dtype=dtype, device=visits.device)
         factors[:, 0, :batch] = -centre
         factors[:, 0, batch:] = 1
-        factors[step, slot, position % batch] = self.value[entry].to(dtype)
-        factors[step, slot, batch + self.column[entry]] = 1
+        factors[step, slot, position % batch] = 1
+        entry = entry[seen]
+        factors[step[image], slot[image], batch + self.column[entry]] = self.value[entry].to(dtype)
         return factors
 
 
@@ -74,11 +77,18 @@ def divide_columns(pixels: Tensor) -> Columns:
         counts += (torch.ones(len(some), device=some.device) @ (some != 0).float()).long()
     order = counts.argsort(descending=True, stable=True)
     left = counts.sum() - counts[order].cumsum(0)
-    needed = int((left > _RARE_SHARE * len(pixels)).sum()) + 1
-    common = min(len(order), -(-needed // _MULTIPLE) * _MULTIPLE)
-    rest = _take(pixels, order[common:])
+    candidates = int((left > _CANDIDATES_INK * len(pixels)).sum())
+    rest = _take(pixels, order[candidates:])
     image, column = rest.nonzero(as_tuple=True)
-    return Columns(order, _take(pixels, order[:common]), rest.shape[1], image, column, rest[image, column])
+    # The last column of every image that has ink in any of them decides from where on it is touched.
+    last = torch.full((len(pixels),), -1, device=pixels.device).scatter_reduce(0, image, column, "amax")
+    touched = torch.bincount(last + 1, minlength=rest.shape[1] + 1).flip(0).cumsum(0).flip(0)[1:]
+    needed = candidates + int((touched > _TOUCHED_SHARE * len(pixels)).sum())
+    common = min(len(order), -(-needed // _MULTIPLE) * _MULTIPLE)
+    rare = column >= common - candidates
+    image, column = image[rare], column[rare]
+    value, column = rest[image, column], column - (common - candidates)
+    return Columns(order, _take(pixels, order[:common]), len(order) - common, image, column, value)
 
 
 def _take(pixels: Tensor, columns: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from psa_tui.engine.packed import Packed
 from psa_tui.engine.plan import Chunk, chunks, runs
 from psa_tui.engine.processes import ProcessGroup
 from psa_tui.engine.randomness import DropoutBits
+from psa_tui.engine.shares import Share, Whole, share_of
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
@@ -115,22 +116,23 @@ def train_epoch(
         Each member's mean training loss over the epoch [M].
     """
     count = epoch.orders.shape[1]
+    batch = min(epoch.batch_size, count)
     if group is not None:
-        training = _Training(flat, layers, images, epoch, Chunk((0,), ((0, 1),)), group)
+        share = share_of(group, flat, layers, images.columns.order)
         group.losses[group.rank].zero_()
-        for images_seen in training.steps(group.losses[group.rank : group.rank + 1]):
+        for images_seen in _Training(share, layers, images, epoch, Chunk((0,), ((0, 1),))).steps(share.losses(batch)):
             yield images_seen, group.losses.view(1, -1)
-        training.finish(flat)
+        share.finish(flat)
         return group.losses.view(1, -1).sum(1) / count
-    total = flat.new_zeros(len(flat), min(epoch.batch_size, count))
+    total = flat.new_zeros(len(flat), batch)
     seen = begin = 0
     placed: list[int] = []
-    for chunk in chunks(layers, epoch.order_of, min(epoch.batch_size, count), flat.element_size()):
+    for chunk in chunks(layers, epoch.order_of, batch, flat.element_size()):
         size = len(chunk.members)
-        training = _Training(flat, layers, images, epoch, chunk)
-        for images_seen in training.steps(total[begin : begin + size]):
+        whole = Whole(flat, layers, chunk.members, images.columns.order)
+        for images_seen in _Training(whole, layers, images, epoch, chunk).steps(total[begin : begin + size]):
             yield (seen + size * images_seen) // len(flat), total
-        training.finish(flat)
+        whole.finish(flat)
         seen += size * count
         begin += size
         placed += chunk.members
@@ -145,8 +147,6 @@ class _Part(NamedTuple):
     begin: int
     """How many images of each order come before."""
     batch: int
-    share: slice
-    """Which of a batch this process sees."""
     visits: Tensor
     """The images it sees: int64 [orders, steps, images]."""
     factors: list[Tensor]
@@ -154,28 +154,15 @@ class _Part(NamedTuple):
 
 
 class _Training:
-    """One chunk's epoch: its weights, its optimiser and the buffers of its steps."""
+    """One chunk's epoch: its optimiser and the buffers of its steps."""
 
-    def __init__(
-        self,
-        flat: Tensor,
-        layers: tuple[Linear, ...],
-        images: Images,
-        epoch: Epoch,
-        chunk: Chunk,
-        group: ProcessGroup | None = None,
-    ) -> None:
+    def __init__(self, share: Share, layers: tuple[Linear, ...], images: Images, epoch: Epoch, chunk: Chunk) -> None:
+        self.share = share
+        self.hidden_units = sum(layer.outputs for layer in layers[:-1])
         self.images = images
         self.epoch = epoch
         self.chunk = chunk
-        self.group = group
-        self.members = torch.tensor(chunk.members, device=flat.device)
-        self.weights, self.gradients = (
-            Packed(layers, len(chunk.members), flat, images.columns.order, space)
-            for space in ((None, None) if group is None else (group.weights, group.gradients[group.rank]))
-        )
-        self.weights.load(flat, self.members)
-        self.step: list[Tensor] = []
+        self.number: list[Tensor] = []
         """The number of the step that is being taken, as the optimiser wants it."""
         self.update = self._adamw()
         self.orders = epoch.orders[[order for order, _ in chunk.orders]]
@@ -195,22 +182,15 @@ class _Training:
         for part in parts:
             yield from self._steps_of(part, total)
 
-    def finish(self, flat: Tensor) -> None:
-        """Write the trained weights into their rows of ``flat`` [M, parameters]."""
-        if self.group is not None:
-            self.group.barrier()
-        self.weights.store(flat, self.members)
-
     def _part(self, begin: int, end: int, batch: int) -> _Part:
         """The steps of ``batch`` images that see those from ``begin`` to ``end`` of the orders."""
-        share = slice(0, batch) if self.group is None else self.group.share(batch)
-        visits = self.orders[:, begin:end].view(len(self.orders), -1, batch)[:, :, share]
+        visits = self.orders[:, begin:end].view(len(self.orders), -1, batch)[:, :, self.share.images(batch)]
         columns = self.images.columns
         # The rank of factors is a number that has to be read from the device, between no two steps.
         factors = [
-            columns.factors(visit, self.images.centre, self.weights.flat.dtype) for visit in visits if columns.others
+            columns.factors(visit, self.images.centre, self.share.updated.dtype) for visit in visits if columns.others
         ]
-        return _Part(begin, batch, share, visits, factors)
+        return _Part(begin, batch, visits, factors)
 
     def _steps_of(self, part: _Part, total: Tensor) -> Generator[int, None, None]:
         """Take the steps of ``part``."""
@@ -222,15 +202,12 @@ class _Training:
         places = total.new_empty(orders, batch, columns.common.shape[1])
         inputs = places.flatten(0, 1)
         pixels = columns.common.new_empty(inputs.shape)
-        forward = Forward(self.weights, self.sharing, places, self.images.scale, masks, rank)
-        backward = Backward(forward, self.weights, self.gradients, part.batch, masks)
-        calls: list[Call] = [
-            *([] if self.group is None else [self.group.barrier]),
-            *drawings,
-            *forward.calls,
-            *backward.calls,
-            *self.update,
-            partial(total[:, :batch].sub_, backward.picked.squeeze(1)),
+        share = self.share
+        forward = Forward(share.weights, self.sharing, places, self.images.scale, masks, rank)
+        backward = Backward(forward, share.weights, share.gradients, part.batch, masks)
+        add_losses = partial(total[:, :batch].sub_, backward.picked.squeeze(1))
+        turns: list[list[Call]] = [
+            [*drawings, *share.step(forward, backward, self.update, turn), add_losses] for turn in range(2)
         ]
         visits = part.visits.transpose(0, 1).flatten(1)
         labels = self.images.labels[part.visits][self.order_of].transpose(0, 1).unsqueeze(2)
@@ -240,13 +217,13 @@ class _Training:
         first = part.begin // self.epoch.batch_size + 1
         numbers = torch.arange(first, first + steps, dtype=torch.float32, device=total.device).unbind()
         for step in range(steps):
-            self.step[:] = [numbers[step]]
+            self.number[:] = [numbers[step]]
             torch.index_select(columns.common, 0, visits[step], out=pixels)
             inputs.copy_(pixels).sub_(centre)
             for factors, target in rare:
                 target.copy_(factors[step])
             backward.labels.copy_(labels[step])
-            for call in calls:
+            for call in turns[(first + step) % 2]:
                 call()
             yield part.begin + (step + 1) * part.batch
 
@@ -254,15 +231,14 @@ class _Training:
         """The masks of the members that drop, and the calls that draw one step's."""
         dropping = [at for at, member in enumerate(self.chunk.members) if self.epoch.dropout[member] is not None]
         all_bits = [bits for member in self.chunk.members if (bits := self.epoch.dropout[member]) is not None]
-        units = sum(layer.outputs for layer in self.weights.layers[:-1])
-        flat = self.weights.flat
-        drawn = torch.empty(len(dropping), units, part.batch, dtype=flat.dtype)
+        like = self.share.updated
+        drawn = torch.empty(len(dropping), self.hidden_units, part.batch, dtype=like.dtype)
         calls: list[Call] = [partial(bits.fill, rows.numpy()) for bits, rows in zip(all_bits, drawn, strict=True)]
         values = drawn
-        if dropping and flat.device.type != "cpu":
-            values = torch.empty_like(drawn, device=flat.device)
+        if dropping and like.device.type != "cpu":
+            values = torch.empty_like(drawn, device=like.device)
             calls.append(partial(values.copy_, drawn))
-        values = values[:, :, part.share]
+        values = values[:, self.share.units, self.share.images(part.batch)]
         masks = []
         begin = 0
         for members in runs(dropping):
@@ -273,34 +249,24 @@ class _Training:
 
     def _adamw(self) -> list[Call]:
         """The calls of one step: the decay of the members that have one, then the fused update of all."""
-        rate, weights, gradients = self.epoch.learning_rate, self.weights.flat, self.gradients.flat
+        rate, weights = self.epoch.learning_rate, self.share.updated
         calls: list[Call] = []
-        if self.group is not None:
-            # Each process updates its share of the weights, with the sum of all gradients, while nobody uses any.
-            share = self.group.share(len(weights))
-            weights, gradients, all_see = weights[share].clone(), gradients[share], weights[share]
-            calls.append(self.group.barrier)
-            calls += [
-                partial(gradients.add_, others[share])
-                for rank, others in enumerate(self.group.gradients)
-                if rank != self.group.rank
-            ]
         decays = [self.epoch.weight_decay[member] for member in self.chunk.members]
         for decay in sorted(set(decays) - {0.0}):
             views = [weights]
             if len(set(decays)) > 1:
                 members = list(runs([at for at, found in enumerate(decays) if found == decay]))
-                views = [view[:, some] for view in self.weights.stacked() for some in members]
+                views = [view[:, some] for view in self.share.weights.stacked() for some in members]
             calls += [partial(view.mul_, 1 - rate * decay) for view in views]
         calls.append(
             partial(
                 torch._fused_adamw_,
                 [weights],
-                [gradients],
+                [self.share.updating],
                 [torch.zeros_like(weights)],
                 [torch.zeros_like(weights)],
                 [],
-                self.step,
+                self.number,
                 lr=rate,
                 beta1=BETAS[0],
                 beta2=BETAS[1],
@@ -310,9 +276,6 @@ class _Training:
                 maximize=False,
             )
         )
-        if self.group is not None:
-            # The optimiser would wait long for each cache line that the others have read; a copy does not.
-            calls.append(partial(torch.mul, weights, weights.new_ones(()), out=all_see))
         return calls
 
 

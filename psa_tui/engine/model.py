@@ -7,6 +7,7 @@ row is a valid checkpoint by itself, and a whole population is cloned, stepped o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import sqrt
@@ -50,9 +51,14 @@ class Linear:
 
 def layout(architecture: Architecture) -> tuple[Linear, ...]:
     """The linear layers of ``architecture``, hidden layers first and the output layer last."""
+    return linear_layers([INPUTS, *architecture.hidden_widths(), CLASSES])
+
+
+def linear_layers(widths: Sequence[int]) -> tuple[Linear, ...]:
+    """The linear layers between activations of ``widths``, from the inputs to the logits."""
     layers = []
     offset = 0
-    for index, (inputs, outputs) in enumerate(pairwise([INPUTS, *architecture.hidden_widths(), CLASSES])):
+    for index, (inputs, outputs) in enumerate(pairwise(widths)):
         layer = Linear(inputs, outputs, offset, name=str(3 * index))
         layers.append(layer)
         offset = layer.end

@@ -1,13 +1,11 @@
-"""Processes that train one network together, each on its share of every batch.
+"""Processes that train one network together; what each of them computes is told in ``shares``.
 
-This is data parallelism with a divided optimiser (ZeRO, Rajbhandari et al. 2020, https://arxiv.org/abs/1910.02054):
-each process computes the gradients of its images with all weights, then updates its share of the weights with the
-sum of all gradients. Weights and gradients lie in memory they all see. Nothing else has to pass between them: they
-run the same meta-loops, draw the same numbers and come to the same verdicts.
+What they exchange lies in memory they all see. Little has to be: they run the same meta-loops, draw the same
+numbers and come to the same verdicts.
 
 They are processes because a narrow network's step is mostly calls from Python, and threads would wait for one
-another at the interpreter; forked, because that takes milliseconds and copies no images. They meet at barriers, twice
-a step, and wait there by looking: waking a process that sleeps takes longer than a narrow network's step.
+another at the interpreter; forked, because that takes milliseconds and copies no images. They meet at barriers, once
+or twice a step, and wait there by looking: waking a process that sleeps takes longer than a narrow network's step.
 """
 
 from __future__ import annotations
@@ -26,6 +24,7 @@ from typing import NoReturn
 import torch
 from torch import Tensor
 
+from psa_tui.architecture import CLASSES
 from psa_tui.errors import PsaError
 
 _LINE_BYTES = 64
@@ -63,6 +62,8 @@ class ProcessGroup:
         """What each process finds for its images: [parameters]."""
         self.losses = _shared(size * batch_size, dtype).view(size, batch_size)
         """Each process's losses so far."""
+        self.logits = [[_shared(CLASSES * batch_size, dtype) for _ in range(size)] for _ in range(2)]
+        """Two places in turn where each process tells its logits: [classes * batch]."""
         self.counts = _shared(size, torch.int64)
         """Each process's count of correct images."""
         self._agreed = _shared(1, torch.int64)
