@@ -15,7 +15,7 @@ import torch
 
 from psa_tui.architecture import Architecture, parse_architecture
 from psa_tui.data import Dataset, Split, load_dataset
-from psa_tui.engine.epoch import Images
+from psa_tui.engine.epoch import Images, effective_decay
 from psa_tui.engine.loop import Population, Recipe, Trial, run_meta_loops
 from psa_tui.engine.model import initial_weights, layout, stack
 from psa_tui.engine.plan import Parallelism
@@ -27,6 +27,12 @@ RECIPE = Recipe(learning_rate=1e-4, batch_size=256, weight_decay=1e-4, dropout=0
 _ENDLESS = 1 << 40
 
 Member = tuple[int, AblationMode]
+
+
+def distinct(members: Sequence[Member]) -> int:
+    """How many of ``members`` differ: decay at the recipe's rates is nothing in float32, its trials are ``none``'s."""
+    assert effective_decay(RECIPE.learning_rate, RECIPE.weight_decay, torch.float32) == 0
+    return len({(seed, AblationMode.NONE if mode is AblationMode.DECAY else mode) for seed, mode in members})
 
 
 class Memory(NamedTuple):

@@ -32,7 +32,6 @@ _LINE_BYTES = 64
 _LOOK_S = 200e-6
 _YIELD_S = 5e-3
 _NAP_S, _LONGEST_NAP_S = 500e-6, 2e-3
-_PATIENCE_S = 2.0
 _MESSAGE_BYTES = 2048
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 
@@ -67,13 +66,13 @@ class ProcessGroup:
         self.counts = _shared(size, torch.int64)
         """Each process's count of correct images."""
         self._agreed = _shared(1, torch.int64)
-        self._control = mmap.mmap(-1, (size + 1) * _LINE_BYTES)
-        self._ticks = memoryview(self._control).cast("q")
-        """How many barriers each process has come to, a cache line apart; then whether all is to end."""
+        self._ticks = memoryview(mmap.mmap(-1, size * _LINE_BYTES)).cast("q")[:: _LINE_BYTES // 8]
+        """How many barriers each process has come to."""
         self._message = mmap.mmap(-1, _MESSAGE_BYTES)
         self._tick = 0
         self._parent = os.getpid()
-        self._children: list[int] = []
+        self._children: dict[int, int] = {}
+        """The process id of each other process, and its rank."""
 
     def share(self, count: int) -> slice:
         """This process's part of ``count`` things: consecutive, and as many as the others' or one more or less."""
@@ -97,7 +96,7 @@ class ProcessGroup:
                 if child == 0:
                     self.rank = rank
                     self._follow(work)
-                self._children.append(child)
+                self._children[child] = rank
         except OSError as error:
             raise PsaError(
                 f"a second process for the training cannot be started ({error.strerror}); "
@@ -133,23 +132,23 @@ class ProcessGroup:
             PsaError: one of them ended instead.
         """
         self._tick += 1
-        self._ticks[self.rank * _LINE_BYTES // 8] = self._tick
+        self._ticks[self.rank] = self._tick
         for other in range(self.size):
-            if self._ticks[other * _LINE_BYTES // 8] < self._tick:
+            if self._ticks[other] < self._tick:
                 self._await(other)
 
     def _await(self, other: int) -> None:
-        ticks, place, tick = self._ticks, other * _LINE_BYTES // 8, self._tick
+        ticks, tick = self._ticks, self._tick
         began = time.perf_counter()
         waited = 0.0
-        while ticks[place] < tick:
+        while ticks[other] < tick:
             if waited > _YIELD_S:
                 time.sleep(min(max(_NAP_S, waited / 10), _LONGEST_NAP_S))
             elif waited > _LOOK_S:
                 os.sched_yield()
             else:
                 for _ in range(50):
-                    if ticks[place] >= tick:
+                    if ticks[other] >= tick:
                         return
             waited = time.perf_counter() - began
             if waited > _LOOK_S:
@@ -158,13 +157,15 @@ class ProcessGroup:
     def _check(self) -> None:
         """Whether there still is somebody to wait for."""
         if self.rank:
-            if self._ticks[self.size * _LINE_BYTES // 8] or os.getppid() != self._parent:
+            if os.getppid() != self._parent:
                 os._exit(0)
             return
-        for child in self._children:
+        for child, rank in list(self._children.items()):
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
-                self._children.remove(child)
+                del self._children[child]
+            # One that has come here may go: the run can be over for it.
+            if ended and self._ticks[rank] < self._tick:
                 raise PsaError(
                     f"a process of this training ended ({self._cause(status)}); every finished meta-loop is kept: "
                     "psa resume goes on"
@@ -189,15 +190,11 @@ class ProcessGroup:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """End the other processes."""
-        self._ticks[self.size * _LINE_BYTES // 8] = 1
-        patience = time.perf_counter() + _PATIENCE_S
+        """End the other processes, at once: they have nothing that could be lost."""
         for child in self._children:
-            while os.waitpid(child, os.WNOHANG)[0] == 0:
-                if time.perf_counter() > patience:
-                    os.kill(child, signal.SIGKILL)
-                time.sleep(_NAP_S)
-        self._children = []
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        self._children = {}
 
 
 def _shared(count: int, dtype: torch.dtype) -> Tensor:

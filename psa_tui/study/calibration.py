@@ -115,11 +115,12 @@ def _measure(spec: StudySpec, shape: Shape, train: Images, validation: Images, d
     from psa_tui.engine.plan import chunks
 
     layers = layout(shape.architecture)
-    # Members as a worker has them, who takes on one part of a cell at a time.
-    everyone = [(trial, mode) for trial in parts_of(spec, shape)[0].trials for mode in spec.modes]
+    # Members as a worker has them, who takes on one part of a cell at a time, and trains equal ones once.
+    modes = [mode for mode in spec.modes if not (_is_the_control(spec, mode) and AblationMode.NONE in spec.modes)]
+    everyone = [(trial, mode) for trial in parts_of(spec, shape)[0].trials for mode in modes]
     parts = chunks(layers, [trial for trial, _ in everyone], spec.batch_size, 4)
     # Where few members fit the caches, one part might hold no member of a costly mode.
-    parts = parts[: -(-len(spec.modes) // len(parts[0].members))]
+    parts = parts[: -(-len(modes) // len(parts[0].members))]
     weights = initial_weights(layers, seed=0)
     seconds, count = 0.0, 0
     for part in parts:
@@ -131,7 +132,16 @@ def _measure(spec: StudySpec, shape: Shape, train: Images, validation: Images, d
         count_correct(flat, layers, validation).tolist()
         seconds += (time.perf_counter() - started) * _VALIDATION_IMAGES / _EVALUATED
         count += len(members)
-    return seconds / count
+    return seconds / count * len(modes) / len(spec.modes)
+
+
+def _is_the_control(spec: StudySpec, mode: AblationMode) -> bool:
+    """Whether ``mode`` is decay at rates that are nothing in float32."""
+    import torch
+
+    from psa_tui.engine.epoch import effective_decay
+
+    return mode is AblationMode.DECAY and not effective_decay(spec.learning_rate, spec.weight_decay, torch.float32)
 
 
 def _epoch(spec: StudySpec, members: Sequence[tuple[int, AblationMode]], device: str) -> Epoch:

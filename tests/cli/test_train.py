@@ -382,7 +382,7 @@ def test_a_change_of_threads_is_said_because_it_may_change_bits(psa):
     assert done.stderr == (
         "psa: warning: threads: 1 before, 2 now; the run may not be bit-identical to an uninterrupted one\n"
     )
-    assert psa("resume", "--meta-loops", 1).stderr == ""
+    assert psa("resume", "--meta-loops", 1, "--threads", 2).stderr == ""
 
 
 def test_all_candidates_not_finite_are_counted_shown_and_never_promoted(psa):

@@ -7,6 +7,7 @@ import torch
 
 from psa_tui.architecture import parse_architecture
 from psa_tui.engine.ablation import choose
+from psa_tui.engine.epoch import train_epoch
 from psa_tui.engine.loop import Population, Recipe, Trial, run_meta_loops
 from psa_tui.engine.model import initial_weights, layout, named_weights, stack
 from psa_tui.engine.randomness import Purpose, generator, shuffled
@@ -122,6 +123,40 @@ def test_members_of_a_population_end_like_the_same_trials_alone(train_images, va
         own = finished(run_meta_loops(alone, train_images, validation_images, RECIPE, 3))
         assert [e.validation_correct for e in own] == [e.validation_correct for e in events if e.member == index]
         torch.testing.assert_close(together.lkg[index], alone.lkg[0], rtol=1e-5, atol=1e-5)
+
+
+def trained_rows(monkeypatch, recipe, train_images, validation_images):
+    """How many rows each of three meta-loops of all modes of two trials trains, and the events."""
+    rows = []
+
+    def counting(flat, *arguments):
+        rows.append(len(flat))
+        return train_epoch(flat, *arguments)
+
+    monkeypatch.setattr("psa_tui.engine.loop.train_epoch", counting)
+    everyone = population(MIXED, *((seed, mode) for seed in (1, 2) for mode in AblationMode))
+    return rows, finished(run_meta_loops(everyone, train_images, validation_images, recipe, 3)), everyone
+
+
+def test_members_whose_epoch_is_the_same_to_the_bit_train_once(monkeypatch, train_images, validation_images):
+    nothing_in_float32 = Recipe(learning_rate=1e-4, batch_size=64, weight_decay=1e-4, dropout=0.25)
+    rows, events, everyone = trained_rows(monkeypatch, nothing_in_float32, train_images, validation_images)
+    # In the first loop nothing is ablated: five modes of each trial are one. Later decay is still the control.
+    assert rows == [4, 10, 10]
+    modes = list(AblationMode)
+    control, decay = modes.index(AblationMode.NONE), modes.index(AblationMode.DECAY)
+    for trial in (0, 6):
+        assert torch.equal(everyone.lkg[trial + control], everyone.lkg[trial + decay])
+    by_member = {(event.member, event.meta_loop): event for event in events}
+    for meta_loop in (1, 2, 3):
+        one, other = by_member[control, meta_loop], by_member[decay, meta_loop]
+        assert (one.mode, other.mode) == (AblationMode.NONE, AblationMode.DECAY)
+        assert replace(one, member=0, mode=other.mode, seconds=0) == replace(other, member=0, seconds=0)
+
+
+def test_decay_that_is_something_trains_for_itself(monkeypatch, train_images, validation_images):
+    rows, _, _ = trained_rows(monkeypatch, RECIPE, train_images, validation_images)
+    assert rows == [6, 12, 12]
 
 
 @pytest.mark.parametrize("mode", AblationMode)

@@ -12,9 +12,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_tui.engine import processes
+from psa_tui.architecture import parse_architecture
 from psa_tui.engine.loop import Population, Trial, run_meta_loops
+from psa_tui.engine.model import layout
 from psa_tui.engine.processes import ProcessGroup, can_train_together
+from psa_tui.engine.shares import ImageShare, NeuronShare, share_of
 from psa_tui.errors import PsaError
 from psa_tui.events import EpochProgressed, MetaLoopFinished, NeuronAblated
 from psa_tui.modes import AblationMode
@@ -31,23 +33,24 @@ def children():
     return psutil.Process().children()
 
 
-@pytest.mark.parametrize("together", [2, 3])
+@pytest.mark.parametrize(("text", "together"), [("[2*6, 1*5]", 2), ("[2*6, 1*5]", 3), ("[1*50]", 2), ("[1*50]", 3)])
 @pytest.mark.parametrize("mode", AblationMode)
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-12)])
+@pytest.mark.parametrize(("dtype", "tolerance", "loops"), [(torch.float32, 1e-5, 2), (torch.float64, 1e-12, 4)])
 def test_processes_together_are_plain_pytorch_given_the_same_draws(
-    dtype, tolerance, mode, together, train_images, validation_images
+    dtype, tolerance, loops, mode, text, together, train_images, validation_images
 ):
-    # The last of the batches of 64 has one image: some processes see none of it.
+    # The last of the batches of 64 has one image: where images are divided, some processes see none of it.
     images = train_images[:257]
-    trained = population(MIXED, (11, mode))
+    architecture = parse_architecture(text)
+    trained = population(architecture, (11, mode))
     trained.lkg = trained.lkg.to(dtype)
-    events = finished(run_meta_loops(trained, images, validation_images, RECIPE, 4, together))
-    lkg, best, counts = reference_run(MIXED, mode, 11, 4, images, validation_images, dtype)
+    events = finished(run_meta_loops(trained, images, validation_images, RECIPE, loops, together))
+    lkg, best, counts = reference_run(architecture, mode, 11, loops, images, validation_images, dtype)
     assert [event.validation_correct for event in events] == counts
     assert trained.trials[0].progress.lkg_correct == best
-    alone = population(MIXED, (11, mode))
+    alone = population(architecture, (11, mode))
     alone.lkg = alone.lkg.to(dtype)
-    losses = [event.train_loss for event in finished(run_meta_loops(alone, images, validation_images, RECIPE, 4))]
+    losses = [event.train_loss for event in finished(run_meta_loops(alone, images, validation_images, RECIPE, loops))]
     assert [event.train_loss for event in events] == pytest.approx(losses, rel=1e-5)
     for layer in trained.layers:
         weight, bias = lkg[f"{layer.name}.weight"], lkg[f"{layer.name}.bias"]
@@ -55,10 +58,12 @@ def test_processes_together_are_plain_pytorch_given_the_same_draws(
         torch.testing.assert_close(layer.bias(trained.lkg)[0], bias, rtol=0, atol=tolerance)
 
 
-def test_a_run_of_two_processes_that_is_gone_on_with_ends_with_the_same_bits(train_images, validation_images):
-    whole = population(MIXED, (7, AblationMode.FULL))
+@pytest.mark.parametrize("text", ["[2*6, 1*5]", "[1*50]"])
+def test_a_run_of_two_processes_that_is_gone_on_with_ends_with_the_same_bits(text, train_images, validation_images):
+    architecture = parse_architecture(text)
+    whole = population(architecture, (7, AblationMode.FULL))
     events = finished(run_meta_loops(whole, train_images, validation_images, RECIPE, 5, 2))
-    parts = population(MIXED, (7, AblationMode.FULL))
+    parts = population(architecture, (7, AblationMode.FULL))
     first = finished(run_meta_loops(parts, train_images, validation_images, RECIPE, 2, 2))
     trial = parts.trials[0]
     fresh = Population(parts.layers, [Trial(trial.seed, trial.mode, trial.progress)], parts.lkg.clone())
@@ -118,6 +123,12 @@ def test_a_process_that_is_killed_ends_the_run_with_its_cause_and_keeps_the_last
     assert children() == []
 
 
+def test_a_process_may_end_once_it_has_come_to_the_barrier_that_others_are_still_at():
+    with group_of(3) as group:
+        group.start(lambda: time.sleep(0.2 * (group.rank - 1)) or group.barrier())
+        group.barrier()
+
+
 def test_a_process_that_fails_says_why():
     def fail():
         raise MemoryError("no room for it")
@@ -128,8 +139,7 @@ def test_a_process_that_fails_says_why():
             group.barrier()
 
 
-def test_a_process_that_does_not_listen_is_ended_all_the_same(monkeypatch):
-    monkeypatch.setattr(processes, "_PATIENCE_S", 0.1)
+def test_a_process_that_does_not_listen_is_ended_all_the_same():
     with group_of(2) as group:
         group.start(lambda: time.sleep(60))
         assert len(children()) == 1
@@ -153,6 +163,7 @@ ORPHANED = """
 import time
 import torch
 torch.set_num_threads(1)
+from psa_tui.engine.model import layout
 from psa_tui.engine.processes import ProcessGroup
 
 with ProcessGroup(2, 10, 8, torch.float32) as group:
@@ -160,7 +171,7 @@ with ProcessGroup(2, 10, 8, torch.float32) as group:
         while True:
             group.barrier()
     group.start(work)
-    print(group._children[0], flush=True)
+    print(*group._children, flush=True)
     work()
 """
 
@@ -193,6 +204,17 @@ def test_processes_of_several_threads_are_refused():
             group.start(lambda: None)
     finally:
         torch.set_num_threads(1)
+
+
+def test_one_wide_hidden_layer_is_divided_by_neurons_and_any_other_network_by_images():
+    group = group_of(2)
+    found = {}
+    for text in ("[1*32]", "[1*31]", "[2*32]", "[1*2048]"):
+        layers = layout(parse_architecture(text))
+        row = torch.zeros(1, layers[-1].end)
+        group.weights, group.gradients = row[0].clone(), [row[0].clone(), row[0].clone()]
+        found[text] = type(share_of(group, row, layers, torch.arange(784)))
+    assert found == {"[1*32]": NeuronShare, "[1*31]": ImageShare, "[2*32]": ImageShare, "[1*2048]": NeuronShare}
 
 
 def test_several_trials_are_not_trained_by_processes_together(train_images, validation_images):
