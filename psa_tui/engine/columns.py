@@ -8,6 +8,7 @@ images whose every pixel is busy merely have no such columns.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,30 +43,56 @@ class Columns:
     value: Tensor
     """The pixel: uint8 [E]."""
 
-    def factors(self, visits: Tensor, centre: float, dtype: torch.dtype) -> Tensor:
-        """The columns that are not common, less ``centre``, of each step's images (int64 [steps, batch], none twice).
+    def factors(self, visits: Tensor, dtype: torch.dtype) -> Factors:
+        """The columns that are not common, of the images that the steps see: int64 [orders, steps, batch], none twice.
 
-        Returns:
-            [steps, rank, batch + others]: step s's first ``batch`` columns, transposed, times its other
-            columns are the centred pixels of that batch in the other columns.
+        The first factor of each order is left to what all its images have in common.
         """
-        steps, batch = visits.shape
+        steps, batch = visits.shape[1:]
+        width = batch + self.others
+        found = [self._entries(order) for order in visits]
+        rank = 1 + max(int(slot.max()) + 1 if len(slot) else 0 for _, slot, *_ in found)
+        step, index, value = [], [], []
+        for at, (image_step, slot, place, image, column, pixel) in enumerate(found):
+            row = (at * rank + 1 + slot) * width
+            step += [image_step, image_step[image]]
+            index += [row + place, row[image] + batch + column]
+            value += [torch.ones(len(slot), dtype=dtype, device=pixel.device), pixel.to(dtype)]
+        sorted_step, entry = torch.cat(step).sort()
+        counts = torch.bincount(sorted_step, minlength=steps).tolist()
+        return Factors(rank, torch.split(torch.cat(index)[entry], counts), torch.split(torch.cat(value)[entry], counts))
+
+    def _entries(self, visits: Tensor) -> tuple[Tensor, ...]:
+        """Of the images with ink in these columns: their step, which of its images they are, and their place in it.
+
+        Then of every pixel with ink: its image among those, its column and its value.
+        """
+        batch = visits.shape[1]
         visited = torch.full((len(self.common),), -1, device=visits.device)
         visited[visits.flatten()] = torch.arange(visits.numel(), device=visits.device)
-        position, entry = visited[self.image].sort()
-        seen = position >= 0
-        position, image = torch.unique_consecutive(position[seen], return_inverse=True)
+        position = visited[self.image]
+        entry = (position >= 0).nonzero().squeeze(1)
+        position, order = position[entry].sort()
+        entry = entry[order]
+        position, image = torch.unique_consecutive(position, return_inverse=True)
         step = position // batch
-        # The centre, the same in every image, is the first factor.
-        slot = torch.arange(1, len(step) + 1, device=step.device) - torch.searchsorted(step, step)
-        rank = int(slot.max()) + 1 if len(slot) else 1
-        factors = torch.zeros(steps, rank, batch + self.others, dtype=dtype, device=visits.device)
-        factors[:, 0, :batch] = -centre
-        factors[:, 0, batch:] = 1
-        factors[step, slot, position % batch] = 1
-        entry = entry[seen]
-        factors[step[image], slot[image], batch + self.column[entry]] = self.value[entry].to(dtype)
-        return factors
+        slot = torch.arange(len(step), device=step.device) - torch.searchsorted(step, step)
+        return step, slot, position % batch, image, self.column[entry], self.value[entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """Thin factors of some columns, for every step: what differs from zero in them.
+
+    A step's factors are a tensor [orders, rank, batch + columns]; an order's first ``batch`` columns, transposed, times
+    its others are the pixels of that batch. The first factor is not told here.
+    """
+
+    rank: int
+    index: Sequence[Tensor]
+    """For each step, places in the flattened tensor: int64 [some]."""
+    value: Sequence[Tensor]
+    """For each step, what is there: [some]."""
 
 
 def divide_columns(pixels: Tensor) -> Columns:

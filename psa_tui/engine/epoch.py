@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from psa_tui.engine.columns import Columns, divide_columns
+from psa_tui.engine.columns import Columns, Factors, divide_columns
 from psa_tui.engine.model import Linear
 from psa_tui.engine.network import Backward, Call, Forward, Mask
 from psa_tui.engine.packed import Packed
@@ -149,8 +149,8 @@ class _Part(NamedTuple):
     batch: int
     visits: Tensor
     """The images it sees: int64 [orders, steps, images]."""
-    factors: list[Tensor]
-    """For each order, the columns of every step that are not common; nothing where all are."""
+    factors: Factors | None
+    """The columns that are not common; None where all are."""
 
 
 class _Training:
@@ -186,10 +186,8 @@ class _Training:
         """The steps of ``batch`` images that see those from ``begin`` to ``end`` of the orders."""
         visits = self.orders[:, begin:end].view(len(self.orders), -1, batch)[:, :, self.share.images(batch)]
         columns = self.images.columns
-        # The rank of factors is a number that has to be read from the device, between no two steps.
-        factors = [
-            columns.factors(visit, self.images.centre, self.share.updated.dtype) for visit in visits if columns.others
-        ]
+        # Factors have a rank and sizes that have to be read from the device, between no two steps.
+        factors = columns.factors(visits, self.share.updated.dtype) if columns.others else None
         return _Part(begin, batch, visits, factors)
 
     def _steps_of(self, part: _Part, total: Tensor) -> Generator[int, None, None]:
@@ -197,7 +195,7 @@ class _Training:
         orders, steps, batch = part.visits.shape
         columns = self.images.columns
         masks, drawings = self._dropout(part)
-        rank = max((factors.shape[1] for factors in part.factors), default=0)
+        rank = 0 if part.factors is None else part.factors.rank
         # A share may be empty: no size is left to be found.
         places = total.new_empty(orders, batch, columns.common.shape[1])
         inputs = places.flatten(0, 1)
@@ -210,19 +208,25 @@ class _Training:
             [*drawings, *share.step(forward, backward, self.update, turn), add_losses] for turn in range(2)
         ]
         visits = part.visits.transpose(0, 1).flatten(1)
-        labels = self.images.labels[part.visits][self.order_of].transpose(0, 1).unsqueeze(2)
-        # An order of lower rank leaves the last rows zero.
-        rare = [(steps, target[: steps.shape[1]]) for steps, target in zip(part.factors, forward.factors, strict=False)]
+        order_of = torch.tensor(self.order_of, device=total.device)
+        labels = self.images.labels.new_empty(orders, batch)
         centre = self.images.centre
+        if part.factors is not None:
+            # What centring makes of black is the same in all images: the first factor.
+            forward.factors[:, 0, :batch] = -centre
+            forward.factors[:, 0, batch:] = 1
+        entries, told = forward.factors[:, 1:], forward.factors.view(-1)
         first = part.begin // self.epoch.batch_size + 1
         numbers = torch.arange(first, first + steps, dtype=torch.float32, device=total.device).unbind()
         for step in range(steps):
             self.number[:] = [numbers[step]]
             torch.index_select(columns.common, 0, visits[step], out=pixels)
             inputs.copy_(pixels).sub_(centre)
-            for factors, target in rare:
-                target.copy_(factors[step])
-            backward.labels.copy_(labels[step])
+            if part.factors is not None:
+                entries.zero_()
+                told.scatter_(0, part.factors.index[step], part.factors.value[step])
+            torch.index_select(self.images.labels, 0, visits[step], out=labels.view(-1))
+            torch.index_select(labels, 0, order_of, out=backward.labels)
             for call in turns[(first + step) % 2]:
                 call()
             yield part.begin + (step + 1) * part.batch

@@ -131,8 +131,8 @@ class Backward:
         """
         logits = forward.logits
         members, _, batch = logits.shape
-        self.labels = torch.empty(members, 1, batch, dtype=torch.int64, device=logits.device)
-        """The correct class of every image of every member: [members, 1, batch]."""
+        self.labels = torch.empty(members, batch, dtype=torch.int64, device=logits.device)
+        """The correct class of every image of every member: [members, batch]."""
         self.picked = logits.new_empty(members, 1, batch)
         """The log-likelihood of every correct class, the negative of its loss: [members, 1, batch]."""
         layer_runs = [(0, 1), *_stacks(weights, batch)]
@@ -175,13 +175,14 @@ class Backward:
     def _loss(self, logits: Tensor, delta: Tensor, whole_batch: int) -> list[Call]:
         """The calls that compute ``picked``, and the gradient of each member's loss into ``delta``."""
         log_likelihoods = torch.empty_like(logits)
+        labels = self.labels.unsqueeze(1)
         # p / batch as a power of two: exp2 is several times as fast as exp.
         return [
             partial(torch.log_softmax, logits, 1, out=log_likelihoods),
-            partial(torch.gather, log_likelihoods, 1, self.labels, out=self.picked),
+            partial(torch.gather, log_likelihoods, 1, labels, out=self.picked),
             partial(torch.add, logits.new_tensor(-log2(whole_batch)), log_likelihoods, alpha=1 / log(2), out=delta),
             delta.exp2_,
-            partial(delta.scatter_add_, 1, self.labels, torch.full_like(self.picked, -1 / whole_batch)),
+            partial(delta.scatter_add_, 1, labels, torch.full_like(self.picked, -1 / whole_batch)),
         ]
 
     def run(self) -> None:

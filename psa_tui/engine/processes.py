@@ -33,7 +33,8 @@ _LOOK_S = 200e-6
 _YIELD_S = 5e-3
 _NAP_S, _LONGEST_NAP_S = 500e-6, 2e-3
 _MESSAGE_BYTES = 2048
-_IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+_IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGTSTP)
+"""What a terminal or a user tells a run is the business of its first process; the others wait for that one."""
 
 
 def can_train_together() -> bool:

@@ -153,7 +153,8 @@ def test_a_process_that_does_not_listen_is_ended_all_the_same():
 def test_a_process_lets_go_of_everything_its_parent_has_open_and_of_its_signals(tmp_path):
     def report():
         open_files = os.listdir("/proc/self/fd")
-        ignored = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+        told = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP)
+        ignored = [signal.getsignal(number) for number in told]
         kept = {os.readlink(f"/proc/self/fd/{one}") for one in open_files if os.path.exists(f"/proc/self/fd/{one}")}
         raise ValueError(f"{sorted(kept)} {set(ignored) == {signal.SIG_IGN}}")
 

@@ -132,9 +132,13 @@ def test_watching_in_a_pipe_prints_each_change_and_ends_when_no_job_runs(aws, cl
 def test_a_watch_outlives_a_service_that_does_not_answer_for_a_while(aws, cloud, jobs, monkeypatch):
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
 
+    listing = "sagemaker.ListTrainingJobs"
+    before = cloud.operations.count(listing)
+
     def fail_then_finish():
-        time.sleep(0.5)
-        cloud.faults = [("sagemaker.ListTrainingJobs", "503")]
+        while cloud.operations.count(listing) == before:
+            time.sleep(0.01)
+        cloud.faults = [(listing, "503")]
         time.sleep(1.5)
         for name in jobs.values():
             cloud.end(name)
