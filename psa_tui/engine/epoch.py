@@ -209,7 +209,7 @@ class _Training:
         ]
         visits = part.visits.transpose(0, 1).flatten(1)
         order_of = torch.tensor(self.order_of, device=total.device)
-        labels = self.images.labels.new_empty(orders, batch)
+        labels = self.images.labels[part.visits].transpose(0, 1).contiguous()
         centre = self.images.centre
         if part.factors is not None:
             # What centring makes of black is the same in all images: the first factor.
@@ -225,8 +225,7 @@ class _Training:
             if part.factors is not None:
                 entries.zero_()
                 told.scatter_(0, part.factors.index[step], part.factors.value[step])
-            torch.index_select(self.images.labels, 0, visits[step], out=labels.view(-1))
-            torch.index_select(labels, 0, order_of, out=backward.labels)
+            torch.index_select(labels[step], 0, order_of, out=backward.labels)
             for call in turns[(first + step) % 2]:
                 call()
             yield part.begin + (step + 1) * part.batch
