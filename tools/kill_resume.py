@@ -57,12 +57,14 @@ def start(folder: Path, *words: str) -> int:
 def arguments(mode: AblationMode, seed: int, begun: bool) -> list[str]:
     """A run of a second or less, with promotions and rollbacks, from its beginning or gone on with.
 
-    Every other run trains in two processes: the one that is killed leaves the other to notice.
+    Every other run trains in two processes, which divide the images or the neurons: the one that is killed leaves
+    the other to notice.
     """
     threads = ["--threads", str(1 + seed % 2)]
     if begun:
         return ["resume", *threads]
-    what = ["--dataset", "mnist5k", "--arch", "[2*6]", "--mode", str(mode), "--seed", str(seed), "--lr", "5e-3"]
+    shape = ("[2*6]", "[1*40]")[seed // 2 % 2]
+    what = ["--dataset", "mnist5k", "--arch", shape, "--mode", str(mode), "--seed", str(seed), "--lr", "5e-3"]
     return ["train", *what, "--meta-loops", str(META_LOOPS), *threads]
 
 
