@@ -165,11 +165,12 @@ class _Run:
         self.started = time.perf_counter()
 
     def execute(self) -> RunFinished:
-        import torch
+        with self.stop.loading():
+            import torch
 
-        from psa_tui.data import load_dataset
-        from psa_tui.engine.loop import Recipe, run_meta_loops
-        from psa_tui.engine.plan import parallelism_of
+            from psa_tui.data import load_dataset
+            from psa_tui.engine.loop import Recipe, run_meta_loops
+            from psa_tui.engine.plan import parallelism_of
 
         config = self.config
         device = torch.device(choose(config.device, detect()).device)

@@ -7,6 +7,8 @@ request is answered at once too.
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 
 _NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "TERM", signal.SIGHUP: "HUP"}
@@ -37,6 +39,8 @@ class StopRequest:
         self.in_loops = False
         """Whether meta-loops are under way, so that a first request has something to commit."""
         self._previous: dict[signal.Signals, object] = {}
+        self._loading = False
+        self._waiting: LeaveAtOnce | None = None
 
     def request(self, reason: str, exit_code: int) -> None:
         """Ask the run to stop at the next safe moment, or, when none comes in time, wherever it is."""
@@ -64,8 +68,22 @@ class StopRequest:
         for number, handler in self._previous.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """While libraries load, a request waits for the end: an exception within C++ would abort the process."""
+        self._loading = True
+        try:
+            yield
+        finally:
+            self._loading = False
+        if self._waiting is not None:
+            raise self._waiting
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         name = _NAMES[signal.Signals(number)]
+        if self._loading:
+            self._waiting = LeaveAtOnce(name, 128 + number)
+            return
         if self.reason is not None:
             raise LeaveAtOnce(f"{self.reason}, then {name}", 128 + number)
         if not self.in_loops:
