@@ -74,7 +74,7 @@ def run_meta_loops(
     after that loop. Closing the generator in the middle of an epoch abandons the candidates: the
     population stays as the last finished loop left it. A trial's mode is read when a loop begins.
 
-    A population of one can be trained by several ``processes`` (see there): this one and those it starts. The
+    A population of one can be trained by several ``processes`` (see ``shares``): this one and those it starts. The
     last bits of its weights depend on how many they are, and on nothing else.
 
     Raises:

@@ -93,7 +93,7 @@ class Parallelism(NamedTuple):
     """How a run uses the cores."""
 
     processes: int
-    """Each trains on a share of every batch (see ``processes``)."""
+    """They train one network together (see ``shares``)."""
     threads: int
     """Of each process."""
 
