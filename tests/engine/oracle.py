@@ -11,6 +11,15 @@ from torch.optim.adamw import adamw
 from psa_tui.engine.epoch import BETAS, EPSILON
 
 
+def end_of(steps):
+    """Exhaust a generator; what it returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
 def train_epoch(flat, layers, images, epoch):
     """As ``psa_tui.engine.epoch.train_epoch``, in the dtype of ``flat``; trains ``flat`` in place, step by step."""
     leaves = [view.detach().requires_grad_() for layer in layers for view in (layer.weight(flat), layer.bias(flat))]
@@ -53,13 +62,17 @@ def train_epoch(flat, layers, images, epoch):
 
 def count_correct(flat, layers, images):
     """As ``psa_tui.engine.epoch.count_correct``."""
+    return (logits_of(flat, layers, images).argmax(2) == images.labels).sum(1)
+
+
+def logits_of(flat, layers, images):
+    """What each member of ``flat`` says of each image, without dropout: [M, images, classes]."""
     leaves = [view for layer in layers for view in (layer.weight(flat), layer.bias(flat))]
     with torch.no_grad():
         seen = inputs(images, images.pixels, flat.dtype)
-        logits = torch.stack(
+        return torch.stack(
             [forward([leaf[[member]] for leaf in leaves], seen[None], ())[0] for member in range(len(flat))]
         )
-    return (logits.argmax(2) == images.labels).sum(1)
 
 
 def inputs(images, pixels, dtype):
