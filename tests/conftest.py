@@ -7,17 +7,28 @@ import pytest
 from psa_tui.architecture import parse_architecture
 from psa_tui.checkpoint import Checkpoint, Record
 from psa_tui.events import Progress
+from tests.program import Forker
 from tests.terminal import Terminal
 
 
+@pytest.fixture(scope="session")
+def forker():
+    """Where programs start at once."""
+    forker = Forker()
+    yield forker
+    forker.close()
+
+
 @pytest.fixture
-def psa(tmp_path, monkeypatch):
+def psa(tmp_path, monkeypatch, forker):
     """Run the program as a user does, in an empty folder, with no settings but those the test makes."""
     for name in [name for name in os.environ if name.startswith("PSA_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments, **options):
+        if not options.keys() - {"env"} and forker.can_run(environment := options.get("env", os.environ)):
+            return forker.run([*map(str, arguments)], environment, timeout=120)
         return subprocess.run(
             [sys.executable, "-m", "psa_tui", *map(str, arguments)],
             capture_output=True,

@@ -48,6 +48,8 @@ def test_a_run_is_running_while_it_runs_interrupted_when_killed_and_finished_aft
     for line in process.stdout:
         if json.loads(line)["event"] == "meta_loop_finished":
             break
+    # It must not come to its end meanwhile.
+    process.send_signal(signal.SIGSTOP)
     assert list(states(psa).values()) == ["running"]
     process.kill()
     process.communicate()
