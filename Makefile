@@ -1,10 +1,10 @@
-# `make demo` shows the program at work; `make test` runs its tests; `make check` is what CI runs.
+# `make demo` shows the program at work; `make test` runs its tests, `make quick` most of them; `make check` is what CI runs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_DIR := .demo
 
-.PHONY: bench demo test check lint types install clean-venv
+.PHONY: bench demo test quick check lint types install clean-venv
 
 demo: $(VENV)/.installed
 	@rm -rf $(DEMO_DIR)/models $(DEMO_DIR)/results
@@ -13,6 +13,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto
+
+quick: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto -m "not slow"
 
 check: lint types test
 

@@ -10,6 +10,15 @@ from psa_tui.events import Progress
 from tests.program import Forker
 from tests.terminal import Terminal
 
+WHOLE_PROGRAMS = {"browser", "forker", "nodes", "psa_dataset", "terminal"}
+"""Fixtures whose tests are slow."""
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if not WHOLE_PROGRAMS.isdisjoint(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session")
 def forker():

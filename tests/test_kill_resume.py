@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).parent.parent / "tools" / "kill_resume.py"
 
 KILLED_AT_THE_LAST_WRITE = """

@@ -5,6 +5,8 @@ import pytest
 
 from psa_tui import memory
 
+pytestmark = pytest.mark.slow
+
 
 def test_asking_for_the_available_memory_imports_no_torch():
     program = (

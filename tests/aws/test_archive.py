@@ -234,6 +234,7 @@ COSTLY = ("bomb", "chain", "very many")
 ARCHIVES = [(kind, seed) for kind in HOSTILE for seed in range(1 if any(word in kind for word in COSTLY) else 7)]
 
 
+@pytest.mark.slow
 def test_hostile_archives_are_refused_with_a_printable_reason_in_little_memory_and_no_file(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert len(ARCHIVES) >= 300

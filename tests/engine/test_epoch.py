@@ -154,6 +154,7 @@ def real_images(name):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["[1*32]", "[2*6, 1*5]"])
 def test_three_real_epochs_count_what_the_oracle_counts(text):
     train, validation = real_images("mnist5k")
@@ -174,6 +175,7 @@ def test_three_real_epochs_count_what_the_oracle_counts(text):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "epochs"), [("mnist5k", 3), ("mnist", 1)])
 def test_real_epochs_are_the_oracles_in_float64(name, epochs):
     if name == "mnist" and not os.environ.get("PSA_DATASET_DIR"):

@@ -39,6 +39,7 @@ def children():
     return psutil.Process().children()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "together"), [("[2*6, 1*5]", 2), ("[2*6, 1*5]", 3), ("[1*50]", 2), ("[1*50]", 3)])
 @pytest.mark.parametrize(("dtype", "loops"), [(torch.float32, 2), (torch.float64, 4)])
 def test_processes_together_are_plain_pytorch_given_the_same_draws(
@@ -101,6 +102,7 @@ def test_leaving_within_an_epoch_keeps_the_last_loop_and_ends_the_others_at_once
     assert trained.trials[0].progress.meta_loop == 2
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_ends_the_run_with_its_cause_and_keeps_the_last_loop(train_images, validation_images):
     trained = population(MIXED, (1, AblationMode.FULL))
     events = run_meta_loops(trained, train_images, validation_images, RECIPE, 10**6, 2)
@@ -167,6 +169,7 @@ with ProcessGroup(2, 10, 8, torch.float32) as group:
 """
 
 
+@pytest.mark.slow
 def test_a_process_whose_parent_is_killed_goes_too():
     parent = subprocess.Popen([sys.executable, "-c", ORPHANED], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None

@@ -14,11 +14,13 @@ import pytest
 
 from psa_tui.study.store import read_store
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 STUDY = ("reproduce", "run", "--dataset", "mnist5k", "--grid", "4*4,2*6", "--trials", "2", "--study", "here")
 
 
-def start(folder, *arguments, meta_loops=120, **options):
+def start(folder, *arguments, meta_loops=60, **options):
     command = [sys.executable, "-m", "psa_tui", *STUDY, "--meta-loops", meta_loops, "--workers", 2, *arguments]
     return subprocess.Popen(
         [*map(str, command), "--results-dir", str(folder)],

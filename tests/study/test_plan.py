@@ -8,6 +8,8 @@ from psa_tui.study.plan import disk_bytes, make_plan, memory_bytes, published_co
 from psa_tui.study.shapes import Shape, parse_grid
 from psa_tui.study.spec import StudySpec
 
+pytestmark = pytest.mark.slow
+
 PUBLISHED = StudySpec(
     name="plan",
     shapes=parse_grid("published"),

@@ -10,9 +10,11 @@ import pytest
 
 from psa_tui.study.store import read_store
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("ray", reason="Ray is not installed")
 STUDY = ("reproduce", "run", "--dataset", "mnist5k", "--grid", "4*4,2*6", "--trials", "2", "--study", "rayed")
-META_LOOPS = "120"
+META_LOOPS = "40"
 
 
 @pytest.fixture

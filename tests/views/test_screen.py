@@ -107,6 +107,7 @@ def cases(build):
     return {name: (state, now) for name, state, now in hard_cases(build)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HARD_CASES)
 def test_every_size_is_filled_to_its_last_line_and_no_further(cases, build, name):
     state, now = cases[name]
@@ -117,6 +118,7 @@ def test_every_size_is_filled_to_its_last_line_and_no_further(cases, build, name
         assert not look.ascii or "".join(lines).isascii()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HARD_CASES[1:])
 def test_nothing_is_cut_where_there_is_room(cases, build, name):
     state, now = cases[name]

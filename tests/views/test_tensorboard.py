@@ -9,6 +9,8 @@ import pytest
 from psa_tui.checkpoint import FILE_NAME
 from psa_tui.history import read_history
 
+pytestmark = pytest.mark.slow
+
 LKG = Path("models") / FILE_NAME
 TINY = ("train", "--dataset", "mnist5k", "--arch", "[1*8]", "--mode", "full", "--lr", "1e-2", "--seed", "3")
 CURVES = ("--tensorboard", "curves", "--quiet")

@@ -12,6 +12,8 @@ from psa_tui.checkpoint import FILE_NAME, read_checkpoint
 from psa_tui.history import read_history
 from tests.terminal import ENTER, FRAME, HIDE, LEAVE, SHOW, eventually, is_alive
 
+pytestmark = pytest.mark.slow
+
 MANY = 100_000
 SMALL = ("--arch", "[2*8]")
 SLOW = ("--arch", "[3*600]")

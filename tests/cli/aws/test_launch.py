@@ -11,6 +11,8 @@ import pytest
 from tests.cli.aws.cloud import BUCKET, PREFIX, price_list_entry
 from tests.cli.aws.conftest import ROLE
 
+pytestmark = pytest.mark.slow
+
 TWO = ["launch", "--grid", "8*8,18*18", "--modes", "none"]
 CREATE = "sagemaker.CreateTrainingJob"
 PLAN = """\

@@ -10,6 +10,8 @@ from tests.cli.aws.cloud import ACCOUNT
 from tests.cli.aws.conftest import KEY_ID, ROLE, SECRET, SESSION
 from tests.cli.aws.test_watching import LAUNCH, write_log
 
+pytestmark = pytest.mark.slow
+
 CANARIES = (KEY_ID, SECRET, SESSION, ACCOUNT, ROLE, "arn:aws", "210987654321", "AKIAOTHEROTHEROTHER1", "oThErSeCr3t")
 OTHER_SECRET = "oThErSeCr3t" + "aB3/" * 8
 COMPLAINT = (

@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.aws.cloud import BUCKET, PREFIX
 
+pytestmark = pytest.mark.slow
+
 LAUNCH = ["launch", "--grid", "8*8,18*18", "--modes", "none,output", "--yes"]
 GROUP = "/aws/sagemaker/TrainingJobs"
 

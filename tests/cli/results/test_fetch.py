@@ -8,6 +8,8 @@ import pytest
 
 from tests.aws.serving import ACCOUNT, bucket_server, environment, job, job_archive, use_environment
 
+pytestmark = pytest.mark.slow
+
 TRIALS = [f"{20 + i}.0{i}" for i in range(10)]
 
 

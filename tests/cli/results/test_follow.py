@@ -12,6 +12,8 @@ from psa_tui.checkpoint import FILE_NAME, read_checkpoint
 from psa_tui.history import read_history
 from tests.terminal import eventually, is_alive, surroundings
 
+pytestmark = pytest.mark.slow
+
 PSA = (sys.executable, "-m", "psa_tui")
 TRAIN = ("train", "--dataset", "mnist5k", "--arch", "[2*300]", "--mode", "full", "--seed", "3", "--threads", "1")
 FOLLOW = (*PSA, "results", "follow", "latest")

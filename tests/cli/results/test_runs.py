@@ -9,6 +9,8 @@ import pytest
 
 from psa_tui.history import read_history
 
+pytestmark = pytest.mark.slow
+
 TINY = ("train", "--dataset", "mnist5k", "--lr", "1e-2", "--threads", "1", "--quiet")
 
 

@@ -87,6 +87,7 @@ def test_figures_are_one_column_wide_on_white_and_the_svg_is_well_formed(publish
     assert ElementTree.fromstring(to_bytes(figure, "svg")).tag.endswith("svg")
 
 
+@pytest.mark.slow
 def test_drawing_does_not_touch_pyplot():
     import subprocess
     import sys

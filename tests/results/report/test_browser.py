@@ -8,6 +8,8 @@ pytest.importorskip("jinja2")
 from psa_tui.results.figures.material import load_material
 from psa_tui.results.report.builder import build_page
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def opened(browser, make_study, tmp_path):

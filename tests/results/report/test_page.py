@@ -11,6 +11,8 @@ from psa_tui.results.report.builder import build_page
 from psa_tui.results.report.findings import findings
 from psa_tui.results.report.gaps import gaps
 
+pytestmark = pytest.mark.slow
+
 
 class Page(HTMLParser):
     """What a page is made of: every tag, the ids, the addresses it names, the text of each table's cells."""

@@ -3,6 +3,10 @@
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 ROOT = str(Path(__file__).parents[3])
 PROGRAM = [sys.executable, "-m", "tests.views.study.session"]
 
