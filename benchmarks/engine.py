@@ -28,10 +28,10 @@ from pathlib import Path
 from benchmarks import machine
 from benchmarks.population import Member, Processes, distinct
 from benchmarks.reference import BATCH, Reference
-from psa_tui.architecture import Architecture, parse_architecture
 from psa_tui.data import Dataset, load_dataset
-from psa_tui.engine.plan import Parallelism, parallelism_of, processes_for
-from psa_tui.modes import AblationMode
+from psa_tui.engine.backends.torch.chunking import Parallelism, parallelism_of, processes_for
+from psa_tui.method.variants import AblationMode
+from psa_tui.networks.mlp import Architecture, parse_architecture
 
 SINGLE = {"[4*4, 2*8]": 8.0, "[18*18]": 7.0, "[1*64]": 4.5, "[1*1024]": 1.9, "[1*2048]": 1.6}
 POPULATION = {
@@ -59,7 +59,7 @@ class Cell:
     engine_s: list[float]
     layout: str
     pixels: int
-    """The common columns of the training images (psa_tui/engine/columns.py): less work than all 784."""
+    """The common columns of the training images (see the torch backend's sparse_pixels): less work than all 784."""
     distinct: float
     """The share of the trials that differ from the others, and have to be computed."""
 

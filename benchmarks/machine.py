@@ -8,7 +8,7 @@ import time
 
 import torch
 
-from psa_tui.device import detect
+from psa_tui.machine.devices import detect
 
 _SIZES = (512, 1024, 2048)
 _MEASURE_S = 0.5

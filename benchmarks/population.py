@@ -13,14 +13,14 @@ from typing import NamedTuple
 
 import torch
 
-from psa_tui.architecture import Architecture, parse_architecture
 from psa_tui.data import Dataset, Split, load_dataset
-from psa_tui.engine.epoch import Images, effective_decay
-from psa_tui.engine.loop import Population, Recipe, Trial, run_meta_loops
-from psa_tui.engine.model import initial_weights, layout, stack
-from psa_tui.engine.plan import Parallelism
-from psa_tui.events import MetaLoopFinished, Progress
-from psa_tui.modes import AblationMode
+from psa_tui.engine.backends.torch.chunking import Parallelism
+from psa_tui.engine.backends.torch.training import Images, effective_decay
+from psa_tui.engine.meta_loop import Population, Recipe, Trial, run_meta_loops
+from psa_tui.engine.population import initial_weights, layout, stack
+from psa_tui.method.events import MetaLoopFinished, Progress
+from psa_tui.method.variants import AblationMode
+from psa_tui.networks.mlp import Architecture, parse_architecture
 
 RECIPE = Recipe(learning_rate=1e-4, batch_size=256, weight_decay=1e-4, dropout=0.1)
 

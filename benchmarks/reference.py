@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from psa_tui.architecture import CLASSES, INPUTS, Architecture
 from psa_tui.data import Dataset, Split
+from psa_tui.networks.mlp import CLASSES, INPUTS, Architecture
 
 LEARNING_RATE = 1e-4
 BATCH = 256

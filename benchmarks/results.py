@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.machine import describe, load
-from psa_tui.results.sources import load_trials
-from psa_tui.study.store import LoopRow, TrialRow, open_store
+from psa_tui.analysis.sources import load_trials
+from psa_tui.storage.study_store import LoopRow, TrialRow, open_store
 
 META_LOOPS, IMAGES, RUNS = 100, 10_000, 5
 COMMANDS = ("summary", "trials", "regimes", "compare", "compare --within", "table accuracy", "convergence", "growth")

@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from psa_tui.architecture import parse_architecture
-from psa_tui.checkpoint import Checkpoint, Record
-from psa_tui.events import Progress
+from psa_tui.method.events import Progress
+from psa_tui.networks.mlp import parse_architecture
+from psa_tui.storage.checkpoint import Checkpoint, Record
 from tests.program import Forker
 from tests.terminal import Terminal
 
@@ -55,7 +55,7 @@ def checkpoint():
     """A small valid checkpoint of [2*4, 1*3], three meta-loops old."""
     import torch
 
-    from psa_tui.engine.model import initial_weights, layout, named_weights, stack
+    from psa_tui.engine.population import initial_weights, layout, named_weights, stack
 
     architecture = parse_architecture("[2*4, 1*3]")
     layers = layout(architecture)

@@ -25,12 +25,12 @@ from pathlib import Path
 import numpy as np
 import torch  # noqa: F401  (imported before forking)
 
-import psa_tui.engine.loop
-import psa_tui.runner  # noqa: F401
-from psa_tui.checkpoint import FILE_NAME, previous_path, read_checkpoint
+import psa_tui.engine.meta_loop
+import psa_tui.runs.runner  # noqa: F401
 from psa_tui.cli import main
-from psa_tui.history import read_history
-from psa_tui.modes import AblationMode
+from psa_tui.method.variants import AblationMode
+from psa_tui.storage.checkpoint import FILE_NAME, previous_path, read_checkpoint
+from psa_tui.storage.run_store import read_history
 
 META_LOOPS = 12
 

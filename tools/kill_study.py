@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from psa_tui.study.store import LoopRow, TrialRow, read_store
+from psa_tui.storage.study_store import LoopRow, TrialRow, read_store
 
 _STUDY = ["--study", "killed", "--dataset", "mnist5k", "--grid", "4*4,1*8,2*8,3*5", "--trials", "3"]
 _STUDY += ["--meta-loops", "25"]

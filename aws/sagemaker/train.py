@@ -29,14 +29,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from psa_tui.aws.archive import JSON, TEXT
 from psa_tui.aws.redaction import safe
 from psa_tui.data import load_dataset
-from psa_tui.durable import replace_file
 from psa_tui.errors import ConfigError, DataError, PsaError
-from psa_tui.modes import AblationMode
-from psa_tui.study.cell import LoopDone, PartRun, load_study_data
-from psa_tui.study.parts import Part
-from psa_tui.study.shapes import parse_shape
-from psa_tui.study.spec import StudySpec, check_name
-from psa_tui.study.store import TrialRow
+from psa_tui.method.variants import AblationMode
+from psa_tui.storage.atomic_write import replace_file
+from psa_tui.storage.study_store import TrialRow
+from psa_tui.studies.grids import parse_shape
+from psa_tui.studies.parts import Part
+from psa_tui.studies.spec import StudySpec, check_name
+from psa_tui.studies.training import LoopDone, PartRun, load_study_data
 
 STATE_EVERY_S = 20.0
 """How often the state is saved, in whole meta-loops: an instance that vanishes without notice loses so much."""

@@ -16,11 +16,11 @@ from psa_tui.aws.bucket import Archive, Listing
 from psa_tui.aws.download import MOST_ARCHIVE_BYTES, download
 from psa_tui.aws.jobs import Cell, newest
 from psa_tui.aws.settings import AwsSettings
-from psa_tui.database import now
 from psa_tui.errors import AwsError, ConfigError, RetryableError
-from psa_tui.modes import AblationMode
-from psa_tui.study.shapes import Shape
-from psa_tui.study.store import FETCHED, JobRow, StudyRow, TrialRow, open_store, read_store
+from psa_tui.method.variants import AblationMode
+from psa_tui.storage.database import now
+from psa_tui.storage.study_store import FETCHED, JobRow, StudyRow, TrialRow, open_store, read_store
+from psa_tui.studies.grids import Shape
 
 ACCEPTED, REFUSED = "accepted", "refused"
 MOST_FAILURES = 20

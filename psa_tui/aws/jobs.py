@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from psa_tui.errors import ConfigError
-from psa_tui.modes import AblationMode
-from psa_tui.study.shapes import Shape, parse_shape
+from psa_tui.method.variants import AblationMode
+from psa_tui.studies.grids import Shape, parse_shape
 
 MOST_CHARACTERS = 63
 """The longest name SageMaker gives a training job."""

@@ -25,7 +25,7 @@ from psa_tui.aws.source_archive import ENTRY_SCRIPT, REQUIREMENTS
 from psa_tui.aws.storage import key_under
 from psa_tui.aws.training_jobs import training_jobs
 from psa_tui.errors import PsaError, RetryableError
-from psa_tui.study.spec import StudySpec
+from psa_tui.studies.spec import StudySpec
 
 SOURCE_NAME = "source.tar.gz"
 CHECKPOINT_FOLDER = "/opt/ml/checkpoints"

@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from psa_tui.durable import replace_file
 from psa_tui.errors import PsaError
+from psa_tui.storage.atomic_write import replace_file
 
 FILE_NAME = "launches.json"
 _SCHEMA = 1

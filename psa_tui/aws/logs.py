@@ -11,7 +11,7 @@ from typing import Any
 from psa_tui.aws.client import aws_errors, redact
 from psa_tui.aws.settings import AwsSettings
 from psa_tui.errors import PsaError
-from psa_tui.wording import printable
+from psa_tui.formatting import printable
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 

@@ -13,8 +13,8 @@ from psa_tui.aws.pricing import cost_usd
 from psa_tui.aws.settings import LONGEST_RUN_S, AwsSettings
 from psa_tui.aws.training_jobs import COMPLETED, TrainingJob, training_jobs
 from psa_tui.errors import ConfigError
-from psa_tui.study.spec import StudySpec
-from psa_tui.wording import duration
+from psa_tui.formatting import duration
+from psa_tui.studies.spec import StudySpec
 
 WIND_DOWN_S = 300
 """Allowed on top of a job's maximum seconds: SageMaker sends TERM when they are over, waits two minutes, uploads."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from psa_tui.wording import printable
+from psa_tui.formatting import printable
 
 _VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 _SHORTEST_SECRET = 8

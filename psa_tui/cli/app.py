@@ -12,8 +12,8 @@ import typer
 from psa_tui import __version__
 from psa_tui.cli import aws, clean, config, dataset, device, reproduce, results, resume, status, train
 from psa_tui.cli.output import print_error
-from psa_tui.config import load_settings
 from psa_tui.errors import PsaError
+from psa_tui.settings import load_settings
 
 app = typer.Typer(
     name="psa",

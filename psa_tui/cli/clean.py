@@ -10,12 +10,12 @@ import typer
 
 from psa_tui.cli import options
 from psa_tui.cli.output import print_error, print_note
-from psa_tui.config import load_settings
 from psa_tui.errors import ConfigError
-from psa_tui.wording import format_bytes, printable
+from psa_tui.formatting import format_bytes, printable
+from psa_tui.settings import load_settings
 
 if TYPE_CHECKING:
-    from psa_tui.cleaning import Entry
+    from psa_tui.storage.cleaning import Entry
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be removed, and remove nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -33,7 +33,7 @@ def clean(
     Without arguments: the default checkpoint and what belongs to it (previous generation, temporary files,
     lock), without asking. With files, or --all: those, after a question. Folders and dot-files stay.
     """
-    from psa_tui import cleaning
+    from psa_tui.storage import cleaning
 
     if everything and files:
         raise ConfigError("--all and file names exclude each other; say one of them")
@@ -88,7 +88,7 @@ def _print_list(path: Path, entries: tuple[Entry, ...], what: str) -> None:
 
 
 def _lines(path: Path, entries: tuple[Entry, ...]) -> list[str]:
-    from psa_tui.cleaning import Kind
+    from psa_tui.storage.cleaning import Kind
 
     return [
         f"{format_bytes(entry.size_bytes):>9}  {printable(path / entry.name)}"

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from psa_tui.config import SETTINGS, load_settings
-from psa_tui.wording import printable
+from psa_tui.formatting import printable
+from psa_tui.settings import SETTINGS, load_settings
 
 
 def config(

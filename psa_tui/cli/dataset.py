@@ -9,8 +9,8 @@ import typer
 
 from psa_tui.cli import options
 from psa_tui.cli.output import print_note, print_warning
-from psa_tui.config import load_settings
-from psa_tui.wording import percent, printable
+from psa_tui.formatting import percent, printable
+from psa_tui.settings import load_settings
 
 if TYPE_CHECKING:
     from psa_tui.data import Dataset

@@ -11,13 +11,13 @@ import typer
 
 from psa_tui.cli import options
 from psa_tui.cli.output import print_note
-from psa_tui.config import DEVICES, load_settings
 from psa_tui.errors import ConfigError
-from psa_tui.wording import format_bytes, printable
+from psa_tui.formatting import format_bytes, printable
+from psa_tui.settings import DEVICES, load_settings
 
 if TYPE_CHECKING:
-    from psa_tui.device import Capabilities
-    from psa_tui.speed import Benchmark
+    from psa_tui.machine.devices import Capabilities
+    from psa_tui.machine.throughput import Benchmark
 
 
 def device(
@@ -36,9 +36,9 @@ def device(
     wanted, size = settings.get("device"), settings.get("batch_size")
     architecture = settings.architecture().value
 
-    from psa_tui.device import choose, detect, set_threads
-    from psa_tui.engine.plan import parallelism_of
-    from psa_tui.memory import check_memory
+    from psa_tui.engine.backends.torch.chunking import parallelism_of
+    from psa_tui.machine.devices import choose, detect, set_threads
+    from psa_tui.machine.memory import check_memory
 
     if bench:
         check_memory(architecture, size)
@@ -52,7 +52,7 @@ def device(
     if bench:
         print_note(f"measuring {choice.device}; this takes a few seconds")
 
-        from psa_tui.speed import measure
+        from psa_tui.machine.throughput import measure
 
         measured = measure(architecture, size, choice.device, parallelism.processes)
     choices = {value: _outcome(value, found) for value in DEVICES}
@@ -80,7 +80,7 @@ def device(
 
 
 def _outcome(wanted: str, found: Capabilities) -> str:
-    from psa_tui.device import choose
+    from psa_tui.machine.devices import choose
 
     try:
         choice = choose(wanted, found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from psa_tui.wording import printable
+from psa_tui.formatting import printable
 
 
 def print_error(message: str, detail: str = "") -> None:

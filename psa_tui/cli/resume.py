@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from psa_tui.cli import options
-from psa_tui.config import load_settings
+from psa_tui.settings import load_settings
 
 
 def resume(
@@ -32,9 +32,9 @@ def resume(
     settings = load_settings(locals())
     add = 0 if meta_loops is None else settings.get("meta_loops")
 
-    from psa_tui import runner
     from psa_tui.cli.output import print_note
-    from psa_tui.cli.running import carry_out
+    from psa_tui.cli.run_session import carry_out
+    from psa_tui.runs import runner
 
     finished = carry_out(settings, partial(runner.resume, settings, add))
     if finished is None:

@@ -12,8 +12,8 @@ import typer
 
 from psa_tui.cli import options
 from psa_tui.cli.output import print_note, print_warning
-from psa_tui.config import load_settings
-from psa_tui.wording import percent
+from psa_tui.formatting import percent
+from psa_tui.settings import load_settings
 
 
 def status(
@@ -25,7 +25,7 @@ def status(
     """List the checkpoints of the models folder and the latest runs."""
     settings = load_settings({"model_dir": model_dir, "results_dir": results_dir})
 
-    from psa_tui.standing import list_checkpoints, list_runs
+    from psa_tui.runs.status import list_checkpoints, list_runs
 
     checkpoints = list_checkpoints(settings.get("model_dir"))
     rows = list_runs(settings.get("results_dir"), runs)
@@ -85,7 +85,7 @@ def _print_table(columns: list[str], rows: list[list[Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from psa_tui.wording import printable
+    from psa_tui.formatting import printable
 
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for column in columns:

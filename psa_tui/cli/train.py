@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from psa_tui.cli import options
-from psa_tui.config import load_settings
+from psa_tui.settings import load_settings
 
 
 def train(
@@ -60,11 +60,11 @@ def train(
     config = settings.train_config()
     if settings.architecture().origin != "default":
         # Refuse what cannot fit before the libraries that would run it are loaded.
-        from psa_tui.memory import check_memory
+        from psa_tui.machine.memory import check_memory
 
         check_memory(config.architecture, config.batch_size)
 
-    from psa_tui import runner
-    from psa_tui.cli.running import carry_out
+    from psa_tui.cli.run_session import carry_out
+    from psa_tui.runs import runner
 
     carry_out(settings, partial(runner.train, settings))

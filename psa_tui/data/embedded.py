@@ -19,10 +19,10 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from psa_tui.architecture import INPUTS
 from psa_tui.data.catalogue import MNIST
 from psa_tui.data.split import SPLIT_SEED, Dataset, fingerprint, split_order, take
 from psa_tui.errors import DataError
+from psa_tui.networks.mlp import INPUTS
 
 NAME = "mnist5k"
 COUNT = 5_000

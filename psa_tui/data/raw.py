@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from psa_tui.architecture import CLASSES
 from psa_tui.data.catalogue import RawFile, Source
 from psa_tui.data.split import SPLIT_SEED, Dataset, fingerprint, split_order, take
 from psa_tui.errors import DataError
+from psa_tui.networks.mlp import CLASSES
 
 _UNSIGNED_BYTE = 8
 _CHUNK_BYTES = 1 << 20

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from psa_tui.architecture import CLASSES
+from psa_tui.networks.mlp import CLASSES
 
 SPLIT_SEED = 1337
 

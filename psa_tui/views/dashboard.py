@@ -6,12 +6,12 @@ import sys
 from typing import TextIO
 
 from psa_tui.cli.output import print_warning
-from psa_tui.control import Control
-from psa_tui.events import EpochProgressed, Event, MetaLoopFinished, RunFinished, RunStarted, as_json
+from psa_tui.formatting import printable
+from psa_tui.method.events import EpochProgressed, Event, MetaLoopFinished, RunFinished, RunStarted, as_json
+from psa_tui.runs.controls import Control
 from psa_tui.views.drawing import Drawing
 from psa_tui.views.plain import PlainView
 from psa_tui.views.text import format_finished, format_loop, format_started
-from psa_tui.wording import printable
 
 _LAST_LOOPS = 5
 

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, TextIO
 
-from psa_tui.control import Control
+from psa_tui.runs.controls import Control
 
 SUSPEND, RESUME = "suspend", "resume"
 SUSPENDED = b"z"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TextIO
 
-from psa_tui.events import Event, as_json
+from psa_tui.method.events import Event, as_json
 
 
 class JsonView:

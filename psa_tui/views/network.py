@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from psa_tui.architecture import CLASSES, parse_architecture
+from psa_tui.networks.mlp import CLASSES, parse_architecture
 from psa_tui.views.glyphs import Glyphs
 from psa_tui.views.state import RunState
 

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from psa_tui.events import EpochProgressed, Event, MetaLoopFinished, RunFinished, RunStarted
+from psa_tui.formatting import printable
+from psa_tui.method.events import EpochProgressed, Event, MetaLoopFinished, RunFinished, RunStarted
 from psa_tui.views.text import format_finished, format_loop, format_started
-from psa_tui.wording import printable
 
 _HEARTBEAT_S = 60.0
 

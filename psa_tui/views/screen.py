@@ -10,14 +10,14 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from psa_tui.architecture import parse_architecture
-from psa_tui.events import ControlChanged, MetaLoopFinished, Verdict
+from psa_tui.formatting import duration, percent, points
+from psa_tui.method.events import ControlChanged, MetaLoopFinished, Verdict
+from psa_tui.networks.mlp import parse_architecture
 from psa_tui.views.chart import chart
 from psa_tui.views.glyphs import ASCII, UNICODE, Glyphs
 from psa_tui.views.network import network_map
 from psa_tui.views.state import RunState
 from psa_tui.views.text import format_neuron, format_verdict
-from psa_tui.wording import duration, percent, points
 
 FULL_SIZE = (120, 38)
 COMPACT_SIZE = (80, 24)

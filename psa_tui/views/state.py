@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from statistics import median
 
-from psa_tui.events import (
+from psa_tui.method.events import (
     ControlChanged,
     EarlierLoops,
     EpochProgressed,
@@ -18,7 +18,7 @@ from psa_tui.events import (
     RunStarted,
     Verdict,
 )
-from psa_tui.modes import AblationMode
+from psa_tui.method.variants import AblationMode
 
 _REMEMBERED_LOOPS = 500
 _REMEMBERED_MESSAGES = 50

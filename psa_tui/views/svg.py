@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from psa_tui.errors import PsaError
-from psa_tui.events import Event, RunFinished
+from psa_tui.method.events import Event, RunFinished
 from psa_tui.views.screen import FULL_SIZE, Look, render
 from psa_tui.views.state import RunState
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psa_tui.errors import ConfigError, PsaError
-from psa_tui.events import EarlierLoops, Event, MetaLoopFinished, NeuronAblated, RunFinished, RunStarted, Verdict
+from psa_tui.formatting import percent, printable
+from psa_tui.method.events import EarlierLoops, Event, MetaLoopFinished, NeuronAblated, RunFinished, RunStarted, Verdict
 from psa_tui.views.text import format_finished, format_neuron, format_started, format_verdict
-from psa_tui.wording import percent, printable
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter

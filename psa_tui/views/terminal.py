@@ -22,9 +22,9 @@ from typing import Any
 
 from rich.console import Console
 
-from psa_tui import control
-from psa_tui.events import ControlChanged, RunFinished, RunStarted, from_json
-from psa_tui.study import events as study_events
+from psa_tui.method.events import ControlChanged, RunFinished, RunStarted, from_json
+from psa_tui.runs import controls as control
+from psa_tui.studies import events as study_events
 from psa_tui.views import screen as run_screen
 from psa_tui.views.drawing import RESUME, SUSPEND, SUSPENDED
 from psa_tui.views.screen import Look

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from psa_tui.events import MetaLoopFinished, NeuronAblated, Outcome, RunFinished, RunStarted, Verdict
-from psa_tui.wording import percent, points
+from psa_tui.formatting import percent, points
+from psa_tui.method.events import MetaLoopFinished, NeuronAblated, Outcome, RunFinished, RunStarted, Verdict
 
 
 def format_started(event: RunStarted) -> list[str]:

@@ -22,9 +22,9 @@ from importlib.resources import files
 import boto3
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
-from psa_tui.architecture import parse_architecture
 from psa_tui.cli.app import main
-from psa_tui.modes import AblationMode
+from psa_tui.method.variants import AblationMode
+from psa_tui.networks.mlp import parse_architecture
 
 ACCOUNT = "210987654321"
 BUCKET = f"sagemaker-eu-west-1-{ACCOUNT}"
@@ -41,7 +41,7 @@ CANARIES = (ACCOUNT, KEY_ID, SECRET, TOKEN, "canary-role", "CANARY", "canarySECR
 def published() -> dict[tuple[str, str], list[str]]:
     """The published trials of every cell, in percent as they were printed."""
     found: dict[tuple[str, str], list[str]] = {}
-    with files("psa_tui.results").joinpath("published", "trials.csv").open() as file:
+    with files("psa_tui.analysis").joinpath("published", "trials.csv").open() as file:
         for row in csv.DictReader(file):
             cell = found.setdefault((row["architecture"], row["mode"]), [])
             cell.append(row["best_validation_accuracy_pct"])

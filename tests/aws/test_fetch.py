@@ -15,8 +15,8 @@ from psa_tui.aws.download import download
 from psa_tui.aws.fetch import FetchOrder, fetch, plan_fetch
 from psa_tui.aws.settings import load_aws_settings
 from psa_tui.errors import RetryableError
-from psa_tui.modes import AblationMode
-from psa_tui.study.shapes import parse_grid
+from psa_tui.method.variants import AblationMode
+from psa_tui.studies.grids import parse_grid
 from tests.aws.serving import PREFIX, job, job_archive, published, split_answer, tar_gz, xml_answer
 
 pytestmark = pytest.mark.slow
@@ -59,7 +59,7 @@ def test_588_published_jobs_give_the_published_summary_line_by_line(study, proxy
     assert (code, "588 of the 588 cells" in out) == (0, True), err
     lines = SUMMARY.read_text().splitlines()
     expected = []
-    with (Path(fetching.__file__).parents[1] / "results/published/summary.csv").open() as file:
+    with (Path(fetching.__file__).parents[1] / "analysis/published/summary.csv").open() as file:
         next(file)
         for row in file:
             shape, parameters, mode, mean, std, least, most, count = row.strip().split(",")

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psa_tui.aws.jobs import MOST_CHARACTERS, job_name, newest, parse_job
-from psa_tui.modes import AblationMode
-from psa_tui.study.shapes import Shape
+from psa_tui.method.variants import AblationMode
+from psa_tui.studies.grids import Shape
 
 WHEN = datetime(2025, 8, 1, 12, 34, 56, tzinfo=UTC)
 

@@ -8,8 +8,8 @@ from psa_tui.aws.jobs import parse_job
 from psa_tui.aws.plan import LaunchPlan, divide, existing_jobs, money
 from psa_tui.aws.training_jobs import TrainingJob
 from psa_tui.errors import ConfigError
-from psa_tui.modes import AblationMode
-from psa_tui.study.shapes import Shape
+from psa_tui.method.variants import AblationMode
+from psa_tui.studies.grids import Shape
 
 CELL = (Shape(8, 8), AblationMode.NONE)
 NAME = "psa-8x8-none-2026010{}-000000"

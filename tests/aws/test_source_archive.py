@@ -10,8 +10,8 @@ CANARY = "CANARY-do-not-upload"
 def tree(root):
     for name in (
         "psa_tui/__init__.py",
-        "psa_tui/study/shapes.py",
-        "psa_tui/study/grids/first.txt",
+        "psa_tui/studies/grids.py",
+        "psa_tui/studies/recipes/first.txt",
         "aws/sagemaker/train.py",
         "aws/sagemaker/requirements.txt",
         "pyproject.toml",
@@ -38,8 +38,8 @@ def test_nothing_but_the_listed_kinds_of_files_is_uploaded(tmp_path):
         "psa_tui/.cache/module.py",
         "psa_tui/credentials",
         "psa_tui/key.pem",
-        "psa_tui/study/grids/.env",
-        "psa_tui/study/notes.txt",
+        "psa_tui/studies/recipes/.env",
+        "psa_tui/studies/notes.txt",
         "psa_tui/results.sqlite",
         "results/history.sqlite",
         "results/aws/launches.json",
@@ -74,10 +74,12 @@ def test_the_same_sources_give_the_same_bytes_wherever_and_whenever(tmp_path):
 
 def test_the_program_itself_is_in_its_archive_and_nothing_of_its_data():
     found = source_files(source_root())
-    assert {"aws/sagemaker/train.py", "psa_tui/study/cell.py", "psa_tui/study/grids/published.txt"} <= set(found)
+    assert {"aws/sagemaker/train.py", "psa_tui/studies/training.py", "psa_tui/studies/recipes/published.txt"} <= set(
+        found
+    )
     assert [name for name in found if not name.endswith(".py")] == [
         "aws/sagemaker/requirements.txt",
-        "psa_tui/study/grids/first.txt",
-        "psa_tui/study/grids/published.txt",
+        "psa_tui/studies/recipes/first.txt",
+        "psa_tui/studies/recipes/published.txt",
         "pyproject.toml",
     ]

@@ -10,7 +10,7 @@ CHECKPOINT = "mnist_lkg.safetensors"
 HOLD = """
 import sys
 from pathlib import Path
-from psa_tui.lock import locked
+from psa_tui.storage.locks import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

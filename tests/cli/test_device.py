@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from psa_tui.device import choose, detect
+from psa_tui.machine.devices import choose, detect
 
 
 def test_the_report_names_versions_hardware_and_what_each_device_would_do(psa):

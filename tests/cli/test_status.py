@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from psa_tui.checkpoint import FILE_NAME, read_checkpoint
-from psa_tui.history import read_history
+from psa_tui.storage.checkpoint import FILE_NAME, read_checkpoint
+from psa_tui.storage.run_store import read_history
 
 LKG = Path("models") / FILE_NAME
 TINY = ("train", "--dataset", "mnist5k", "--arch", "[1*8]", "--lr", "1e-2", "--seed", "3", "--threads", "1")

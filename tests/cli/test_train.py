@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from psa_tui.checkpoint import FILE_NAME, read_checkpoint
-from psa_tui.history import read_history
+from psa_tui.storage.checkpoint import FILE_NAME, read_checkpoint
+from psa_tui.storage.run_store import read_history
 
 pytestmark = pytest.mark.slow
 

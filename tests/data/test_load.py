@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from torchvision import datasets
 
-from psa_tui.config import DATASETS
 from psa_tui.data import load_dataset
 from psa_tui.data.catalogue import SOURCES
 from psa_tui.errors import DataError, RetryableError
+from psa_tui.settings import DATASETS
 
 # torchvision and urllib leave the socket of an answer that was an error to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")

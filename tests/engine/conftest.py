@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from psa_tui.engine.epoch import Images
+from psa_tui.engine.backends.torch.training import Images
 
 
 def random_images(count, seed):

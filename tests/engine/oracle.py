@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch.optim.adamw import adamw
 
-from psa_tui.engine.epoch import BETAS, EPSILON
+from psa_tui.engine.backends.torch.training import BETAS, EPSILON
 
 
 def end_of(steps):
@@ -21,7 +21,7 @@ def end_of(steps):
 
 
 def train_epoch(flat, layers, images, epoch):
-    """As ``psa_tui.engine.epoch.train_epoch``, in the dtype of ``flat``; trains ``flat`` in place, step by step."""
+    """As the torch backend's ``train_epoch``, in the dtype of ``flat``; trains ``flat`` in place, step by step."""
     leaves = [view.detach().requires_grad_() for layer in layers for view in (layer.weight(flat), layer.bias(flat))]
     gradient, first_moment, second_moment = (torch.zeros_like(flat) for _ in range(3))
     gradients = [view for layer in layers for view in (layer.weight(gradient), layer.bias(gradient))]
@@ -61,7 +61,7 @@ def train_epoch(flat, layers, images, epoch):
 
 
 def count_correct(flat, layers, images):
-    """As ``psa_tui.engine.epoch.count_correct``."""
+    """As ``psa_tui.engine.backends.torch.training.count_correct``."""
     return (logits_of(flat, layers, images).argmax(2) == images.labels).sum(1)
 
 

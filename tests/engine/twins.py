@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from psa_tui.engine.epoch import Images
+from psa_tui.engine.backends.torch.training import Images
 from tests.engine import oracle
 
 TWINS = 4

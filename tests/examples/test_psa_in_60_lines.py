@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from examples import psa_in_60_lines
-from psa_tui.architecture import parse_architecture
 from psa_tui.data import load_dataset
-from psa_tui.engine.epoch import Images
-from psa_tui.engine.loop import Population, Recipe, Trial, run_meta_loops
-from psa_tui.engine.model import initial_weights, layout, named_weights, stack
-from psa_tui.events import MetaLoopFinished, Progress, Verdict
-from psa_tui.modes import AblationMode
+from psa_tui.engine.backends.torch.training import Images
+from psa_tui.engine.meta_loop import Population, Recipe, Trial, run_meta_loops
+from psa_tui.engine.population import initial_weights, layout, named_weights, stack
+from psa_tui.method.events import MetaLoopFinished, Progress, Verdict
+from psa_tui.method.variants import AblationMode
+from psa_tui.networks.mlp import parse_architecture
 
 HIDDEN = [6, 6, 5]
 SEED = 2

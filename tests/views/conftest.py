@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from psa_tui.architecture import parse_architecture
-from psa_tui.events import MetaLoopFinished, NeuronAblated, Progress, RunStarted, Verdict, from_json
-from psa_tui.modes import AblationMode
+from psa_tui.method.events import MetaLoopFinished, NeuronAblated, Progress, RunStarted, Verdict, from_json
+from psa_tui.method.variants import AblationMode
+from psa_tui.networks.mlp import parse_architecture
 from psa_tui.views.screen import render
 from psa_tui.views.state import RunState
 

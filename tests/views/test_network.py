@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psa_tui.architecture import parse_architecture
+from psa_tui.networks.mlp import parse_architecture
 from psa_tui.views.glyphs import ASCII, UNICODE
 from psa_tui.views.network import _first_layer, _place, network_map
 from psa_tui.views.state import Hits, RunState

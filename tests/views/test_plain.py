@@ -1,6 +1,6 @@
 import io
 
-from psa_tui.events import EpochProgressed
+from psa_tui.method.events import EpochProgressed
 from psa_tui.views.plain import PlainView
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from psa_tui.events import ControlChanged, EpochProgressed, MetaLoopFinished, Outcome, RunFinished
-from psa_tui.modes import AblationMode
+from psa_tui.method.events import ControlChanged, EpochProgressed, MetaLoopFinished, Outcome, RunFinished
+from psa_tui.method.variants import AblationMode
 from psa_tui.views.glyphs import ASCII, UNICODE
 from psa_tui.views.screen import KEYS, Look, duration
 from psa_tui.views.state import RunState

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from psa_tui.events import (
+from psa_tui.method.events import (
     ControlChanged,
     EarlierLoops,
     EpochProgressed,
@@ -20,7 +20,7 @@ from psa_tui.events import (
     as_json,
     from_json,
 )
-from psa_tui.modes import AblationMode
+from psa_tui.method.variants import AblationMode
 from psa_tui.views.state import RunState
 
 st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))

@@ -8,8 +8,8 @@ import time
 import psutil
 import pytest
 
-from psa_tui.checkpoint import FILE_NAME, read_checkpoint
-from psa_tui.history import read_history
+from psa_tui.storage.checkpoint import FILE_NAME, read_checkpoint
+from psa_tui.storage.run_store import read_history
 from tests.terminal import ENTER, FRAME, HIDE, LEAVE, SHOW, eventually, is_alive
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from psa_tui.cli.aws import options
 from psa_tui.cli.output import print_note
-from psa_tui.modes import AblationMode
+from psa_tui.method.variants import AblationMode
 
 if TYPE_CHECKING:
     from psa_tui.aws.cost import CostReport

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psa_tui.cli.aws import options
 from psa_tui.cli.output import print_note
-from psa_tui.wording import format_bytes
+from psa_tui.formatting import format_bytes
 
 
 def jobs(json: options.Json = False) -> None:

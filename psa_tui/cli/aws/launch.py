@@ -10,7 +10,7 @@ from psa_tui.cli.aws import options
 from psa_tui.cli.options import ResultsDir
 from psa_tui.cli.output import print_note
 from psa_tui.cli.reproduce import options as study_options
-from psa_tui.config import load_settings
+from psa_tui.settings import load_settings
 
 
 def launch(
@@ -51,8 +51,8 @@ def launch(
     from psa_tui.aws.pricing import find_price, parse_price
     from psa_tui.aws.settings import load_aws_settings
     from psa_tui.aws.source_archive import build_source_archive, source_root
-    from psa_tui.study.shapes import parse_grid
-    from psa_tui.study.spec import StudySpec, check_name
+    from psa_tui.studies.grids import parse_grid
+    from psa_tui.studies.spec import StudySpec, check_name
 
     limit = None if max_cost is None else parse_price(max_cost, "--max-cost")
     spec = StudySpec(

@@ -10,8 +10,8 @@ import typer
 
 from psa_tui.cli.options import ResultsDir
 from psa_tui.cli.output import print_note
-from psa_tui.config import load_settings
 from psa_tui.errors import ConfigError
+from psa_tui.settings import load_settings
 
 if TYPE_CHECKING:
     from psa_tui.aws.logs import JobLog

@@ -11,7 +11,7 @@ import typer
 
 from psa_tui.cli.output import print_note
 from psa_tui.errors import ConfigError
-from psa_tui.wording import printable
+from psa_tui.formatting import printable
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]

@@ -12,7 +12,7 @@ import typer
 from psa_tui.cli.aws import options
 from psa_tui.cli.output import print_note
 from psa_tui.errors import ConfigError, RetryableError
-from psa_tui.wording import duration, printable
+from psa_tui.formatting import duration, printable
 
 if TYPE_CHECKING:
     from psa_tui.aws.status import Standing

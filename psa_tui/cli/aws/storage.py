@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from psa_tui.cli.aws import options
-from psa_tui.wording import format_bytes
+from psa_tui.formatting import format_bytes
 
 _MOST_LINES = 15
 

@@ -9,7 +9,7 @@ import typer
 
 from psa_tui.cli.options import DatasetName, ModelDir
 from psa_tui.cli.reproduce import options
-from psa_tui.config import load_settings
+from psa_tui.settings import load_settings
 
 
 def generate(
@@ -30,8 +30,8 @@ def generate(
     settings = load_settings({"dataset": dataset, "model_dir": model_dir})
 
     from psa_tui.cli.output import print_note
-    from psa_tui.study.generate import format_commands, format_script, summarise, trial_commands, write_script
-    from psa_tui.study.shapes import parse_grid
+    from psa_tui.studies.generate import format_commands, format_script, summarise, trial_commands, write_script
+    from psa_tui.studies.grids import parse_grid
 
     shapes, chosen = parse_grid(grid), options.parse_modes(modes, grid)
     # A reproduction must not take the embedded digits for MNIST just because there is no network.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from psa_tui.modes import AblationMode
+    from psa_tui.method.variants import AblationMode
 
 Grid = Annotated[
     str,
@@ -37,7 +37,7 @@ def parse_modes(text: str | None, grid: str | None) -> tuple[AblationMode, ...]:
         ConfigError: a name is no mode, or is there twice.
     """
     from psa_tui.errors import ConfigError
-    from psa_tui.modes import AblationMode
+    from psa_tui.method.variants import AblationMode
 
     if text is None:
         left_out = (AblationMode.DECAY, AblationMode.DROPOUT) if grid == "first" else ()

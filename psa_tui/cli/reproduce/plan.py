@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from psa_tui.cli.options import Device
-from psa_tui.cli.reproduce import options, wish
-from psa_tui.config import load_settings
+from psa_tui.cli.reproduce import options
+from psa_tui.cli.reproduce import request as wish
+from psa_tui.settings import load_settings
 
 
 def plan(
@@ -31,12 +32,12 @@ def plan(
     asked = wish.make_wish(None, grid, modes, trials, meta_loops, None)
 
     from psa_tui.cli.output import print_note
-    from psa_tui.device import choose, detect
-    from psa_tui.engine.plan import processes_for
-    from psa_tui.modes import AblationMode
-    from psa_tui.study.plan import make_plan
-    from psa_tui.study.shapes import parse_grid
-    from psa_tui.study.spec import StudySpec
+    from psa_tui.engine.backends.torch.chunking import processes_for
+    from psa_tui.machine.devices import choose, detect
+    from psa_tui.method.variants import AblationMode
+    from psa_tui.studies.grids import parse_grid
+    from psa_tui.studies.plan import make_plan
+    from psa_tui.studies.spec import StudySpec
     from psa_tui.views.study.plan import format_plan
 
     spec = StudySpec(

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from psa_tui.cli import options as common
-from psa_tui.cli.reproduce import options, wish
-from psa_tui.cli.reproduce.wish import make_wish
-from psa_tui.config import load_settings
+from psa_tui.cli.reproduce import options
+from psa_tui.cli.reproduce import request as wish
+from psa_tui.cli.reproduce.request import make_wish
+from psa_tui.settings import load_settings
 
 
 def run(
@@ -58,6 +59,6 @@ def run(
     settings = load_settings({name: given[name] for name in (*names, "plain", "json", "quiet", "ascii", "debug")})
     asked = make_wish(study, grid, modes, trials, meta_loops, seed, quick)
 
-    from psa_tui.cli.reproduce.running import Session, carry_out
+    from psa_tui.cli.reproduce.study_session import Session, carry_out
 
     carry_out(settings, asked, Session(workers, max_hours, max_params, on, address))

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from psa_tui.cli import options as common
-from psa_tui.cli.reproduce import wish
-from psa_tui.config import load_settings
+from psa_tui.cli.reproduce import request as wish
+from psa_tui.settings import load_settings
 
 
 def show(
@@ -28,10 +28,10 @@ def show(
     from psa_tui.cli.output import print_note
     from psa_tui.cli.reproduce.options import parse_modes
     from psa_tui.errors import ConfigError
-    from psa_tui.study.begin import DEFAULT_NAME
-    from psa_tui.study.generate import trial_command
-    from psa_tui.study.shapes import parse_shape
-    from psa_tui.study.show import find_trial, format_trial
+    from psa_tui.studies.generate import trial_command
+    from psa_tui.studies.grids import parse_shape
+    from psa_tui.studies.request import DEFAULT_NAME
+    from psa_tui.studies.trial_lookup import find_trial, format_trial
 
     chosen, *others = parse_modes(mode, None)
     if others:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from psa_tui.cli.options import ResultsDir
-from psa_tui.cli.reproduce import wish
-from psa_tui.config import load_settings
+from psa_tui.cli.reproduce import request as wish
+from psa_tui.settings import load_settings
 
 if TYPE_CHECKING:
-    from psa_tui.study.progress import StudyProgress
+    from psa_tui.studies.progress import StudyProgress
 
 
 def status(
@@ -28,11 +28,11 @@ def status(
     settings = load_settings({"results_dir": results_dir})
 
     from psa_tui.errors import ConfigError
-    from psa_tui.lock import holder
-    from psa_tui.study.begin import DEFAULT_NAME
-    from psa_tui.study.driver import study_folder
-    from psa_tui.study.progress import study_progress
-    from psa_tui.study.store import LOCAL, read_store
+    from psa_tui.storage.locks import holder
+    from psa_tui.storage.study_store import LOCAL, read_store
+    from psa_tui.studies.driver import study_folder
+    from psa_tui.studies.progress import study_progress
+    from psa_tui.studies.request import DEFAULT_NAME
 
     folder, name = settings.get("results_dir"), study or DEFAULT_NAME
     with read_store(folder) as store:
@@ -58,8 +58,8 @@ def _print(progress: StudyProgress, process: str | None) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from psa_tui.formatting import printable
     from psa_tui.views.study.text import format_cell, format_status, format_unbegun
-    from psa_tui.wording import printable
 
     for line in format_status(progress, process):
         typer.echo(printable(line))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Protocol
 
-from psa_tui.cli.running import can_draw, chosen_output, draws_in_ascii
-from psa_tui.config import Settings
-from psa_tui.stopping import StopRequest
-from psa_tui.study.events import StudyEvent
+from psa_tui.cli.run_session import can_draw, chosen_output, draws_in_ascii
+from psa_tui.machine.signals import StopRequest
+from psa_tui.settings import Settings
+from psa_tui.studies.events import StudyEvent
 
 
 class StudyView(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from psa_tui.analysis import comparison
 from psa_tui.cli.output import print_note
 from psa_tui.cli.results.presenting import (
     NO_NUMBER,
@@ -15,7 +16,6 @@ from psa_tui.cli.results.presenting import (
     probability,
 )
 from psa_tui.errors import ConfigError
-from psa_tui.results import comparison
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -108,8 +108,8 @@ def _number(value: float) -> str:
 
 
 def _named(trials: DataFrame) -> str:
+    from psa_tui.analysis.summary import NOT_A_REPRODUCTION
     from psa_tui.cli.results.presenting import other_data
-    from psa_tui.results.summary import NOT_A_REPRODUCTION
 
     quick = f" ({NOT_A_REPRODUCTION})" if trials.attrs["quick"] else ""
     return f"{trials.attrs['source']} {trials.attrs['study']}{quick}{other_data(trials)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from psa_tui.analysis.trajectories import BEST, MEAN, phases, trajectories
 from psa_tui.cli.results.presenting import (
     check_data_format,
     data_bytes,
@@ -18,7 +19,6 @@ from psa_tui.cli.results.presenting import (
     write_file,
 )
 from psa_tui.errors import ConfigError
-from psa_tui.results.trajectories import BEST, MEAN, phases, trajectories
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -10,8 +10,8 @@ import typer
 
 from psa_tui.cli import options
 from psa_tui.cli.results.show import Run
-from psa_tui.config import load_settings
-from psa_tui.wording import printable
+from psa_tui.formatting import printable
+from psa_tui.settings import load_settings
 
 
 def diff(
@@ -24,9 +24,9 @@ def diff(
     """Compare two runs: first the settings that differ, then the results."""
     settings = load_settings({"results_dir": results_dir, "ascii": ascii})
 
-    from psa_tui.cli.running import draws_in_ascii
-    from psa_tui.results.run_history import differing, load_runs
-    from psa_tui.results.run_text import format_difference, results_of
+    from psa_tui.cli.run_session import draws_in_ascii
+    from psa_tui.runs.history import differing, load_runs
+    from psa_tui.views.run_text import format_difference, results_of
 
     one, two = load_runs(settings.get("results_dir"), [run, other])
     if json:

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from psa_tui.analysis.figures import FIGURES
+from psa_tui.analysis.figures.study_results import FigureKind, Material
+from psa_tui.analysis.figures.style import FORMATS
 from psa_tui.errors import ConfigError
-from psa_tui.results.figures import FIGURES
-from psa_tui.results.figures.look import FORMATS
-from psa_tui.results.figures.material import FigureKind, Material
-from psa_tui.wording import printable
+from psa_tui.formatting import printable
 
 _TERMINAL_FIGURES = ("regimes", "convergence")
 _PIPE_WIDTH = 80
@@ -45,8 +45,8 @@ def chosen_formats(text: str) -> list[str]:
 
 def write(figures: Sequence[FigureKind], material: Material, folder: Path, formats: Sequence[str]) -> None:
     """Draw each figure once and write it in every format."""
+    from psa_tui.analysis.figures.style import look, to_bytes
     from psa_tui.cli.results.presenting import write_file
-    from psa_tui.results.figures.look import look, to_bytes
 
     with look():
         for figure in figures:
@@ -60,8 +60,8 @@ def show(figures: Sequence[FigureKind], material: Material, ascii_wanted: bool |
     """Draw each figure in letters on stdout, as wide as the terminal (80 columns in a pipe)."""
     from rich.console import Console
 
-    from psa_tui.cli.running import draws_in_ascii
-    from psa_tui.config import load_settings
+    from psa_tui.cli.run_session import draws_in_ascii
+    from psa_tui.settings import load_settings
 
     ascii_only = draws_in_ascii(load_settings({"ascii": ascii_wanted}))
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)

@@ -42,8 +42,8 @@ def fetch(
     from psa_tui.aws.settings import load_aws_settings
     from psa_tui.cli.results.fetching import FetchReport, fetch_progress, write_results
     from psa_tui.cli.results.loading import results_folder
-    from psa_tui.study.shapes import parse_grid
-    from psa_tui.study.spec import check_name
+    from psa_tui.studies.grids import parse_grid
+    from psa_tui.studies.spec import check_name
 
     order = FetchOrder(
         study=check_name(study),

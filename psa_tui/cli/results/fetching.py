@@ -18,7 +18,7 @@ from psa_tui.aws.jobs import Cell
 from psa_tui.aws.settings import AwsSettings
 from psa_tui.cli.output import print_warning
 from psa_tui.errors import AwsError, PsaError, RetryableError
-from psa_tui.wording import format_bytes
+from psa_tui.formatting import format_bytes
 
 _NAMED = 10
 """Refused jobs, and shapes with missing cells, that are named one by one; --json names all."""
@@ -41,9 +41,9 @@ def fetch_progress(total: int) -> Iterator[Callable[[], None]]:
 
 def write_results(order: FetchOrder, folder: Path) -> list[str]:
     """Write the summary and trials files of the study, if it has any trial; their paths."""
+    from psa_tui.analysis.sources import FETCHED, load_trials
+    from psa_tui.analysis.summary import SUMMARY_FILE, TRIALS_FILE, summary_markdown, trials_markdown
     from psa_tui.cli.results.presenting import write_file
-    from psa_tui.results.sources import FETCHED, load_trials
-    from psa_tui.results.summary import SUMMARY_FILE, TRIALS_FILE, summary_markdown, trials_markdown
 
     if len(missing_cells(order, folder)) == len(order.cells()):
         return []

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from psa_tui.cli import options
 from psa_tui.cli.output import print_note, print_warning
 from psa_tui.cli.results.show import Run
-from psa_tui.config import Settings, load_settings
 from psa_tui.errors import ConfigError
-from psa_tui.modes import AblationMode
+from psa_tui.method.variants import AblationMode
+from psa_tui.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from psa_tui.control import Control
-    from psa_tui.results.following import Following
-    from psa_tui.runner import View
+    from psa_tui.runs.controls import Control
+    from psa_tui.runs.following import Following
+    from psa_tui.runs.runner import View
 
 _POLL_S = 0.5
 _RECENT_ON_SCREEN, _RECENT_IN_LINES = 500, 10
@@ -36,10 +36,10 @@ def follow(
     """
     settings = load_settings({"results_dir": results_dir, "plain": plain, "json": json, "ascii": ascii})
 
-    from psa_tui.cli.running import can_draw
-    from psa_tui.history import read_history
-    from psa_tui.results.following import Following
-    from psa_tui.results.run_history import find_run
+    from psa_tui.cli.run_session import can_draw
+    from psa_tui.runs.following import Following
+    from psa_tui.runs.history import find_run
+    from psa_tui.storage.run_store import read_history
 
     folder = settings.get("results_dir")
     in_lines = settings.get("plain") or settings.get("json") or not (can_draw() and sys.stdin.isatty())
@@ -55,7 +55,7 @@ def follow(
 
 
 def _follow_in_lines(following: Following, settings: Settings) -> None:
-    from psa_tui.events import RunStarted
+    from psa_tui.method.events import RunStarted
     from psa_tui.views.jsonl import JsonView
     from psa_tui.views.plain import PlainView
 
@@ -71,8 +71,8 @@ def _follow_in_lines(following: Following, settings: Settings) -> None:
 
 
 def _follow_on_screen(following: Following, settings: Settings) -> None:
-    from psa_tui.cli.running import draws_in_ascii
-    from psa_tui.control import Control
+    from psa_tui.cli.run_session import draws_in_ascii
+    from psa_tui.runs.controls import Control
     from psa_tui.views.dashboard import DashboardView
     from psa_tui.views.plain import PlainView
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psa_tui.cli.output import print_note, print_warning
-from psa_tui.config import load_settings
 from psa_tui.errors import ConfigError
+from psa_tui.settings import load_settings
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -21,8 +21,8 @@ def results_folder(results_dir: str | None) -> Path:
 
 def trials_of(source: str, study: str | None, results_dir: str | None) -> DataFrame:
     """The trials of a source; what is missing from them is said on stderr."""
-    from psa_tui.results.sources import load_trials
-    from psa_tui.results.summary import notices
+    from psa_tui.analysis.sources import load_trials
+    from psa_tui.analysis.summary import notices
 
     trials = load_trials(source, study, results_folder(results_dir))
     for notice in notices(trials):
@@ -36,9 +36,9 @@ def loops_of(
     source: str, study: str | None, results_dir: str | None, shapes: str | None = None, mode: str | None = None
 ) -> DataFrame:
     """The meta-loops of a source, of all shapes and modes or of those asked for."""
-    from psa_tui.results.sources import load_meta_loops
-    from psa_tui.results.summary import NOT_A_REPRODUCTION
-    from psa_tui.study.shapes import parse_shape
+    from psa_tui.analysis.sources import load_meta_loops
+    from psa_tui.analysis.summary import NOT_A_REPRODUCTION
+    from psa_tui.studies.grids import parse_shape
 
     loops = load_meta_loops(source, study, results_folder(results_dir))
     if loops.attrs["quick"]:

@@ -40,9 +40,9 @@ def plot(
         print("\n".join(figure.name for figure in drawing.chosen_figures([], terminal=False)))
         return
 
+    from psa_tui.analysis.figures.study_results import load_material
+    from psa_tui.analysis.summary import notices
     from psa_tui.cli.results.loading import results_folder
-    from psa_tui.results.figures.material import load_material
-    from psa_tui.results.summary import notices
 
     material = load_material(source, study, results_folder(results_dir), None if zero_r is None else zero_r / 100)
     for notice in notices(material.trials):

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psa_tui.cli.output import print_note
-from psa_tui.durable import replace_file
 from psa_tui.errors import ConfigError, PsaError
-from psa_tui.wording import printable
+from psa_tui.formatting import printable
+from psa_tui.storage.atomic_write import replace_file
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -25,7 +25,7 @@ DATA_FORMATS = (".csv", ".parquet", ".json")
 
 def print_about(table: DataFrame) -> None:
     """One line on stdout: whose numbers follow."""
-    from psa_tui.results.summary import NOT_A_REPRODUCTION
+    from psa_tui.analysis.summary import NOT_A_REPRODUCTION
 
     mark = f" ({NOT_A_REPRODUCTION})" if table.attrs.get("quick") else ""
     print(printable(f"source {table.attrs['source']}, study {table.attrs['study']}{mark}{other_data(table)}"))

@@ -30,10 +30,10 @@ def regimes(
     The probability is the share of bootstrap resamples of the trials with the same regime; below 95 % the shape is
     near a boundary ("?"). It needs two trials of each mode.
     """
+    from psa_tui.analysis import regimes as rules
+    from psa_tui.analysis.summary import missing_cells
     from psa_tui.cli.results.loading import trials_of
     from psa_tui.cli.results.presenting import described, print_json
-    from psa_tui.results import regimes as rules
-    from psa_tui.results.summary import missing_cells
 
     trials = trials_of(source, study, results_dir)
     z = None if zero_r is None else zero_r / 100
@@ -51,8 +51,8 @@ def regimes(
 
 
 def _print(table: DataFrame) -> None:
+    from psa_tui.analysis.regimes import Regime
     from psa_tui.cli.results.presenting import NO_NUMBER, print_about, print_paragraph, print_rows
-    from psa_tui.results.regimes import Regime
 
     rows = []
     for row in table.itertuples():

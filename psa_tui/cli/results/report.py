@@ -22,12 +22,12 @@ def report(
 
     It asks the network for nothing, and can be read without JavaScript, on a phone, in the dark and on paper.
     """
+    from psa_tui.analysis.figures.study_results import load_material
+    from psa_tui.analysis.report.builder import build_page
+    from psa_tui.analysis.summary import notices
     from psa_tui.cli.output import print_warning
     from psa_tui.cli.results.loading import results_folder
     from psa_tui.cli.results.presenting import write_file
-    from psa_tui.results.figures.material import load_material
-    from psa_tui.results.report.builder import build_page
-    from psa_tui.results.summary import notices
 
     folder = results_folder(results_dir)
     material = load_material(source, study, folder, None if zero_r is None else zero_r / 100)

@@ -11,11 +11,11 @@ import typer
 
 from psa_tui.cli import options
 from psa_tui.cli.output import print_note
-from psa_tui.config import load_settings
-from psa_tui.wording import percent, printable
+from psa_tui.formatting import percent, printable
+from psa_tui.settings import load_settings
 
 if TYPE_CHECKING:
-    from psa_tui.results.run_history import RunDetails
+    from psa_tui.runs.history import RunDetails
 
 _PIPE_WIDTH = 240
 _SPARKLINE_WIDTHS = (8, 40)
@@ -30,8 +30,8 @@ def runs(
     """List the latest single runs, newest first, with the validation accuracy of their loops as a sparkline."""
     settings = load_settings({"results_dir": results_dir, "ascii": ascii})
 
-    from psa_tui.cli.running import draws_in_ascii
-    from psa_tui.results.run_history import latest_runs
+    from psa_tui.cli.run_session import draws_in_ascii
+    from psa_tui.runs.history import latest_runs
 
     found = latest_runs(settings.get("results_dir"), limit)
     if json:

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from psa_tui.cli import options
-from psa_tui.config import load_settings
-from psa_tui.wording import printable
+from psa_tui.formatting import printable
+from psa_tui.settings import load_settings
 
 Run = Annotated[
     str, typer.Argument(metavar="RUN", help="A run's name, as much of it as no other run's has, or latest.")
@@ -27,9 +27,9 @@ def show(
     """Show one run: its settings, its sessions, its bounty, its promotions and ablations, its checkpoint."""
     settings = load_settings({"results_dir": results_dir, "ascii": ascii})
 
-    from psa_tui.cli.running import draws_in_ascii
-    from psa_tui.results.run_history import load_runs
-    from psa_tui.results.run_text import checkpoint_state, format_run
+    from psa_tui.cli.run_session import draws_in_ascii
+    from psa_tui.runs.history import load_runs
+    from psa_tui.views.run_text import checkpoint_state, format_run
 
     (found,) = load_runs(settings.get("results_dir"), [run])
     if json:

@@ -24,9 +24,9 @@ def summary(
     Best validation accuracies, in percent; std is the population's. The file goes to the results folder, unless
     --output says otherwise.
     """
+    from psa_tui.analysis.summary import SUMMARY_FILE, cell_statistics, summary_markdown
     from psa_tui.cli.results.loading import results_folder, trials_of
     from psa_tui.cli.results.presenting import described, print_json, write_file
-    from psa_tui.results.summary import SUMMARY_FILE, cell_statistics, summary_markdown
 
     trials = trials_of(source, study, results_dir)
     cells = cell_statistics(trials)
@@ -39,9 +39,9 @@ def summary(
 
 
 def _print(trials: DataFrame, cells: DataFrame) -> None:
+    from psa_tui.analysis.frames import shown_architectures, shown_modes
     from psa_tui.cli.results.presenting import print_about, print_rows
-    from psa_tui.results.frames import shown_architectures, shown_modes
-    from psa_tui.study.shapes import parse_shape
+    from psa_tui.studies.grids import parse_shape
 
     found = {(row.architecture, row.mode): row for row in cells.itertuples()}
     rows = []

@@ -43,10 +43,10 @@ def table(
     regime, and matched or asymmetric (deeper than wide, and narrower than 5). latex needs booktabs, and longtable for
     more than a page.
     """
+    from psa_tui.analysis import tables
     from psa_tui.cli.results.loading import trials_of
     from psa_tui.cli.results.presenting import data_bytes, marked, write_file
     from psa_tui.errors import ConfigError
-    from psa_tui.results import tables
 
     if form is Format.PARQUET and output is None and sys.stdout.isatty():
         raise ConfigError("--format parquet: not for a terminal; name a file with --output")

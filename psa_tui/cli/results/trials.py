@@ -19,10 +19,10 @@ def trials(
 
     Missing trials are N/A. The file goes to the results folder, unless --output says otherwise.
     """
+    from psa_tui.analysis.frames import shown_modes
+    from psa_tui.analysis.summary import TRIALS_FILE, trial_rows, trials_markdown
     from psa_tui.cli.results.loading import results_folder, trials_of
     from psa_tui.cli.results.presenting import described, print_about, print_json, print_rows, write_file
-    from psa_tui.results.frames import shown_modes
-    from psa_tui.results.summary import TRIALS_FILE, trial_rows, trials_markdown
 
     found = trials_of(source, study, results_dir)
     if json:

@@ -7,15 +7,15 @@ import time
 from typing import TextIO
 
 from psa_tui.cli.output import print_warning
-from psa_tui.control import Control
-from psa_tui.modes import AblationMode
-from psa_tui.stopping import StopRequest
-from psa_tui.study.events import CellProgressed, StudyEvent, StudyFinished, StudyStarted, as_json
+from psa_tui.formatting import printable
+from psa_tui.machine.signals import StopRequest
+from psa_tui.method.variants import AblationMode
+from psa_tui.runs.controls import Control
+from psa_tui.studies.events import CellProgressed, StudyEvent, StudyFinished, StudyStarted, as_json
 from psa_tui.views.drawing import Drawing
 from psa_tui.views.study.plain import StudyPlainView
 from psa_tui.views.study.state import StudyState
 from psa_tui.views.study.text import format_finished, format_started
-from psa_tui.wording import printable
 
 _INTERRUPTED = 130
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from rich.text import Text
 
-from psa_tui.study.shapes import Shape
+from psa_tui.studies.grids import Shape
 from psa_tui.views.study.glyphs import StudyGlyphs
 from psa_tui.views.study.state import Cell, Standing, StudyState
 

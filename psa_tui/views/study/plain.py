@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from psa_tui.study.events import CellProgressed, StudyEvent, StudyFinished, StudyStarted, as_json
+from psa_tui.formatting import printable
+from psa_tui.studies.events import CellProgressed, StudyEvent, StudyFinished, StudyStarted, as_json
 from psa_tui.views.study.state import StudyState
 from psa_tui.views.study.text import format_finished, format_progress, format_started
-from psa_tui.wording import printable
 
 _EVERY_S = 60.0
 

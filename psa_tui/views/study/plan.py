@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import isnan
 
-from psa_tui.study.plan import Plan
-from psa_tui.wording import format_bytes
+from psa_tui.formatting import format_bytes
+from psa_tui.studies.plan import Plan
 
 _LONGEST = 5
 

@@ -10,11 +10,11 @@ from rich.console import Group, RenderableType
 from rich.layout import Layout
 from rich.text import Text
 
+from psa_tui.formatting import duration
 from psa_tui.views.screen import Look
 from psa_tui.views.study.designmap import design_map, legend
 from psa_tui.views.study.glyphs import ASCII, UNICODE, StudyGlyphs
 from psa_tui.views.study.state import Standing, StudyState, Task, format_trials
-from psa_tui.wording import duration
 
 _WIDE = 120
 _ROOMY = 50

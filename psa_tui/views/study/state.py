@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from statistics import median
 
-from psa_tui.study.cost import transfer
-from psa_tui.study.events import (
+from psa_tui.formatting import percent
+from psa_tui.studies.cost_model import transfer
+from psa_tui.studies.events import (
     CellFailed,
     CellFinished,
     CellProgressed,
@@ -19,8 +20,7 @@ from psa_tui.study.events import (
     StudyStarted,
     WorkerLost,
 )
-from psa_tui.study.shapes import Shape, parse_shape
-from psa_tui.wording import percent
+from psa_tui.studies.grids import Shape, parse_shape
 
 _REMEMBERED_MESSAGES = 50
 _TIMED_LOOPS = 15

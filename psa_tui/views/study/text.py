@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from psa_tui.study.events import StudyFinished, StudyOutcome, StudyStarted
-from psa_tui.study.progress import CellProgress, StudyProgress
+from psa_tui.formatting import duration, percent
+from psa_tui.studies.events import StudyFinished, StudyOutcome, StudyStarted
+from psa_tui.studies.progress import CellProgress, StudyProgress
 from psa_tui.views.study.state import StudyState, format_trials
-from psa_tui.wording import duration, percent
 
 QUICK = "quick, not a reproduction"
 _NAMED = 5

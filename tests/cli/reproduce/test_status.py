@@ -2,12 +2,12 @@ import json
 
 import pytest
 
-from psa_tui.lock import locked
-from psa_tui.modes import AblationMode
-from psa_tui.study.driver import study_folder
-from psa_tui.study.shapes import Shape
-from psa_tui.study.spec import StudySpec
-from psa_tui.study.store import FAILED, TrialRow, open_store
+from psa_tui.method.variants import AblationMode
+from psa_tui.storage.locks import locked
+from psa_tui.storage.study_store import FAILED, TrialRow, open_store
+from psa_tui.studies.driver import study_folder
+from psa_tui.studies.grids import Shape
+from psa_tui.studies.spec import StudySpec
 
 
 @pytest.fixture

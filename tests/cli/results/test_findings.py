@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from psa_tui import load_trials
-from psa_tui.results.comparison import SELECTION
-from psa_tui.results.summary import summary_markdown, trials_markdown
-from tests.results.conftest import make_study
+from psa_tui.analysis.comparison import SELECTION
+from psa_tui.analysis.summary import summary_markdown, trials_markdown
+from tests.analysis.conftest import make_study
 
 __all__ = ["make_study"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from psa_tui.checkpoint import FILE_NAME, read_checkpoint
-from psa_tui.history import read_history
+from psa_tui.storage.checkpoint import FILE_NAME, read_checkpoint
+from psa_tui.storage.run_store import read_history
 from tests.terminal import eventually, is_alive, surroundings
 
 pytestmark = pytest.mark.slow

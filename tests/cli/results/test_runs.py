@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from psa_tui.history import read_history
+from psa_tui.storage.run_store import read_history
 
 pytestmark = pytest.mark.slow
 

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from psa_tui.modes import AblationMode
-from psa_tui.study.events import (
+from psa_tui.method.variants import AblationMode
+from psa_tui.studies.events import (
     CellFailed,
     CellFinished,
     CellProgressed,
@@ -14,7 +14,7 @@ from psa_tui.study.events import (
     StudyStarted,
     WorkerLost,
 )
-from psa_tui.study.shapes import parse_grid
+from psa_tui.studies.grids import parse_grid
 from psa_tui.views.screen import Look
 from psa_tui.views.study.screen import render
 from psa_tui.views.study.state import StudyState

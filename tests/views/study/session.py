@@ -3,8 +3,8 @@
 import sys
 import time
 
-from psa_tui.stopping import StopRequest
-from psa_tui.study.events import CellFinished, StudyFinished, StudyOutcome, StudyStarted
+from psa_tui.machine.signals import StopRequest
+from psa_tui.studies.events import CellFinished, StudyFinished, StudyOutcome, StudyStarted
 from psa_tui.views.study.dashboard import StudyDashboard
 from tests.views.study.conftest import progressed, study_started
 

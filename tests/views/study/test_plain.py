@@ -1,7 +1,7 @@
 import io
 import json
 
-from psa_tui.study.events import StudyFinished, StudyNote, StudyOutcome, from_json
+from psa_tui.studies.events import StudyFinished, StudyNote, StudyOutcome, from_json
 from psa_tui.views.study.plain import StudyJsonView, StudyPlainView
 
 END = StudyFinished(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from psa_tui.study.events import CellFinished, StudyFinished, StudyOutcome
-from psa_tui.study.shapes import parse_grid
+from psa_tui.studies.events import CellFinished, StudyFinished, StudyOutcome
+from psa_tui.studies.grids import parse_grid
 from psa_tui.views.screen import Look
 from psa_tui.views.study.designmap import design_map
 from psa_tui.views.study.glyphs import ASCII, UNICODE

@@ -1,6 +1,6 @@
 import pytest
 
-from psa_tui.study.events import CellFailed, CellFinished, CellStarted, StudyFinished, StudyOutcome, WorkerLost
+from psa_tui.studies.events import CellFailed, CellFinished, CellStarted, StudyFinished, StudyOutcome, WorkerLost
 from psa_tui.views.study.state import Standing, StudyState
 
 GRID = "1*10,2*10,3*10"

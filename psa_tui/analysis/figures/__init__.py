@@ -1,0 +1,28 @@
+"""The figures of a study: their names, and how each is drawn, described and written."""
+
+from __future__ import annotations
+
+from psa_tui.analysis.figures.ablation_effect import ABLATION_EFFECT
+from psa_tui.analysis.figures.baseline_accuracy import BASELINE_ACCURACY
+from psa_tui.analysis.figures.convergence import CONVERGENCE
+from psa_tui.analysis.figures.design_space import DESIGN_SPACE
+from psa_tui.analysis.figures.instability import INSTABILITY
+from psa_tui.analysis.figures.late_breakthroughs import LATE_BREAKTHROUGHS
+from psa_tui.analysis.figures.parameter_matching import PARAMETER_MATCHING
+from psa_tui.analysis.figures.regimes import REGIMES
+from psa_tui.analysis.figures.winning_mode import WINNING_MODE
+
+FIGURES = {
+    kind.name: kind
+    for kind in (
+        DESIGN_SPACE,
+        BASELINE_ACCURACY,
+        ABLATION_EFFECT,
+        INSTABILITY,
+        WINNING_MODE,
+        PARAMETER_MATCHING,
+        REGIMES,
+        CONVERGENCE,
+        LATE_BREAKTHROUGHS,
+    )
+}

@@ -1,0 +1,115 @@
+"""What figures are drawn from: a study's trials, its meta-loops where there are any, and their numbers by shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from psa_tui.analysis.regimes import classify, majority_class
+from psa_tui.analysis.sources import load_meta_loops, load_trials
+from psa_tui.analysis.summary import NOT_A_REPRODUCTION, cell_statistics
+from psa_tui.errors import ConfigError, DataError
+from psa_tui.formatting import printable
+from psa_tui.machine.optional_dependencies import require
+from psa_tui.method.variants import AblationMode
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+    from rich.text import Text
+
+MODES = tuple(str(mode) for mode in AblationMode)
+BASELINES = tuple(str(mode) for mode in AblationMode if not mode.ablates)
+ABLATIVE = tuple(str(mode) for mode in AblationMode if mode.ablates)
+
+
+@dataclass(frozen=True)
+class Material:
+    """A study as figures and the page see it.
+
+    ``loops`` is None, with ``no_loops`` saying why, where none are known; ``zero_r`` is the majority class's accuracy
+    (a fraction) where it was given and not left to the data set's.
+    """
+
+    trials: DataFrame
+    loops: DataFrame | None
+    no_loops: str = ""
+    zero_r: float | None = None
+
+    @cached_property
+    def majority(self) -> float | None:
+        """The accuracy of always answering the most frequent class; None where the data set's is not known."""
+        try:
+            return majority_class(self.trials, self.zero_r)
+        except ConfigError:
+            return None
+
+    @cached_property
+    def cells(self) -> DataFrame:
+        """``cell_statistics`` of the trials."""
+        return cell_statistics(self.trials)
+
+    @cached_property
+    def shapes(self) -> DataFrame:
+        """One row a shape that has trials, indexed by its notation, in the study's order.
+
+        Columns: ``depth``, ``width``, ``parameters``; ``mean_<mode>``, ``std_<mode>``, ``max_<mode>`` for all six
+        modes; ``baseline`` and ``ablative`` (the mean of the group's modes' means), ``effect`` (their difference) and
+        ``instability`` (the largest of the modes' standard deviations). Fractions; NaN where no trial tells.
+        """
+        sizes = self.cells.drop_duplicates("architecture").set_index("architecture")[["depth", "width", "parameters"]]
+        table = sizes.copy()
+        for measure in ("mean", "std", "max"):
+            wide = self.cells.pivot(index="architecture", columns="mode", values=measure)
+            for mode in MODES:
+                table[f"{measure}_{mode}"] = wide[mode] if mode in wide else float("nan")
+        table["baseline"] = table[[f"mean_{mode}" for mode in BASELINES]].mean(axis=1)
+        table["ablative"] = table[[f"mean_{mode}" for mode in ABLATIVE]].mean(axis=1)
+        table["effect"] = table["ablative"] - table["baseline"]
+        table["instability"] = table[[f"std_{mode}" for mode in MODES]].max(axis=1)
+        return table
+
+    @cached_property
+    def regimes(self) -> DataFrame | None:
+        """``classify`` indexed by shape; None where the data set's majority class is not known."""
+        return None if self.majority is None else classify(self.trials, self.majority).set_index("architecture")
+
+    @property
+    def name(self) -> str:
+        """The source and study in a few words; a quick study says that it is one."""
+        source, study = (printable(self.trials.attrs.get(key)) for key in ("source", "study"))
+        words = source if source == study else f"{source}, {study}"
+        return f"{words}: {NOT_A_REPRODUCTION}" if self.trials.attrs.get("quick") else words
+
+
+@dataclass(frozen=True)
+class FigureKind:
+    """One figure of the set: how to draw it, and how to say it to who cannot see it."""
+
+    name: str
+    title: str
+    draw: Callable[[Material], Figure]
+    describe: Callable[[Material], str]
+    needs_loops: bool = False
+    terminal: Callable[[Material, int, bool], Text] | None = None
+    """The figure as lines of a terminal so many columns wide, in ASCII or not; None when it has no such form."""
+
+
+def load_material(source: str, study: str | None, results_dir: Path, zero_r: float | None = None) -> Material:
+    """The trials and, where the source has them, the meta-loops of a study.
+
+    Raises:
+        DataError: there is no complete trial.
+        PsaError: a package of the extra is not installed.
+    """
+    require("pandas", "pyarrow", "scipy", "statsmodels")
+    trials = load_trials(source, study, results_dir)
+    if trials.empty:
+        raise DataError(f"study {trials.attrs.get('study')} has no complete trial yet; there is nothing to draw")
+    try:
+        return Material(trials, load_meta_loops(source, study, results_dir), zero_r=zero_r)
+    except DataError as error:
+        return Material(trials, None, str(error), zero_r)

@@ -1,0 +1,105 @@
+"""How every figure looks, and how it becomes bytes that depend on the data alone.
+
+Sizes are those of a paper's column (3.4 inches wide). Colours are told apart with any kind of colour vision
+(Okabe and Ito's set; cividis and PuOr for quantities), and a marker or a line style always says the same.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from psa_tui.machine.optional_dependencies import require
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMN_WIDTH_IN = 3.4
+INK, MUTED, RULE, PAPER = "#1b1f24", "#59616b", "#d4d9df", "#ffffff"
+"""Text and outlines, lesser text, grid lines, background: the four a page may replace by its own."""
+FORMATS = ("png", "svg")
+
+MODE_COLOURS = {
+    "none": INK,
+    "decay": "#e69f00",
+    "dropout": "#56b4e9",
+    "full": "#009e73",
+    "hidden": "#d55e00",
+    "output": "#cc79a7",
+}
+MODE_MARKERS = {"none": "o", "decay": "s", "dropout": "D", "full": "^", "hidden": "v", "output": "P"}
+MODE_DASHES: dict[str, str | tuple[int, tuple[float, ...]]] = {
+    "none": "-",
+    "decay": (0, (4, 1.2)),
+    "dropout": (0, (1, 1)),
+    "full": (0, (8, 1)),
+    "hidden": (0, (5, 1, 1, 1)),
+    "output": (0, (2.5, 1)),
+}
+
+_STYLE = {
+    "axes.edgecolor": MUTED,
+    "axes.facecolor": PAPER,
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 7,
+    "axes.linewidth": 0.5,
+    "axes.axisbelow": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 7,
+    "figure.facecolor": PAPER,
+    "font.family": "DejaVu Sans",
+    "font.size": 7,
+    "grid.color": RULE,
+    "grid.linewidth": 0.4,
+    "legend.fontsize": 6,
+    "legend.frameon": False,
+    "path.simplify_threshold": 0.1,
+    "savefig.facecolor": PAPER,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "psa-tui",
+    "text.color": INK,
+    "text.parse_math": False,
+    "xtick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "xtick.labelsize": 6,
+    "xtick.major.size": 2,
+    "xtick.major.width": 0.5,
+    "ytick.color": MUTED,
+    "ytick.labelcolor": INK,
+    "ytick.labelsize": 6,
+    "ytick.major.size": 2,
+    "ytick.major.width": 0.5,
+}
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """Within it, Matplotlib draws in this style whatever the user's own configuration says."""
+    require("matplotlib")
+    import matplotlib.style
+
+    with matplotlib.style.context(["default", _STYLE], after_reset=True):
+        yield
+
+
+def new_figure(height_in: float) -> Figure:
+    """An empty figure, one column wide, on Matplotlib's file-only canvas (never a window)."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(COLUMN_WIDTH_IN, height_in), dpi=300)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def to_bytes(figure: Figure, file_format: str) -> bytes:
+    """The figure as ``png`` (300 dots an inch) or ``svg``: the same bytes each time, with no date in them."""
+    metadata = {"Software": None} if file_format == "png" else {"Date": None, "Creator": None}
+    content = io.BytesIO()
+    with look():
+        figure.savefig(content, format=file_format, metadata=metadata)
+    return content.getvalue()

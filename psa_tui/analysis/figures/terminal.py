@@ -1,0 +1,116 @@
+"""Maps and curves in letters, for a terminal of any width from 40 columns, with or without colour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import floor, log2
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from psa_tui.method.variants import AblationMode
+
+if TYPE_CHECKING:
+    import numpy as np
+    from pandas import DataFrame
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+_LABEL = 6
+_MODE_STYLES = {"none": "bold", "decay": "yellow", "dropout": "cyan", "full": "green", "hidden": "red"}
+_MODE_LETTERS = {"none": "n", "decay": "d", "dropout": "r", "full": "F", "hidden": "H", "output": "O"}
+_LETTER_STYLES = ("green", "cyan", "yellow", "red", "magenta", "blue")
+_SEVERAL = "*"
+_CURVE_ROWS = 13
+_TO_ASCII = str.maketrans({"│": "|", "─": "-", "┌": "+", "┐": "+", "└": "+", "┘": "+", "┤": "|"})
+
+
+def letter_map(title: str, shapes: DataFrame, letters: Sequence[str], meanings: Mapping[str, str], width: int) -> Text:
+    """Shapes by depth (down the side) and width (along the bottom), two rows an octave, then the squares in a row.
+
+    ``letters`` has one for each row of ``shapes``, ``meanings`` the legend.
+    """
+    octaves = floor(log2(max(shapes["width"].max(), 2))) + 1
+    columns = max(2, min(6, (width - _LABEL - 1) // octaves))
+    rows = 2 * floor(log2(max(shapes["depth"].max(), 2))) + 2
+    places: dict[tuple[int, int], str] = {}
+    for depth, wide, letter in zip(shapes["depth"], shapes["width"], letters, strict=True):
+        place = round(2 * log2(depth)), round(columns * log2(wide))
+        places[place] = letter if places.get(place, letter) == letter else _SEVERAL
+    styles = dict(zip(meanings, _LETTER_STYLES, strict=False))
+    text = Text(no_wrap=True)
+    text.append(title[:width] + "\n")
+    for row in reversed(range(rows)):
+        label = str(2 ** (row // 2)) if row % 4 == 0 else ""
+        text.append(f"{label:>{_LABEL - 1}} |")
+        line = "".join(places.get((row, column), " ") for column in range(columns * octaves)).rstrip()
+        for letter in line:
+            text.append(letter, styles.get(letter))
+        text.append("\n")
+    text.append(" " * _LABEL + "+" + "-" * (columns * octaves) + "\n")
+    ticks = "".join(f"{2**octave:<{columns * 2}}" for octave in range(0, octaves, 2))
+    text.append(" " * (_LABEL + 1) + ticks[: width - _LABEL - 1].rstrip() + "\n")
+    text.append("depth up, width to the right")
+    squares = shapes["depth"] == shapes["width"]
+    if squares.sum() > 1:
+        _append_squares(text, shapes, letters, width)
+    text.append("\n")
+    filled = 0
+    shown = [f"{letter} {words}" for letter, words in meanings.items()]
+    if _SEVERAL in places.values():
+        shown.append(f"{_SEVERAL} of several kinds")
+    for entry in shown:
+        if filled and filled + 2 + len(entry) > width:
+            text.append("\n")
+            filled = 0
+        text.append(("  " if filled else "") + entry)
+        filled += len(entry) + (2 if filled else 0)
+    return text
+
+
+def _append_squares(text: Text, shapes: DataFrame, letters: Sequence[str], width: int) -> None:
+    """The square shapes one by one, each letter under its number of layers, which is written downwards."""
+    squares = sorted(
+        (int(depth), letter)
+        for depth, wide, letter in zip(shapes["depth"], shapes["width"], letters, strict=True)
+        if depth == wide
+    )
+    room = width - _LABEL - 2
+    for start in range(0, len(squares), room):
+        part = squares[start : start + room]
+        digits = len(str(part[-1][0]))
+        for digit in range(digits):
+            head = "square" if digit == digits - 1 else ""
+            text.append(f"\n{head:<{_LABEL}} " + "".join(f"{depth:>{digits}}"[digit] for depth, _ in part).rstrip())
+        text.append(f"\n{'':<{_LABEL}} " + "".join(letter for _, letter in part))
+
+
+def letter_curves(title: str, series: Mapping[str, tuple[Array, Array]], width: int, ascii_only: bool) -> Text:
+    """Curves of modes (x, and y in percent), each drawn with its mode's letter by uniplot."""
+    import numpy as np
+    from uniplot import plot_to_string
+
+    modes = [str(mode) for mode in AblationMode if str(mode) in series]
+    picture = plot_to_string(
+        [series[mode][1] for mode in modes],
+        xs=[series[mode][0] for mode in modes],
+        lines=[True] * len(modes),
+        character_set="ascii",
+        force_ascii_characters=[_MODE_LETTERS[mode] for mode in modes],
+        color=False,
+        width=width - 12,
+        height=_CURVE_ROWS,
+        y_unit=" %",
+        x_min=float(min(x.min() for x, _ in series.values())) - 0.5,
+        x_max=float(max(x.max() for x, _ in series.values())) + 0.5,
+        y_min=float(min(np.nanmin(y) for _, y in series.values())) - 0.5,
+        y_max=float(max(np.nanmax(y) for _, y in series.values())) + 0.5,
+    )
+    if ascii_only:
+        picture = picture.translate(_TO_ASCII)
+    text = Text(f"{title}: " + "  ".join(f"{_MODE_LETTERS[mode]} {mode}" for mode in modes), no_wrap=True)
+    for line in picture.split("\n")[1:]:
+        text.append("\n" + line[:width].rstrip())
+    for mode in modes:
+        text.highlight_regex(rf"(?<![a-z]){_MODE_LETTERS[mode]}(?![a-z])|\b{mode}\b", _MODE_STYLES.get(mode, "magenta"))
+    return text

@@ -1,0 +1,217 @@
+"""Results from CSV and Parquet files, checked row by row: a file from outside may hold anything."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from psa_tui.analysis.frames import MODES, completed_frame, completed_loops
+from psa_tui.errors import ConfigError, DataError
+from psa_tui.formatting import printable
+from psa_tui.settings import LARGEST_SEED
+from psa_tui.studies.grids import parse_shape
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+
+def read_trials(path: Path, study: str | None) -> DataFrame:
+    """The trials of a file with the columns architecture, mode, trial and best_validation_accuracy.
+
+    An accuracy may instead be a percentage, in a column whose name ends in ``_pct``; seed, meta_loops,
+    best_meta_loop and test_accuracy may be there too, and other columns are left alone.
+
+    Raises:
+        DataError: the file cannot be read, or a row cannot be a trial; the message names the row.
+    """
+    table = _chosen_study(_read(path), path, study)
+    checked = _Checked(table, path, ("architecture", "mode", "trial"))
+    checked.accuracy("best_validation_accuracy", required=True)
+    checked.accuracy("test_accuracy", required=False)
+    for name in ("seed", "meta_loops", "best_meta_loop"):
+        checked.whole(name, least=0 if name == "seed" else 1)
+    name, dataset = checked.single("study") or path.stem, checked.single("dataset")
+    return completed_frame(checked.rows, source=str(path), study=name, dataset=dataset, quick=checked.is_quick)
+
+
+def read_meta_loops(path: Path, study: str | None) -> DataFrame:
+    """The meta-loops of a file that ``psa results export`` wrote.
+
+    Raises:
+        DataError: the file cannot be read, or a row cannot be a meta-loop; the message names the row.
+    """
+    table = _chosen_study(_read(path), path, study)
+    checked = _Checked(table, path, ("architecture", "mode", "trial", "meta_loop"))
+    checked.accuracy("validation_accuracy", required=True)
+    checked.one_of("verdict", ("promoted", "rolled_back"))
+    for name in ("ablated_layer", "ablated_neuron"):
+        checked.whole(name, least=0)
+    checked.number("train_loss")
+    loops = completed_loops(checked.rows, architectures=[])
+    loops.attrs = {"source": str(path), "study": checked.single("study") or path.stem, "quick": checked.is_quick}
+    return loops
+
+
+def _read(path: Path) -> DataFrame:
+    """The file as text, cell by cell (None where empty), with the number of each row or line as the index."""
+    import pandas as pd
+
+    try:
+        if path.suffix == ".parquet":
+            table = pd.read_parquet(path).astype("object")
+            table = table.set_axis(range(1, len(table) + 1)).map(lambda cell: None if pd.isna(cell) else str(cell))
+            return table.where(table.notna(), None).astype("object")
+        return _read_csv(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except (ValueError, TypeError, csv.Error) as error:  # pyarrow's complaints are ValueErrors
+        reason = printable(" ".join(str(error).split()))[:120]
+        raise DataError(f"{path}: not a {path.suffix} table ({reason}); psa results export writes one") from None
+
+
+def _read_csv(path: Path) -> DataFrame:
+    """A CSV file by Python's reader, which, unlike pandas', never guesses what a row too long or too short means."""
+    import pandas as pd
+
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        header = [name.strip() for name in next(reader, [])]
+        lines: list[int] = []
+        rows: list[list[str | None]] = []
+        for row in reader:
+            if not row:
+                continue
+            if len(row) != len(header):
+                raise ValueError(f"line {reader.line_num} has {len(row)} cells, the header {len(header)}")
+            lines.append(reader.line_num)
+            rows.append([cell.strip() or None for cell in row])
+    if not header:
+        raise ValueError("it is empty")
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        raise ValueError(f"the column {twice[0]!r} is there twice")
+    return pd.DataFrame(rows, columns=header, index=lines, dtype="object")
+
+
+def _chosen_study(table: DataFrame, path: Path, study: str | None) -> DataFrame:
+    """The rows of one study, where the file says whose rows they are."""
+    if "study" not in table:
+        return table
+    names = sorted(table["study"].dropna().unique())
+    if study is None and len(names) <= 1:
+        return table
+    if study not in names:
+        said = "which study?" if study is None else f"--study {study}: no such study;"
+        shown = printable(", ".join(names[:8]))
+        raise ConfigError(f"{said} {path} has {shown}; name one with --study")
+    return table[table["study"] == study]
+
+
+class _Checked:
+    """A table of text, checked column by column; ``rows`` has the values found good."""
+
+    def __init__(self, table: DataFrame, path: Path, key: tuple[str, ...]) -> None:
+        import pandas as pd
+
+        self._table = table
+        self._path = path
+        self._row = "row" if path.suffix == ".parquet" else "line"
+        if missing := [name for name in key if name not in table]:
+            raise DataError(f"{path}: no column {missing[0]}; expected at least {', '.join(key)} and an accuracy")
+        self.rows = pd.DataFrame(index=table.index)
+        self._where("architecture", table["architecture"].map(_is_shape, na_action="ignore"), "a shape like 18*18")
+        self.rows["architecture"] = table["architecture"]
+        self.one_of("mode", MODES)
+        for name in key[2:]:
+            self.whole(name, least=1, required=True)
+        again = self.rows.duplicated(list(key))
+        if again.any():
+            where = again.idxmax()
+            shown = " ".join(str(self.rows.at[where, name]) for name in key)
+            raise DataError(f"{path}: {self._row} {where}: {shown} is there twice; leave one out")
+
+    def one_of(self, name: str, known: tuple[str, ...]) -> None:
+        """A column of words from ``known``."""
+        column = self._required(name)
+        self._where(name, column.isin(known), f"one of {', '.join(known)}")
+        self.rows[name] = column
+
+    def whole(self, name: str, *, least: int, required: bool = False) -> None:
+        """A column of whole numbers, empty cells allowed unless it is ``required``."""
+        if name not in self._table and not required:
+            return
+        values = self._required(name).map(_whole, na_action="ignore").astype("Int64")
+        good = values.ge(least).fillna(not required)
+        self._where(name, good, f"a whole number of at least {least}")
+        self.rows[name] = values.astype("int64") if required else values
+
+    def accuracy(self, name: str, *, required: bool) -> None:
+        """A column of fractions from 0 to 1, or of percentages under the same name with ``_pct``."""
+        percent = f"{name}_pct"
+        given = [column for column in (name, percent) if column in self._table]
+        if len(given) != 1:
+            if given or required:
+                what = "both of" if given else "neither of"
+                raise DataError(f"{self._path}: {what} the columns {name} and {percent}; expected one of them")
+            return
+        values = self._floats(given[0])
+        most = 100 if given[0] == percent else 1
+        empty = self._table[given[0]].isna()
+        good = (values.ge(0) & values.le(most)) | (empty & (not required))
+        self._where(given[0], good, f"a number from 0 to {most}")
+        self.rows[name] = (values * 100).round(8) / 10000 if most == 100 else values
+
+    def number(self, name: str) -> None:
+        """A column of numbers; what is not finite becomes NaN."""
+        if name in self._table:
+            values = self._floats(name)
+            self.rows[name] = values.where(values.abs() < float("inf"))
+
+    def single(self, name: str) -> str | None:
+        """The one value of a column that says something of the whole table; None when it is absent or varies."""
+        values = self._table[name].dropna().unique() if name in self._table else []
+        return printable(values[0]) if len(values) == 1 else None
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether the file says that its study is a quick one."""
+        return self.single("quick") in ("True", "1")
+
+    def _required(self, name: str) -> Series[Any]:
+        if name not in self._table:
+            raise DataError(f"{self._path}: no column {name}")
+        return self._table[name]
+
+    def _floats(self, name: str) -> Series[float]:
+        return self._table[name].map(_number, na_action="ignore").astype("float64")
+
+    def _where(self, name: str, good: Series[Any], wanted: str) -> None:
+        good = good.fillna(False).astype(bool)
+        if not good.all():
+            row = good.idxmin()
+            found = self._table.at[row, name]
+            shown = "nothing" if found is None else repr(printable(found)[:40])
+            raise DataError(f"{self._path}: {self._row} {row}: {name} is {shown}, expected {wanted}")
+
+
+def _is_shape(text: str) -> bool:
+    try:
+        parse_shape(text)
+    except ConfigError:
+        return False
+    return True
+
+
+def _whole(text: str) -> int:
+    """``text`` as a whole number (Parquet may have made it "7.0"); -1 for any other text."""
+    digits = text.removesuffix(".0")
+    number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 20 else -1
+    return number if number <= LARGEST_SEED else -1
+
+
+def _number(text: str) -> float:
+    """``text`` as a number, correctly rounded; NaN for any other text."""
+    try:
+        return float(text) if text.isascii() and "_" not in text else float("nan")
+    except ValueError:
+        return float("nan")

@@ -1,0 +1,141 @@
+"""Results from the results database: studies trained here, and studies fetched from a bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from psa_tui.analysis.frames import completed_frame, completed_loops
+from psa_tui.errors import ConfigError, DataError, HistoryError
+from psa_tui.storage.study_store import COMPLETE, FETCHED, LOCAL, LoopRow, StudyRow, StudyStore, TrialRow, read_store
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+DEFAULT_STUDIES = {LOCAL: "reproduction", FETCHED: "sagemaker"}
+_MAKERS = {LOCAL: "psa reproduce makes one", FETCHED: "psa results fetch makes one"}
+
+
+def stored_trials(source: str, place: Path, study: str | None) -> DataFrame:
+    """The complete trials of a study; those begun but not complete are in ``attrs["unfinished"]``.
+
+    Args:
+        source: "local", "fetched", or "database" for a study of either kind.
+        place: the results folder, or the database file.
+        study: its name, or None.
+    """
+    import pandas as pd
+
+    with _study(source, place, study) as (store, found):
+        rows = store.trials(found.study)
+    complete = [row for row in rows if row.state == COMPLETE and row.bounty is not None]
+    unfinished = [row for row in rows if row.state != COMPLETE or row.bounty is None]
+    # As objects: beside a missing seed the others would become doubles, which hold no 63 bits.
+    table = completed_frame(
+        pd.DataFrame([_as_trial(row) for row in complete], columns=list(_TRIAL_FIELDS), dtype="object"),
+        source=found.source,
+        study=found.study,
+        expected=_expected(found, rows),
+        dataset=found.settings.get("dataset"),
+        quick=found.quick,
+        settings=found.settings | {"seed": found.seed},
+    )
+    table.attrs["unfinished"] = [
+        {
+            "architecture": row.architecture,
+            "mode": row.mode,
+            "trial": row.trial,
+            "state": row.state,
+            "reason": row.reason,
+        }
+        for row in unfinished
+    ]
+    return table
+
+
+def stored_meta_loops(source: str, place: Path, study: str | None) -> DataFrame:
+    """Every meta-loop of a study's complete trials.
+
+    Raises:
+        DataError: none is recorded.
+    """
+    import pandas as pd
+
+    with _study(source, place, study) as (store, found):
+        trials = store.trials(found.study)
+        loops = store.loops(found.study)
+    key = ["architecture", "mode", "trial"]
+    complete = [(row.architecture, row.mode, row.trial) for row in trials if row.state == COMPLETE]
+    table = pd.DataFrame(complete, columns=key).merge(pd.DataFrame(loops, columns=list(LoopRow.__dataclass_fields__)))
+    if table.empty:
+        raise DataError(
+            f"study {found.study} ({found.source}) has no meta-loops of complete trials; "
+            "psa reproduce records every one of them"
+        )
+    counts = table.pop("validation_count")
+    table["validation_accuracy"] = table.pop("validation_correct") / counts
+    table = completed_loops(table, architectures=list(found.settings.get("shapes", [])))
+    dataset = found.settings.get("dataset")
+    table.attrs = {"source": found.source, "study": found.study, "quick": found.quick, "dataset": dataset}
+    return table
+
+
+_TRIAL_FIELDS = (
+    "architecture",
+    "mode",
+    "trial",
+    "seed",
+    "meta_loops",
+    "best_validation_accuracy",
+    "best_meta_loop",
+    "test_accuracy",
+)
+
+
+def _as_trial(row: TrialRow) -> tuple[Any, ...]:
+    return (
+        row.architecture,
+        row.mode,
+        row.trial,
+        row.seed,
+        row.meta_loop,
+        row.bounty,
+        row.bounty_meta_loop,
+        row.test_accuracy,
+    )
+
+
+def _expected(study: StudyRow, rows: list[TrialRow]) -> dict[str, Any] | None:
+    shapes, modes = study.settings.get("shapes"), study.settings.get("modes")
+    if not shapes or not modes:
+        return None
+    return {
+        "architectures": list(shapes),
+        "modes": list(modes),
+        "trials": study.trials or max((row.trial for row in rows), default=0),
+    }
+
+
+@contextmanager
+def _study(source: str, place: Path, name: str | None) -> Iterator[tuple[StudyStore, StudyRow]]:
+    """The open store and the study asked for.
+
+    Raises:
+        HistoryError: there is no study of this source at all.
+        ConfigError: there are several, none of them asked for or of the default name, or no such one.
+    """
+    remedy = _MAKERS.get(source, "psa reproduce makes one")
+    with read_store(place) as store:
+        studies = [] if store is None else [row for row in store.studies() if source in (row.source, "database")]
+        if store is None or not studies:
+            kind = "" if source == "database" else f"{source} "
+            raise HistoryError(f"{place}: no {kind}study there; {remedy}, or say --source published")
+        wanted = name or (studies[0].study if len(studies) == 1 else DEFAULT_STUDIES.get(source))
+        found = next((row for row in studies if row.study == wanted), None)
+        if found is None:
+            names = ", ".join(row.study for row in studies)
+            said = "which study?" if name is None else f"--study {name}: no such study;"
+            raise ConfigError(f"{said} {place} has {names}; name one with --study")
+        yield store, found

@@ -1,0 +1,181 @@
+"""Means, spreads and extremes of every shape and mode, and the two files the first system's users know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from psa_tui.analysis.frames import cell_percentages, cell_rows, percentages, shown_architectures, shown_modes
+from psa_tui.formatting import printable
+from psa_tui.studies.grids import parse_shape
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+SUMMARY_FILE = "psa_simplemlp_summary.md"
+TRIALS_FILE = "psa_simplemlp_trials.md"
+NOT_A_REPRODUCTION = "quick, not a reproduction"
+_PUBLISHED_SETTINGS = {
+    "meta_loops": 100,
+    "learning_rate": 1e-4,
+    "batch_size": 256,
+    "weight_decay": 1e-4,
+    "dropout": 0.1,
+}
+_MEASURES = ("mean", "std", "min", "max")
+
+
+def cell_statistics(trials: DataFrame) -> DataFrame:
+    """The trials of every shape and mode in numbers, one row a cell that has trials.
+
+    Columns: ``architecture``, ``depth``, ``width``, ``parameters``, ``mode``, ``n``; ``mean``, ``std`` (population),
+    ``min`` and ``max`` of the best validation accuracies, fractions; and the same as ``mean_pct``, ``std_pct``,
+    ``min_pct`` and ``max_pct``: percentages, rounded to two decimals as the published summary has them.
+
+    A mean that lies between two hundredths is rounded the way its double falls. The published numbers are those of
+    NumPy's ``mean`` over percentages in the order of the trials, so this is what is computed.
+    """
+    import pandas as pd
+
+    key = ["architecture", "depth", "width", "parameters", "mode"]
+    rows = []
+    for (architecture, mode), found in cell_percentages(trials).items():
+        shape = parse_shape(architecture)
+        about = (architecture, shape.depth, shape.width, shape.parameters, mode, len(found))
+        exact = (float(found.mean()), float(found.std()), float(found.min()), float(found.max()))
+        rows.append((*about, *(value / 100 for value in exact), *(round(value, 2) for value in exact)))
+    table = pd.DataFrame(rows, columns=[*key, "n", *_MEASURES, *(f"{name}_pct" for name in _MEASURES)])
+    table.attrs = dict(trials.attrs)
+    return table
+
+
+def summary_markdown(trials: DataFrame) -> str:
+    """The text of ``psa_simplemlp_summary.md``: a paragraph a shape, a line a mode, N/A where there are no trials."""
+    cells = {(row.architecture, row.mode): row for row in cell_statistics(trials).itertuples()}
+    lines = _heading(trials, "results summary")
+    for architecture in shown_architectures(trials):
+        lines.append(f"Results Shape {{{architecture}}} Parameters {{{parse_shape(architecture).parameters}}}")
+        for mode in shown_modes(trials):
+            cell = cells.get((architecture, mode))
+            numbers = "N/A"
+            if cell is not None:
+                numbers = (
+                    f"Mean={cell.mean_pct:.2f}% | Std={cell.std_pct:.2f}% | "
+                    f"Min={cell.min_pct:.2f}% | Max={cell.max_pct:.2f}% (n={cell.n})"
+                )
+            lines.append(f"* {mode.capitalize()}: {numbers}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def trials_markdown(trials: DataFrame) -> str:
+    """The text of ``psa_simplemlp_trials.md``: a table a shape, N/A where a trial is missing."""
+    modes = shown_modes(trials)
+    lines = _heading(trials, "single trials")
+    for architecture, rows in trial_rows(trials):
+        lines += [f"### Architecture: {architecture}", ""]
+        lines.append(f"| Trial | {' | '.join(mode.capitalize() for mode in modes)} |")
+        lines.append("|:---:|" + ":---:|" * len(modes))
+        lines += [f"| {trial} | {' | '.join(cells)} |" for trial, cells in rows]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def trial_rows(trials: DataFrame) -> list[tuple[str, list[tuple[int, list[str]]]]]:
+    """Each shape with its rows: the trial's number and, in the order of the modes shown, "98.22%" or "N/A"."""
+    keys = zip(trials["architecture"], trials["mode"], trials["trial"], strict=True)
+    accuracies = dict(zip(keys, percentages(trials["best_validation_accuracy"]), strict=True))
+    last = trial_count(trials)
+    return [
+        (
+            architecture,
+            [
+                (
+                    trial,
+                    [
+                        f"{found:.2f}%" if (found := accuracies.get((architecture, mode, trial))) is not None else "N/A"
+                        for mode in shown_modes(trials)
+                    ],
+                )
+                for trial in range(1, last + 1)
+            ],
+        )
+        for architecture in shown_architectures(trials)
+    ]
+
+
+def trial_count(trials: DataFrame) -> int:
+    """How many trials a cell should have: as many as the study planned, or the highest number met."""
+    expected = trials.attrs.get("expected") or {"trials": 0}
+    return max(int(expected["trials"]), int(trials["trial"].max()) if len(trials) else 0)
+
+
+def missing_cells(trials: DataFrame) -> DataFrame:
+    """The cells that have fewer trials than they should: ``architecture``, ``mode``, ``n``, ``expected``.
+
+    Without a plan (a file has none), every shape should have the modes that any shape has, with as many trials.
+    """
+    import pandas as pd
+
+    expected = trials.attrs.get("expected") or {}
+    modes = expected.get("modes") or [mode for mode in shown_modes(trials) if mode in set(trials["mode"])]
+    wanted = trial_count(trials)
+    counts = {cell: len(rows) for cell, rows in cell_rows(trials).items()}
+    rows = [
+        (architecture, mode, counts.get((architecture, mode), 0), wanted)
+        for architecture in shown_architectures(trials)
+        for mode in modes
+        if counts.get((architecture, mode), 0) < wanted
+    ]
+    return pd.DataFrame(rows, columns=["architecture", "mode", "n", "expected"])
+
+
+def other_settings(trials: DataFrame) -> list[str]:
+    """In what, as far as it is known, the trials were trained otherwise than the published ones."""
+    settings = dict(trials.attrs.get("settings") or {})
+    if "meta_loops" not in settings and trials["meta_loops"].nunique() == 1:
+        settings["meta_loops"] = int(trials["meta_loops"].dropna().iloc[0])
+    return [
+        f"{name.replace('_', ' ')} {settings[name]} (published: {value})"
+        for name, value in _PUBLISHED_SETTINGS.items()
+        if settings.get(name, value) != value
+    ]
+
+
+def notices(trials: DataFrame) -> list[str]:
+    """What a reader must know before trusting the numbers: quick studies, other data or settings, missing trials."""
+    said = []
+    attrs = trials.attrs
+    if others := other_settings(trials):
+        said.append(f"not the published settings: {', '.join(others)}; not comparable with the published numbers")
+    if attrs.get("quick"):
+        said.append(f"study {attrs.get('study')} is {NOT_A_REPRODUCTION}")
+    if attrs.get("dataset") not in (None, "mnist"):
+        said.append(f"trained on {attrs['dataset']}, not on full MNIST: not comparable with the published numbers")
+    missing = missing_cells(trials)
+    if len(missing):
+        lost = int((missing["expected"] - missing["n"]).sum())
+        total = lost + len(trials)
+        named = [f"{row.architecture} {row.mode} ({row.n} of {row.expected})" for row in missing.head(4).itertuples()]
+        more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
+        said.append(f"{lost} of {total} trials missing: {', '.join(named)}{more}")
+    diverged = [row for row in attrs.get("unfinished", []) if row["state"] == "complete"]
+    if diverged:
+        said.append(f"{len(diverged)} of the missing are complete without a promotion (diverged): not in the means")
+    failed = [row for row in attrs.get("unfinished", []) if row["state"] == "failed"]
+    if failed:
+        first = failed[0]
+        reason = f" ({first['reason']})" if first["reason"] else ""
+        said.append(
+            f"{len(failed)} trials failed, the first {first['architecture']} {first['mode']} {first['trial']}{reason}"
+        )
+    return said
+
+
+def _heading(trials: DataFrame, what: str) -> list[str]:
+    """The title and, as quotations, the notices: lines a reader of numbers cannot mistake for them."""
+    lines = [f"# Persistent Stochastic Ablation: {what}", ""]
+    source, study = trials.attrs.get("source"), trials.attrs.get("study")
+    lines += [f"Best validation accuracies, source {printable(source)}, study {printable(study)}.", ""]
+    for notice in notices(trials):
+        lines += [f"> {printable(notice)}", ""]
+    return lines

@@ -1,0 +1,170 @@
+"""Tables for a paper: accuracies with their spread, and architectures with their sizes; Markdown, LaTeX, data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from psa_tui.analysis.frames import shown_architectures, shown_modes
+from psa_tui.analysis.regimes import classify
+from psa_tui.analysis.summary import NOT_A_REPRODUCTION, cell_statistics
+from psa_tui.errors import ConfigError
+from psa_tui.studies.grids import parse_shape
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+KINDS = ("accuracy", "architectures")
+FORMATS = ("markdown", "latex", "csv", "parquet")
+_ROWS_OF_A_PAGE = 45
+
+
+def parameter_matching(depth: int, width: int) -> str:
+    """Either "asymmetric", for deep and narrow shapes (deeper than wide, and narrower than 5), or "matched"."""
+    return "asymmetric" if depth > width and width < 5 else "matched"
+
+
+def accuracy_data(trials: DataFrame) -> DataFrame:
+    """``cell_statistics`` with ``best`` (no mode of the shape has a higher printed mean) and ``tied`` (one of several).
+
+    Means are compared as they are printed, in hundredths of a point, so that a table never shows two equal numbers
+    of which one is marked.
+    """
+    cells = cell_statistics(trials)
+    cells["best"] = cells["mean_pct"] == cells.groupby("architecture")["mean_pct"].transform("max")
+    cells["tied"] = cells["best"] & (cells.groupby("architecture")["best"].transform("sum") > 1)
+    return cells
+
+
+def architecture_data(trials: DataFrame) -> DataFrame:
+    """One row a shape: ``architecture``, ``depth``, ``width``, ``parameters``, ``matching``, ``regime``."""
+    import pandas as pd
+
+    regimes = _regimes(trials)
+    shapes = [parse_shape(name) for name in shown_architectures(trials)]
+    rows = [
+        (str(s), s.depth, s.width, s.parameters, parameter_matching(s.depth, s.width), regimes.get(str(s)))
+        for s in shapes
+    ]
+    table = pd.DataFrame(rows, columns=["architecture", "depth", "width", "parameters", "matching", "regime"])
+    table["regime"] = table["regime"].astype("object").where(table["regime"].notna(), None)
+    return table
+
+
+def table_data(trials: DataFrame, kind: str) -> DataFrame:
+    """The numbers behind a table of ``KINDS``, for CSV and Parquet."""
+    return accuracy_data(trials) if kind == "accuracy" else architecture_data(trials)
+
+
+def markdown_table(trials: DataFrame, kind: str) -> str:
+    """The table as Markdown; the best mode of a shape is bold, and ``=`` marks ties."""
+    header, rows = _cells(trials, kind, _markdown_accuracy, lambda text: text.replace("*", r"\*"))
+    numeric = ["---:" if _is_right(name) else "---" for name in header]
+    lines = [_pipes(header), _pipes(numeric), *map(_pipes, rows), "", _caption(trials, kind), ""]
+    return "\n".join(lines)
+
+
+def latex_table(trials: DataFrame, kind: str) -> str:
+    """The table as LaTeX for booktabs (longtable when it is longer than a page)."""
+    header, rows = _cells(trials, kind, _latex_accuracy, lambda text: text.replace("*", r"$\times$"))
+    columns = "".join("r" if _is_right(name) else "l" for name in header)
+    head = " & ".join(header) + r" \\"
+    body = [" & ".join(row) + r" \\" for row in rows]
+    caption = rf"\caption{{{_latex(_caption(trials, kind))}}}\label{{tab:psa-{kind}}}"
+    if len(rows) > _ROWS_OF_A_PAGE:
+        top = [r"\toprule", head, r"\midrule"]
+        lines = [
+            r"% needs \usepackage{booktabs,longtable}",
+            rf"{{\footnotesize\setlength{{\tabcolsep}}{{4pt}}\begin{{longtable}}{{{columns}}}",
+            caption + r"\\",
+            *top,
+            r"\endfirsthead",
+            *top,
+            r"\endhead",
+            r"\bottomrule",
+            r"\endfoot",
+            *body,
+            r"\end{longtable}}",
+        ]
+    else:
+        lines = [
+            r"% needs \usepackage{booktabs}",
+            r"\begin{table}",
+            r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
+            caption,
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            head,
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+        ]
+    return "\n".join([*lines, ""])
+
+
+def _cells(
+    trials: DataFrame, kind: str, accuracy: Callable[[Any], str], shape: Callable[[str], str]
+) -> tuple[list[str], list[list[str]]]:
+    if kind == "architectures":
+        rows = [
+            [shape(row.architecture), f"{row.parameters:,}", row.matching, row.regime or "N/A"]
+            for row in architecture_data(trials).itertuples()
+        ]
+        return ["Shape", "Parameters", "Matching", "Regime"], rows
+    modes = shown_modes(trials)
+    cells = {(row.architecture, row.mode): row for row in accuracy_data(trials).itertuples()}
+    rows = []
+    for name in shown_architectures(trials):
+        found = [cells.get((name, mode)) for mode in modes]
+        numbers = ["N/A" if cell is None else accuracy(cell) for cell in found]
+        rows.append([shape(name), f"{parse_shape(name).parameters:,}", *numbers])
+    return ["Shape", "Parameters", *(mode.capitalize() for mode in modes)], rows
+
+
+def _markdown_accuracy(cell: Any) -> str:
+    number = f"{cell.mean_pct:.2f} ± {cell.std_pct:.2f}"
+    return (f"**{number}**" if cell.best else number) + (" =" if cell.tied else "")
+
+
+def _latex_accuracy(cell: Any) -> str:
+    mean = rf"\textbf{{{cell.mean_pct:.2f}}}" if cell.best else f"{cell.mean_pct:.2f}"
+    return rf"{mean}$\,\pm\,${cell.std_pct:.2f}" + ("$^{=}$" if cell.tied else "")
+
+
+def _caption(trials: DataFrame, kind: str) -> str:
+    quick = f" This study is {NOT_A_REPRODUCTION}." if trials.attrs.get("quick") else ""
+    of = f"source {trials.attrs.get('source')}, study {trials.attrs.get('study')}"
+    if kind == "architectures":
+        return (
+            f"Shapes (layers x neurons), {of}. Asymmetric: deeper than wide and narrower than 5 neurons; "
+            f"regime N/A: not all six modes have trials.{quick}"
+        )
+    return (
+        f"Best validation accuracy in percent, mean and population standard deviation over trials, {of}. Bold: "
+        f"the best mode of a shape; =: several modes share the best mean as printed.{quick}"
+    )
+
+
+def _latex(text: str) -> str:
+    escapes = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    escapes |= {character: "\\" + character for character in "&%$#_{}"}
+    return "".join(escapes.get(character, character) for character in text)
+
+
+def _regimes(trials: DataFrame) -> dict[str, str | None]:
+    """Each shape's regime; none of them where the data set's majority class is not known."""
+    try:
+        table = classify(trials)
+    except ConfigError:
+        return {}
+    return dict(zip(table["architecture"], table["regime"], strict=True))
+
+
+def _is_right(column: str) -> bool:
+    return column not in ("Shape", "Matching", "Regime")
+
+
+def _pipes(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

@@ -1,0 +1,73 @@
+"""The weights of some members as the arithmetic wants them: layer by layer, in one flat tensor.
+
+A population keeps one row per member (see ``model``). While members train together their weights lie the
+other way round: all members' weights of the first layer, then of the second, and so on, and in the same way
+the biases. Members that see the same images then form one tall matrix per first layer, every batched product
+has contiguous operands, layers of one shape can be one batch, and the optimiser still sees one flat tensor.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from torch import Tensor
+
+from psa_tui.engine.population import Linear
+
+
+class Packed:
+    """A tensor for every parameter of ``members`` networks, seen per layer; also used for gradients and moments."""
+
+    def __init__(
+        self,
+        layers: tuple[Linear, ...],
+        members: int,
+        like: Tensor,
+        columns: Tensor | None = None,
+        space: Tensor | None = None,
+    ) -> None:
+        """Zeros of the dtype and on the device of ``like``, or what ``space`` [members * parameters] holds.
+
+        ``columns`` reorders the first layer's inputs.
+        """
+        self.layers = layers
+        self.columns = columns
+        self.flat = like.new_zeros(members * layers[-1].end) if space is None else space
+        """Every number, the weights layer by layer, then the biases: [members * parameters]."""
+        self.weights: list[Tensor] = []
+        """Per layer, a view [members, outputs, inputs]."""
+        self.biases: list[Tensor] = []
+        """Per layer, a view [members, outputs, 1]."""
+        end = 0
+        for layer in layers:
+            begin, end = end, end + members * layer.outputs * layer.inputs
+            self.weights.append(self.flat[begin:end].view(members, layer.outputs, layer.inputs))
+        self.all_biases = self.flat[end:]
+        """The biases of all layers: [members * neurons]."""
+        for layer in layers:
+            begin, end = end, end + members * layer.outputs
+            self.biases.append(self.flat[begin:end].view(members, layer.outputs, 1))
+
+    def stacked(self) -> list[Tensor]:
+        """Every number once, in as few views [layers, members, ...] as can be: neighbours of one shape together."""
+        views = []
+        for same in (self.weights, self.biases):
+            for shape, group in groupby(same, key=lambda view: view.shape):
+                found = list(group)
+                views.append(found[0].as_strided((len(found), *shape), (found[0].numel(), *found[0].stride())))
+        return views
+
+    def load(self, rows: Tensor, members: Tensor) -> None:
+        """Take the weights of ``members`` (indices, int64 [members]) from ``rows`` [M, parameters]."""
+        for layer, weight, bias in zip(self.layers, self.weights, self.biases, strict=True):
+            chosen = layer.weight(rows)[members]
+            weight.copy_(chosen if self.columns is None or layer.offset else chosen[:, :, self.columns])
+            bias.copy_(layer.bias(rows)[members].unsqueeze(2))
+
+    def store(self, rows: Tensor, members: Tensor) -> None:
+        """The inverse of ``load``: write the weights into their rows of ``rows``, in place."""
+        for layer, weight, bias in zip(self.layers, self.weights, self.biases, strict=True):
+            if self.columns is not None and not layer.offset:
+                weight = weight[:, :, self.columns.argsort()]
+            layer.weight(rows)[members] = weight
+            layer.bias(rows)[members] = bias.squeeze(2)

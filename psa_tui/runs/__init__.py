@@ -1,0 +1,1 @@
+"""Single runs: started, resumed, followed, controlled and told about."""

@@ -1,0 +1,72 @@
+"""What a person at the keyboard asks of a run while it runs: a small state that the runner obeys."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+
+from psa_tui.method.events import ControlChanged
+from psa_tui.method.variants import AblationMode
+
+PAUSE, MODE, STOP, QUIT, LOG = b"p", b"m", b"s", b"q", b"l"
+"""The commands, one byte each, as they come through the pipe."""
+_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+_MODES = tuple(AblationMode)
+
+
+class Control:
+    """Reads commands from a pipe, when there is one, and remembers what they ask for."""
+
+    def __init__(self) -> None:
+        """Nothing is asked, and nobody can ask."""
+        self.paused = False
+        self.stop_after_loop = False
+        self.quit = False
+        self.next_mode: AblationMode | None = None
+        self._logger = logging.getLogger("psa_tui")
+        self._source: int | None = None
+
+    def listen(self, descriptor: int) -> None:
+        """Take commands from ``descriptor``, the reading end of a pipe."""
+        os.set_blocking(descriptor, False)
+        self._source = descriptor
+
+    def poll(self, mode: AblationMode, wait_s: float = 0.0) -> ControlChanged | None:
+        """Take note of new commands, waiting for one at most ``wait_s`` seconds; ``mode`` is the one in force.
+
+        Returns:
+            What is asked for now, when that has changed.
+        """
+        if self._source is None or not select.select([self._source], [], [], wait_s)[0]:
+            return None
+        commands = os.read(self._source, 64)
+        if not commands:
+            self._source = None
+            self.paused = False
+        for command in commands:
+            self._obey(bytes([command]), mode)
+        return self.state()
+
+    def state(self) -> ControlChanged:
+        """What is asked for now."""
+        return ControlChanged(
+            paused=self.paused,
+            stop_after_loop=self.stop_after_loop,
+            next_mode=self.next_mode,
+            log_level=logging.getLevelName(self._logger.level).lower(),
+        )
+
+    def _obey(self, command: bytes, mode: AblationMode) -> None:
+        if command == PAUSE:
+            self.paused = not self.paused
+        elif command == MODE:
+            asked = _MODES[(_MODES.index(self.next_mode or mode) + 1) % len(_MODES)]
+            self.next_mode = None if asked == mode else asked
+        elif command == STOP:
+            self.stop_after_loop = not self.stop_after_loop
+        elif command == QUIT:
+            self.quit = True
+        elif command == LOG:
+            following = (_LEVELS.index(self._logger.getEffectiveLevel()) + 1) % len(_LEVELS)
+            self._logger.setLevel(_LEVELS[following])

@@ -1,0 +1,83 @@
+"""Where things stand: the checkpoints of a folder and the latest runs of the history. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from psa_tui.errors import CheckpointError
+from psa_tui.runs.resuming import holds_run
+from psa_tui.storage.checkpoint import previous_path, read_checkpoint
+from psa_tui.storage.locks import holder
+from psa_tui.storage.run_store import RunRow, read_history
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointSummary:
+    """A checkpoint at a glance; when ``problem`` is set the file is unreadable and all else is empty."""
+
+    path: str
+    problem: str | None = None
+    run: str = ""
+    architecture: str = ""
+    parameters: int = 0
+    mode_history: tuple[tuple[int, str], ...] = ()
+    dataset: str = ""
+    seed: int = 0
+    meta_loop: int = 0
+    last_meta_loop: int = 0
+    bounty: float | None = None
+    bounty_meta_loop: int = 0
+    test_accuracy: float | None = None
+    trained_by: str | None = None
+    """The process that is training it at this moment."""
+
+
+def list_checkpoints(folder: Path) -> list[CheckpointSummary]:
+    """The checkpoints in ``folder`` by name; previous generations are not listed."""
+    if not folder.is_dir():
+        return []
+    paths = {path for path in folder.glob("*.safetensors") if not path.name.startswith(".")}
+    return [_summary(path) for path in sorted(paths - {previous_path(path) for path in paths})]
+
+
+def list_runs(folder: Path, limit: int) -> list[RunRow]:
+    """The latest runs of the history in ``folder``; one that claims to run but has no process is interrupted."""
+    with read_history(folder) as history:
+        if history is None:
+            return []
+        return [as_it_is(row) for row in history.latest(limit)]
+
+
+def as_it_is(row: RunRow) -> RunRow:
+    """The row, with the state "interrupted" when it claims to run and no process works on it."""
+    if row.state == "running" and not _is_trained(Path(row.checkpoint), row.run):
+        return replace(row, state="interrupted")
+    return row
+
+
+def _is_trained(path: Path, run: str) -> bool:
+    """Whether a process is training ``run`` at ``path``; another run may have taken its place there."""
+    return holder(path) is not None and holds_run(path, run)
+
+
+def _summary(path: Path) -> CheckpointSummary:
+    try:
+        record = read_checkpoint(path).record
+    except CheckpointError as error:
+        return CheckpointSummary(path=str(path), problem=str(error))
+    return CheckpointSummary(
+        path=str(path),
+        run=record.run,
+        architecture=record.architecture,
+        parameters=record.parameters,
+        mode_history=record.mode_history,
+        dataset=record.dataset,
+        seed=record.seed,
+        meta_loop=record.progress.meta_loop,
+        last_meta_loop=record.last_meta_loop,
+        bounty=record.progress.bounty,
+        bounty_meta_loop=record.progress.lkg_meta_loop,
+        test_accuracy=record.test_accuracy,
+        trained_by=holder(path),
+    )

@@ -1,0 +1,1 @@
+"""What lies on the disk: checkpoints, the results database, atomic writes, locks, cleaning."""

@@ -1,0 +1,278 @@
+"""The tables of studies in the results database: trials, their meta-loops, and sessions of work on them.
+
+A row of a trial or of a loop is written again rather than twice, so work that a kill made undone, and that
+is done once more to the same bits, leaves the same rows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+from psa_tui.storage.database import Database, now, open_database, read_database
+from psa_tui.studies.spec import StudySpec
+
+LOCAL, FETCHED = "local", "fetched"
+RUNNING, COMPLETE, FAILED = "running", "complete", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRow:
+    """A study as the database has it; the fields are the columns of ``studies``, ``settings`` decoded."""
+
+    study: str
+    source: str
+    created_at: str
+    updated_at: str
+    quick: bool
+    seed: int | None
+    meta_loops: int | None
+    trials: int | None
+    settings: dict[str, Any]
+
+    def spec(self) -> StudySpec:
+        """The spec of a local study."""
+        return StudySpec.from_settings(self.settings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRow:
+    """One trial; the fields are the columns of ``trials`` after ``study``."""
+
+    architecture: str
+    mode: str
+    trial: int
+    parameters: int
+    seed: int | None = None
+    state: str = COMPLETE
+    reason: str = ""
+    meta_loop: int | None = None
+    bounty: float | None = None
+    bounty_meta_loop: int | None = None
+    test_accuracy: float | None = None
+    seconds: float = 0.0
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopRow:
+    """One meta-loop of one trial; the fields are the columns of ``trial_loops`` after ``study``."""
+
+    architecture: str
+    mode: str
+    trial: int
+    meta_loop: int
+    ablated_layer: int | None
+    ablated_neuron: int | None
+    train_loss: float | None
+    validation_correct: int
+    validation_count: int
+    finite: bool
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """One session of work on a study; the fields are the columns of ``study_sessions`` after ``study``."""
+
+    session: int
+    started_at: str
+    ended_at: str | None
+    outcome: str | None
+    reason: str
+    workers: int
+    machine: str
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """One SageMaker job seen by a fetch; the fields are the columns of ``jobs`` after ``study``."""
+
+    job: str
+    architecture: str
+    mode: str
+    etag: str
+    state: str
+    reason: str
+    fetched_at: str
+
+
+class StudyStore:
+    """The studies of an open database. Every method raises ``HistoryError`` when the database refuses."""
+
+    def __init__(self, database: Database) -> None:
+        """Use ``open_store`` or ``read_store`` instead."""
+        self._database = database
+
+    def studies(self) -> list[StudyRow]:
+        """All studies, by name."""
+        with self._database.errors() as connection:
+            rows = connection.execute("SELECT * FROM studies ORDER BY study").fetchall()
+        names = StudyRow.__dataclass_fields__
+        found = [dict(zip(names, row, strict=True)) for row in rows]
+        return [
+            StudyRow(**row | {"quick": bool(row["quick"]), "settings": json.loads(row["settings"])}) for row in found
+        ]
+
+    def study(self, name: str) -> StudyRow | None:
+        """The study called ``name``, or None."""
+        return next((row for row in self.studies() if row.study == name), None)
+
+    def begin_local(self, spec: StudySpec) -> None:
+        """Enter a study that is about to be trained, unless it is there already."""
+        self.begin(spec.name, LOCAL, spec.as_settings(), spec.quick, spec.seed, spec.meta_loops, spec.trials)
+
+    def begin(
+        self,
+        name: str,
+        source: str,
+        settings: dict[str, Any],
+        quick: bool = False,
+        seed: int | None = None,
+        meta_loops: int | None = None,
+        trials: int | None = None,
+    ) -> None:
+        """Enter a study, unless it is there already; its settings are those of the first time."""
+        text = json.dumps(settings, sort_keys=True)
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO studies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (study) DO NOTHING",
+                (name, source, now(), now(), quick, seed, meta_loops, trials, text),
+            )
+
+    def begin_session(self, study: str, workers: int, machine: str, versions: dict[str, str]) -> int:
+        """Open a session of work and return its number."""
+        with self._database.transaction() as connection:
+            (session,) = connection.execute(
+                "SELECT coalesce(max(session), 0) + 1 FROM study_sessions WHERE study = ?", (study,)
+            ).fetchone()
+            connection.execute(
+                "INSERT INTO study_sessions VALUES (?, ?, ?, ?, NULL, '', ?, ?, ?)",
+                (study, session, now(), now(), workers, machine, json.dumps(versions, sort_keys=True)),
+            )
+        return int(session)
+
+    def end_session(self, study: str, session: int, outcome: str, reason: str) -> None:
+        """Record how a session ended."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE study_sessions SET ended_at = ?, outcome = ?, reason = ? WHERE study = ? AND session = ?",
+                (now(), outcome, reason, study, session),
+            )
+
+    def sessions(self, study: str) -> list[SessionRow]:
+        """The sessions of a study, oldest first."""
+        with self._database.errors() as connection:
+            rows = connection.execute(
+                "SELECT session, started_at, ended_at, outcome, reason, workers, machine, versions "
+                "FROM study_sessions WHERE study = ? ORDER BY session",
+                (study,),
+            ).fetchall()
+        found = [dict(zip(SessionRow.__dataclass_fields__, row, strict=True)) for row in rows]
+        return [SessionRow(**row | {"versions": json.loads(row["versions"])}) for row in found]
+
+    def put(
+        self, study: str, trials: Iterable[TrialRow], loops: Iterable[LoopRow] = (), session: int | None = None
+    ) -> None:
+        """Write trials, and loops of them, in place of earlier rows of the same ones: one transaction."""
+        with self._database.transaction() as connection:
+            connection.executemany(
+                f"INSERT OR REPLACE INTO trial_loops VALUES ({_marks(12)})", ((study, *astuple(row)) for row in loops)
+            )
+            connection.executemany(
+                f"INSERT OR REPLACE INTO trials VALUES ({_marks(14)})", ((study, *astuple(row)) for row in trials)
+            )
+            connection.execute("UPDATE studies SET updated_at = ? WHERE study = ?", (now(), study))
+            if session is not None:
+                connection.execute(
+                    "UPDATE study_sessions SET ended_at = ? WHERE study = ? AND session = ?", (now(), study, session)
+                )
+
+    def trials(self, study: str) -> list[TrialRow]:
+        """Every trial of a study that was begun, by architecture, mode and number."""
+        with self._database.errors() as connection:
+            rows = connection.execute(
+                "SELECT architecture, mode, trial, parameters, seed, state, reason, meta_loop, bounty, "
+                "bounty_meta_loop, test_accuracy, seconds, origin FROM trials WHERE study = ? "
+                "ORDER BY architecture, mode, trial",
+                (study,),
+            ).fetchall()
+        names = TrialRow.__dataclass_fields__
+        return [TrialRow(**dict(zip(names, row, strict=True))) for row in rows]
+
+    def loops(self, study: str) -> list[tuple[Any, ...]]:
+        """Every loop of a study, by architecture, mode, trial and loop; tuples in the order of ``LoopRow``'s fields."""
+        with self._database.errors() as connection:
+            return connection.execute(
+                "SELECT architecture, mode, trial, meta_loop, ablated_layer, ablated_neuron, train_loss, "
+                "validation_correct, validation_count, finite, verdict FROM trial_loops WHERE study = ? "
+                "ORDER BY architecture, mode, trial, meta_loop",
+                (study,),
+            ).fetchall()
+
+    def put_fetched(
+        self, study: str, settings: dict[str, Any], trials: int, rows: Sequence[TrialRow], jobs: Iterable[JobRow]
+    ) -> None:
+        """Write what a fetch brought, one transaction: trials in place of all of their shape and mode, and jobs.
+
+        Args:
+            settings: the study's from now on.
+            trials: of each shape and mode, from now on.
+        """
+        text = json.dumps(settings, sort_keys=True)
+        cells = {(study, row.architecture, row.mode) for row in rows}
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO studies VALUES (?, ?, ?, ?, 0, NULL, NULL, ?, ?) ON CONFLICT (study) "
+                "DO UPDATE SET updated_at = excluded.updated_at, trials = excluded.trials, "
+                "settings = excluded.settings",
+                (study, FETCHED, now(), now(), trials, text),
+            )
+            connection.executemany("DELETE FROM trials WHERE study = ? AND architecture = ? AND mode = ?", cells)
+            connection.executemany(
+                f"INSERT INTO trials VALUES ({_marks(14)})", ((study, *astuple(row)) for row in rows)
+            )
+            connection.executemany(
+                f"INSERT OR REPLACE INTO jobs VALUES ({_marks(8)})", ((study, *astuple(row)) for row in jobs)
+            )
+
+    def jobs(self, study: str) -> list[JobRow]:
+        """The jobs known of a study, by name."""
+        with self._database.errors() as connection:
+            rows = connection.execute(
+                "SELECT job, architecture, mode, etag, state, reason, fetched_at FROM jobs "
+                "WHERE study = ? ORDER BY job",
+                (study,),
+            ).fetchall()
+        return [JobRow(*row) for row in rows]
+
+
+@contextmanager
+def open_store(folder: Path) -> Iterator[StudyStore]:
+    """Open the studies in the results ``folder`` for reading and writing.
+
+    Raises:
+        HistoryError: the database is damaged, foreign, from a newer version, or cannot be written.
+    """
+    with open_database(folder) as database:
+        yield StudyStore(database)
+
+
+@contextmanager
+def read_store(folder: Path) -> Iterator[StudyStore | None]:
+    """Open the studies in the results ``folder`` for reading only; None when there are none yet.
+
+    Raises:
+        HistoryError: the database is damaged, foreign or from a newer version.
+    """
+    with read_database(folder, needed=2) as database:
+        yield None if database is None else StudyStore(database)
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)

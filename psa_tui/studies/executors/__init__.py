@@ -1,0 +1,1 @@
+"""Who does the work of a study: local processes, or a Ray cluster."""

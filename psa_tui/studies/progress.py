@@ -1,0 +1,149 @@
+"""Where a study stands, as its rows in the database tell: a pure function, for any terminal at any time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from psa_tui.storage.study_store import COMPLETE, FAILED, SessionRow, TrialRow
+from psa_tui.studies.cost_model import CostModel, makespan_s
+from psa_tui.studies.grids import Shape, parse_shape
+from psa_tui.studies.parts import parts_of
+from psa_tui.studies.spec import StudySpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellProgress:
+    """The trials of one mode at one shape."""
+
+    shape: str
+    mode: str
+    trials: int
+    """All that the study wants."""
+    complete: int
+    failed: int
+    meta_loops: int
+    """Meta-loops done, of all trials."""
+    mean: float | None
+    """Mean of the complete trials' best validation accuracies; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Trials of a shape that failed for one cause."""
+
+    shape: str
+    trials: tuple[int, ...]
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyProgress:
+    """Where a study stands."""
+
+    spec: StudySpec
+    cells: tuple[CellProgress, ...]
+    """By shape and mode, in the study's order."""
+    failures: tuple[Failure, ...]
+    sessions: tuple[SessionRow, ...]
+    seconds_left: float | None
+    """At the pace so far, on the workers of the last session; None before there is a pace."""
+
+    @property
+    def complete(self) -> int:
+        """Complete trials."""
+        return sum(cell.complete for cell in self.cells)
+
+    @property
+    def failed(self) -> int:
+        """Trials that failed."""
+        return sum(cell.failed for cell in self.cells)
+
+    @property
+    def trials(self) -> int:
+        """All trials the study wants."""
+        return sum(cell.trials for cell in self.cells)
+
+    def as_json(self) -> dict[str, Any]:
+        """The progress as JSON-ready values."""
+        return {
+            "schema": 1,
+            "study": self.spec.as_settings(),
+            "quick": self.spec.quick,
+            "trials": self.trials,
+            "complete": self.complete,
+            "failed": self.failed,
+            "seconds_left": self.seconds_left,
+            "cells": [asdict(cell) for cell in self.cells],
+            "failures": [asdict(failure) for failure in self.failures],
+            "sessions": [asdict(session) for session in self.sessions],
+        }
+
+
+def study_progress(spec: StudySpec, rows: Sequence[TrialRow], sessions: Sequence[SessionRow]) -> StudyProgress:
+    """Where the study ``spec`` stands, given all its rows."""
+    by_cell: dict[tuple[str, str], list[TrialRow]] = {}
+    for row in rows:
+        by_cell.setdefault((row.architecture, row.mode), []).append(row)
+    cells = tuple(
+        _cell(spec, str(shape), str(mode), by_cell.get((str(shape), str(mode)), []))
+        for shape in spec.shapes
+        for mode in spec.modes
+    )
+    causes: dict[tuple[str, str], set[int]] = {}
+    for row in rows:
+        if row.state == FAILED:
+            causes.setdefault((row.architecture, row.reason), set()).add(row.trial)
+    return StudyProgress(
+        spec=spec,
+        cells=cells,
+        failures=tuple(
+            Failure(shape=shape, trials=tuple(sorted(trials)), cause=cause) for (shape, cause), trials in causes.items()
+        ),
+        sessions=tuple(sessions),
+        seconds_left=_seconds_left(spec, rows, sessions[-1].workers if sessions else 1),
+    )
+
+
+def _cell(spec: StudySpec, shape: str, mode: str, rows: list[TrialRow]) -> CellProgress:
+    bounties = [row.bounty for row in rows if row.state == COMPLETE and row.bounty is not None]
+    return CellProgress(
+        shape=shape,
+        mode=mode,
+        trials=spec.trials,
+        complete=sum(row.state == COMPLETE for row in rows),
+        failed=sum(row.state == FAILED for row in rows),
+        meta_loops=sum(row.meta_loop or 0 for row in rows),
+        mean=sum(bounties) / len(bounties) if bounties else None,
+    )
+
+
+def _seconds_left(spec: StudySpec, rows: Sequence[TrialRow], workers: int) -> float | None:
+    """The loops left at what a loop took at each shape, or at what the shapes that were timed suggest.
+
+    A part is one worker's: towards the end some have none, and the longest part decides.
+    """
+    seconds: dict[Shape, float] = defaultdict(float)
+    loops: dict[Shape, int] = defaultdict(int)
+    settled: dict[tuple[Shape, int], int] = defaultdict(int)
+    for row in rows:
+        shape = parse_shape(row.architecture)
+        settled[shape, row.trial] += spec.meta_loops if row.state == FAILED else row.meta_loop or 0
+        if row.meta_loop:
+            seconds[shape] += row.seconds
+            loops[shape] += row.meta_loop
+    timed = {shape: seconds[shape] / loops[shape] for shape in loops if seconds[shape] > 0}
+    if not timed:
+        return None
+    model = CostModel(timed)
+    every = len(spec.modes) * spec.meta_loops
+    return makespan_s(
+        (
+            model.predict(shape) * sum(every - settled[shape, trial] for trial in part.trials)
+            for shape in spec.shapes
+            for part in parts_of(spec, shape)
+        ),
+        max(workers, 1),
+    )

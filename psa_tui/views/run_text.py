@@ -1,0 +1,203 @@
+"""Runs of the history in words: what ``psa results show`` and ``diff`` print, 80 columns where the names allow it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+from psa_tui.errors import CheckpointError
+from psa_tui.formatting import duration, percent, points
+from psa_tui.networks.mlp import parse_architecture
+from psa_tui.runs.history import RunDetails, differing
+from psa_tui.storage.checkpoint import read_checkpoint
+from psa_tui.storage.run_store import RunRow
+from psa_tui.views.sparkline import sparkline
+
+_WIDTH = 80
+_LABEL = 14
+_CURVE = 60
+_CELL = 30
+
+
+def format_run(run: RunDetails, *, ascii_only: bool) -> list[str]:
+    """The run as lines: what it is, what came of it, and its sessions."""
+    row = run.row
+    asked = f" (asked for: {row.dataset_requested})" if row.dataset_requested != row.dataset else ""
+    modes = ", ".join(mode if first == 1 else f"{mode} from loop {first}" for first, mode in run.modes)
+    reason = f" by {row.reason}" if row.state == "stopped" and row.reason else f": {row.reason}" if row.reason else ""
+    curve = sparkline(run.validation_accuracies, _CURVE, ascii_only=ascii_only)
+    facts = [
+        ("run", f"{row.run}, {row.state}{reason}"),
+        ("architecture", f"{row.architecture}, {row.parameters:,} parameters"),
+        ("mode", modes),
+        ("data", f"{row.dataset}{asked}, fingerprint {row.dataset_fingerprint[:16]}"),
+        ("settings", f"lr {row.learning_rate:g}, batch {row.batch_size}, seed {row.seed}{_regularization(run)}"),
+        ("meta-loops", f"{row.meta_loop} of {row.last_meta_loop}{_lacking(run)}"),
+        ("bounty", "none yet" if row.bounty is None else f"{percent(row.bounty)} at meta-loop {row.bounty_meta_loop}"),
+        ("test accuracy", f"{percent(row.test_accuracy)}{' (of the LKG)' if row.test_accuracy is not None else ''}"),
+        ("verdicts", _verdicts(run)),
+        ("ablations", _ablations(run)),
+        ("time", _time(run)),
+        ("checkpoint", checkpoint_state(row)),
+    ]
+    lines = [line for name, value in facts for line in _fact(name, value)]
+    if curve:
+        lines += _fact("accuracy", curve)
+        low, high = min(run.validation_accuracies), max(run.validation_accuracies)
+        lines += _fact("", f"from {percent(low)} to {percent(high)}, every loop's candidate")
+    return [*lines, "", *_sessions(run)]
+
+
+def results_of(run: RunDetails) -> dict[str, Any]:
+    """What came of the run, by name: counts, fractions and seconds."""
+    row = run.row
+    return {
+        "state": row.state,
+        "meta_loop": row.meta_loop,
+        "bounty": row.bounty,
+        "bounty_meta_loop": row.bounty_meta_loop,
+        "test_accuracy": row.test_accuracy,
+        "promotions": run.promotions,
+        "rollbacks": run.rollbacks,
+        "non_finite": run.non_finite,
+        "survived_ablations": run.survived_ablations,
+        "median_loop_s": run.median_loop_s,
+    }
+
+
+def format_difference(one: RunDetails, two: RunDetails, *, ascii_only: bool) -> list[str]:
+    """Two runs side by side: the settings that differ, those that do not, and the results."""
+    settings = differing(one.settings(), two.settings())
+    same = [name for name in one.settings() if name not in settings]
+    lines = _side_by_side("", one.row.run, two.row.run)
+    lines.append("settings that differ" if settings else "no setting differs")
+    for name, (ours, theirs) in settings.items():
+        lines += _side_by_side(f"  {name}", _plain(ours), _plain(theirs))
+    lines += wrap(f"the same: {', '.join(same)}", _WIDTH, subsequent_indent="  ")
+    lines.append("results")
+    for name, ours, theirs in _results(one, two):
+        lines += _side_by_side(f"  {name}", ours, theirs)
+    curves = [sparkline(run.validation_accuracies, _CELL, ascii_only=ascii_only) or "-" for run in (one, two)]
+    return [*lines, *_side_by_side("  accuracy", *curves)]
+
+
+def checkpoint_state(row: RunRow) -> str:
+    """Where the checkpoint was when the run was last worked on, and what is there now."""
+    path = Path(row.checkpoint)
+    if not path.exists():
+        return f"{path} (gone)"
+    try:
+        record = read_checkpoint(path).record
+    except CheckpointError:
+        return f"{path} (unreadable)"
+    if record.run != row.run:
+        return f"{path} (now of run {record.run})"
+    return f"{path} (at meta-loop {record.progress.meta_loop})"
+
+
+def _results(one: RunDetails, two: RunDetails) -> Iterator[tuple[str, str, str]]:
+    a, b = one.row, two.row
+    yield "state", a.state, b.state
+    yield "meta-loops", f"{a.meta_loop} of {a.last_meta_loop}", f"{b.meta_loop} of {b.last_meta_loop}"
+    yield "bounty", percent(a.bounty), f"{percent(b.bounty)}{_gain(a.bounty, b.bounty)}"
+    yield "  at meta-loop", str(a.bounty_meta_loop or "-"), str(b.bounty_meta_loop or "-")
+    yield (
+        "test accuracy",
+        percent(a.test_accuracy),
+        f"{percent(b.test_accuracy)}{_gain(a.test_accuracy, b.test_accuracy)}",
+    )
+    yield "promoted", str(one.promotions), str(two.promotions)
+    yield "rolled back", str(one.rollbacks), str(two.rollbacks)
+    yield "not finite", str(one.non_finite), str(two.non_finite)
+    yield "survived", f"{one.survived_ablations} ablations", f"{two.survived_ablations} ablations"
+    yield "median loop", _seconds(one.median_loop_s), _seconds(two.median_loop_s)
+
+
+def _gain(before: float | None, after: float | None) -> str:
+    return "" if before is None or after is None else f" ({points(after - before)} points)"
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f} s"
+
+
+def _plain(value: object) -> str:
+    return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _side_by_side(name: str, ours: str, theirs: str) -> list[str]:
+    """A label and two cells; what is too long goes on below."""
+    width = _WIDTH - 2 * (_CELL + 1)
+    left, right = (wrap(text, _CELL) or [""] for text in (ours, theirs))
+    rows = max(len(left), len(right))
+    left, right = left + [""] * (rows - len(left)), right + [""] * (rows - len(right))
+    labels = [name] + [""] * (rows - 1)
+    return [f"{label:<{width}} {a:<{_CELL}} {b}".rstrip() for label, a, b in zip(labels, left, right, strict=True)]
+
+
+def _fact(name: str, value: str) -> list[str]:
+    """A label and its value, which goes on below where it is too long; one long word (a path) stays whole."""
+    parts = wrap(value, _WIDTH - _LABEL, break_long_words=False, break_on_hyphens=False) or [""]
+    return [f"{label:<{_LABEL}}{part}" for label, part in zip([name] + [""] * len(parts), parts, strict=False)]
+
+
+def _regularization(run: RunDetails) -> str:
+    """Weight decay and dropout, where a mode used them."""
+    modes = {mode for _, mode in run.modes}
+    text = f", weight decay {run.row.weight_decay:g}" if "decay" in modes else ""
+    return text + (f", dropout {run.row.dropout:g}" if "dropout" in modes else "")
+
+
+def _lacking(run: RunDetails) -> str:
+    lacking = run.row.meta_loop - len(run.loops)
+    return f" (the history lacks {lacking} of them)" if lacking else ""
+
+
+def _verdicts(run: RunDetails) -> str:
+    sick = f", {run.non_finite} of them not finite" if run.non_finite else ""
+    return f"{run.promotions} promoted, {run.rollbacks} rolled back{sick}"
+
+
+def _ablations(run: RunDetails) -> str:
+    if not run.ablations:
+        return "none"
+    output = sum(group.count for group in parse_architecture(run.row.architecture).groups)
+    layers = (f"{'output' if layer == output else f'layer {layer}'} {n}" for layer, n in run.ablations.items())
+    return f"{sum(run.ablations.values())}, {run.survived_ablations} survived; {', '.join(layers)}"
+
+
+def _time(run: RunDetails) -> str:
+    if run.median_loop_s is None:
+        return "no loop yet"
+    whole = sum(loop["seconds"] for loop in run.loops)
+    return f"{duration(whole)} in {len(run.loops)} loops, {run.median_loop_s:.2f} s a loop in the middle"
+
+
+def _sessions(run: RunDetails) -> list[str]:
+    """Each session in a few lines; machine and versions only where they are not those of the session before."""
+    lines, known = [], ""
+    for session in run.sessions:
+        ended = session["ended_at"]
+        took = f", {duration((_instant(ended) - _instant(session['started_at'])).total_seconds())}" if ended else ""
+        outcome = session["outcome"] or (
+            "running" if session is run.sessions[-1] and run.row.state == "running" else "interrupted"
+        )
+        when = _instant(session["started_at"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        threads = "1 thread" if session["threads"] == 1 else f"{session['threads']} threads"
+        lines.append(
+            f"session {session['session']:<6}{when}, after loop {session['after_meta_loop']}: {outcome}{took}; "
+            f"{session['device']}, {threads}"
+        )
+        versions = " ".join(f"{name} {version}" for name, version in session["versions"].items())
+        surroundings = f"{session['machine']}; {versions}"
+        if surroundings != known:
+            lines += _fact("", surroundings)
+            known = surroundings
+    return lines
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,151 @@
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+pytest.importorskip("jinja2")
+
+from psa_tui.analysis.figures import FIGURES
+from psa_tui.analysis.figures.study_results import load_material
+from psa_tui.analysis.report.builder import build_page
+from psa_tui.analysis.report.findings import findings
+from psa_tui.analysis.report.gaps import gaps
+
+pytestmark = pytest.mark.slow
+
+
+class Page(HTMLParser):
+    """What a page is made of: every tag, the ids, the addresses it names, the text of each table's cells."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.ids, self.addresses, self.text = [], [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        values = dict(attrs)
+        self.ids += [values["id"]] if "id" in values else []
+        self.addresses += [v for k, v in attrs if k in ("src", "href", "action", "poster", "srcset", "data") and v]
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("none")
+    material = load_material("published", None, folder)
+    return material, build_page(material, folder).decode()
+
+
+def test_the_published_page_is_small_self_contained_and_the_same_every_time(published, tmp_path):
+    _, text = published
+    page = Page(text)
+    assert len(text.encode()) < 3_000_000
+    assert [address for address in page.addresses if not address.startswith(("#", "data:"))] == []
+    assert len(page.ids) == len(set(page.ids))
+    assert build_page(load_material("published", None, tmp_path), tmp_path).decode() == text
+
+
+def test_references_within_figures_lead_to_ids_of_the_page(published):
+    page = Page(published[1])
+    wanted = {address[1:] for address in page.addresses if address.startswith("#")}
+    wanted |= set(re.findall(r"url\(#([^)]+)\)", published[1]))
+    assert wanted
+    assert wanted <= set(page.ids)
+
+
+def test_the_published_findings_are_those_of_its_numbers(published):
+    said = findings(published[0])
+    assert said[0] == "5,880 complete trials of 98 shapes in 6 modes (10 trials in each of 588 cells)."
+    assert any("98.25 % (standard deviation 0.06 points over 10 trials): 1*2048, mode none." in one for one in said)
+    assert any(
+        "46 architectural failure (untrainable), 11 beneficial regularization, 24 optimally sized, 17 chaotic" in one
+        for one in said
+    )
+    assert any("the furthest is 18*18, mode output, with 71.16 %" in one for one in said)
+
+
+def test_findings_follow_the_numbers_when_they_are_turned_around(published):
+    trials = published[0].trials.copy()
+    trials.attrs = published[0].trials.attrs
+    swap = {
+        "none": "full",
+        "full": "none",
+        "decay": "hidden",
+        "hidden": "decay",
+        "dropout": "output",
+        "output": "dropout",
+    }
+    trials["mode"] = trials["mode"].map(swap)
+    said = " ".join(findings(type(published[0])(trials, None, "")))
+    assert "1*2048, mode full." in said
+    assert "The largest loss is at 11*11: 33.67 % without ablation, 11.02 % with it (-22.65 points)." in said
+    assert "The largest gain is at 1*4: 66.65 % without ablation, 81.72 % with it (+15.07 points)." in said
+    assert "the furthest is 19*19, mode hidden, with 79.87 % in its best trial." in said
+
+
+def test_a_page_says_what_is_missing(make_study):
+    left_out = tuple(("8*8", "none", trial) for trial in (1, 2))
+    folder = make_study(left_out=left_out, quick=True)
+    material = load_material("local", None, folder)
+    text = Page(build_page(material, folder).decode()).text
+    assert "quick, not a reproduction" in text
+    assert "2 of 36 trials missing: 8*8 none (1 of 3)." in text
+    assert "within 2 points of the published" not in text
+    assert "Cells with missing trials" in text
+
+
+def test_the_published_page_says_that_seeds_tests_and_meta_loops_are_unknown(published):
+    said = " ".join(gaps(published[0]))
+    assert "The test accuracy of all trials is not known." in said
+    assert "The seed of all trials is not known." in said
+    assert "no meta-loops" in said
+    assert "Not drawn, for want of meta-loops: LKG accuracy over the meta-loops, Late breakthroughs." in published[1]
+
+
+def test_a_complete_study_misses_nothing_and_is_compared_with_the_published_one(make_study):
+    folder = make_study(meta_loops=100)
+    material = load_material("local", None, folder)
+    text = Page(build_page(material, folder).decode()).text
+    assert gaps(material) == []
+    assert "Nothing: every planned trial is complete" in text
+    assert "Of 12 cells that the published study has too" in text
+
+
+def test_a_study_of_other_settings_is_not_compared_with_the_published_one(make_study):
+    folder = make_study(meta_loops=12)
+    text = Page(build_page(load_material("local", None, folder), folder).decode()).text
+    assert "meta loops 12 (published: 100)" in text
+    assert "that the published study has too" not in text
+
+
+def test_every_figure_has_its_words(published):
+    for name in (name for name, figure in FIGURES.items() if not figure.needs_loops):
+        words = FIGURES[name].describe(published[0])
+        svg = published[1].split(f'<figure id="figure-{name}">')[1].split("</figure>")[0]
+        assert re.search(r'<svg [^>]*role="img" aria-label="' + re.escape(words).replace("<", "&lt;") + '"', svg)
+
+
+def test_text_from_outside_stays_text(make_study):
+    image, script, template = "<img src=x onerror=alert(1)>", "</script><script>alert(1)</script>", "{{ 7*7 }}"
+    folder = make_study(shapes=("8*8",), trials=1, meta_loops=2)
+    material = load_material("local", None, folder)
+    for table in (material.trials, material.loops):
+        table.attrs = {**table.attrs, "study": image, "source": script, "settings": {"seed": template}}
+    page = Page(build_page(material, folder).decode())
+    assert page.tags.count("script") == 2
+    assert "img" not in page.tags
+    assert all(hostile in page.text for hostile in (image, script, template))
+
+
+def test_only_the_pages_own_script_may_run(published):
+    import base64
+    import hashlib
+
+    script = re.search(r"<script>(.*?)</script>", published[1], re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', published[1])[1]
+    assert f"script-src 'sha256-{digest}'" in policy.replace("&#39;", "'")
+    assert policy.startswith("default-src 'none'")

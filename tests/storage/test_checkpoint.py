@@ -1,0 +1,179 @@
+import json
+import os
+import pickle
+import random
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import safetensors
+import safetensors.numpy
+import torch
+
+from psa_tui.errors import CheckpointError
+from psa_tui.storage.checkpoint import (
+    FILE_NAME,
+    Checkpoint,
+    encode,
+    previous_path,
+    read_checkpoint,
+    write_checkpoint,
+)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / FILE_NAME
+
+
+def same(one, other):
+    return one.record == other.record and all(
+        np.array_equal(one.weights[name], other.weights[name]) for name in one.weights | other.weights
+    )
+
+
+def later(checkpoint, loops=1):
+    from dataclasses import replace
+
+    progress = replace(checkpoint.record.progress, meta_loop=checkpoint.record.progress.meta_loop + loops)
+    return Checkpoint(replace(checkpoint.record, progress=progress), checkpoint.weights)
+
+
+def test_what_is_written_is_read_back(path, checkpoint):
+    write_checkpoint(path, checkpoint)
+    assert same(read_checkpoint(path), checkpoint)
+
+
+def test_any_safetensors_reader_loads_it_into_the_equivalent_sequential(path, checkpoint):
+    from safetensors.torch import load_file
+
+    write_checkpoint(path, checkpoint)
+    linears = [torch.nn.Linear(784, 4), torch.nn.Linear(4, 4), torch.nn.Linear(4, 3)]
+    hidden = [module for linear in linears for module in (linear, torch.nn.ReLU(), torch.nn.Dropout())]
+    model = torch.nn.Sequential(*hidden, torch.nn.Linear(3, 10))
+    model.load_state_dict(load_file(path))
+    assert torch.equal(model[9].bias.detach(), torch.from_numpy(checkpoint.weights["9.bias"]))
+    with safetensors.safe_open(path, framework="np") as file:
+        metadata = file.metadata()
+    assert json.loads(metadata["architecture"]) == "[2*4, 1*3]"
+    assert json.loads(metadata["mode_history"]) == [[1, "none"], [3, "hidden"]]
+    assert len(metadata["weights_sha256"]) == 64
+
+
+def test_one_previous_generation_is_kept(path, checkpoint):
+    for loops in range(3):
+        write_checkpoint(path, later(checkpoint, loops))
+    assert read_checkpoint(path).record.progress.meta_loop == 5
+    assert read_checkpoint(previous_path(path)).record.progress.meta_loop == 4
+    assert {p.name for p in path.parent.iterdir()} == {FILE_NAME, "mnist_lkg.previous.safetensors"}
+
+
+def test_two_thousand_mutated_files_are_all_refused_and_left_as_they_are(path, checkpoint):
+    good = encode(checkpoint)
+    draws = random.Random(5)
+    accepted = []
+    for number in range(2000):
+        kind = number % 4
+        bad = bytearray(good)
+        if kind == 0:
+            bad[draws.randrange(len(bad))] ^= 1 << draws.randrange(8)
+        elif kind == 1:
+            bad = bad[: draws.randrange(len(bad))]
+        elif kind == 2:
+            start = draws.randrange(len(bad))
+            bad[start : start + draws.randrange(1, 64)] = draws.randbytes(draws.randrange(64))
+        else:
+            bad[draws.randrange(min(len(bad), 2000))] = draws.randrange(256)
+        if bytes(bad) == good:
+            continue
+        path.write_bytes(bad)
+        try:
+            read = read_checkpoint(path)
+        except CheckpointError as error:
+            assert "\n" not in str(error)
+        else:
+            # White space between the header's end and the data carries no meaning; all else must match.
+            accepted.append(same(read, checkpoint))
+        assert path.read_bytes() == bytes(bad)
+    assert all(accepted)
+    assert len(accepted) < 20
+
+
+@pytest.mark.parametrize("name", ["seed", "learning_rate", "progress", "mode_history", "versions"])
+def test_a_changed_header_field_is_noticed(path, checkpoint, name):
+    write_checkpoint(path, checkpoint)
+    with safetensors.safe_open(path, framework="np") as file:
+        metadata = file.metadata()
+        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    metadata[name] = metadata[name].replace("1", "2").replace("7", "8")
+    path.write_bytes(safetensors.numpy.save(weights, metadata))
+    with pytest.raises(CheckpointError, match="its header does not match its digest"):
+        read_checkpoint(path)
+
+
+def test_a_pickle_with_this_name_is_refused_and_never_loaded(path, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "sprung"),)
+
+    path.write_bytes(pickle.dumps(Trap()))
+    before = path.read_bytes()
+    with pytest.raises(CheckpointError, match="damaged or not a checkpoint"):
+        read_checkpoint(path)
+    assert path.read_bytes() == before
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_foreign_safetensors_file_and_a_newer_format_are_told_apart(path, checkpoint):
+    path.write_bytes(safetensors.numpy.save(checkpoint.weights))
+    with pytest.raises(CheckpointError, match="not a psa-tui checkpoint"):
+        read_checkpoint(path)
+    path.write_bytes(
+        safetensors.numpy.save(checkpoint.weights, {"format": "psa-tui checkpoint", "format_version": "2"})
+    )
+    with pytest.raises(CheckpointError, match=r"checkpoint format 2, this version reads 1; update psa-tui"):
+        read_checkpoint(path)
+
+
+def test_a_damaged_file_names_the_intact_previous_generation_and_how_to_go_back(path, checkpoint):
+    write_checkpoint(path, checkpoint)
+    write_checkpoint(path, later(checkpoint))
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint(path)
+    previous = previous_path(path)
+    assert f"the previous generation {previous} is intact (meta-loop 3)" in str(caught.value)
+    assert str(caught.value).endswith(f"mv {previous} {path}")
+    previous.write_bytes(b"")
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint(path)
+    assert "previous generation" not in str(caught.value)
+
+
+def test_a_full_disk_leaves_the_checkpoint_and_its_previous_generation_intact(path, checkpoint):
+    write_checkpoint(path, checkpoint)
+    write_checkpoint(path, later(checkpoint))
+    before = {p.name: p.read_bytes() for p in path.parent.iterdir()}
+    script = f"""
+import pathlib, resource
+from psa_tui.storage.checkpoint import read_checkpoint, write_checkpoint
+from psa_tui.errors import CheckpointError
+path = pathlib.Path({str(path)!r})
+checkpoint = read_checkpoint(path)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    write_checkpoint(path, checkpoint)
+except CheckpointError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert "cannot be written (File too large)" in done.stdout, done.stderr
+    assert {p.name: p.read_bytes() for p in path.parent.iterdir()} == before
+
+
+def test_non_finite_weights_and_every_float_survive_the_round_trip(path, checkpoint):
+    weights = {name: array.copy() for name, array in checkpoint.weights.items()}
+    weights["0.bias"][:3] = [np.nan, np.inf, -0.0]
+    write_checkpoint(path, Checkpoint(checkpoint.record, weights))
+    assert read_checkpoint(path).weights["0.bias"].tobytes() == weights["0.bias"].tobytes()

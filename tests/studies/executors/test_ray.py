@@ -1,0 +1,75 @@
+"""A study on a real Ray cluster of two nodes on this machine."""
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from psa_tui.storage.study_store import read_store
+
+pytestmark = pytest.mark.slow
+
+pytest.importorskip("ray", reason="Ray is not installed")
+STUDY = ("reproduce", "run", "--dataset", "mnist5k", "--grid", "4*4,2*6", "--trials", "2", "--study", "rayed")
+META_LOOPS = "40"
+
+
+@pytest.fixture
+def nodes(monkeypatch):
+    """The address of a cluster of two nodes with one processor each, and a way to kill the second."""
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    second = cluster.add_node(num_cpus=1)
+    cluster.wait_for_nodes()
+    yield cluster.address, lambda: cluster.remove_node(second, allow_graceful=False)
+    cluster.shutdown()
+
+
+def start(folder, *arguments):
+    command = [sys.executable, "-m", "psa_tui", *STUDY, "--meta-loops", META_LOOPS, "--quiet", "--results-dir", folder]
+    with (folder.parent / f"{folder.name}.log").open("w") as log:
+        return subprocess.Popen([*map(str, command), *arguments], stdout=log, stderr=log)
+
+
+def table(folder):
+    with read_store(folder) as store:
+        return [replace(row, seconds=0.0) for row in store.trials("rayed")], store.loops("rayed")
+
+
+def wait_until(condition, patience_s=90):
+    until = time.monotonic() + patience_s
+    while not condition():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def test_a_node_that_dies_in_the_middle_of_a_study_costs_nothing_and_doubles_nothing(nodes, tmp_path):
+    address, kill_second_node = nodes
+    rayed = start(tmp_path / "rayed", "--on", "ray", "--address", address)
+
+    def is_under_way():
+        assert rayed.poll() is None, (tmp_path / "rayed.log").read_text()
+        with read_store(tmp_path / "rayed") as store:
+            return store is not None and len(store.loops("rayed")) > 0
+
+    wait_until(is_under_way)
+    kill_second_node()
+    assert rayed.wait(180) == 0, (tmp_path / "rayed.log").read_text()
+    local = start(tmp_path / "local", "--workers", "2")
+    assert local.wait(180) == 0, (tmp_path / "local.log").read_text()
+    trials, loops = table(tmp_path / "rayed")
+    assert Counter(row.state for row in trials) == {"complete": 2 * 6 * 2}
+    assert max(Counter(loop[:4] for loop in loops).values()) == 1
+    assert (trials, loops) == table(tmp_path / "local")
+
+
+def test_no_cluster_at_the_address_is_one_line_and_worth_a_retry(psa):
+    done = psa("reproduce", "run", "--quick", "--dataset", "mnist5k", "--on", "ray", "--address", "127.0.0.1:1")
+    assert done.returncode == 3, done.stderr
+    assert "no Ray cluster answers at 127.0.0.1:1" in done.stderr
+    assert "Traceback" not in done.stderr

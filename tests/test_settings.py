@@ -1,0 +1,92 @@
+import pytest
+
+from psa_tui.errors import ConfigError
+from psa_tui.settings import SETTINGS, load_settings
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch):
+    for setting in SETTINGS.values():
+        monkeypatch.delenv(setting.variable, raising=False)
+
+
+def test_the_defaults_are_those_of_the_study(tmp_path):
+    config = load_settings({}, tmp_path).train_config()
+    assert str(config.architecture) == "[1*1024]"
+    assert (config.mode, config.learning_rate, config.batch_size, config.meta_loops) == ("none", 1e-4, 256, 100)
+    assert (config.weight_decay, config.dropout, config.seed, config.threads) == (1e-4, 0.1, None, None)
+
+
+def test_flag_beats_environment_beats_dotenv_beats_toml_beats_default(tmp_path, monkeypatch):
+    flags = {"lr": None}
+
+    def found():
+        value = load_settings(flags, tmp_path).find("lr")
+        return value.value, value.origin
+
+    assert found() == (1e-4, "default")
+    (tmp_path / "psa.toml").write_text("lr = 1e-3\n")
+    assert found() == (1e-3, "lr in psa.toml")
+    (tmp_path / ".env").write_text("PSA_LR=2e-3\nAWS_REGION=elsewhere\n")
+    assert found() == (2e-3, "PSA_LR in .env")
+    monkeypatch.setenv("PSA_LR", "3e-3")
+    assert found() == (3e-3, "PSA_LR")
+    flags["lr"] = "4e-3"
+    assert found() == (4e-3, "--lr")
+
+
+def test_a_checkpoint_stands_before_the_defaults_and_pinned_values_before_everything(tmp_path):
+    settings = load_settings({"lr": "1e-2", "hidden_layers": "5"}, tmp_path)
+    said = {"lr": "1e-3", "batch_size": "32", "arch": "[1*64]"}
+    behind = settings.with_checkpoint(said).train_config()
+    assert (behind.learning_rate, behind.batch_size, str(behind.architecture)) == (1e-2, 32, "[1*5]")
+    pinned = settings.with_checkpoint(said, pinned=("lr", "arch")).train_config()
+    assert (pinned.learning_rate, pinned.batch_size, str(pinned.architecture)) == (1e-3, 32, "[1*64]")
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("lr", ["0", "-1", "nan", "inf", "11", "x", ""]),
+        ("batch_size", ["0", "-1", "1.5", "x", "1000001", "٣"]),
+        ("meta_loops", ["0", "-3", "1e3"]),
+        ("weight_decay", ["-0.1", "1", "nan"]),
+        ("dropout", ["-0.1", "1", "2", "inf"]),
+        ("seed", ["-1", str(2**63), "abc"]),
+        ("threads", ["0", "-1", "9999"]),
+        ("num_workers", ["-1"]),
+        ("mode", ["all", "NONE", ""]),
+        ("dataset", ["cifar", ""]),
+        ("device", ["gpu", "cuda:99"]),
+        ("model_dir", ["", "a\0b"]),
+        ("debug", ["maybe"]),
+    ],
+)
+def test_a_value_outside_its_range_is_refused_in_one_line_that_names_where_it_came_from(tmp_path, name, bad):
+    for text in bad:
+        with pytest.raises(ConfigError) as caught:
+            load_settings({name: text}, tmp_path).find(name)
+        message = str(caught.value)
+        assert message.startswith("--" + name.replace("_", "-") + ": expected ")
+        assert "\n" not in message
+
+
+def test_hidden_layers_are_the_other_way_to_say_the_architecture(tmp_path):
+    (tmp_path / "psa.toml").write_text('arch = "[1*7]"\n')
+    settings = load_settings({"hidden_layers": "512,256"}, tmp_path)
+    assert str(settings.train_config().architecture) == "[1*512, 1*256]"
+    with pytest.raises(ConfigError, match="--arch and --hidden-layers name two architectures"):
+        load_settings({"hidden_layers": "512", "arch": "[1*7]"}, tmp_path).architecture()
+
+
+def test_a_misspelt_key_in_psa_toml_is_named_with_a_suggestion(tmp_path):
+    (tmp_path / "psa.toml").write_text("meta-lops = 3\n")
+    with pytest.raises(ConfigError, match="'meta-lops' is no setting; did you mean 'meta_loops'"):
+        load_settings({}, tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"lr = ", b"\xff\xfe", b"lr = [1]"])
+def test_a_faulty_psa_toml_is_refused_by_name(tmp_path, content):
+    (tmp_path / "psa.toml").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"psa\.toml"):
+        load_settings({}, tmp_path)
