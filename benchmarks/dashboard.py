@@ -19,7 +19,7 @@ _LOOPS = {"[1*1024]": 10, "[4*4]": 60}
 
 
 def seconds(architecture: str, loops: int, *options: str) -> float:
-    """The duration a run of ``loops`` meta-loops reports, from its start to its end."""
+    """Return the seconds that a run of ``loops`` meta-loops reports, from its start to its end."""
     with tempfile.TemporaryDirectory() as folder:
         arguments = ["-m", "psa_tui", "train", "--arch", architecture, "--mode", "full", "--seed", "1"]
         arguments += ["--meta-loops", str(loops), "--model-dir", folder, "--results-dir", folder, *options]

@@ -8,9 +8,9 @@ user: autograd leaves the reference's process a second pool of threads, beside w
 reference computes with PyTorch's default threads.
 
 Floors are the engine's operations over this machine's matrix rate, measured before and after; a time below its
-floor is impossible, and fails the benchmark. The engine multiplies the common pixel columns only, and trains members
+floor is impossible, and fails the benchmark. The engine multiplies the dense pixels only, and trains members
 that are equal to the bit once: fifty of sixty trials at these rates, where mode decay is the control. "dense" is the
-floor of all trials with all 784 columns. A population's peak memory is that of all its processes; the files they
+floor of all trials with all 784 pixels. A population's peak memory is that of all its processes; the files they
 share count once.
 """
 
@@ -26,12 +26,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import machine
-from benchmarks.population import Member, Processes, distinct
+from benchmarks.population import BACKEND, SPEC, Member, Processes, distinct, mlp
 from benchmarks.reference import BATCH, Reference
 from psa_tui.data import Dataset, load_dataset
-from psa_tui.engine.backends.torch.chunking import Parallelism, parallelism_of, processes_for
-from psa_tui.method.variants import AblationMode
-from psa_tui.networks.mlp import Architecture, parse_architecture
+from psa_tui.engine.parallelism import Parallelism, parallelism_of, processes_for
+from psa_tui.method.variants import NONE, PUBLISHED
+from psa_tui.networks.mlp import Mlp
 
 SINGLE = {"[4*4, 2*8]": 8.0, "[18*18]": 7.0, "[1*64]": 4.5, "[1*1024]": 1.9, "[1*2048]": 1.6}
 POPULATION = {
@@ -46,22 +46,22 @@ POPULATION = {
 }
 """The ratios to be reached, by shape."""
 MEMORY_BYTES = 2 << 30
-POPULATION_MEMBERS = [(seed, mode) for seed in range(10) for mode in AblationMode]
+POPULATION_MEMBERS = [(seed, variant) for seed in range(10) for variant in PUBLISHED]
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class Measured:
     """What one shape's pairs measured, in seconds per trial and meta-loop."""
 
-    architecture: Architecture
+    network: Mlp
     target: float | None
     reference_s: list[float]
     engine_s: list[float]
     layout: str
     pixels: int
-    """The common columns of the training images (see the torch backend's sparse_pixels): less work than all 784."""
+    """The dense pixels of the training images (see the torch backend's sparse_pixels): less work than all 784."""
     distinct: float
-    """The share of the trials that differ from the others, and have to be computed."""
+    """The fraction of the trials that differ from the others, and have to be computed."""
 
     @property
     def ratios(self) -> list[float]:
@@ -69,20 +69,23 @@ class Cell:
         return [slow / fast for slow, fast in zip(self.reference_s, self.engine_s, strict=True)]
 
     def floor_s(self, rate: float) -> float:
-        """The least seconds the engine's arithmetic can take at ``rate`` operations per second."""
-        return self.distinct * self.architecture.meta_loop_operations(50_000, 10_000, self.pixels) / rate
+        """Return the least seconds the engine's arithmetic can take at ``rate`` operations per second."""
+        return self.distinct * self._operations(self.pixels) / rate
 
     def dense_floor_s(self, rate: float) -> float:
-        """The same of every trial, with all 784 columns, as the reference multiplies them."""
-        return self.architecture.meta_loop_operations(50_000, 10_000) / rate
+        """Return the least seconds of every trial with all 784 pixels, as the reference multiplies them."""
+        return self._operations(None) / rate
+
+    def _operations(self, pixels: int | None) -> int:
+        return self.network.meta_loop_operations(SPEC.train_count, SPEC.validation_count, pixels)
 
     def row(self, rate: float) -> str:
-        """One line of the table."""
+        """Return one line of the table."""
         reference, engine, ratio = map(statistics.median, (self.reference_s, self.engine_s, self.ratios))
         target = "" if self.target is None else f"{self.target:g}"
         missed = "" if self.target is None or ratio >= self.target else "  MISSED"
         return (
-            f"{self.architecture!s:<13}{reference:>10.3f}{engine:>10.4f}{self.dense_floor_s(rate):>9.4f}{self.floor_s(rate):>9.4f}{ratio:>8.1f}"
+            f"{self.network!s:<13}{reference:>10.3f}{engine:>10.4f}{self.dense_floor_s(rate):>9.4f}{self.floor_s(rate):>9.4f}{ratio:>8.1f}"
             f"{min(self.ratios):>8.1f}{max(self.ratios):>8.1f}{target:>8}  {self.layout}{missed}"
         )
 
@@ -94,26 +97,26 @@ HEADER = (
 
 
 def measure(
-    architecture: Architecture, target: float | None, members: list[Member], how: Parallelism, pairs: int, data: Dataset
-) -> Cell:
-    """``members`` beside the reference; seconds are per trial."""
+    network: Mlp, target: float | None, members: list[Member], how: Parallelism, pairs: int, data: Dataset
+) -> Measured:
+    """Measure ``members`` beside the reference; seconds are per trial."""
     processes = processes_for(len(members), "cpu")
-    reference = Reference(architecture, data)
+    reference = Reference(network, data)
     reference.meta_loop()
-    population = Processes(architecture, members, processes, how, data_folder())
+    population = Processes(network, members, processes, how, data_folder())
     slow, fast = _pairs(lambda: _seconds(reference.meta_loop), lambda: population.meta_loop() / len(members), pairs)
     layout = (
         f"{_count(processes * how.processes, 'process', 'es')}, {_count(how.threads, 'thread', 's')} each, "
         f"peak {population.peak_bytes / 1e6:,.0f} MB"
     )
     population.close()
-    return Cell(architecture, target, slow, fast, layout, population.pixels, distinct(members) / len(members))
+    return Measured(network, target, slow, fast, layout, population.pixels, distinct(members) / len(members))
 
 
 def _pairs(
     run_reference: Callable[[], float], run_engine: Callable[[], float], pairs: int
 ) -> tuple[list[float], list[float]]:
-    """Seconds of each, taken in turn; every second pair the other way round."""
+    """Return the seconds of each, taken in turn; every second pair the other way round."""
     slow, fast = [], []
     for pair in range(pairs):
         if pair % 2:
@@ -136,7 +139,7 @@ def _count(number: int, thing: str, plural: str) -> str:
 
 
 def data_folder() -> Path:
-    """Where MNIST is."""
+    """Return where MNIST is."""
     return Path(os.environ.get("PSA_DATASET_DIR", "dataset"))
 
 
@@ -147,12 +150,12 @@ def main() -> None:
     parser.add_argument("--single", nargs="*", metavar="SHAPE", default=list(SINGLE))
     parser.add_argument("--population", nargs="*", metavar="SHAPE", default=list(POPULATION))
     options = parser.parse_args()
-    data = load_dataset("mnist", data_folder())
+    data = load_dataset(SPEC.name, data_folder())
     cores = machine.cores()
     one, every = machine.matrix_rate(1), machine.matrix_rate(cores)
     print(machine.describe())
     print(f"{machine.load()}; {options.pairs} pairs a shape; seconds are medians", flush=True)
-    cells = []
+    rows = []
     for title, shapes, targets in (
         ("one run: seconds per meta-loop", options.single, SINGLE),
         (
@@ -164,23 +167,20 @@ def main() -> None:
         if shapes:
             print(f"\n{title}\n{HEADER}", flush=True)
         for shape in shapes:
-            architecture = parse_architecture(shape)
-            target = targets.get(str(architecture))
+            network = mlp(shape)
+            target = targets.get(str(network))
             single = targets is SINGLE
-            members = [(0, AblationMode.NONE)] if single else POPULATION_MEMBERS
-            how = parallelism_of(architecture, BATCH, "cpu", None, MEMORY_BYTES) if single else Parallelism(1, 1)
-            cell = measure(architecture, target, members, how, options.pairs, data)
-            cells.append(cell)
-            print(cell.row(every), flush=True)
+            members = [(0, NONE)] if single else POPULATION_MEMBERS
+            how = parallelism_of(network, BACKEND, BATCH, "cpu", None, MEMORY_BYTES) if single else Parallelism(1, 1)
+            rows.append(measure(network, target, members, how, options.pairs, data))
+            print(rows[-1].row(every), flush=True)
     one, every = max(one, machine.matrix_rate(1)), max(every, machine.matrix_rate(cores))
     print(f"\nmatrix rate {one / 1e9:.0f} GFLOP/s on one thread, {every / 1e9:.0f} on {cores}")
     print(f"{machine.load()} at the end")
-    impossible = [cell for cell in cells if min(cell.engine_s) < cell.floor_s(every)]
-    for cell in impossible:
-        print(
-            f"impossible: {cell.architecture} took {min(cell.engine_s):.4f} s, its floor is {cell.floor_s(every):.4f} s"
-        )
-    missed = [c for c in cells if c.target is not None and statistics.median(c.ratios) < c.target]
+    impossible = [row for row in rows if min(row.engine_s) < row.floor_s(every)]
+    for row in impossible:
+        print(f"impossible: {row.network} took {min(row.engine_s):.4f} s, its floor is {row.floor_s(every):.4f} s")
+    missed = [row for row in rows if row.target is not None and statistics.median(row.ratios) < row.target]
     if impossible or missed:
         sys.exit(f"{len(impossible)} impossible, {len(missed)} missed")
 

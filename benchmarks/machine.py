@@ -15,24 +15,24 @@ _MEASURE_S = 0.5
 
 
 def cores() -> int:
-    """The cores this process may use."""
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def describe() -> str:
-    """The machine and the versions, in two lines."""
+    """Return the machine and the versions, in two lines."""
     found = detect()
     versions = ", ".join(f"{name} {version}" for name, version in found.versions.items() if version)
     return f"{found.cpu}, {cores()} cores, {torch.backends.cpu.get_cpu_capability()}, {found.system}\n{versions}"
 
 
 def load() -> str:
-    """How busy the machine is; other programs make every figure worse, and not by the same factor."""
+    """Return how busy the machine is; other programs make every figure worse, and not by the same factor."""
     return f"{platform.node()}, load average {os.getloadavg()[0]:.1f}"
 
 
 def matrix_rate(threads: int) -> float:
-    """The best float32 operations per second of a square matrix product on ``threads`` threads."""
+    """Return the best float32 operations per second of a square matrix product on ``threads`` threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     best = 0.0

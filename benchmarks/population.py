@@ -1,4 +1,4 @@
-"""Populations on all cores: processes that each train a share of the trials, one meta-loop at a time."""
+"""Populations on all cores: processes that each train some of the trials, one meta-loop at a time."""
 
 from __future__ import annotations
 
@@ -13,26 +13,41 @@ from typing import NamedTuple
 
 import torch
 
-from psa_tui.data import Dataset, Split, load_dataset
-from psa_tui.engine.backends.torch.chunking import Parallelism
-from psa_tui.engine.backends.torch.training import Images, effective_decay
-from psa_tui.engine.meta_loop import Population, Recipe, Trial, run_meta_loops
-from psa_tui.engine.population import initial_weights, layout, stack
-from psa_tui.method.events import MetaLoopFinished, Progress
-from psa_tui.method.variants import AblationMode
-from psa_tui.networks.mlp import Architecture, parse_architecture
+from psa_tui.data import DATASETS, Dataset, load_dataset
+from psa_tui.engine.backend import BACKENDS
+from psa_tui.engine.backends.torch.sparse_pixels import sparse_pixels
+from psa_tui.engine.epoch import effective_decay
+from psa_tui.engine.images import load_images
+from psa_tui.engine.meta_loop import Population, Trial, run_meta_loops
+from psa_tui.engine.parallelism import Parallelism
+from psa_tui.engine.population import initial_population_row, stack
+from psa_tui.method.events import MetaLoopFinished
+from psa_tui.method.hyperparameters import Hyperparameters
+from psa_tui.method.progress import Progress
+from psa_tui.method.variants import NONE, Variant
+from psa_tui.networks import NETWORKS
+from psa_tui.networks.mlp import Mlp
 
-RECIPE = Recipe(learning_rate=1e-4, batch_size=256, weight_decay=1e-4, dropout=0.1)
+HYPERPARAMETERS = Hyperparameters(learning_rate=1e-4, batch_size=256, weight_decay=1e-4, dropout=0.1)
+BACKEND = BACKENDS.find("torch")
+SPEC = DATASETS.find("mnist")
 
 _ENDLESS = 1 << 40
 
-Member = tuple[int, AblationMode]
+Member = tuple[int, Variant]
 
 
 def distinct(members: Sequence[Member]) -> int:
-    """How many of ``members`` differ: decay at the recipe's rates is nothing in float32, its trials are ``none``'s."""
-    assert effective_decay(RECIPE.learning_rate, RECIPE.weight_decay, torch.float32) == 0
-    return len({(seed, AblationMode.NONE if mode is AblationMode.DECAY else mode) for seed, mode in members})
+    """Return how many of ``members`` differ: decay at these rates is nothing in float32, its trials are ``none``'s."""
+    assert effective_decay(HYPERPARAMETERS, torch.float32) == 0
+    return len({(seed, NONE if variant.weight_decay else variant) for seed, variant in members})
+
+
+def mlp(text: str) -> Mlp:
+    """Return the network that ``text`` describes, for MNIST."""
+    network = NETWORKS.find(Mlp.family).parse(text, SPEC.input_shape, SPEC.classes)
+    assert isinstance(network, Mlp)
+    return network
 
 
 class Memory(NamedTuple):
@@ -46,15 +61,15 @@ class Memory(NamedTuple):
 class Trials:
     """A population in this process, or one trial in ``together`` of them."""
 
-    def __init__(self, architecture: Architecture, members: Sequence[Member], data: Dataset, together: int = 1) -> None:
-        """``members`` are (seed, mode); the first meta-loop is run here, to make every later one alike."""
-        layers = layout(architecture)
-        trials = [Trial(seed, mode, Progress(validation_count=len(data.validation.labels))) for seed, mode in members]
-        weights = stack([initial_weights(layers, seed) for seed, _ in members], torch.device("cpu"))
-        self.population = Population(layers, trials, weights)
-        self.train, self.validation = (_images(data, split) for split in (data.train, data.validation))
-        self.pixels = self.train.columns.common.shape[1]
-        self._events = run_meta_loops(self.population, self.train, self.validation, RECIPE, _ENDLESS, together)
+    def __init__(self, network: Mlp, members: Sequence[Member], data: Dataset, together: int = 1) -> None:
+        """``members`` are (seed, variant); the first meta-loop is run here, to make every later one alike."""
+        device = torch.device("cpu")
+        train, validation = (load_images(split, data.spec, device) for split in (data.train, data.validation))
+        trials = [Trial(seed, variant, Progress(validation_count=len(validation))) for seed, variant in members]
+        weights = stack([initial_population_row(network, seed) for seed, _ in members], device)
+        self.population = Population(network, trials, weights, BACKEND)
+        self.pixels = sparse_pixels(train).dense.shape[1]
+        self._events = run_meta_loops(self.population, train, validation, HYPERPARAMETERS, _ENDLESS, together)
         self.meta_loop()
 
     def meta_loop(self) -> None:
@@ -65,18 +80,17 @@ class Trials:
 
 
 class Processes:
-    """A population divided among processes by trial, so that the modes of a trial stay together."""
+    """A population divided among processes by trial, so that the variants of a trial stay together."""
 
     def __init__(
-        self, architecture: Architecture, members: Sequence[Member], processes: int, how: Parallelism, dataset_dir: Path
+        self, network: Mlp, members: Sequence[Member], processes: int, how: Parallelism, dataset_dir: Path
     ) -> None:
         """Start the processes, each of which may train in the manner ``how``; wait for the first meta-loops."""
         context = multiprocessing.get_context("spawn")
-        shares = divide(members, processes)
         self.pipes: list[Connection] = []
-        for share in shares:
+        for some in divide(members, processes):
             ours, theirs = context.Pipe()
-            arguments = (theirs, str(architecture), share, how, dataset_dir)
+            arguments = (theirs, network, some, how, dataset_dir)
             context.Process(target=_serve, args=arguments, daemon=True).start()
             theirs.close()
             self.pipes.append(ours)
@@ -84,7 +98,7 @@ class Processes:
         self.memory: list[Memory] = []
 
     def meta_loop(self) -> float:
-        """Run one meta-loop of every member; the seconds until the last process is done."""
+        """Run one meta-loop of every member; return the seconds until the last process is done."""
         started = time.perf_counter()
         for pipe in self.pipes:
             pipe.send(True)
@@ -104,18 +118,18 @@ class Processes:
 
 
 def divide(members: Sequence[Member], processes: int) -> list[list[Member]]:
-    """``members`` in at most ``processes`` shares by seed, or by member where there are fewer seeds."""
+    """Divide ``members`` into at most ``processes`` parts by seed, or by member where there are fewer seeds."""
     seeds = list(dict.fromkeys(seed for seed, _ in members))
     if len(seeds) >= processes:
-        shares = [[member for member in members if seeds.index(member[0]) % processes == i] for i in range(processes)]
+        parts = [[member for member in members if seeds.index(member[0]) % processes == i] for i in range(processes)]
     else:
-        shares = [list(members[i::processes]) for i in range(processes)]
-    return [share for share in shares if share]
+        parts = [list(members[i::processes]) for i in range(processes)]
+    return [part for part in parts if part]
 
 
-def _serve(pipe: Connection, text: str, members: list[Member], how: Parallelism, dataset_dir: Path) -> None:
+def _serve(pipe: Connection, network: Mlp, members: list[Member], how: Parallelism, dataset_dir: Path) -> None:
     torch.set_num_threads(how.threads)
-    trials = Trials(parse_architecture(text), members, load_dataset("mnist", dataset_dir), how.processes)
+    trials = Trials(network, members, load_dataset(SPEC.name, dataset_dir), how.processes)
     pipe.send(trials.pixels)
     while pipe.recv():
         trials.meta_loop()
@@ -130,7 +144,3 @@ def _memory() -> Memory:
         return Memory(*(int(lines[name].split()[0]) * 1024 for name in ("VmHWM", "RssFile")))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Memory(peak, 0)
-
-
-def _images(data: Dataset, split: Split) -> Images:
-    return Images(torch.from_numpy(split.pixels), torch.from_numpy(split.labels), data.mean, data.std)

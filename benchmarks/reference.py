@@ -9,22 +9,22 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from psa_tui.data import Dataset, Split
-from psa_tui.networks.mlp import CLASSES, INPUTS, Architecture
+from psa_tui.networks.mlp import Mlp
 
 LEARNING_RATE = 1e-4
 BATCH = 256
 
 
 class Reference:
-    """One trial of mode ``none``."""
+    """One trial of variant ``none``."""
 
-    def __init__(self, architecture: Architecture, data: Dataset) -> None:
+    def __init__(self, network: Mlp, data: Dataset) -> None:
         """Build the network, and the loaders over inputs that are normalised once, beforehand."""
         modules: list[nn.Module] = []
-        widths = [INPUTS, *architecture.hidden_widths()]
+        widths = [network.inputs, *network.hidden_widths()]
         for inputs, outputs in pairwise(widths):
             modules += [nn.Linear(inputs, outputs), nn.ReLU(), nn.Dropout(0.0)]
-        self.model = nn.Sequential(*modules, nn.Linear(widths[-1], CLASSES))
+        self.model = nn.Sequential(*modules, nn.Linear(widths[-1], network.classes))
         self.train = DataLoader(_tensors(data, data.train), batch_size=BATCH, shuffle=True)
         self.validation = DataLoader(_tensors(data, data.validation), batch_size=BATCH)
 
@@ -45,5 +45,5 @@ class Reference:
 
 
 def _tensors(data: Dataset, split: Split) -> TensorDataset:
-    inputs: Tensor = (torch.from_numpy(split.pixels).float() / 255 - data.mean) / data.std
+    inputs: Tensor = (torch.from_numpy(split.pixels).float() / 255 - data.spec.mean[0]) / data.spec.std[0]
     return TensorDataset(inputs, torch.from_numpy(split.labels))

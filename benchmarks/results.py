@@ -19,46 +19,63 @@ import numpy as np
 
 from benchmarks.machine import describe, load
 from psa_tui.analysis.sources import load_trials
-from psa_tui.storage.study_store import LoopRow, TrialRow, open_store
+from psa_tui.method.ablation import AblatedUnit
+from psa_tui.method.variants import describe_variant
+from psa_tui.storage.meta_loops import MetaLoopRow
+from psa_tui.storage.study_store import TrialLoop, TrialRow, open_store
 
 META_LOOPS, IMAGES, RUNS = 100, 10_000, 5
-COMMANDS = ("summary", "trials", "regimes", "compare", "compare --within", "table accuracy", "convergence", "growth")
+COMMANDS = (
+    "summary",
+    "trials",
+    "regimes",
+    "compare",
+    "compare --within",
+    "table accuracy",
+    "curves",
+    "curves --measure gain",
+)
 
 
 def make_database(folder: Path) -> None:
-    """A study with the published trials' best accuracies, each reached on a random path."""
+    """Write a study with the published trials' best accuracies, each reached on a random path."""
     drawn = np.random.default_rng(0)
     trials = load_trials("published")
     expected = trials.attrs["expected"]
     settings = {"shapes": expected["architectures"], "modes": expected["modes"], "dataset": "mnist"}
     with open_store(folder) as store:
-        store.begin("reproduction", "local", settings, seed=0, meta_loops=META_LOOPS, trials=expected["trials"])
+        store.enter("reproduction", "local", settings, seed=0, meta_loops=META_LOOPS, trials=expected["trials"])
         for _, shape in trials.groupby("architecture", sort=False):
             rows, loops = [], []
             for trial in shape.itertuples():
                 best = round(trial.best_validation_accuracy * IMAGES)
                 corrects = drawn.integers(min(900, best), best, META_LOOPS, endpoint=True)
                 corrects[drawn.integers(META_LOOPS)] = best
-                key = {"architecture": trial.architecture, "mode": trial.mode, "trial": trial.trial}
+                ablates = describe_variant(trial.mode).ablates
+                units = drawn.integers(trial.depth * trial.width, size=META_LOOPS)
                 lkg = np.maximum.accumulate(np.concatenate([[-1], corrects]))
                 promoted = corrects > lkg[:-1]
-                loops += [
-                    LoopRow(
-                        **key,
+                for index, correct in enumerate(corrects):
+                    layer, unit = divmod(int(units[index]), trial.width)
+                    hit = AblatedUnit(layer=layer, unit=unit, incoming=trial.width, outgoing=0)
+                    loop = MetaLoopRow(
                         meta_loop=index + 1,
-                        ablated_layer=None,
-                        ablated_neuron=None,
+                        mode=trial.mode,
+                        ablations=(hit,) if ablates and index else (),
                         train_loss=0.5,
                         validation_correct=int(correct),
                         validation_count=IMAGES,
                         finite=True,
                         verdict="promoted" if promoted[index] else "rolled_back",
+                        reason="",
+                        seconds=1.0,
                     )
-                    for index, correct in enumerate(corrects)
-                ]
+                    loops.append(TrialLoop(trial.architecture, trial.trial, loop))
                 rows.append(
                     TrialRow(
-                        **key,
+                        architecture=trial.architecture,
+                        mode=trial.mode,
+                        trial=trial.trial,
                         parameters=trial.parameters,
                         seed=trial.trial,
                         meta_loop=META_LOOPS,
@@ -90,7 +107,7 @@ def main() -> None:
                 worked.append(_processor_s() - before)
             median = statistics.median(taken)
             print(
-                f"psa results {command:<18} best {min(taken):5.2f} s  median {median:5.2f} s  "
+                f"psa results {command:<21} best {min(taken):5.2f} s  median {median:5.2f} s  "
                 f"processor {min(worked):5.2f} s",
                 flush=True,
             )

@@ -35,3 +35,12 @@ def duration(seconds: float) -> str:
     whole = max(round(seconds), 0)
     hours, rest = divmod(whole, 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+
+
+def caret(text: str, position: int, width: int = 60) -> str:
+    """Two lines: ``text`` (a window of it, without control characters) and a caret under ``position``."""
+    from rich.cells import cell_len
+
+    start = max(0, min(position - width // 2, len(text) - width))
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[start : start + width])
+    return f"  {shown}\n  {' ' * cell_len(shown[: position - start])}^"

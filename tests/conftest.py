@@ -4,8 +4,9 @@ import sys
 
 import pytest
 
-from psa_tui.method.events import Progress
-from psa_tui.networks.mlp import parse_architecture
+from psa_tui.method.hyperparameters import Hyperparameters
+from psa_tui.method.progress import Progress
+from psa_tui.networks import NETWORKS
 from psa_tui.storage.checkpoint import Checkpoint, Record
 from tests.program import Forker
 from tests.terminal import Terminal
@@ -55,29 +56,30 @@ def checkpoint():
     """A small valid checkpoint of [2*4, 1*3], three meta-loops old."""
     import torch
 
-    from psa_tui.engine.population import initial_weights, layout, named_weights, stack
+    from psa_tui.engine.population import initial_population_row, named_weights, stack
 
-    architecture = parse_architecture("[2*4, 1*3]")
-    layers = layout(architecture)
+    network = NETWORKS.find("mlp").parse("[2*4, 1*3]", (1, 28, 28), 10)
     record = Record(
         run="20260101-000000-abcd",
-        architecture=str(architecture),
-        parameters=architecture.parameters,
+        network="mlp",
+        input_shape=network.input_shape,
+        classes=network.classes,
+        architecture=str(network),
+        parameters=network.parameters,
         mode_history=((1, "none"), (3, "hidden")),
         seed=7,
         dataset="mnist5k",
         dataset_requested="mnist5k",
         dataset_fingerprint="0" * 64,
-        learning_rate=1e-4,
-        batch_size=256,
-        weight_decay=1e-4,
-        dropout=0.1,
+        hyperparameters=Hyperparameters(),
         last_meta_loop=5,
         progress=Progress(
             meta_loop=3,
             validation_count=500,
             lkg_correct=123,
             lkg_meta_loop=2,
+            best_correct=123,
+            best_meta_loop=2,
             promotions=2,
             rollbacks=1,
             rollbacks_in_a_row=1,
@@ -86,10 +88,11 @@ def checkpoint():
         test_count=500,
         device="cpu",
         threads=2,
+        backend="torch",
         machine="a machine",
         versions={"psa-tui": "0.1.0"},
     )
-    weights = named_weights(layers, stack([initial_weights(layers, 7)], torch.device("cpu")))
+    weights = named_weights(network, stack([initial_population_row(network, 7)], torch.device("cpu")))
     return Checkpoint(record, weights)
 
 

@@ -1,6 +1,8 @@
 import pytest
 
 from psa_tui.errors import ConfigError
+from psa_tui.method.hyperparameters import Hyperparameters
+from psa_tui.method.variants import NONE
 from psa_tui.settings import SETTINGS, load_settings
 
 
@@ -11,10 +13,17 @@ def no_variables(monkeypatch):
 
 
 def test_the_defaults_are_those_of_the_study(tmp_path):
-    config = load_settings({}, tmp_path).train_config()
-    assert str(config.architecture) == "[1*1024]"
-    assert (config.mode, config.learning_rate, config.batch_size, config.meta_loops) == ("none", 1e-4, 256, 100)
-    assert (config.weight_decay, config.dropout, config.seed, config.threads) == (1e-4, 0.1, None, None)
+    config = load_settings({}, tmp_path).run_config()
+    trial = config.trial
+    assert (str(trial.network), trial.network.family, trial.network.inputs) == ("[1*1024]", "mlp", 784)
+    assert (trial.variant, trial.meta_loops, config.threads) == (NONE, 100, None)
+    assert trial.hyperparameters == Hyperparameters(learning_rate=1e-4, batch_size=256, weight_decay=1e-4, dropout=0.1)
+
+
+def test_a_seed_that_nobody_said_is_another_one_each_time(tmp_path):
+    settings = load_settings({}, tmp_path)
+    assert settings.get("seed") is None
+    assert len({settings.run_config().trial.seed for _ in range(3)}) == 3
 
 
 def test_flag_beats_environment_beats_dotenv_beats_toml_beats_default(tmp_path, monkeypatch):
@@ -38,10 +47,12 @@ def test_flag_beats_environment_beats_dotenv_beats_toml_beats_default(tmp_path, 
 def test_a_checkpoint_stands_before_the_defaults_and_pinned_values_before_everything(tmp_path):
     settings = load_settings({"lr": "1e-2", "hidden_layers": "5"}, tmp_path)
     said = {"lr": "1e-3", "batch_size": "32", "arch": "[1*64]"}
-    behind = settings.with_checkpoint(said).train_config()
-    assert (behind.learning_rate, behind.batch_size, str(behind.architecture)) == (1e-2, 32, "[1*5]")
-    pinned = settings.with_checkpoint(said, pinned=("lr", "arch")).train_config()
-    assert (pinned.learning_rate, pinned.batch_size, str(pinned.architecture)) == (1e-3, 32, "[1*64]")
+    behind = settings.with_checkpoint(said)
+    assert behind.hyperparameters() == Hyperparameters(learning_rate=1e-2, batch_size=32)
+    assert str(behind.network().value) == "[1*5]"
+    pinned = settings.with_checkpoint(said, pinned=("lr", "arch"))
+    assert pinned.hyperparameters() == Hyperparameters(learning_rate=1e-3, batch_size=32)
+    assert str(pinned.network().value) == "[1*64]"
 
 
 @pytest.mark.parametrize(
@@ -74,9 +85,9 @@ def test_a_value_outside_its_range_is_refused_in_one_line_that_names_where_it_ca
 def test_hidden_layers_are_the_other_way_to_say_the_architecture(tmp_path):
     (tmp_path / "psa.toml").write_text('arch = "[1*7]"\n')
     settings = load_settings({"hidden_layers": "512,256"}, tmp_path)
-    assert str(settings.train_config().architecture) == "[1*512, 1*256]"
+    assert str(settings.network().value) == "[1*512, 1*256]"
     with pytest.raises(ConfigError, match="--arch and --hidden-layers name two architectures"):
-        load_settings({"hidden_layers": "512", "arch": "[1*7]"}, tmp_path).architecture()
+        load_settings({"hidden_layers": "512", "arch": "[1*7]"}, tmp_path).network()
 
 
 def test_a_misspelt_key_in_psa_toml_is_named_with_a_suggestion(tmp_path):

@@ -28,9 +28,10 @@ import torch  # noqa: F401  (imported before forking)
 import psa_tui.engine.meta_loop
 import psa_tui.runs.runner  # noqa: F401
 from psa_tui.cli import main
-from psa_tui.method.variants import AblationMode
-from psa_tui.storage.checkpoint import FILE_NAME, previous_path, read_checkpoint
-from psa_tui.storage.run_store import read_history
+from psa_tui.method.variants import PUBLISHED
+from psa_tui.runs.checkpoint_files import DEFAULT_NAME
+from psa_tui.storage.checkpoint import previous_path, read_checkpoint
+from psa_tui.storage.run_store import read_runs
 
 META_LOOPS = 12
 
@@ -54,7 +55,7 @@ def start(folder: Path, *words: str) -> int:
     os._exit(0)
 
 
-def arguments(mode: AblationMode, seed: int, begun: bool) -> list[str]:
+def arguments(mode: str, seed: int, begun: bool) -> list[str]:
     """A run of a second or less, with promotions and rollbacks, from its beginning or gone on with.
 
     Every other run trains in two processes, which divide the images or the neurons: the one that is killed leaves
@@ -64,7 +65,7 @@ def arguments(mode: AblationMode, seed: int, begun: bool) -> list[str]:
     if begun:
         return ["resume", *threads]
     shape = ("[2*6]", "[1*40]")[seed // 2 % 2]
-    what = ["--dataset", "mnist5k", "--arch", shape, "--mode", str(mode), "--seed", str(seed), "--lr", "5e-3"]
+    what = ["--dataset", "mnist5k", "--arch", shape, "--mode", mode, "--seed", str(seed), "--lr", "5e-3"]
     return ["train", *what, "--meta-loops", str(META_LOOPS), *threads]
 
 
@@ -77,7 +78,7 @@ def finish(child: int, folder: Path) -> None:
 
 def check_readable(folder: Path) -> bool:
     """Whether there is a checkpoint yet; if there is, it and its previous generation must be good."""
-    path = folder / "models" / FILE_NAME
+    path = folder / "models" / DEFAULT_NAME
     for candidate in (path, previous_path(path)):
         if candidate.exists():
             read_checkpoint(candidate)
@@ -86,20 +87,26 @@ def check_readable(folder: Path) -> bool:
 
 def outcome(folder: Path) -> tuple[object, dict[str, bytes], list[tuple[object, ...]], tuple[object, ...]]:
     """All that must not depend on kills: record, weights, loops and the run's row, without names and times."""
-    checkpoint = read_checkpoint(folder / "models" / FILE_NAME)
+    checkpoint = read_checkpoint(folder / "models" / DEFAULT_NAME)
     record = replace(checkpoint.record, run="")
-    with read_history(folder / "results") as history:
+    with read_runs(folder / "results") as history:
         assert history is not None
         (run,) = {row.run for row in history.latest(10) if row.meta_loop} or {checkpoint.record.run}
-        loops = [
-            tuple(value for key, value in row.items() if key not in ("run", "seconds")) for row in history.loops(run)
-        ]
+        loops = [replace(row, seconds=None).values() for row in history.loops(run)]
         (row,) = (row for row in history.latest(10) if row.run == run)
-    facts = (row.state, row.meta_loop, row.last_meta_loop, row.bounty, row.bounty_meta_loop, row.test_accuracy)
+    facts = (
+        row.state,
+        row.meta_loop,
+        row.last_meta_loop,
+        row.bounty,
+        row.bounty_meta_loop,
+        row.lkg_accuracy,
+        row.test_accuracy,
+    )
     return record, {name: np.ascontiguousarray(a).tobytes() for name, a in checkpoint.weights.items()}, loops, facts
 
 
-def torture(mode: AblationMode, kills: int, draws: random.Random, root: Path) -> int:
+def torture(mode: str, kills: int, draws: random.Random, root: Path) -> int:
     """Kill ``kills`` processes of ``mode``; returns how many completed runs were compared."""
     compared = 0
     while kills:
@@ -136,7 +143,7 @@ def run() -> None:
     seed = random.randrange(2**32) if options.seed is None else options.seed
     print(f"moments drawn with seed {seed}", flush=True)
     draws = random.Random(seed)
-    modes = list(AblationMode)
+    modes = [variant.name for variant in PUBLISHED]
     compared = 0
     with tempfile.TemporaryDirectory() as folder:
         for index, mode in enumerate(modes):

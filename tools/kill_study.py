@@ -13,11 +13,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
-from psa_tui.storage.study_store import LoopRow, TrialRow, read_store
+from psa_tui.storage.study_store import TRIAL_LOOP_COLUMNS, TrialRow, read_store
 
 _STUDY = ["--study", "killed", "--dataset", "mnist5k", "--grid", "4*4,1*8,2*8,3*5", "--trials", "3"]
 _STUDY += ["--meta-loops", "25"]
@@ -100,19 +101,15 @@ def _check_exit(driver: subprocess.Popen[bytes], results: Path) -> None:
 
 
 def _table(results: Path) -> tuple[list[TrialRow], list[tuple[object, ...]]]:
-    """Trials and loops, without the times."""
+    """Return trials and loops, without the times."""
     with read_store(results) as store:
         assert store is not None
-        trials = [TrialRow(**{**_fields(row), "seconds": 0.0}) for row in store.trials("killed")]
+        trials = [replace(row, seconds=0.0) for row in store.trials("killed")]
         assert len(trials) == 4 * 6 * 3
-        loops = store.loops("killed")
+        seconds = TRIAL_LOOP_COLUMNS.index("seconds")
+        loops = [(*row[:seconds], *row[seconds + 1 :]) for row in store.loops("killed")]
         assert len(loops) == len(trials) * 25
-        assert len(loops[0]) == len(LoopRow.__dataclass_fields__)
         return trials, loops
-
-
-def _fields(row: TrialRow) -> dict[str, object]:
-    return {name: getattr(row, name) for name in TrialRow.__dataclass_fields__}
 
 
 if __name__ == "__main__":

@@ -28,15 +28,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from psa_tui.aws.archive import JSON, TEXT
 from psa_tui.aws.redaction import safe
-from psa_tui.data import load_dataset
+from psa_tui.aws.study import read_job
 from psa_tui.errors import ConfigError, DataError, PsaError
-from psa_tui.method.variants import AblationMode
-from psa_tui.storage.atomic_write import replace_file
+from psa_tui.storage.atomic_write import atomic_write
 from psa_tui.storage.study_store import TrialRow
-from psa_tui.studies.grids import parse_shape
 from psa_tui.studies.parts import Part
-from psa_tui.studies.spec import StudySpec, check_name
-from psa_tui.studies.training import LoopDone, PartRun, load_study_data
+from psa_tui.studies.spec import StudySpec
+from psa_tui.studies.training import PartRun, load_study_data
 
 STATE_EVERY_S = 20.0
 """How often the state is saved, in whole meta-loops: an instance that vanishes without notice loses so much."""
@@ -46,7 +44,7 @@ GRACE_S = 90.0
 """How long an older one may take to its end: SageMaker kills after 120 s, and the state must be written and sent."""
 
 
-class Stopping:
+class TermSignal:
     """Remembers when TERM came."""
 
     def __init__(self) -> None:
@@ -65,63 +63,46 @@ class Stopping:
         return self.asked_at - loop_started_at < YOUNG_LOOP_S or time.monotonic() - self.asked_at > GRACE_S
 
 
-def read_order(path: Path, dataset_dir: Path) -> tuple[StudySpec, Part]:
-    """The job's part of the study, from its hyperparameters.
+def read_parameters(path: Path, dataset_dir: Path) -> tuple[StudySpec, Part]:
+    """Return the job's part of the study, from its hyperparameters.
 
     Raises:
         ConfigError: they cannot be read, or make no sense.
         DataError, RetryableError: the data set cannot be had.
     """
     try:
-        values: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-        shape, mode = parse_shape(values["shape"]), AblationMode(values["mode"])
-        if values["dataset"] == "auto":
-            raise ValueError("a job must not choose its data set; name one")
-        spec = StudySpec(
-            name=check_name(values["study"]),
-            shapes=(shape,),
-            modes=(mode,),
-            trials=int(values["trials"]),
-            meta_loops=int(values["meta_loops"]),
-            seed=int(values["seed"]),
-            dataset=values["dataset"],
-            dataset_fingerprint=load_dataset(values["dataset"], dataset_dir).fingerprint,
-            learning_rate=float(values["learning_rate"]),
-            batch_size=int(values["batch_size"]),
-            weight_decay=float(values["weight_decay"]),
-            dropout=float(values["dropout"]),
-        )
+        return read_job(json.loads(path.read_text(encoding="utf-8")), dataset_dir)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"{path}: {type(error).__name__}: {error}") from None
-    return spec, Part(shape, tuple(range(1, spec.trials + 1)))
 
 
-def train(spec: StudySpec, part: Part, dataset_dir: Path, state_path: Path, stopping: Stopping) -> PartRun:
-    """Train the part until it is complete or ``stopping`` says so; the state is saved either way."""
+def train(spec: StudySpec, part: Part, dataset_dir: Path, state_path: Path, job: str, term: TermSignal) -> PartRun:
+    """Train the part until it is complete or ``term`` says so; the state is saved either way."""
     import torch
 
     data = load_study_data(spec, dataset_dir, "cuda" if torch.cuda.is_available() else "cpu")
     saved = state_path.read_bytes() if state_path.exists() else None
-    run = PartRun(spec, part, data, saved, state_path.name)
+    run = PartRun(spec, part, data, saved, origin=job)
     print(
-        f"{part}, {spec.modes[0]}: {run.meta_loop} of {spec.meta_loops} meta-loops done, on {data.device}", flush=True
+        f"{part}, {spec.variants[0]}: {run.meta_loop} of {spec.meta_loops} meta-loops done, on {data.device}",
+        flush=True,
     )
-    loop_started_at = saved_at = time.monotonic()
+    loop_started_at = time.monotonic()
     unsaved = False
-    events = run.run()
-    for event in events:
-        now = time.monotonic()
-        if isinstance(event, LoopDone):
-            loop_started_at, unsaved = now, True
-            print(f"meta-loop {run.meta_loop} of {spec.meta_loops}, {event.seconds:.1f} s", flush=True)
-            if now - saved_at >= STATE_EVERY_S:
-                replace_file(state_path, run.state())
-                saved_at, unsaved = now, False
-        if stopping.gives_up(loop_started_at):
-            events.close()
+    steps = run.run(job, STATE_EVERY_S)
+    for step in steps:
+        if step.loops:
+            loop_started_at, unsaved = time.monotonic(), step.state is None
+            print(f"meta-loop {step.meta_loop} of {spec.meta_loops}, {step.loop_s:.1f} s", flush=True)
+        if step.state is not None:
+            atomic_write(state_path, step.state)
+        if term.gives_up(loop_started_at):
+            steps.close()
             break
     if unsaved:
-        replace_file(state_path, run.state())
+        atomic_write(state_path, run.state())
     return run
 
 
@@ -145,8 +126,8 @@ def write_results(trials: list[TrialRow], folder: Path) -> None:
         }
         for trial in trials
     ]
-    replace_file(folder / JSON, json.dumps(entries, indent=1).encode())
-    replace_file(folder / TEXT, "".join(f"{100 * (trial.bounty or 0):.2f}\n" for trial in trials).encode())
+    atomic_write(folder / JSON, json.dumps(entries, indent=1).encode())
+    atomic_write(folder / TEXT, "".join(f"{100 * (trial.bounty or 0):.2f}\n" for trial in trials).encode())
 
 
 def main(environment: Mapping[str, str]) -> int:
@@ -154,16 +135,17 @@ def main(environment: Mapping[str, str]) -> int:
     root = Path(environment.get("PSA_ML_ROOT", "/opt/ml"))
     dataset_dir = Path(environment.get("SM_CHANNEL_DATASET") or root / "input" / "data" / "dataset")
     model_dir = Path(environment.get("SM_MODEL_DIR") or root / "model")
-    stopping = Stopping()
+    job = environment.get("TRAINING_JOB_NAME", "sagemaker")
+    term = TermSignal()
     try:
-        spec, part = read_order(root / "input" / "config" / "hyperparameters.json", dataset_dir)
+        spec, part = read_parameters(root / "input" / "config" / "hyperparameters.json", dataset_dir)
         state_path = root / "checkpoints" / part.file_name
         state_path.parent.mkdir(parents=True, exist_ok=True)
-        run = train(spec, part, dataset_dir, state_path, stopping)
+        run = train(spec, part, dataset_dir, state_path, job, term)
         if not run.finished:
             print(f"stopped after meta-loop {run.meta_loop} of {spec.meta_loops}; the state is saved", flush=True)
             return 128 + signal.SIGTERM
-        write_results(run.trial_rows(environment.get("TRAINING_JOB_NAME", "sagemaker")), model_dir)
+        write_results(run.trial_rows(), model_dir)
     except PsaError as error:
         (root / "output").mkdir(parents=True, exist_ok=True)
         (root / "output" / "failure").write_text(safe(error, 1000), encoding="utf-8")

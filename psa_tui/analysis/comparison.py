@@ -1,4 +1,4 @@
-"""Two sources cell by cell, and the ablative modes of one source against its control.
+"""Two sources cell by cell, and the ablative and further modes of one source against its control.
 
 Accuracies are compared as fractions. The interval of a difference is Welch's (no equal variances assumed); the
 Mann-Whitney test asks whether one source's trials tend to be larger, and
@@ -8,14 +8,14 @@ single trial, or from trials without any spread) is NaN.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from psa_tui.analysis.frames import MODES, cell_percentages, cell_rows, shown_architectures
+from psa_tui.analysis.frames import PUBLISHED_MODES, cell_percentages, cell_rows, shown_architectures
 from psa_tui.analysis.regimes import classify
-from psa_tui.analysis.summary import missing_cells
-from psa_tui.method.variants import AblationMode
-from psa_tui.studies.grids import parse_shape
+from psa_tui.analysis.shapes import Size, shape_sizes, with_sizes
+from psa_tui.analysis.summary import incomplete_shapes
+from psa_tui.method.variants import NONE, describe_variant, ordered
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     _Cell = tuple[Array, float]
     _Pair = tuple[str, str, _Cell | None, _Cell | None]
 
+CONTROL = NONE.name
 TOLERANCE = 0.02
 """The published study's own criterion of a reproduction: each cell's mean within two percentage points."""
 _EXACT = 1e-12
@@ -37,7 +38,7 @@ SELECTION = (
 
 
 def compare_sources(ours: DataFrame, theirs: DataFrame) -> DataFrame:
-    """Every cell that either source has, ours beside theirs.
+    """Set every cell that either source has side by side, ours and theirs.
 
     Columns: ``architecture``, ``depth``, ``width``, ``parameters``, ``mode``; ``n_a``, ``n_b``; ``mean_a``, ``mean_b``
     (and ``mean_a_pct``, ``mean_b_pct``: percentages, rounded as in the summary); ``difference`` (ours - theirs) with
@@ -46,66 +47,84 @@ def compare_sources(ours: DataFrame, theirs: DataFrame) -> DataFrame:
     Fractions; NaN where it cannot be computed.
     """
     a, b = _cells(ours), _cells(theirs)
+    modes = ordered(mode for _, mode in (*a, *b))
     pairs = [
         (architecture, mode, a.get((architecture, mode)), b.get((architecture, mode)))
         for architecture in dict.fromkeys([*shown_architectures(ours), *shown_architectures(theirs)])
-        for mode in MODES
+        for mode in modes
         if (architecture, mode) in a or (architecture, mode) in b
     ]
-    table = _compared(pairs)
+    table = _compared(pairs, _sizes(theirs) | _sizes(ours))
     gap = table["difference"].abs()
     table["within"] = (gap <= TOLERANCE + _EXACT).astype("object").where(gap.notna(), None)
     return table
 
 
 def compare_with_control(trials: DataFrame) -> DataFrame:
-    """The ablative modes of every shape against its mode ``none``, within one source.
+    """Compare the modes of ``compared_modes`` with mode ``none``, shape by shape, within one source.
 
-    Columns: those of ``compare_sources`` (a is the ablative mode, b the control) without ``within``, and two effect
-    sizes: ``cliffs_delta`` (the share of pairs of trials in which the ablative one is better, minus the share in
-    which it is worse; Cliff, 1993) and ``hedges_g`` (the difference in pooled standard deviations, corrected for
+    Columns: those of ``compare_sources`` (a is the mode, b the control) without ``within``, and two effect
+    sizes: ``cliffs_delta`` (the share of pairs of trials in which the mode's is better, minus the share in which
+    it is worse; Cliff, 1993) and ``hedges_g`` (the difference in pooled standard deviations, corrected for
     small samples; Hedges, 1981; NaN without spread).
     """
     cells = _cells(trials)
-    control = str(AblationMode.NONE)
+    modes = compared_modes(trials)
     pairs = [
-        (architecture, str(mode), cells[architecture, str(mode)], cells[architecture, control])
+        (architecture, mode, cells[architecture, mode], cells[architecture, CONTROL])
         for architecture in shown_architectures(trials)
-        for mode in AblationMode
-        if mode.ablates and (architecture, str(mode)) in cells and (architecture, control) in cells
+        for mode in modes
+        if (architecture, mode) in cells and (architecture, CONTROL) in cells
     ]
-    table = _compared(pairs)
+    table = _compared(pairs, _sizes(trials))
     table["cliffs_delta"] = [cliffs_delta(a[0], b[0]) for *_, a, b in pairs]
     table["hedges_g"] = [hedges_g(a[0], b[0]) for *_, a, b in pairs]
     return table
 
 
+def compared_modes(trials: DataFrame) -> tuple[str, ...]:
+    """Return the modes that are compared with the control: ablative ones, and all further ones."""
+    return tuple(
+        mode
+        for mode in ordered(trials["mode"].unique())
+        if mode not in PUBLISHED_MODES or describe_variant(mode).ablates
+    )
+
+
+def has_further_modes(trials: DataFrame) -> bool:
+    """Whether modes are compared with the control that are none of the published study."""
+    return not set(trials["mode"].unique()) <= set(PUBLISHED_MODES)
+
+
 def compare_regimes(
     ours: DataFrame, theirs: DataFrame, zero_r: float | None = None, their_zero_r: float | None = None
 ) -> DataFrame:
-    """The shapes both sources have.
+    """Set the regimes of the shapes that both sources have side by side.
 
-    Columns: ``architecture``, ``regime_a``, ``regime_b``, ``agree`` (None where a regime is unknown, or trials are
-    missing).
+    Columns: ``architecture``, ``regime_a``, ``regime_b``, ``agree`` (None where a regime is unknown, or trials that
+    a regime needs are missing).
     """
     a = classify(ours, zero_r)[["architecture", "regime"]]
     b = classify(theirs, their_zero_r)[["architecture", "regime"]]
     table = a.merge(b, on="architecture", suffixes=("_a", "_b"))
-    incomplete = {*missing_cells(ours)["architecture"], *missing_cells(theirs)["architecture"]}
+    incomplete = incomplete_shapes(ours) | incomplete_shapes(theirs)
     known = table["regime_a"].notna() & table["regime_b"].notna() & ~table["architecture"].isin(incomplete)
     table["agree"] = (table["regime_a"] == table["regime_b"]).astype("object").where(known, None)
     return table
 
 
 def cliffs_delta(a: Array, b: Array) -> float:
-    """P(a > b) - P(a < b) over all pairs: 1 when every value of ``a`` is larger than every value of ``b``."""
+    """Return P(a > b) - P(a < b) over all pairs: 1 when every value of ``a`` is larger than every value of ``b``."""
     import numpy as np
 
     return float(np.sign(np.subtract.outer(a, b)).mean())
 
 
 def hedges_g(a: Array, b: Array) -> float:
-    """The difference of means in pooled standard deviations, times 1 - 3 / (4 (n_a + n_b) - 9); NaN without spread."""
+    """Return the difference of means in pooled standard deviations, times 1 - 3 / (4 (n_a + n_b) - 9).
+
+    NaN without spread.
+    """
     import numpy as np
 
     freedom = len(a) + len(b) - 2
@@ -118,7 +137,7 @@ def hedges_g(a: Array, b: Array) -> float:
 
 
 def welch_interval(a: Array, b: Array, level: float = 0.95) -> tuple[float, float]:
-    """The interval of mean(a) - mean(b) by Welch's t and the Welch-Satterthwaite degrees of freedom.
+    """Return the interval of mean(a) - mean(b) by Welch's t and the Welch-Satterthwaite degrees of freedom.
 
     NaN when a sample has one value, or when neither has any spread.
     """
@@ -135,7 +154,7 @@ def welch_interval(a: Array, b: Array, level: float = 0.95) -> tuple[float, floa
 
 
 def mann_whitney(a: Array, b: Array) -> float:
-    """The two-sided p-value of the Mann-Whitney test, exact for up to ``_EXACT_UP_TO`` values, ties or not.
+    """Return the two-sided p-value of the Mann-Whitney test, exact for up to ``_EXACT_UP_TO`` values, ties or not.
 
     The exact one counts in how many of the ways to choose len(a) of the (mid)ranks their sum is at least as far
     from its expectation as the sum found (the shift algorithm: Streitberg and Roehmel, 1986). Accuracies tie often,
@@ -161,24 +180,24 @@ def mann_whitney(a: Array, b: Array) -> float:
 
 
 def _cells(trials: DataFrame) -> dict[tuple[str, str], _Cell]:
-    """Of each cell, the best validation accuracies (percent), and the mean test accuracy where it was measured."""
+    """Return each cell's best validation accuracies (percent), and its mean test accuracy where it was measured."""
     accuracies = cell_percentages(trials)
     tests = trials["test_accuracy"]
     return {cell: (accuracies[cell], float(tests.iloc[rows].mean())) for cell, rows in cell_rows(trials).items()}
 
 
-def _compared(pairs: Iterable[_Pair]) -> DataFrame:
+def _sizes(trials: DataFrame) -> dict[str, Size]:
+    return shape_sizes(trials, shown_architectures(trials))
+
+
+def _compared(pairs: Sequence[_Pair], sizes: Mapping[str, Size]) -> DataFrame:
     import pandas as pd
 
     nan = float("nan")
     rows = []
     for architecture, mode, a, b in pairs:
-        shape = parse_shape(architecture)
         row: dict[str, Any] = {
             "architecture": architecture,
-            "depth": shape.depth,
-            "width": shape.width,
-            "parameters": shape.parameters,
             "mode": mode,
             "n_a": 0 if a is None else len(a[0]),
             "n_b": 0 if b is None else len(b[0]),
@@ -193,7 +212,7 @@ def _compared(pairs: Iterable[_Pair]) -> DataFrame:
         row["test_a"] = nan if a is None else a[1]
         row["test_b"] = nan if b is None else b[1]
         rows.append(row)
-    table = pd.DataFrame(rows, columns=_COLUMNS)
+    table = with_sizes(pd.DataFrame(rows, columns=_COLUMNS), sizes)
     tested = table["p"].notna()
     if tested.any():
         from statsmodels.stats.multitest import multipletests
@@ -204,9 +223,6 @@ def _compared(pairs: Iterable[_Pair]) -> DataFrame:
 
 _COLUMNS = [
     "architecture",
-    "depth",
-    "width",
-    "parameters",
     "mode",
     "n_a",
     "n_b",

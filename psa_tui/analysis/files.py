@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from psa_tui.analysis.frames import MODES, completed_frame, completed_loops
+from psa_tui.analysis.frames import PUBLISHED_MODES, completed_frame, completed_loops
+from psa_tui.analysis.shapes import is_installed, network_attr, parse_shape
 from psa_tui.errors import ConfigError, DataError
 from psa_tui.formatting import printable
+from psa_tui.networks import Mlp
 from psa_tui.settings import LARGEST_SEED
-from psa_tui.studies.grids import parse_shape
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
+_MODE = re.compile(r"[A-Za-z][A-Za-z0-9_.+-]{0,63}", re.ASCII)
+_SHAPE = re.compile(r"[!-~]{1,200}", re.ASCII)
+"""An architecture of a family that is not installed here."""
+
 
 def read_trials(path: Path, study: str | None) -> DataFrame:
-    """The trials of a file with the columns architecture, mode, trial and best_validation_accuracy.
+    """Read the trials of a file with the columns architecture, mode, trial and best_validation_accuracy.
 
     An accuracy may instead be a percentage, in a column whose name ends in ``_pct``; seed, meta_loops,
-    best_meta_loop and test_accuracy may be there too, and other columns are left alone.
+    best_meta_loop, parameters and test_accuracy may be there too, network names the family of the architectures where
+    it is not mlp, and other columns are left alone.
 
     Raises:
         DataError: the file cannot be read, or a row cannot be a trial; the message names the row.
@@ -29,14 +36,21 @@ def read_trials(path: Path, study: str | None) -> DataFrame:
     checked = _Checked(table, path, ("architecture", "mode", "trial"))
     checked.accuracy("best_validation_accuracy", required=True)
     checked.accuracy("test_accuracy", required=False)
-    for name in ("seed", "meta_loops", "best_meta_loop"):
+    for name in ("seed", "meta_loops", "best_meta_loop", "parameters"):
         checked.whole(name, least=0 if name == "seed" else 1)
     name, dataset = checked.single("study") or path.stem, checked.single("dataset")
-    return completed_frame(checked.rows, source=str(path), study=name, dataset=dataset, quick=checked.is_quick)
+    return completed_frame(
+        checked.rows,
+        source=str(path),
+        study=name,
+        dataset=dataset,
+        quick=checked.is_quick,
+        network=checked.family,
+    )
 
 
 def read_meta_loops(path: Path, study: str | None) -> DataFrame:
-    """The meta-loops of a file that ``psa results export`` wrote.
+    """Read the meta-loops of a file that ``psa results export`` wrote.
 
     Raises:
         DataError: the file cannot be read, or a row cannot be a meta-loop; the message names the row.
@@ -45,16 +59,18 @@ def read_meta_loops(path: Path, study: str | None) -> DataFrame:
     checked = _Checked(table, path, ("architecture", "mode", "trial", "meta_loop"))
     checked.accuracy("validation_accuracy", required=True)
     checked.one_of("verdict", ("promoted", "rolled_back"))
-    for name in ("ablated_layer", "ablated_neuron"):
+    for name in ("ablated_layer", "ablated_neuron", "ablated_units"):
         checked.whole(name, least=0)
     checked.number("train_loss")
+    checked.words("reason")
     loops = completed_loops(checked.rows, architectures=[])
     loops.attrs = {"source": str(path), "study": checked.single("study") or path.stem, "quick": checked.is_quick}
+    loops.attrs |= network_attr(checked.family)
     return loops
 
 
 def _read(path: Path) -> DataFrame:
-    """The file as text, cell by cell (None where empty), with the number of each row or line as the index."""
+    """Read the file as text, cell by cell (None where empty), with the number of each row or line as the index."""
     import pandas as pd
 
     try:
@@ -71,7 +87,7 @@ def _read(path: Path) -> DataFrame:
 
 
 def _read_csv(path: Path) -> DataFrame:
-    """A CSV file by Python's reader, which, unlike pandas', never guesses what a row too long or too short means."""
+    """Read a CSV file by Python's reader: unlike pandas' it never guesses what a row too long or too short means."""
     import pandas as pd
 
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -94,7 +110,7 @@ def _read_csv(path: Path) -> DataFrame:
 
 
 def _chosen_study(table: DataFrame, path: Path, study: str | None) -> DataFrame:
-    """The rows of one study, where the file says whose rows they are."""
+    """Return the rows of one study, where the file says whose rows they are."""
     if "study" not in table:
         return table
     names = sorted(table["study"].dropna().unique())
@@ -119,9 +135,14 @@ class _Checked:
         if missing := [name for name in key if name not in table]:
             raise DataError(f"{path}: no column {missing[0]}; expected at least {', '.join(key)} and an accuracy")
         self.rows = pd.DataFrame(index=table.index)
-        self._where("architecture", table["architecture"].map(_is_shape, na_action="ignore"), "a shape like 18*18")
+        self.family = self.single("network") or Mlp.family
+        wanted = "a shape like 18*18" if self.family == Mlp.family else f"an architecture of network {self.family}"
+        self._where("architecture", table["architecture"].isin(self._shapes()), wanted)
         self.rows["architecture"] = table["architecture"]
-        self.one_of("mode", MODES)
+        known = ", ".join(PUBLISHED_MODES)
+        modes = [mode for mode in table["mode"].dropna().unique() if _is_mode(mode)]
+        self._where("mode", table["mode"].isin(modes), f"a mode such as {known}")
+        self.rows["mode"] = table["mode"]
         for name in key[2:]:
             self.whole(name, least=1, required=True)
         again = self.rows.duplicated(list(key))
@@ -131,13 +152,13 @@ class _Checked:
             raise DataError(f"{path}: {self._row} {where}: {shown} is there twice; leave one out")
 
     def one_of(self, name: str, known: tuple[str, ...]) -> None:
-        """A column of words from ``known``."""
+        """Take a column of words from ``known``."""
         column = self._required(name)
         self._where(name, column.isin(known), f"one of {', '.join(known)}")
         self.rows[name] = column
 
     def whole(self, name: str, *, least: int, required: bool = False) -> None:
-        """A column of whole numbers, empty cells allowed unless it is ``required``."""
+        """Take a column of whole numbers, empty cells allowed unless it is ``required``."""
         if name not in self._table and not required:
             return
         values = self._required(name).map(_whole, na_action="ignore").astype("Int64")
@@ -146,7 +167,7 @@ class _Checked:
         self.rows[name] = values.astype("int64") if required else values
 
     def accuracy(self, name: str, *, required: bool) -> None:
-        """A column of fractions from 0 to 1, or of percentages under the same name with ``_pct``."""
+        """Take a column of fractions from 0 to 1, or of percentages under the same name with ``_pct``."""
         percent = f"{name}_pct"
         given = [column for column in (name, percent) if column in self._table]
         if len(given) != 1:
@@ -161,14 +182,19 @@ class _Checked:
         self._where(given[0], good, f"a number from 0 to {most}")
         self.rows[name] = (values * 100).round(8) / 10000 if most == 100 else values
 
+    def words(self, name: str) -> None:
+        """Take a column of any text that can be shown."""
+        if name in self._table:
+            self.rows[name] = self._table[name].map(printable, na_action="ignore")
+
     def number(self, name: str) -> None:
-        """A column of numbers; what is not finite becomes NaN."""
+        """Take a column of numbers; what is not finite becomes NaN."""
         if name in self._table:
             values = self._floats(name)
             self.rows[name] = values.where(values.abs() < float("inf"))
 
     def single(self, name: str) -> str | None:
-        """The one value of a column that says something of the whole table; None when it is absent or varies."""
+        """Return the one value of a column that says something of the whole table; None when it is absent or varies."""
         values = self._table[name].dropna().unique() if name in self._table else []
         return printable(values[0]) if len(values) == 1 else None
 
@@ -176,6 +202,15 @@ class _Checked:
     def is_quick(self) -> bool:
         """Whether the file says that its study is a quick one."""
         return self.single("quick") in ("True", "1")
+
+    def _shapes(self) -> list[str]:
+        """Return the architectures that are in the form in which tables have them."""
+        texts = self._table["architecture"].dropna().unique()
+        if not is_installed(self.family):
+            return [text for text in texts if _SHAPE.fullmatch(text)]
+        dataset = self.single("dataset")
+        networks = {text: parse_shape(text, dataset, self.family) for text in texts}
+        return [text for text, network in networks.items() if network is not None and network.short_name == text]
 
     def _required(self, name: str) -> Series[Any]:
         if name not in self._table:
@@ -194,23 +229,21 @@ class _Checked:
             raise DataError(f"{self._path}: {self._row} {row}: {name} is {shown}, expected {wanted}")
 
 
-def _is_shape(text: str) -> bool:
-    try:
-        parse_shape(text)
-    except ConfigError:
-        return False
-    return True
+def _is_mode(text: str) -> bool:
+    """Whether ``text`` can name a mode, installed here or not; a published one in other letters does not."""
+    other_case = text not in PUBLISHED_MODES and text.lower() in PUBLISHED_MODES
+    return _MODE.fullmatch(text) is not None and not other_case
 
 
 def _whole(text: str) -> int:
-    """``text`` as a whole number (Parquet may have made it "7.0"); -1 for any other text."""
+    """Return ``text`` as a whole number (Parquet may have made it "7.0"); -1 for any other text."""
     digits = text.removesuffix(".0")
     number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 20 else -1
     return number if number <= LARGEST_SEED else -1
 
 
 def _number(text: str) -> float:
-    """``text`` as a number, correctly rounded; NaN for any other text."""
+    """Return ``text`` as a number, correctly rounded; NaN for any other text."""
     try:
         return float(text) if text.isascii() and "_" not in text else float("nan")
     except ValueError:

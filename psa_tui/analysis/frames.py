@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from psa_tui.method.variants import AblationMode
-from psa_tui.studies.grids import parse_shape
+from psa_tui.analysis.shapes import network_attr, size_of, with_sizes
+from psa_tui.method.variants import FIRST_STUDY, PUBLISHED, ordered
+from psa_tui.networks import Mlp
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,10 +41,16 @@ LOOP_COLUMNS = (
     "train_loss",
     "ablated_layer",
     "ablated_neuron",
+    "ablated_units",
+    "reason",
 )
-MODES = tuple(str(mode) for mode in AblationMode)
-_FIRST_STUDY_MODES = ("none", "full", "hidden", "output")
-_WHOLE_NUMBERS = ("seed", "meta_loops", "best_meta_loop", "ablated_layer", "ablated_neuron")
+PUBLISHED_MODES = tuple(variant.name for variant in PUBLISHED)
+"""The six modes of the published study, the three baselines first."""
+BASELINES = tuple(variant.name for variant in PUBLISHED if not variant.ablates)
+ABLATIVE = tuple(variant.name for variant in PUBLISHED if variant.ablates)
+_FIRST_STUDY_MODES = tuple(variant.name for variant in FIRST_STUDY)
+_WHOLE_NUMBERS = ("seed", "meta_loops", "best_meta_loop")
+_WHOLE_NUMBERS_OF_LOOPS = ("ablated_layer", "ablated_neuron", "ablated_units")
 
 
 def completed_frame(
@@ -55,16 +62,16 @@ def completed_frame(
     dataset: str | None = None,
     quick: bool = False,
     settings: dict[str, Any] | None = None,
+    network: str = Mlp.family,
 ) -> DataFrame:
-    """``rows`` (architecture, mode, trial, best_validation_accuracy and what else is known) as a table of trials."""
-    shapes = {text: parse_shape(text) for text in rows["architecture"].unique()}
-    table = rows.assign(
-        source=source,
-        study=study,
-        depth=rows["architecture"].map({text: shape.depth for text, shape in shapes.items()}).astype("int64"),
-        width=rows["architecture"].map({text: shape.width for text, shape in shapes.items()}).astype("int64"),
-        parameters=rows["architecture"].map({text: shape.parameters for text, shape in shapes.items()}).astype("int64"),
-    )
+    """Return ``rows`` (architecture, mode, trial, best_validation_accuracy and what else is known) as trials."""
+    recorded: dict[str, Any] = {}
+    if "parameters" in rows:
+        recorded = rows.dropna(subset=["parameters"]).set_index("architecture")["parameters"].to_dict()
+    names = rows["architecture"].unique()
+    sizes = {name: size_of(name, dataset, network, recorded.get(name)) for name in names}
+    about = [name for name in rows.columns if name not in ("depth", "width", "parameters")]
+    table = with_sizes(rows[about].assign(source=source, study=study), sizes)
     for name in TRIAL_COLUMNS:
         if name not in table:
             table[name] = float("nan")
@@ -74,7 +81,7 @@ def completed_frame(
     table["trial"] = table["trial"].astype("int64")
     for name in ("best_validation_accuracy", "test_accuracy"):
         table[name] = table[name].astype("float64")
-    table = _ordered(table, expected["architectures"] if expected else [])[list(TRIAL_COLUMNS)]
+    table = _sorted(table, expected["architectures"] if expected else [])[list(TRIAL_COLUMNS)]
     table.attrs = {
         "source": source,
         "study": study,
@@ -82,18 +89,22 @@ def completed_frame(
         "expected": expected,
         "dataset": dataset,
         "settings": settings or {},
-    }
+    } | network_attr(network)
     return table
 
 
 def completed_loops(rows: DataFrame, *, architectures: list[str]) -> DataFrame:
-    """``rows`` with ``validation_accuracy`` and ``verdict`` as a table of meta-loops, with the LKG followed."""
-    table = _ordered(rows, architectures, "meta_loop")
+    """Return ``rows`` with ``validation_accuracy`` and ``verdict`` as a table of meta-loops, and follow the LKG.
+
+    The LKG's accuracy is that of the last promoted candidate, whatever rule promoted it.
+    """
+    table = _sorted(rows, architectures, "meta_loop")
     for name in LOOP_COLUMNS:
         if name not in table:
             table[name] = float("nan")
-    for name in ("ablated_layer", "ablated_neuron"):
+    for name in _WHOLE_NUMBERS_OF_LOOPS:
         table[name] = table[name].astype("Int64")
+    table["reason"] = table["reason"].astype("object").where(table["reason"].notna(), "")
     table["train_loss"] = table["train_loss"].astype("float64")
     trial = [table["architecture"], table["mode"], table["trial"]]
     promoted = table["verdict"] == "promoted"
@@ -105,26 +116,34 @@ def completed_loops(rows: DataFrame, *, architectures: list[str]) -> DataFrame:
 
 
 def shown_modes(trials: DataFrame) -> tuple[str, ...]:
-    """The first study's four modes when a table has (and its study expected) no other, else all six."""
+    """Return the modes that tables show of ``trials``, those with no trial included.
+
+    The first study's four when a table has (and its study expected) no other published mode, else all six; then any
+    further ones. A study of further modes alone shows these alone.
+    """
     expected = trials.attrs.get("expected") or {"modes": []}
     named = {*trials["mode"].unique(), *expected["modes"]}
-    return _FIRST_STUDY_MODES if named <= set(_FIRST_STUDY_MODES) else MODES
+    further = named.difference(PUBLISHED_MODES)
+    if named and named == further:
+        return ordered(named)
+    published = _FIRST_STUDY_MODES if named - further <= set(_FIRST_STUDY_MODES) else PUBLISHED_MODES
+    return ordered([*published, *further])
 
 
 def shown_architectures(trials: DataFrame) -> list[str]:
-    """The shapes the study expected, in its order, then any others of the table."""
+    """Return the shapes the study expected, in its order, then any others of the table."""
     expected = trials.attrs.get("expected") or {"architectures": []}
     return list(dict.fromkeys([*expected["architectures"], *trials["architecture"].unique()]))
 
 
 def cell_percentages(trials: DataFrame) -> dict[tuple[str, str], Array]:
-    """The best validation accuracies (percent) of each architecture and mode, in the order of its trials."""
+    """Return the best validation accuracies (percent) of each architecture and mode, in the order of its trials."""
     values = percentages(trials["best_validation_accuracy"]).to_numpy()
     return {cell: values[rows] for cell, rows in cell_rows(trials).items()}
 
 
 def cell_rows(trials: DataFrame) -> dict[tuple[str, str], Array]:
-    """The positions of each cell's rows in the table, cells in the order of the table."""
+    """Return the positions of each cell's rows in the table, cells in the order of the table."""
     key = trials[["architecture", "mode"]].copy()
     key.attrs = {}  # pandas would copy them, deeply, for every group
     groups = key.groupby(["architecture", "mode"], sort=False).indices
@@ -132,16 +151,17 @@ def cell_rows(trials: DataFrame) -> dict[tuple[str, str], Array]:
 
 
 def percentages(fractions: Series[float]) -> Series[float]:
-    """Fractions as percentages without the last bits that multiplying adds: 0.9822 gives 98.22 exactly."""
+    """Return fractions as percentages without the last bits that multiplying adds: 0.9822 gives 98.22 exactly."""
     return (fractions * 100).round(10)
 
 
-def _ordered(table: DataFrame, architectures: list[str], *more: str) -> DataFrame:
-    """Rows by shape (in the given order, then as they appear), mode and trial."""
-    order = list(dict.fromkeys([*architectures, *table["architecture"].unique()]))
+def _sorted(table: DataFrame, architectures: list[str], *more: str) -> DataFrame:
+    """Sort rows by shape (in the given order, then as they appear), mode and trial."""
+    shapes = dict.fromkeys([*architectures, *table["architecture"].unique()])
+    modes = ordered(table["mode"].unique())
     keys = table.assign(
-        _shape=table["architecture"].map({name: index for index, name in enumerate(order)}),
-        _mode=table["mode"].map({name: index for index, name in enumerate(MODES)}),
+        _shape=table["architecture"].map({name: index for index, name in enumerate(shapes)}),
+        _mode=table["mode"].map({name: index for index, name in enumerate(modes)}),
     )
-    ordered = keys.sort_values(["_shape", "_mode", "trial", *more], kind="stable", ignore_index=True)
-    return ordered.drop(columns=["_shape", "_mode"])
+    table = keys.sort_values(["_shape", "_mode", "trial", *more], kind="stable", ignore_index=True)
+    return table.drop(columns=["_shape", "_mode"])

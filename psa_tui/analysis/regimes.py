@@ -3,19 +3,27 @@
 The rules are those of the published study; the first that fires decides. B are the three baselines, A the three
 ablative modes, Z the accuracy of always answering the most frequent class. With mu_B and s_B the mean and
 population standard deviation of the three baseline means, s = max(s_B, 0.5 points), and mu_A the mean of the three
-ablative means. ``RULES`` has them in order.
+ablative means. ``RULES`` has them in order. Trials of further modes say nothing about a regime.
 """
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from psa_tui.analysis.frames import cell_percentages, shown_architectures
+from psa_tui.analysis.frames import BASELINES, PUBLISHED_MODES, cell_percentages, shown_architectures
+from psa_tui.analysis.shapes import (
+    PUBLISHED_DATASET,
+    count_text,
+    family_of,
+    parse_shape,
+    shape_sizes,
+    with_sizes,
+)
+from psa_tui.data import DATASETS
 from psa_tui.errors import ConfigError
-from psa_tui.method.variants import AblationMode
-from psa_tui.studies.grids import parse_shape
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,18 +83,16 @@ RULES = (
     Rule("4b", Regime.CHAOTIC, "mu_A exceeds mu_B + 0.5 points"),
     Rule("4c", Regime.CHAOTIC, "some baseline's standard deviation over its trials exceeds 15 points"),
 )
-MODES = tuple(str(mode) for mode in sorted(AblationMode, key=lambda mode: mode.ablates))
-"""The baselines, then the ablative modes: the order of the last axis below."""
-MAJORITY_CLASS = {"mnist": 0.1102, "mnist5k": 0.124}
-"""Z of each data set whose validation split is always the same: the share of its most frequent class."""
 BOUNDARY = 0.95
 """A shape whose regime is less probable than this is near a boundary."""
 _EXACT = 1e-9
 """Percentage points: differences of sums that ought to be equal are smaller, any real difference is larger."""
+_B = len(BASELINES)
+"""The last axis of all arrays below is ``PUBLISHED_MODES``: so many baselines, then the ablative modes."""
 
 
 def classify(trials: DataFrame, zero_r: float | None = None) -> DataFrame:
-    """The regime of every shape, one row a shape.
+    """Classify every shape, one row a shape.
 
     Columns: ``architecture``, ``depth``, ``width``, ``parameters``, ``regime`` and ``rule`` (the number of the rule
     that fired; both None unless all six modes have a trial), ``missing`` (the modes without one, separated by
@@ -105,21 +111,20 @@ def classify(trials: DataFrame, zero_r: float | None = None) -> DataFrame:
     z = majority_class(trials, zero_r)
     rows: list[tuple[Any, ...]] = []
     values = cell_percentages(trials)
-    for architecture in shown_architectures(trials):
-        shape = parse_shape(architecture)
-        about = (architecture, shape.depth, shape.width, shape.parameters)
-        cells = [values.get((architecture, mode)) for mode in MODES]
-        missing = " ".join(mode for mode, cell in zip(MODES, cells, strict=True) if cell is None)
+    architectures = shown_architectures(trials)
+    for architecture in architectures:
+        cells = [values.get((architecture, mode)) for mode in PUBLISHED_MODES]
+        missing = " ".join(mode for mode, cell in zip(PUBLISHED_MODES, cells, strict=True) if cell is None)
         if missing:
-            rows.append((*about, None, None, missing, *[float("nan")] * 4))
+            rows.append((architecture, None, None, missing, *[float("nan")] * 4))
             continue
         found = [cell for cell in cells if cell is not None]
         means, maxima, stds = (np.array([measure(cell) for cell in found]) for measure in (np.mean, np.max, np.std))
         rule = RULES[int(_fired(means, maxima, stds, z * 100))]
         mu_b, s_b, s, mu_a = (float(value) / 100 for value in _levels(means))
-        rows.append((*about, str(rule.regime), rule.number, "", mu_b, s_b, s, mu_a))
-    columns = ["architecture", "depth", "width", "parameters", "regime", "rule", "missing", "mu_b", "s_b", "s", "mu_a"]
-    table = pd.DataFrame(rows, columns=columns)
+        rows.append((architecture, str(rule.regime), rule.number, "", mu_b, s_b, s, mu_a))
+    columns = ["architecture", "regime", "rule", "missing", "mu_b", "s_b", "s", "mu_a"]
+    table = with_sizes(pd.DataFrame(rows, columns=columns), shape_sizes(trials, architectures))
     for name in ("regime", "rule"):
         table[name] = table[name].astype("object").where(table[name].notna(), None)
     table.attrs = dict(trials.attrs) | {"zero_r": z}
@@ -127,7 +132,7 @@ def classify(trials: DataFrame, zero_r: float | None = None) -> DataFrame:
 
 
 def bootstrap(trials: DataFrame, resamples: int = 1000, seed: int = 0, zero_r: float | None = None) -> DataFrame:
-    """How probable each regime is for each shape, had other trials of the same kind been drawn.
+    """Estimate how probable each regime is for each shape, had other trials of the same kind been drawn.
 
     Each resample draws, in every mode of a shape, as many trials as there are, with replacement (Efron, 1979), and
     is classified anew. A shape's draws depend on ``seed`` and the shape alone, not on the other shapes.
@@ -143,11 +148,11 @@ def bootstrap(trials: DataFrame, resamples: int = 1000, seed: int = 0, zero_r: f
     values = cell_percentages(trials)
     rows = []
     for row in classify(trials, z).itertuples():
-        cells = [values.get((str(row.architecture), mode)) for mode in MODES]
+        cells = [values.get((str(row.architecture), mode)) for mode in PUBLISHED_MODES]
         if any(cell is None or len(cell) < 2 for cell in cells):
             rows.append((row.architecture, *[float("nan")] * len(Regime), float("nan"), False))
             continue
-        random = np.random.default_rng([seed, int(row.depth), int(row.width)])
+        random = np.random.default_rng([seed, *_address(row)])
         drawn = [cell[random.integers(0, len(cell), (resamples, len(cell)))] for cell in cells if cell is not None]
         means, maxima, stds = (
             np.stack([measure(cell, axis=1) for cell in drawn], axis=1) for measure in (np.mean, np.max, np.std)
@@ -170,14 +175,15 @@ def explain(trials: DataFrame, architecture: str, zero_r: float | None = None) -
     """
     import numpy as np
 
-    name = str(parse_shape(architecture))
     table = classify(trials, zero_r)
+    network = parse_shape(architecture, trials.attrs.get("dataset"), family_of(trials))
+    name = architecture if network is None else network.short_name
     if name not in set(table["architecture"]):
         raise ConfigError(f"--explain {name}: the source has no trials of it; psa results regimes lists what it has")
     row = table[table["architecture"] == name].iloc[0]
     values = cell_percentages(trials)
-    lines = [f"{name} ({row['parameters']:,} parameters), Z = {100 * table.attrs['zero_r']:.2f} %"]
-    for mode in MODES:
+    lines = [f"{name} ({count_text(row['parameters'])} parameters), Z = {100 * table.attrs['zero_r']:.2f} %"]
+    for mode in PUBLISHED_MODES:
         cell = values.get((name, mode))
         if cell is None:
             lines.append(f"  {mode:<8} no trials")
@@ -193,38 +199,45 @@ def explain(trials: DataFrame, architecture: str, zero_r: float | None = None) -
 
 
 def majority_class(trials: DataFrame, given: float | None) -> float:
-    """Z of the trials, a fraction: what is ``given``, else that of their data set.
+    """Return Z of the trials, a fraction: what is ``given``, else that of their data set.
 
     Raises:
         ConfigError: it is not known.
     """
-    dataset = trials.attrs.get("dataset") or "mnist"
-    if given is not None:
-        return given
-    if dataset not in MAJORITY_CLASS:
+    dataset = trials.attrs.get("dataset") or PUBLISHED_DATASET
+    spec = DATASETS.get(dataset) if given is None else None
+    known = given if spec is None else spec.majority_class_accuracy
+    if known is None:
         raise ConfigError(
             f"the majority class of {dataset}'s validation images is not known here; "
             f"psa dataset --dataset {dataset} shows it, give it with --zero-r PERCENT"
         )
-    return MAJORITY_CLASS[dataset]
+    return known
+
+
+def _address(row: Any) -> tuple[int, ...]:
+    """Return what sets a shape's draws apart from other shapes': depth and width of ``18*18``, else its text."""
+    if row.architecture == f"{row.depth:.0f}*{row.width:.0f}":
+        return int(row.depth), int(row.width)
+    return (zlib.crc32(row.architecture.encode()),)
 
 
 def _levels(means: Array) -> tuple[Array, Array, Array, Array]:
-    """mu_B, s_B, s and mu_A of ``means``, whose last axis is ``MODES``; percent."""
+    """Return mu_B, s_B, s and mu_A of ``means`` [..., modes], percent."""
     import numpy as np
 
-    baselines, ablative = means[..., :3], means[..., 3:]
+    baselines, ablative = means[..., :_B], means[..., _B:]
     s_b = baselines.std(axis=-1)
     return baselines.mean(axis=-1), s_b, np.maximum(s_b, 0.5), ablative.mean(axis=-1)
 
 
 def _fired(means: Array, maxima: Array, stds: Array, z: float) -> Array:
-    """The index in ``RULES`` of the first rule that fires; the arrays' last axis is ``MODES``, all in percent."""
+    """Return the index in ``RULES`` of the first rule that fires; the arrays are [..., modes], all in percent."""
     import numpy as np
 
     mu_b, _, s, mu_a = _levels(means)
-    baselines, ablative = means[..., :3], means[..., 3:]
-    best_b, best_a = maxima[..., :3].max(axis=-1), maxima[..., 3:].max(axis=-1)
+    baselines, ablative = means[..., :_B], means[..., _B:]
+    best_b, best_a = maxima[..., :_B].max(axis=-1), maxima[..., _B:].max(axis=-1)
     reach = s + _EXACT
     near_b = (np.abs(baselines - mu_b[..., None]) <= reach[..., None]).all(axis=-1)
     near_a = (np.abs(ablative - mu_b[..., None]) <= reach[..., None]).all(axis=-1)
@@ -239,6 +252,6 @@ def _fired(means: Array, maxima: Array, stds: Array, z: float) -> Array:
         (best_b > best_a + _EXACT) & (mu_a <= mu_b + _EXACT),
         (best_b <= z + _EXACT) & (best_a > z + _EXACT),
         mu_a > mu_b + 0.5 + _EXACT,
-        stds[..., :3].max(axis=-1) > 15 + _EXACT,
+        stds[..., :_B].max(axis=-1) > 15 + _EXACT,
     ]
     return np.select(conditions, range(1, len(RULES)), default=0)

@@ -9,6 +9,7 @@ of a table as a whole is in its ``attrs``:
 ``expected``   None, or ``{"architectures": [...], "modes": [...], "trials": n}``: what the study set out to run
 ``dataset``    the data set's name, or None where the source does not say
 ``settings``   the study's recorded settings, or ``{}``
+``network``    the family of its networks, where it is not "mlp"
 """
 
 from __future__ import annotations
@@ -32,10 +33,11 @@ _FILE_KINDS = (".csv", ".parquet")
 def load_trials(
     source: str | Path = LOCAL, study: str | None = None, results_dir: str | Path | None = None
 ) -> DataFrame:
-    """Every complete trial of a study, one row a trial, in the order of the study's shapes, modes and trials.
+    """Load every complete trial of a study, one row a trial, in the order of the study's shapes, modes and trials.
 
-    Columns: ``source``, ``study``, ``architecture`` ("18*18": depth*width), ``depth``, ``width``, ``parameters``,
-    ``mode``, ``trial`` (from 1), ``seed`` (Int64), ``meta_loops`` (Int64), ``best_validation_accuracy`` (fraction),
+    Columns: ``source``, ``study``, ``architecture`` ("18*18": depth*width; "[4*4,2*8]"), ``depth``, ``width`` (the
+    layers' mean; both NaN where the architecture is of a family that is not installed), ``parameters``, ``mode``,
+    ``trial`` (from 1), ``seed`` (Int64), ``meta_loops`` (Int64), ``best_validation_accuracy`` (fraction),
     ``best_meta_loop`` (Int64, where the best was reached), ``test_accuracy`` (fraction, NaN when not measured).
 
     Args:
@@ -63,13 +65,15 @@ def load_trials(
 def load_meta_loops(
     source: str | Path = LOCAL, study: str | None = None, results_dir: str | Path | None = None
 ) -> DataFrame:
-    """Every recorded meta-loop of a study's complete trials, one row a meta-loop.
+    """Load every recorded meta-loop of a study's complete trials, one row a meta-loop.
 
     Columns: ``architecture``, ``mode``, ``trial``, ``meta_loop`` (from 1), ``validation_accuracy`` (of the
     candidate), ``lkg_accuracy`` (after the loop; NaN until a first candidate was promoted), ``lkg_gain`` (what the
-    loop added to the LKG's accuracy: 0 after a roll-back, NaN where there was no LKG to improve on), ``verdict``
-    ("promoted" or "rolled_back"), ``train_loss`` (NaN when not finite), ``ablated_layer`` and ``ablated_neuron``
-    (Int64). Accuracies and gains are fractions.
+    loop added to the LKG's accuracy: 0 after a roll-back, negative where a rule promoted a worse candidate, NaN where
+    there was no LKG to improve on), ``verdict`` ("promoted" or "rolled_back"), ``train_loss`` (NaN when not finite),
+    ``ablated_layer`` and ``ablated_neuron`` (Int64; of a loop that ablated exactly one unit), ``ablated_units``
+    (Int64: how many were ablated) and ``reason`` (why the promotion rule decided so; empty where it was not recorded).
+    Accuracies and gains are fractions.
 
     Arguments and errors are those of ``load_trials``; a source without meta-loops is a ``DataError``.
     """
@@ -89,17 +93,17 @@ def load_meta_loops(
 
 
 def load_published_summary() -> DataFrame:
-    """The published mean, std, min and max (percent) of every shape and mode, as they were printed."""
+    """Load the published mean, std, min and max (percent) of every shape and mode, as they were printed."""
     return _published("summary.csv")
 
 
 def load_published_cost() -> DataFrame:
-    """The published jobs, billed hours and US dollars of every shape."""
+    """Load the published jobs, billed hours and US dollars of every shape."""
     return _published("cost.csv")
 
 
 def _located(source: str | Path) -> tuple[str, Path | None]:
-    """The kind of ``source`` ("file" for a table, "database" for SQLite) and its path; None for a name."""
+    """Return the kind of ``source`` ("file" for a table, "database" for SQLite) and its path; None for a name."""
     if str(source) in SOURCES:
         return str(source), None
     path = Path(source)
@@ -113,7 +117,7 @@ def _located(source: str | Path) -> tuple[str, Path | None]:
 
 
 def _database(path: Path | None, results_dir: str | Path | None) -> Path:
-    """The database file of ``--source FILE``, else the results folder."""
+    """Return the database file of ``--source FILE``, else the results folder."""
     return Path("results" if results_dir is None else results_dir) if path is None else path
 
 
@@ -126,6 +130,7 @@ def _published(name: str) -> DataFrame:
 
 def _published_trials(study: str | None) -> DataFrame:
     from psa_tui.analysis.frames import completed_frame
+    from psa_tui.analysis.shapes import PUBLISHED_DATASET
 
     if study not in (None, PUBLISHED):
         raise ConfigError(f"--study {study}: the published source has one study; leave --study out")
@@ -137,4 +142,4 @@ def _published_trials(study: str | None) -> DataFrame:
         "trials": int(raw["trial"].max()),
     }
     raw["meta_loops"] = 100
-    return completed_frame(raw, source=PUBLISHED, study=PUBLISHED, expected=expected, dataset="mnist")
+    return completed_frame(raw, source=PUBLISHED, study=PUBLISHED, expected=expected, dataset=PUBLISHED_DATASET)

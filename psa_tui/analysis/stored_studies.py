@@ -8,18 +8,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psa_tui.analysis.frames import completed_frame, completed_loops
+from psa_tui.analysis.shapes import network_attr
 from psa_tui.errors import ConfigError, DataError, HistoryError
-from psa_tui.storage.study_store import COMPLETE, FETCHED, LOCAL, LoopRow, StudyRow, StudyStore, TrialRow, read_store
+from psa_tui.networks import Mlp
+from psa_tui.storage.meta_loops import decode_ablations
+from psa_tui.storage.study_store import (
+    COMPLETE,
+    FETCHED,
+    LOCAL,
+    TRIAL_LOOP_COLUMNS,
+    StudyRow,
+    StudyStore,
+    TrialRow,
+    read_store,
+)
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 DEFAULT_STUDIES = {LOCAL: "reproduction", FETCHED: "sagemaker"}
 _MAKERS = {LOCAL: "psa reproduce makes one", FETCHED: "psa results fetch makes one"}
 
 
 def stored_trials(source: str, place: Path, study: str | None) -> DataFrame:
-    """The complete trials of a study; those begun but not complete are in ``attrs["unfinished"]``.
+    """Load the complete trials of a study; those begun but not complete are in ``attrs["unfinished"]``.
 
     Args:
         source: "local", "fetched", or "database" for a study of either kind.
@@ -41,6 +53,7 @@ def stored_trials(source: str, place: Path, study: str | None) -> DataFrame:
         dataset=found.settings.get("dataset"),
         quick=found.quick,
         settings=found.settings | {"seed": found.seed},
+        network=found.settings.get("network", Mlp.family),
     )
     table.attrs["unfinished"] = [
         {
@@ -56,7 +69,7 @@ def stored_trials(source: str, place: Path, study: str | None) -> DataFrame:
 
 
 def stored_meta_loops(source: str, place: Path, study: str | None) -> DataFrame:
-    """Every meta-loop of a study's complete trials.
+    """Load every meta-loop of a study's complete trials.
 
     Raises:
         DataError: none is recorded.
@@ -68,7 +81,7 @@ def stored_meta_loops(source: str, place: Path, study: str | None) -> DataFrame:
         loops = store.loops(found.study)
     key = ["architecture", "mode", "trial"]
     complete = [(row.architecture, row.mode, row.trial) for row in trials if row.state == COMPLETE]
-    table = pd.DataFrame(complete, columns=key).merge(pd.DataFrame(loops, columns=list(LoopRow.__dataclass_fields__)))
+    table = pd.DataFrame(complete, columns=key).merge(pd.DataFrame(loops, columns=list(TRIAL_LOOP_COLUMNS)))
     if table.empty:
         raise DataError(
             f"study {found.study} ({found.source}) has no meta-loops of complete trials; "
@@ -76,16 +89,37 @@ def stored_meta_loops(source: str, place: Path, study: str | None) -> DataFrame:
         )
     counts = table.pop("validation_count")
     table["validation_accuracy"] = table.pop("validation_correct") / counts
+    table = table.assign(**_ablated(table.pop("ablations")))
     table = completed_loops(table, architectures=list(found.settings.get("shapes", [])))
     dataset = found.settings.get("dataset")
     table.attrs = {"source": found.source, "study": found.study, "quick": found.quick, "dataset": dataset}
+    table.attrs |= network_attr(found.settings.get("network", Mlp.family))
     return table
+
+
+def _ablated(ablations: Series[Any]) -> dict[str, Any]:
+    """Return the columns ``ablated_layer``, ``ablated_neuron`` and ``ablated_units`` of JSON texts.
+
+    Hundreds of thousands of loops share few different texts; each of those is decoded once.
+    """
+    import pandas as pd
+
+    codes, texts = pd.factorize(ablations)
+    decoded = [*map(decode_ablations, texts), ()]  # the code of no text at all is -1
+    single = [units[0] if len(units) == 1 else None for units in decoded]
+    columns = {
+        "ablated_layer": [None if unit is None else unit.layer for unit in single],
+        "ablated_neuron": [None if unit is None else unit.unit for unit in single],
+        "ablated_units": [len(units) for units in decoded],
+    }
+    return {name: pd.array(values, dtype="Int64").take(codes) for name, values in columns.items()}
 
 
 _TRIAL_FIELDS = (
     "architecture",
     "mode",
     "trial",
+    "parameters",
     "seed",
     "meta_loops",
     "best_validation_accuracy",
@@ -99,6 +133,7 @@ def _as_trial(row: TrialRow) -> tuple[Any, ...]:
         row.architecture,
         row.mode,
         row.trial,
+        row.parameters,
         row.seed,
         row.meta_loop,
         row.bounty,
@@ -120,7 +155,7 @@ def _expected(study: StudyRow, rows: list[TrialRow]) -> dict[str, Any] | None:
 
 @contextmanager
 def _study(source: str, place: Path, name: str | None) -> Iterator[tuple[StudyStore, StudyRow]]:
-    """The open store and the study asked for.
+    """Open the store and find the study asked for.
 
     Raises:
         HistoryError: there is no study of this source at all.

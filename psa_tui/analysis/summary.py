@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from psa_tui.analysis.frames import cell_percentages, cell_rows, percentages, shown_architectures, shown_modes
+from psa_tui.analysis.frames import (
+    PUBLISHED_MODES,
+    cell_percentages,
+    cell_rows,
+    percentages,
+    shown_architectures,
+    shown_modes,
+)
+from psa_tui.analysis.shapes import family_of, shape_sizes, with_sizes
 from psa_tui.formatting import printable
-from psa_tui.studies.grids import parse_shape
+from psa_tui.method.hyperparameters import Hyperparameters
+from psa_tui.networks import Mlp
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -14,18 +23,13 @@ if TYPE_CHECKING:
 SUMMARY_FILE = "psa_simplemlp_summary.md"
 TRIALS_FILE = "psa_simplemlp_trials.md"
 NOT_A_REPRODUCTION = "quick, not a reproduction"
-_PUBLISHED_SETTINGS = {
-    "meta_loops": 100,
-    "learning_rate": 1e-4,
-    "batch_size": 256,
-    "weight_decay": 1e-4,
-    "dropout": 0.1,
-}
+_PUBLISHED_SETTINGS = {"network": Mlp.family, "meta_loops": 100, **Hyperparameters().as_json()}
+"""The published study's hyperparameters are the defaults."""
 _MEASURES = ("mean", "std", "min", "max")
 
 
 def cell_statistics(trials: DataFrame) -> DataFrame:
-    """The trials of every shape and mode in numbers, one row a cell that has trials.
+    """Summarise the trials of every shape and mode, one row a cell that has trials.
 
     Columns: ``architecture``, ``depth``, ``width``, ``parameters``, ``mode``, ``n``; ``mean``, ``std`` (population),
     ``min`` and ``max`` of the best validation accuracies, fractions; and the same as ``mean_pct``, ``std_pct``,
@@ -36,24 +40,24 @@ def cell_statistics(trials: DataFrame) -> DataFrame:
     """
     import pandas as pd
 
-    key = ["architecture", "depth", "width", "parameters", "mode"]
     rows = []
     for (architecture, mode), found in cell_percentages(trials).items():
-        shape = parse_shape(architecture)
-        about = (architecture, shape.depth, shape.width, shape.parameters, mode, len(found))
         exact = (float(found.mean()), float(found.std()), float(found.min()), float(found.max()))
-        rows.append((*about, *(value / 100 for value in exact), *(round(value, 2) for value in exact)))
-    table = pd.DataFrame(rows, columns=[*key, "n", *_MEASURES, *(f"{name}_pct" for name in _MEASURES)])
+        percents = (round(value, 2) for value in exact)
+        rows.append((architecture, mode, len(found), *(value / 100 for value in exact), *percents))
+    columns = ["architecture", "mode", "n", *_MEASURES, *(f"{name}_pct" for name in _MEASURES)]
+    table = with_sizes(pd.DataFrame(rows, columns=columns), shape_sizes(trials, shown_architectures(trials)))
     table.attrs = dict(trials.attrs)
     return table
 
 
 def summary_markdown(trials: DataFrame) -> str:
-    """The text of ``psa_simplemlp_summary.md``: a paragraph a shape, a line a mode, N/A where there are no trials."""
+    """Return the text of ``psa_simplemlp_summary.md``: a paragraph a shape, a line a mode, N/A without trials."""
     cells = {(row.architecture, row.mode): row for row in cell_statistics(trials).itertuples()}
     lines = _heading(trials, "results summary")
-    for architecture in shown_architectures(trials):
-        lines.append(f"Results Shape {{{architecture}}} Parameters {{{parse_shape(architecture).parameters}}}")
+    for architecture, size in shape_sizes(trials, shown_architectures(trials)).items():
+        parameters = "N/A" if size.parameters is None else size.parameters
+        lines.append(f"Results Shape {{{architecture}}} Parameters {{{parameters}}}")
         for mode in shown_modes(trials):
             cell = cells.get((architecture, mode))
             numbers = "N/A"
@@ -68,7 +72,7 @@ def summary_markdown(trials: DataFrame) -> str:
 
 
 def trials_markdown(trials: DataFrame) -> str:
-    """The text of ``psa_simplemlp_trials.md``: a table a shape, N/A where a trial is missing."""
+    """Return the text of ``psa_simplemlp_trials.md``: a table a shape, N/A where a trial is missing."""
     modes = shown_modes(trials)
     lines = _heading(trials, "single trials")
     for architecture, rows in trial_rows(trials):
@@ -81,7 +85,7 @@ def trials_markdown(trials: DataFrame) -> str:
 
 
 def trial_rows(trials: DataFrame) -> list[tuple[str, list[tuple[int, list[str]]]]]:
-    """Each shape with its rows: the trial's number and, in the order of the modes shown, "98.22%" or "N/A"."""
+    """Return each shape with its rows: the trial's number and, in the order of the modes shown, "98.22%" or "N/A"."""
     keys = zip(trials["architecture"], trials["mode"], trials["trial"], strict=True)
     accuracies = dict(zip(keys, percentages(trials["best_validation_accuracy"]), strict=True))
     last = trial_count(trials)
@@ -104,13 +108,13 @@ def trial_rows(trials: DataFrame) -> list[tuple[str, list[tuple[int, list[str]]]
 
 
 def trial_count(trials: DataFrame) -> int:
-    """How many trials a cell should have: as many as the study planned, or the highest number met."""
+    """Return how many trials a cell should have: as many as the study planned, or the highest number met."""
     expected = trials.attrs.get("expected") or {"trials": 0}
     return max(int(expected["trials"]), int(trials["trial"].max()) if len(trials) else 0)
 
 
 def missing_cells(trials: DataFrame) -> DataFrame:
-    """The cells that have fewer trials than they should: ``architecture``, ``mode``, ``n``, ``expected``.
+    """Return the cells that have fewer trials than they should: ``architecture``, ``mode``, ``n``, ``expected``.
 
     Without a plan (a file has none), every shape should have the modes that any shape has, with as many trials.
     """
@@ -129,9 +133,15 @@ def missing_cells(trials: DataFrame) -> DataFrame:
     return pd.DataFrame(rows, columns=["architecture", "mode", "n", "expected"])
 
 
+def incomplete_shapes(trials: DataFrame) -> set[str]:
+    """Return the shapes that lack trials which their regime is made from: those of the published modes."""
+    missing = missing_cells(trials[trials["mode"].isin(PUBLISHED_MODES)])
+    return set(missing.loc[missing["mode"].isin(PUBLISHED_MODES), "architecture"])
+
+
 def other_settings(trials: DataFrame) -> list[str]:
-    """In what, as far as it is known, the trials were trained otherwise than the published ones."""
-    settings = dict(trials.attrs.get("settings") or {})
+    """Return in what, as far as it is known, the trials were trained otherwise than the published ones."""
+    settings: dict[str, Any] = {"network": family_of(trials)} | dict(trials.attrs.get("settings") or {})
     if "meta_loops" not in settings and trials["meta_loops"].nunique() == 1:
         settings["meta_loops"] = int(trials["meta_loops"].dropna().iloc[0])
     return [
@@ -142,7 +152,7 @@ def other_settings(trials: DataFrame) -> list[str]:
 
 
 def notices(trials: DataFrame) -> list[str]:
-    """What a reader must know before trusting the numbers: quick studies, other data or settings, missing trials."""
+    """Say what a reader must know before trusting the numbers: quick studies, other data or settings, lost trials."""
     said = []
     attrs = trials.attrs
     if others := other_settings(trials):
@@ -172,7 +182,7 @@ def notices(trials: DataFrame) -> list[str]:
 
 
 def _heading(trials: DataFrame, what: str) -> list[str]:
-    """The title and, as quotations, the notices: lines a reader of numbers cannot mistake for them."""
+    """Return the title and, as quotations, the notices: lines a reader of numbers cannot mistake for them."""
     lines = [f"# Persistent Stochastic Ablation: {what}", ""]
     source, study = trials.attrs.get("source"), trials.attrs.get("study")
     lines += [f"Best validation accuracies, source {printable(source)}, study {printable(study)}.", ""]

@@ -7,25 +7,31 @@ from typing import TYPE_CHECKING, Any
 
 from psa_tui.analysis.frames import shown_architectures, shown_modes
 from psa_tui.analysis.regimes import classify
+from psa_tui.analysis.shapes import count_text, shape_sizes, with_sizes
 from psa_tui.analysis.summary import NOT_A_REPRODUCTION, cell_statistics
 from psa_tui.errors import ConfigError
-from psa_tui.studies.grids import parse_shape
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-KINDS = ("accuracy", "architectures")
-FORMATS = ("markdown", "latex", "csv", "parquet")
 _ROWS_OF_A_PAGE = 45
 
 
-def parameter_matching(depth: int, width: int) -> str:
-    """Either "asymmetric", for deep and narrow shapes (deeper than wide, and narrower than 5), or "matched"."""
+UNKNOWN = "N/A"
+
+
+def parameter_matching(depth: float | None, width: float | None) -> str:
+    """Return "asymmetric" for deep and narrow shapes (deeper than wide, and narrower than 5), else "matched".
+
+    "N/A" where depth or width is not known.
+    """
+    if depth is None or width is None or depth != depth or width != width:
+        return UNKNOWN
     return "asymmetric" if depth > width and width < 5 else "matched"
 
 
 def accuracy_data(trials: DataFrame) -> DataFrame:
-    """``cell_statistics`` with ``best`` (no mode of the shape has a higher printed mean) and ``tied`` (one of several).
+    """Return ``cell_statistics`` with ``best`` (no mode of the shape has a higher printed mean) and ``tied``.
 
     Means are compared as they are printed, in hundredths of a point, so that a table never shows two equal numbers
     of which one is marked.
@@ -37,36 +43,33 @@ def accuracy_data(trials: DataFrame) -> DataFrame:
 
 
 def architecture_data(trials: DataFrame) -> DataFrame:
-    """One row a shape: ``architecture``, ``depth``, ``width``, ``parameters``, ``matching``, ``regime``."""
+    """Return one row a shape: ``architecture``, ``depth``, ``width``, ``parameters``, ``matching``, ``regime``."""
     import pandas as pd
 
     regimes = _regimes(trials)
-    shapes = [parse_shape(name) for name in shown_architectures(trials)]
-    rows = [
-        (str(s), s.depth, s.width, s.parameters, parameter_matching(s.depth, s.width), regimes.get(str(s)))
-        for s in shapes
-    ]
-    table = pd.DataFrame(rows, columns=["architecture", "depth", "width", "parameters", "matching", "regime"])
+    sizes = shape_sizes(trials, shown_architectures(trials))
+    rows = [(name, parameter_matching(size.depth, size.width), regimes.get(name)) for name, size in sizes.items()]
+    table = with_sizes(pd.DataFrame(rows, columns=["architecture", "matching", "regime"]), sizes)
     table["regime"] = table["regime"].astype("object").where(table["regime"].notna(), None)
     return table
 
 
 def table_data(trials: DataFrame, kind: str) -> DataFrame:
-    """The numbers behind a table of ``KINDS``, for CSV and Parquet."""
+    """Return the numbers behind the table "accuracy" or "architectures", for CSV and Parquet."""
     return accuracy_data(trials) if kind == "accuracy" else architecture_data(trials)
 
 
 def markdown_table(trials: DataFrame, kind: str) -> str:
-    """The table as Markdown; the best mode of a shape is bold, and ``=`` marks ties."""
-    header, rows = _cells(trials, kind, _markdown_accuracy, lambda text: text.replace("*", r"\*"))
+    """Return the table as Markdown; the best mode of a shape is bold, and ``=`` marks ties."""
+    header, rows = _cells(trials, kind, _markdown_accuracy, _markdown)
     numeric = ["---:" if _is_right(name) else "---" for name in header]
     lines = [_pipes(header), _pipes(numeric), *map(_pipes, rows), "", _caption(trials, kind), ""]
     return "\n".join(lines)
 
 
 def latex_table(trials: DataFrame, kind: str) -> str:
-    """The table as LaTeX for booktabs (longtable when it is longer than a page)."""
-    header, rows = _cells(trials, kind, _latex_accuracy, lambda text: text.replace("*", r"$\times$"))
+    """Return the table as LaTeX for booktabs (longtable when it is longer than a page)."""
+    header, rows = _cells(trials, kind, _latex_accuracy, lambda text: _latex(text).replace("*", r"$\times$"))
     columns = "".join("r" if _is_right(name) else "l" for name in header)
     head = " & ".join(header) + r" \\"
     body = [" & ".join(row) + r" \\" for row in rows]
@@ -105,22 +108,22 @@ def latex_table(trials: DataFrame, kind: str) -> str:
 
 
 def _cells(
-    trials: DataFrame, kind: str, accuracy: Callable[[Any], str], shape: Callable[[str], str]
+    trials: DataFrame, kind: str, accuracy: Callable[[Any], str], escape: Callable[[str], str]
 ) -> tuple[list[str], list[list[str]]]:
     if kind == "architectures":
         rows = [
-            [shape(row.architecture), f"{row.parameters:,}", row.matching, row.regime or "N/A"]
+            [escape(row.architecture), count_text(row.parameters), row.matching, row.regime or UNKNOWN]
             for row in architecture_data(trials).itertuples()
         ]
         return ["Shape", "Parameters", "Matching", "Regime"], rows
     modes = shown_modes(trials)
     cells = {(row.architecture, row.mode): row for row in accuracy_data(trials).itertuples()}
     rows = []
-    for name in shown_architectures(trials):
+    for name, size in shape_sizes(trials, shown_architectures(trials)).items():
         found = [cells.get((name, mode)) for mode in modes]
-        numbers = ["N/A" if cell is None else accuracy(cell) for cell in found]
-        rows.append([shape(name), f"{parse_shape(name).parameters:,}", *numbers])
-    return ["Shape", "Parameters", *(mode.capitalize() for mode in modes)], rows
+        numbers = [UNKNOWN if cell is None else accuracy(cell) for cell in found]
+        rows.append([escape(name), count_text(size.parameters), *numbers])
+    return ["Shape", "Parameters", *(escape(mode.capitalize()) for mode in modes)], rows
 
 
 def _markdown_accuracy(cell: Any) -> str:
@@ -147,6 +150,10 @@ def _caption(trials: DataFrame, kind: str) -> str:
     )
 
 
+def _markdown(text: str) -> str:
+    return text.replace("*", r"\*").replace("|", r"\|")
+
+
 def _latex(text: str) -> str:
     escapes = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     escapes |= {character: "\\" + character for character in "&%$#_{}"}
@@ -154,7 +161,7 @@ def _latex(text: str) -> str:
 
 
 def _regimes(trials: DataFrame) -> dict[str, str | None]:
-    """Each shape's regime; none of them where the data set's majority class is not known."""
+    """Return each shape's regime; none of them where the data set's majority class is not known."""
     try:
         table = classify(trials)
     except ConfigError:

@@ -10,14 +10,15 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 BEST, MEAN = "best", "mean"
-MEASURES = ("validation_accuracy", "lkg_accuracy", "lkg_gain")
+GAIN = "lkg_gain"
+MEASURES = ("validation_accuracy", "lkg_accuracy", GAIN)
 BAND = (0.1, 0.9)
 """The quantiles over trials between which the band around a mean lies."""
 _CELL = ["architecture", "mode"]
 
 
 def trajectories(loops: DataFrame, measure: str, pick: int | str = MEAN) -> DataFrame:
-    """``measure`` at every meta-loop of every shape and mode.
+    """Follow ``measure`` at every meta-loop of every shape and mode.
 
     Columns: ``architecture``, ``mode``, ``label`` (whose curve it is: "trial 3", "trial 7, the best of 10" or "mean
     of 10 trials"), ``meta_loop``, ``n`` (trials behind the value), ``value``, ``low``, ``high`` (the band of a mean:
@@ -52,7 +53,7 @@ def trajectories(loops: DataFrame, measure: str, pick: int | str = MEAN) -> Data
 
 
 def phases(curves: DataFrame, edges: tuple[int, ...] = (1, 2, 5, 10, 25, 50, 100)) -> list[tuple[int, int]]:
-    """The stretches of meta-loops, first and last, into which ``edges`` divide curves; the last ends where they do."""
+    """Divide curves at ``edges`` into stretches of meta-loops, first and last; the last stretch ends where they do."""
     last = int(curves["meta_loop"].max()) if len(curves) else 0
     ends = [edge for edge in edges if edge < last] + ([last] if last else [])
     return [(1 if index == 0 else ends[index - 1] + 1, end) for index, end in enumerate(ends)]

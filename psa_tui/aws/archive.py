@@ -60,7 +60,7 @@ class ArchiveRefused(DataError):
 
 
 def read_archive(file: BinaryIO, size_bytes: int, trials: int) -> tuple[TrialResult, ...]:
-    """The results of a job, trial 1 first.
+    """Return the results of a job, trial 1 first.
 
     Args:
         file: the compressed archive; read from its position on.
@@ -103,14 +103,14 @@ class _Unzipped:
         self.last = b""
 
     def read(self, size: int) -> bytes:
-        """Up to ``size`` bytes, fewer at the end only; there the stream's checksum has been compared."""
+        """Return up to ``size`` bytes, fewer at the end only; there the stream's checksum has been compared."""
         if not 0 <= size <= _CHUNK_BYTES:
             raise ArchiveRefused(f"a header of more than {_CHUNK_BYTES} bytes")
         found = bytearray()
         while len(found) < size and not self._zip.eof:
-            packed = self._zip.unconsumed_tail or self._file.read(_CHUNK_BYTES)
-            piece = self._zip.decompress(packed, size - len(found))
-            if not packed and not piece:
+            compressed = self._zip.unconsumed_tail or self._file.read(_CHUNK_BYTES)
+            piece = self._zip.decompress(compressed, size - len(found))
+            if not compressed and not piece:
                 raise EOFError("the gzip stream is cut off")
             found += piece
         self.last = bytes(found)
@@ -129,7 +129,7 @@ class _Unzipped:
             pass
 
     def chunks(self, count: int) -> Iterator[bytes]:
-        """The next ``count`` bytes, in pieces."""
+        """Go through the next ``count`` bytes, in pieces."""
         end = self._position + count
         while self._position < end and self.read(min(end - self._position, _CHUNK_BYTES)):
             yield self.last
@@ -138,7 +138,7 @@ class _Unzipped:
 
 
 def _members(file: _Unzipped) -> dict[str, bytes]:
-    """The contents of the two results files, once the whole archive has been looked at."""
+    """Return the contents of the two results files, once the whole archive has been looked at."""
     found: dict[str, bytes] = {}
     seen: set[str] = set()
     # Only these three methods of a file are called on reading.
@@ -165,7 +165,7 @@ def _members(file: _Unzipped) -> dict[str, bytes]:
 
 
 def _plain_name(member: tarfile.TarInfo) -> str:
-    """The member's name without a leading ``./``; refused unless it is a plain file or folder in a plain place."""
+    """Return the member's name without a leading ``./``; refuse all but plain files and folders in plain places."""
     name = member.name.removeprefix("./")
     shown = repr(safe(member.name, 60))
     if not member.isdir() and (member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.sparse is not None):
@@ -236,7 +236,7 @@ def _epoch(entry: dict[str, Any], trial: int) -> int | None:
 
 
 def _fraction(value: float, scale: int, where: str) -> float:
-    """``value``, at most ``scale``, as a fraction: a whole number of images divided by ``IMAGES``."""
+    """Return ``value``, at most ``scale``, as a fraction: a whole number of images divided by ``IMAGES``."""
     images = value * IMAGES / scale
     if abs(images - round(images)) > _ROUNDING:
         raise ArchiveRefused(f"{where}: {value:.6g} of {scale} is no whole number of {IMAGES:,} images")

@@ -33,12 +33,12 @@ class Listing:
 
 
 def place(settings: AwsSettings) -> str:
-    """Where jobs leave their results, as it may be shown: ``s3://bucket/prefix``."""
+    """Return where jobs leave their results, as it may be shown: ``s3://bucket/prefix``."""
     return safe(f"s3://{settings.bucket}/{settings.prefix or ''}".rstrip("/"))
 
 
 def list_archives(s3: Any, settings: AwsSettings) -> Listing:
-    """Every job under the prefix, over all pages of the bucket's listing.
+    """Return every job under the prefix, over all pages of the bucket's listing.
 
     Raises:
         PsaError: see ``aws_errors``.

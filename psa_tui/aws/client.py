@@ -21,7 +21,7 @@ READ_TIMEOUT_S = 30
 
 
 def open_client(service: str, settings: AwsSettings, *, connections: int = 10) -> Any:
-    """A boto3 client of ``service`` ("s3", "sagemaker", "logs", ...), safe to share between threads.
+    """Return a boto3 client of ``service`` ("s3", "sagemaker", "logs", ...), safe to share between threads.
 
     No request is made yet. Its calls belong into ``aws_errors``.
 

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from psa_tui.aws.jobs import Cell, parse_job
+from psa_tui.aws.jobs import Cell, by_size, parse_job
 from psa_tui.aws.pricing import cost_usd
 from psa_tui.aws.training_jobs import JobDetails
 
 
 @dataclass(frozen=True, slots=True)
 class JobCost:
-    """One job's share of the bill; spot savings are in the billable seconds already."""
+    """One job's part of the bill; spot savings are in the billable seconds already."""
 
     name: str
     cell: Cell
@@ -49,15 +49,15 @@ class CostReport:
         return [job.name for job in self.jobs if job.billable_s is None]
 
     def by_cell(self) -> dict[Cell, Decimal]:
-        """The cost of each shape and mode that has a job that ended, all of those together, ordered by shape."""
+        """Return the cost of each shape and mode that has a job that ended, all of those together, ordered by shape."""
         sums: dict[Cell, Decimal] = {}
         for job in (job for job in self.jobs if job.billable_s is not None):
             sums[job.cell] = sums.get(job.cell, Decimal(0)) + job.usd
-        return dict(sorted(sums.items(), key=lambda entry: entry[0][0]))
+        return dict(sorted(sums.items(), key=lambda entry: by_size(entry[0])))
 
 
 def cost_report(details: Sequence[JobDetails], prices: Callable[[str], Decimal]) -> CostReport:
-    """The cost of the jobs in ``details``; ``prices`` gives the US dollars an hour of an instance type."""
+    """Return the cost of the jobs in ``details``; ``prices`` gives the US dollars an hour of an instance type."""
     return CostReport(tuple(_costs(details, prices)))
 
 

@@ -22,14 +22,14 @@ PAUSE_S = 0.5
 """Before the second attempt; twice as long before each further one."""
 PATIENCE_S = 60.0
 SLOWEST_BYTES_PER_S = 50_000
-"""A download may take ``PATIENCE_S``, and its size at this speed on top."""
+"""A download may take ``PATIENCE_S``, and its size at this rate on top."""
 _CHUNK_BYTES = 64 * 1024
 _IN_MEMORY_BYTES = 1024**2
 _MD5_ETAG = re.compile(r"([0-9a-f]{32})(?:-([1-9][0-9]{0,4}))?", re.ASCII)
 
 
 def download(s3: Any, settings: AwsSettings, archive: Archive) -> BinaryIO:
-    """The verified content of ``archive``, in memory or, above a megabyte, in a file without a name.
+    """Return the verified content of ``archive``, in memory or, above a megabyte, in a file without a name.
 
     It is what was listed (same ETag), of the listed size, and has the MD5 its ETag tells: that of the object, or
     that of its parts' MD5s. Under a customer's encryption key an ETag is no MD5. Other checksums that S3 keeps are

@@ -39,7 +39,7 @@ _REPEAT = "repeat the command; what has arrived is kept"
 
 
 def explain(error: Exception, what: str, settings: AwsSettings | None = None) -> PsaError:
-    """The error a user reads in place of ``error``, which boto3 raised while doing ``what``."""
+    """Return the error a user reads in place of ``error``, which boto3 raised while doing ``what``."""
     from botocore import exceptions as boto
 
     if isinstance(error, boto.ClientError):
@@ -109,7 +109,7 @@ def _region(settings: AwsSettings | None) -> str:
 
 
 def _home(response: dict[str, Any]) -> str:
-    """The region AWS says the bucket is in, as words that follow; nothing when it does not say."""
+    """Return the region AWS says the bucket is in, as words that follow; nothing when it does not say."""
     headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     region = headers.get("x-amz-bucket-region") or response.get("Error", {}).get("Region")
     return f" but in {region}" if region and re.fullmatch(r"[a-z0-9-]{4,30}", str(region)) else ""

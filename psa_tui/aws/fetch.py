@@ -17,10 +17,10 @@ from psa_tui.aws.download import MOST_ARCHIVE_BYTES, download
 from psa_tui.aws.jobs import Cell, newest
 from psa_tui.aws.settings import AwsSettings
 from psa_tui.errors import AwsError, ConfigError, RetryableError
-from psa_tui.method.variants import AblationMode
+from psa_tui.method.variants import Variant, ordered
+from psa_tui.networks import Network
 from psa_tui.storage.database import now
 from psa_tui.storage.study_store import FETCHED, JobRow, StudyRow, TrialRow, open_store, read_store
-from psa_tui.studies.grids import Shape
 
 ACCEPTED, REFUSED = "accepted", "refused"
 MOST_FAILURES = 20
@@ -32,16 +32,20 @@ class FetchOrder:
     """What to fetch, and what for."""
 
     study: str
-    shapes: tuple[Shape, ...]
-    modes: tuple[AblationMode, ...]
+    networks: tuple[Network, ...]
+    variants: tuple[Variant, ...]
     trials: int
     """Trials that every job must have."""
     workers: int
     """Downloads at a time."""
 
     def cells(self) -> tuple[Cell, ...]:
-        """Every shape with every mode."""
-        return tuple((shape, mode) for shape in self.shapes for mode in self.modes)
+        """Return every network with every variant."""
+        return tuple((network.short_name, variant.name) for network in self.networks for variant in self.variants)
+
+    def parameters(self, shape: str) -> int:
+        """Return the parameters of the network called ``shape``."""
+        return next(network.parameters for network in self.networks if network.short_name == shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +102,7 @@ def plan_fetch(order: FetchOrder, settings: AwsSettings, listing: Listing, resul
         is_known = known is not None and known.etag == archive.etag
         if known and is_known and known.state == REFUSED and same_rules:
             refused.append(known)
-        elif is_known and counts.get((str(cell[0]), str(cell[1]), archive.job.name)) == order.trials:
+        elif is_known and counts.get((*cell, archive.job.name)) == order.trials:
             unchanged.append(archive)
         else:
             wanted.append(archive)
@@ -136,7 +140,7 @@ def fetch(
                 break
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
-                _sort_in(running.pop(future), future, fetched)
+                _sort_in(order, running.pop(future), future, fetched)
                 progress()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -164,14 +168,14 @@ def store_fetch(order: FetchOrder, settings: AwsSettings, fetched: Fetched, resu
 
 
 def missing_cells(order: FetchOrder, results_dir: Path) -> tuple[Cell, ...]:
-    """The cells of ``order`` that have no trials in the database.
+    """Return the cells of ``order`` that have no trials in the database.
 
     Raises:
         HistoryError: it cannot be read.
     """
     with read_store(results_dir) as store:
         there = {(row.architecture, row.mode) for row in store.trials(order.study)} if store else set()
-    return tuple(cell for cell in order.cells() if (str(cell[0]), str(cell[1])) not in there)
+    return tuple(cell for cell in order.cells() if cell not in there)
 
 
 def _fetch_one(s3: Any, settings: AwsSettings, archive: Archive, trials: int) -> tuple[TrialResult, ...]:
@@ -181,7 +185,7 @@ def _fetch_one(s3: Any, settings: AwsSettings, archive: Archive, trials: int) ->
         return read_archive(content, archive.size_bytes, trials)
 
 
-def _sort_in(archive: Archive, future: Future[tuple[TrialResult, ...]], fetched: Fetched) -> None:
+def _sort_in(order: FetchOrder, archive: Archive, future: Future[tuple[TrialResult, ...]], fetched: Fetched) -> None:
     job = archive.job
     try:
         results = future.result()
@@ -194,10 +198,10 @@ def _sort_in(archive: Archive, future: Future[tuple[TrialResult, ...]], fetched:
         fetched.accepted.append(_job_row(archive, ACCEPTED))
         fetched.trials += [
             TrialRow(
-                architecture=str(job.shape),
-                mode=str(job.mode),
+                architecture=job.shape,
+                mode=job.mode,
                 trial=trial,
-                parameters=job.shape.parameters,
+                parameters=order.parameters(job.shape),
                 bounty=result.best_validation_accuracy,
                 bounty_meta_loop=result.best_meta_loop,
                 test_accuracy=result.test_accuracy,
@@ -209,22 +213,22 @@ def _sort_in(archive: Archive, future: Future[tuple[TrialResult, ...]], fetched:
 
 def _job_row(archive: Archive, state: str, reason: str = "") -> JobRow:
     job = archive.job
-    return JobRow(job.name, str(job.shape), str(job.mode), archive.etag, state, reason, now())
+    return JobRow(job.name, job.shape, job.mode, archive.etag, state, reason, now())
 
 
 def _study_settings(order: FetchOrder, settings: AwsSettings, study: StudyRow | None) -> dict[str, Any]:
-    """The study's settings: shapes and modes of this fetch, after those of earlier ones."""
+    """Return the study's settings: shapes and modes of this fetch, after those of earlier ones."""
     before = study.settings if study else {}
     return {
-        "shapes": list(dict.fromkeys([*before.get("shapes", []), *map(str, order.shapes)])),
-        "modes": [mode for mode in AblationMode if mode in {*before.get("modes", []), *order.modes}],
+        "shapes": list(dict.fromkeys([*before.get("shapes", []), *(network.short_name for network in order.networks)])),
+        "modes": list(ordered([*before.get("modes", []), *(variant.name for variant in order.variants)])),
         "place": _digest(settings),
         "reader": __version__,
     }
 
 
 def _digest(settings: AwsSettings) -> str:
-    """The bucket and prefix as a digest: a bucket's name may hold an account number."""
+    """Return the bucket and prefix as a digest: a bucket's name may hold an account number."""
     return hashlib.sha256(f"{settings.bucket}/{settings.prefix}".encode()).hexdigest()[:16]
 
 

@@ -1,8 +1,9 @@
 """Names of training jobs, ``psa-<L>x<W>-<mode>-<timestamp>``: made, read, and the newest of a shape and mode.
 
-A timestamp is read in the forms that such jobs have: ``20250801-123456`` (the one ``job_name`` writes),
-``20250801123456``, ``2025-08-01-12-34-56`` with or without a number of milliseconds behind it, and seconds or
-milliseconds since 1970. Times are UTC. They are compared as times: the text of one form sorts wrongly beside another.
+A network of several groups is ``<L>x<W>-<L>x<W>``. A timestamp is read in the forms that such jobs have:
+``20250801-123456`` (the one ``job_name`` writes), ``20250801123456``, ``2025-08-01-12-34-56`` with or without a number
+of milliseconds behind it, and seconds or milliseconds since 1970. Times are UTC. They are compared as times: the text
+of one form sorts wrongly beside another.
 """
 
 from __future__ import annotations
@@ -13,19 +14,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from psa_tui.errors import ConfigError
-from psa_tui.method.variants import AblationMode
-from psa_tui.studies.grids import Shape, parse_shape
 
 MOST_CHARACTERS = 63
 """The longest name SageMaker gives a training job."""
-_NAME = re.compile(rf"psa-([0-9]+)x([0-9]+)-({'|'.join(AblationMode)})-([0-9][0-9-]*)", re.ASCII)
+_GROUP = "[1-9][0-9]{0,5}x[1-9][0-9]{0,5}"
+_SHAPE = rf"{_GROUP}(?:-{_GROUP})*"
+_MODE = "[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z][A-Za-z0-9]*)*"
+_NAME = re.compile(rf"psa-({_SHAPE})-({_MODE})-([0-9][0-9-]*)", re.ASCII)
 _CALENDAR = re.compile(
     r"([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})-?([0-9]{2})\2([0-9]{2})\2([0-9]{2})(?:-([0-9]{3}))?", re.ASCII
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-Cell = tuple[Shape, AblationMode]
-"""A shape and a mode: what one job trains all trials of."""
+Cell = tuple[str, str]
+"""A network's short name (``18*18``) and a variant's name: what one job trains all trials of."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -34,8 +36,8 @@ class Job:
 
     created: datetime
     name: str
-    shape: Shape
-    mode: AblationMode
+    shape: str
+    mode: str
 
     @property
     def cell(self) -> Cell:
@@ -43,25 +45,49 @@ class Job:
         return self.shape, self.mode
 
 
-def job_name(shape: Shape, mode: AblationMode, created: datetime) -> str:
-    """The name of a job; ``parse_job`` reads it back. ``created`` is cut to whole seconds of UTC."""
-    return f"psa-{shape.file_stem}-{mode}-{created.astimezone(UTC):%Y%m%d-%H%M%S}"
+def job_name(cell: Cell, created: datetime) -> str:
+    """Return the name of a job; ``parse_job`` reads it back. ``created`` is cut to whole seconds of UTC.
+
+    Raises:
+        ConfigError: the shape or the mode cannot stand in the name of a job.
+    """
+    name = f"psa-{cell_stem(cell)}-{created.astimezone(UTC):%Y%m%d-%H%M%S}"
+    found = parse_job(name)
+    if found is None or found.cell != cell:
+        raise ConfigError(
+            f"{' '.join(cell)}: a job's name cannot hold that; expected a mode of letters and digits, and "
+            f"{MOST_CHARACTERS} characters at most in {name}: train it with psa reproduce run"
+        )
+    return name
+
+
+def cell_stem(cell: Cell) -> str:
+    """Return a cell in the name of a job or folder: ``18x18-none``."""
+    shape, mode = cell
+    return f"{shape.strip('[]').replace('*', 'x').replace(',', '-')}-{mode}"
 
 
 def parse_job(name: str) -> Job | None:
-    """The job called ``name``, or None when no job of this program can have that name."""
+    """Return the job called ``name``, or None when no job of this program can have that name."""
     found = _NAME.fullmatch(name) if len(name) <= MOST_CHARACTERS else None
     if found is None:
         return None
-    depth, width, mode, stamp = found.groups()
+    stem, mode, stamp = found.groups()
+    shape = stem.replace("x", "*").replace("-", ",")
     try:
-        return Job(_parse_time(stamp), name, parse_shape(f"{depth}*{width}"), AblationMode(mode))
-    except (ConfigError, ValueError, OverflowError):
+        return Job(_parse_time(stamp), name, f"[{shape}]" if "," in shape else shape, mode)
+    except (ValueError, OverflowError):
         return None
 
 
+def by_size(cell: Cell) -> tuple[list[int], str]:
+    """Return what cells are sorted by: the numbers in the shape, then the mode."""
+    shape, mode = cell
+    return [int(number) for number in re.findall("[0-9]+", shape)], mode
+
+
 def newest(jobs: Iterable[Job]) -> dict[Cell, Job]:
-    """The newest job of each shape and mode that has one."""
+    """Return the newest job of each shape and mode that has one."""
     found: dict[Cell, Job] = {}
     for job in jobs:
         found[job.cell] = max(job, found.get(job.cell, job))

@@ -16,13 +16,15 @@ from typing import Any
 
 from psa_tui import __version__
 from psa_tui.aws.bucket import list_archives, place
-from psa_tui.aws.client import aws_errors
-from psa_tui.aws.jobs import Cell, job_name, parse_job
+from psa_tui.aws.client import aws_errors, open_client
+from psa_tui.aws.jobs import Cell, cell_stem, job_name, parse_job
 from psa_tui.aws.launch_journal import LaunchJournal, LaunchState, launching, place_digest
-from psa_tui.aws.plan import LaunchPlan, divide, existing_jobs
+from psa_tui.aws.plan import LaunchPlan, divide, existing_jobs, make_plan
+from psa_tui.aws.pricing import find_price
 from psa_tui.aws.settings import AwsSettings
-from psa_tui.aws.source_archive import ENTRY_SCRIPT, REQUIREMENTS
+from psa_tui.aws.source_archive import ENTRY_SCRIPT, REQUIREMENTS, build_source_archive, source_root
 from psa_tui.aws.storage import key_under
+from psa_tui.aws.study import job_parameters
 from psa_tui.aws.training_jobs import training_jobs
 from psa_tui.errors import PsaError, RetryableError
 from psa_tui.studies.spec import StudySpec
@@ -40,6 +42,42 @@ _START = (
 """Run in place of the image's own start script, which does not pass TERM on to the training script."""
 
 
+class Launcher:
+    """Plans and launches the jobs of one study."""
+
+    def __init__(self, settings: AwsSettings, spec: StudySpec) -> None:
+        """Connect to SageMaker and S3.
+
+        Raises:
+            ConfigError: settings that a launch needs are missing; all of them are named.
+        """
+        require_launch_settings(settings)
+        self._settings, self._spec = settings, spec
+        self._sagemaker, self._s3 = open_client("sagemaker", settings), open_client("s3", settings)
+
+    def plan(self, price: str | None, again: bool) -> LaunchPlan:
+        """Return what there is to launch; ``price`` is that of an instance an hour, None for the price list's.
+
+        Raises:
+            AwsError, RetryableError, ConfigError: jobs or prices cannot be listed.
+        """
+        cells = [
+            (network.short_name, variant.name) for network in self._spec.networks for variant in self._spec.variants
+        ]
+        found = find_price(price, self._settings, self._settings.instance_type)
+        return make_plan(cells, self._sagemaker, self._s3, self._settings, found, again)
+
+    def launch(self, plan: LaunchPlan, image: str | None, folder: Path, note: Callable[[str], None]) -> list[str]:
+        """Launch ``plan``, which was confirmed; see ``launch``."""
+        order = LaunchOrder(
+            plan=plan,
+            spec=self._spec,
+            image=image or default_image(str(self._settings.region)),
+            source=build_source_archive(source_root()),
+        )
+        return launch(self._sagemaker, self._s3, self._settings, order, folder, note)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchOrder:
     """What to launch: a confirmed plan, and what all its jobs have in common."""
@@ -52,7 +90,7 @@ class LaunchOrder:
 
 
 def default_image(region: str) -> str:
-    """AWS's PyTorch image for training on GPUs in ``region``."""
+    """Return AWS's PyTorch image for training on GPUs in ``region``."""
     return f"{_IMAGE_REGISTRY}.dkr.ecr.{region}.amazonaws.com/{_IMAGE_REPOSITORY}"
 
 
@@ -71,7 +109,7 @@ def _is_arn(role: str) -> bool:
 
 
 def role_arn(settings: AwsSettings) -> str:
-    """The role's ARN; a bare name is one of AWS_ACCOUNT_ID's roles."""
+    """Return the role's ARN; a bare name is one of AWS_ACCOUNT_ID's roles."""
     role = str(settings.role)
     if _is_arn(role):
         return role
@@ -115,15 +153,14 @@ def launch(
 
 
 def job_request(settings: AwsSettings, order: LaunchOrder, cell: Cell, name: str, source_uri: str) -> dict[str, Any]:
-    """The request for one job, as ``create_training_job`` takes it."""
-    shape, mode = cell
+    """Return the request for one job, as ``create_training_job`` takes it."""
     plan = order.plan
-    stopping = {"MaxRuntimeInSeconds": plan.max_run_s}
+    stopping_condition = {"MaxRuntimeInSeconds": plan.max_run_s}
     if plan.max_wait_s is not None:
-        stopping["MaxWaitTimeInSeconds"] = plan.max_wait_s
-    parameters = hyperparameters(order.spec, cell)
+        stopping_condition["MaxWaitTimeInSeconds"] = plan.max_wait_s
+    parameters = job_parameters(order.spec, cell)
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:8]
-    checkpoints = key_under(settings, "checkpoints", order.spec.name, f"{shape.file_stem}-{mode}-{digest}")
+    checkpoints = key_under(settings, "checkpoints", order.spec.name, f"{cell_stem(cell)}-{digest}")
     return {
         "TrainingJobName": name,
         "RoleArn": role_arn(settings),
@@ -148,7 +185,7 @@ def job_request(settings: AwsSettings, order: LaunchOrder, cell: Cell, name: str
         ],
         "OutputDataConfig": {"S3OutputPath": f"s3://{settings.bucket}/{settings.prefix}".rstrip("/")},
         "ResourceConfig": {"InstanceType": plan.instance_type, "InstanceCount": 1, "VolumeSizeInGB": VOLUME_GB},
-        "StoppingCondition": stopping,
+        "StoppingCondition": stopping_condition,
         "EnableManagedSpotTraining": plan.spot,
         # Of the cell and its settings, not of the job: the job after one that was stopped goes on where it was.
         "CheckpointConfig": {"S3Uri": f"s3://{settings.bucket}/{checkpoints}", "LocalPath": CHECKPOINT_FOLDER},
@@ -157,19 +194,10 @@ def job_request(settings: AwsSettings, order: LaunchOrder, cell: Cell, name: str
     }
 
 
-def hyperparameters(spec: StudySpec, cell: Cell) -> dict[str, str]:
-    """What the entry script reads: the study's settings, with the job's own shape and mode."""
-    shape, mode = cell
-    values = spec.as_settings()
-    for name in ("name", "shapes", "modes", "dataset_fingerprint", "quick"):
-        del values[name]
-    return {"study": spec.name, "shape": str(shape), "mode": str(mode)} | {k: str(v) for k, v in values.items()}
-
-
 def _new_name(cell: Cell, taken: Collection[str]) -> str:
-    """A name of this second, or of the next one that gives a name not taken."""
+    """Return a name of this second, or of the next one that gives a name not taken."""
     when = datetime.now(UTC)
-    while (name := job_name(*cell, when)) in taken:
+    while (name := job_name(cell, when)) in taken:
         when += timedelta(seconds=1)
     return name
 

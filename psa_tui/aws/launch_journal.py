@@ -7,7 +7,6 @@ same job name, which SageMaker accepts once: a second request cannot start a sec
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -19,7 +18,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from psa_tui.errors import PsaError
-from psa_tui.storage.atomic_write import replace_file
+from psa_tui.storage.atomic_write import atomic_write
+from psa_tui.storage.locks import take_lock
 
 FILE_NAME = "launches.json"
 _SCHEMA = 1
@@ -46,7 +46,7 @@ class Launch:
 
 
 def place_digest(region: str, bucket: str, prefix: str) -> str:
-    """Where jobs are launched, as a short digest: a bucket's name may hold an account number."""
+    """Return where jobs are launched, as a short digest: a bucket's name may hold an account number."""
     return hashlib.sha256("\0".join((region, bucket, prefix)).encode()).hexdigest()[:16]
 
 
@@ -63,7 +63,7 @@ class LaunchJournal:
         self._launches = _read(self.path)
 
     def intended(self, place: str) -> list[Launch]:
-        """The requests whose outcome is not known."""
+        """Return the requests whose outcome is not known."""
         return [launch for launch in self._launches.values() if launch.place == place and launch.state == "intended"]
 
     def intend(self, job: str, place: str, study: str) -> None:
@@ -80,7 +80,7 @@ class LaunchJournal:
     def _write(self) -> None:
         content = {"schema": _SCHEMA, "launches": [asdict(launch) for launch in self._launches.values()]}
         try:
-            replace_file(self.path, json.dumps(content, indent=1).encode())
+            atomic_write(self.path, json.dumps(content, indent=1).encode())
         except OSError as error:
             raise PsaError(f"{self.path}: cannot be written ({error.strerror}); see to space and permissions") from None
 
@@ -103,22 +103,18 @@ def _read(path: Path) -> dict[str, Launch]:
 
 @contextmanager
 def launching(folder: Path) -> Iterator[LaunchJournal]:
-    """The journal of ``folder``, with every other launcher kept out while the block runs.
+    """Open the journal of ``folder``, with every other launcher kept out while the block runs.
 
     Raises:
         PsaError: another process launches, or the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(folder / f".{FILE_NAME}.lock", flags, 0o644)
+        descriptor = take_lock(folder / f".{FILE_NAME}.lock", wait=False)
+    except BlockingIOError:
+        raise PsaError(f"{folder}: another psa aws launch is at work; wait for it to end") from None
     except OSError as error:
         raise PsaError(f"{folder}: cannot be written ({error.strerror}); choose another --results-dir") from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise PsaError(f"{folder}: another psa aws launch is at work; wait for it to end") from None
     try:
         yield LaunchJournal(folder)
     finally:

@@ -20,13 +20,13 @@ class JobLog:
     """The log of one job; each call of ``new_lines`` goes on where the one before ended."""
 
     def __init__(self, client: Any, settings: AwsSettings, job: str) -> None:
-        """``client`` is a client of CloudWatch Logs; nothing is asked yet."""
+        """Prepare to read with ``client``, of CloudWatch Logs; nothing is asked yet."""
         self._client, self._settings, self._job = client, settings, job
         self._tokens: dict[str, str | None] = {}
         """Where to go on, by stream: a job has one stream a start of its instance."""
 
     def new_lines(self) -> Iterator[str]:
-        """What was written since the last call, a line an event, harmless to show.
+        """Return what was written since the last call, a line an event, harmless to show.
 
         Raises:
             AwsError, RetryableError, ConfigError: CloudWatch cannot be asked.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import ROUND_UP, Decimal
 from typing import Any
 
 from psa_tui.aws.bucket import Archive, list_archives
-from psa_tui.aws.jobs import Cell
+from psa_tui.aws.jobs import Cell, job_name
 from psa_tui.aws.pricing import cost_usd
 from psa_tui.aws.settings import LONGEST_RUN_S, AwsSettings
 from psa_tui.aws.training_jobs import COMPLETED, TrainingJob, training_jobs
@@ -83,13 +84,16 @@ class LaunchPlan:
 def make_plan(
     cells: Sequence[Cell], sagemaker: Any, s3: Any, settings: AwsSettings, price: Decimal, again: bool = False
 ) -> LaunchPlan:
-    """The plan for ``cells``, after a look at which of them have a job; ``price`` is in US dollars an hour.
+    """Return the plan for ``cells``, once it is known which of them have a job; ``price`` is in US dollars an hour.
 
     With ``again`` a complete job does not keep its cell from being launched.
 
     Raises:
+        ConfigError: a cell cannot stand in the name of a job.
         AwsError, RetryableError, ConfigError: the jobs cannot be listed.
     """
+    for cell in cells:
+        job_name(cell, datetime.now(UTC))
     existing = existing_jobs(training_jobs(sagemaker, settings), list_archives(s3, settings).archives, again)
     to_do, done = divide(cells, existing)
     return LaunchPlan(
@@ -106,7 +110,7 @@ def make_plan(
 def existing_jobs(
     listed: Iterable[TrainingJob], archives: Iterable[Archive], again: bool = False
 ) -> dict[Cell, Existing]:
-    """The cells that have a complete or active job.
+    """Return the cells that have a complete or active job.
 
     ``listed`` are SageMaker's jobs. ``archives`` are the results in the bucket; where SageMaker does not know
     such a job any more, the results alone count as complete. With ``again`` only active jobs count.
@@ -128,19 +132,26 @@ def existing_jobs(
 def divide(
     cells: Sequence[Cell], existing: Mapping[Cell, Existing]
 ) -> tuple[tuple[Cell, ...], tuple[tuple[Cell, Existing], ...]]:
-    """``cells`` to launch, and those that have a job already, each in the order given."""
+    """Return ``cells`` to launch, and those that have a job already, each in the order given."""
     return (
         tuple(cell for cell in cells if cell not in existing),
         tuple((cell, existing[cell]) for cell in cells if cell in existing),
     )
 
 
+def plan_rows(plan: LaunchPlan) -> list[tuple[str, str, str]]:
+    """Return a row for each cell: shape, mode, and what becomes of it."""
+    return [(*cell, "launch") for cell in plan.cells] + [
+        (*cell, f"{existing.state}: {existing.job}") for cell, existing in plan.existing
+    ]
+
+
 def plan_lines(plan: LaunchPlan, spec: StudySpec) -> list[str]:
-    """The plan for people, a fact a line."""
+    """Return the plan for people, a fact a line."""
     cells = len(plan.cells) + len(plan.existing)
     market = "spot, priced as on demand" if plan.spot else "on demand"
     facts = {
-        "study": f"{spec.name}: {len(spec.shapes)} shapes x {len(spec.modes)} modes, {spec.trials} trials of "
+        "study": f"{spec.name}: {len(spec.networks)} shapes x {len(spec.variants)} modes, {spec.trials} trials of "
         f"{spec.meta_loops} meta-loops, seed {spec.seed}",
         "jobs": f"{len(plan.cells)} to launch; {len(plan.existing)} of {cells} are complete or running",
         "instance": f"{plan.instance_type}, {market}, {plan.price_usd_per_hour.normalize():f} USD an hour",
@@ -151,5 +162,5 @@ def plan_lines(plan: LaunchPlan, spec: StudySpec) -> list[str]:
 
 
 def money(usd: Decimal) -> str:
-    """An amount as people write it, rounded up to the cent: ``1,234.57 USD``."""
+    """Return an amount as people write it, rounded up to the cent: ``1,234.57 USD``."""
     return f"{usd.quantize(Decimal('0.01'), rounding=ROUND_UP):,} USD"

@@ -18,7 +18,7 @@ _MOST_USD = 1_000_000
 
 
 def parse_price(text: str, option: str = "--price") -> Decimal:
-    """A price or limit in US dollars, above 0 and at most a million.
+    """Return a price or limit in US dollars, above 0 and at most a million.
 
     Raises:
         ConfigError: ``text`` is anything else.
@@ -33,12 +33,12 @@ def parse_price(text: str, option: str = "--price") -> Decimal:
 
 
 def cost_usd(seconds: int, price_usd_per_hour: Decimal) -> Decimal:
-    """What ``seconds`` of an instance cost, unrounded."""
+    """Return what ``seconds`` of an instance cost, unrounded."""
     return Decimal(seconds) * price_usd_per_hour / _SECONDS_PER_HOUR
 
 
 def find_price(text: str | None, settings: AwsSettings, instance: str) -> Decimal:
-    """US dollars an hour of ``instance``: ``text`` where the user gave it, else from the price list.
+    """Return the US dollars an hour of ``instance``: ``text`` where the user gave it, else from the price list.
 
     Raises:
         ConfigError: ``text`` is no price, or no region is set.
@@ -53,7 +53,7 @@ def find_price(text: str | None, settings: AwsSettings, instance: str) -> Decima
 
 
 def training_price(client: Any, instance: str, region: str) -> Decimal:
-    """US dollars an hour of training on one ``instance`` in ``region``, on demand.
+    """Return the US dollars an hour of training on one ``instance`` in ``region``, on demand.
 
     ``client`` is a client of the price list service (region ``PRICE_LIST_REGION``).
 
@@ -80,7 +80,7 @@ def training_price(client: Any, instance: str, region: str) -> Decimal:
 
 
 def _hourly_prices(product: dict[str, Any]) -> list[Decimal]:
-    """The prices above 0 in a product's on-demand terms that are by the hour."""
+    """Return the prices above 0 in a product's on-demand terms that are by the hour."""
     dimensions = [
         dimension
         for term in product["terms"].get("OnDemand", {}).values()

@@ -25,7 +25,7 @@ def remember_secret(value: str | None) -> None:
 
 
 def redact(text: object) -> str:
-    """``text`` without credentials, ARNs and account numbers; each leaves a word in brackets for what it was.
+    """Return ``text`` without credentials, ARNs and account numbers; each leaves a word in brackets for what it was.
 
     Known credentials go by their value, all else by its form: access key ids, runs of 40 and more characters as
     in secret keys and session tokens (upper and lower case and digits), what follows the name of a secret
@@ -45,7 +45,7 @@ def redact(text: object) -> str:
 
 
 def safe(text: object, most: int = 200) -> str:
-    """``text`` from AWS as it may be shown: redacted, on one line, without control characters, cut to ``most``."""
+    """Return ``text`` from AWS as it may be shown: redacted, in one line, without control characters, ``most`` long."""
     shown = " ".join(printable(redact(text)).split())
     return shown if len(shown) <= most else shown[: most - 3] + "..."
 

@@ -41,7 +41,7 @@ class AwsSettings:
     use_spot: bool
     max_run_s: int
     looked_in: str
-    """The places that were looked at, in words."""
+    """Where it was searched for, in words."""
 
     def require(self, *names: str) -> None:
         """Make sure that the settings called ``names`` (``S3_BUCKET_NAME``, ...) are there.

@@ -17,11 +17,11 @@ from psa_tui.errors import ConfigError
 ENTRY_SCRIPT = "aws/sagemaker/train.py"
 REQUIREMENTS = "aws/sagemaker/requirements.txt"
 _SINGLE_FILES = (ENTRY_SCRIPT, REQUIREMENTS, "pyproject.toml")
-_PACKAGE_PATTERNS = ("**/*.py", "study/grids/*.txt")
+_PACKAGE_PATTERNS = ("**/*.py", "studies/recipes/*.txt")
 
 
 def source_root() -> Path:
-    """The folder that has the package and the entry script side by side.
+    """Return the folder that has the package and the entry script side by side.
 
     Raises:
         ConfigError: psa-tui was installed without its source tree, which has the entry script.
@@ -34,7 +34,7 @@ def source_root() -> Path:
 
 
 def source_files(root: Path) -> list[str]:
-    """The names, relative to ``root``, of what the archive holds, sorted."""
+    """Return the names, relative to ``root``, of what the archive holds, sorted."""
     package = root / "psa_tui"
     found = {path.relative_to(root).as_posix() for pattern in _PACKAGE_PATTERNS for path in package.glob(pattern)}
     return sorted(name for name in found | set(_SINGLE_FILES) if _is_plain(root, name))
@@ -51,7 +51,7 @@ def _is_plain(root: Path, name: str) -> bool:
 
 
 def build_source_archive(root: Path) -> bytes:
-    """A gzipped tar of ``source_files``, without times, owners or anything else of this machine."""
+    """Return a gzipped tar of ``source_files``, without times, owners or anything else of this machine."""
     content = io.BytesIO()
     with (
         gzip.GzipFile(filename="", fileobj=content, mode="wb", mtime=0) as compressed,

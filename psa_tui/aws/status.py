@@ -1,4 +1,4 @@
-"""How the jobs stand: counts, and the ones that need a look."""
+"""How the jobs are: counts, and the ones that need attention."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ORDER = ("InProgress", "Stopping", FAILED, "Stopped", COMPLETED)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class JobsStatus:
     """All jobs at one moment."""
 
     jobs: tuple[TrainingJob, ...]
@@ -42,12 +42,12 @@ class Standing:
         return notable(self.jobs)
 
     def seconds(self, job: TrainingJob) -> float:
-        """How long ``job`` has been there, or took."""
+        """Return how long ``job`` has been there, or took."""
         return ((job.ended or self.now) - job.created).total_seconds()
 
 
 def notable(jobs: Sequence[TrainingJob]) -> list[TrainingJob]:
-    """The jobs that somebody might want to do something about."""
+    """Return the jobs that somebody might want to do something about."""
     last = {job.name for job in newest(job.job for job in jobs).values()}
     found = [job for job in jobs if job.active or (job.status != COMPLETED and job.job.name in last)]
     return sorted(found, key=lambda job: _rank(job.status))
@@ -58,15 +58,15 @@ def _rank(status: str) -> tuple[int, str]:
 
 
 @dataclass(slots=True)
-class Watch:
-    """Asks for the standing again and again, and for the reason of a failure once."""
+class JobWatcher:
+    """Asks for the jobs again and again, and for the reason of a failure once."""
 
     client: Any
     settings: AwsSettings
     failures: dict[str, str] = field(default_factory=dict)
 
-    def look(self, now: datetime) -> Standing:
-        """The standing at this moment.
+    def poll(self, now: datetime) -> JobsStatus:
+        """Return how the jobs are at this moment.
 
         Raises:
             AwsError, RetryableError, ConfigError: SageMaker cannot be asked.
@@ -74,4 +74,4 @@ class Watch:
         jobs = training_jobs(self.client, self.settings)
         failed = [job.job.name for job in notable(jobs) if job.status == FAILED and job.job.name not in self.failures]
         self.failures |= {found.name: found.failure for found in describe_jobs(self.client, self.settings, failed)}
-        return Standing(tuple(jobs), dict(self.failures), now)
+        return JobsStatus(tuple(jobs), dict(self.failures), now)

@@ -38,12 +38,12 @@ class Usage:
 
 
 def key_under(settings: AwsSettings, *parts: str) -> str:
-    """The key of ``parts`` under the prefix."""
+    """Return the key of ``parts`` under the prefix."""
     return "/".join(part for part in (settings.prefix, *parts) if part)
 
 
 def stored_objects(client: Any, settings: AwsSettings) -> Iterator[StoredObject]:
-    """Every object under the prefix, over all pages.
+    """Go through every object under the prefix, over all pages.
 
     Raises:
         AwsError, RetryableError, ConfigError: the bucket cannot be listed.
@@ -60,7 +60,7 @@ def stored_objects(client: Any, settings: AwsSettings) -> Iterator[StoredObject]
 
 
 def measure(client: Any, settings: AwsSettings) -> Usage:
-    """How much is stored."""
+    """Measure how much is stored."""
     usage = Usage()
     for stored in stored_objects(client, settings):
         usage.objects += 1
@@ -73,7 +73,7 @@ def measure(client: Any, settings: AwsSettings) -> Usage:
 
 
 def _classify(name: str) -> tuple[str, str]:
-    """The kind of the object called ``name``, and the job or cell it belongs to, or nothing."""
+    """Return the kind of the object called ``name``, and the job or cell it belongs to, or nothing."""
     folder, _, rest = name.partition("/")
     if parse_job(folder) is not None:
         return ("results" if rest == ARCHIVE else "other output"), folder

@@ -54,7 +54,7 @@ class JobDetails:
 
 
 def training_jobs(client: Any, settings: AwsSettings) -> list[TrainingJob]:
-    """Every job that has a name of this program, over all pages, newest first.
+    """Return every job that has a name of this program, over all pages, newest first.
 
     Raises:
         AwsError, RetryableError, ConfigError: SageMaker cannot be asked, see ``aws_errors``.
@@ -81,7 +81,7 @@ def _parsed(summaries: Iterable[dict[str, Any]]) -> Iterator[TrainingJob]:
 
 
 def describe_job(client: Any, settings: AwsSettings, name: str) -> JobDetails:
-    """The details of the job called ``name``.
+    """Return the details of the job called ``name``.
 
     Raises:
         AwsError, RetryableError, ConfigError: SageMaker cannot be asked, or there is no such job.
@@ -101,7 +101,7 @@ def describe_job(client: Any, settings: AwsSettings, name: str) -> JobDetails:
 
 
 def describe_jobs(client: Any, settings: AwsSettings, names: Sequence[str]) -> list[JobDetails]:
-    """The details of every job in ``names``, in that order; ``client`` must serve ``DESCRIBING_AT_ONCE`` threads.
+    """Return the details of each job in ``names``, in that order; ``client`` must serve ``DESCRIBING_AT_ONCE`` threads.
 
     Raises:
         AwsError, RetryableError, ConfigError: one cannot be had.

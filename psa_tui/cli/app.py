@@ -11,9 +11,9 @@ import typer
 
 from psa_tui import __version__
 from psa_tui.cli import aws, clean, config, dataset, device, reproduce, results, resume, status, train
-from psa_tui.cli.output import print_error
 from psa_tui.errors import PsaError
 from psa_tui.settings import load_settings
+from psa_tui.views.messages import print_error
 
 app = typer.Typer(
     name="psa",

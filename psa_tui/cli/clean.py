@@ -1,50 +1,59 @@
-"""``psa clean``: remove the LKG file, named files, or everything in the models folder."""
+"""``psa clean`` and ``psa clean-all``: remove the LKG file, named files, or everything in the models folder."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from psa_tui.cli import options
-from psa_tui.cli.output import print_error, print_note
+from psa_tui.cli.options import takes_settings
 from psa_tui.errors import ConfigError
-from psa_tui.formatting import format_bytes, printable
-from psa_tui.settings import load_settings
-
-if TYPE_CHECKING:
-    from psa_tui.storage.cleaning import Entry
+from psa_tui.formatting import printable
+from psa_tui.settings import Settings
+from psa_tui.views.messages import confirmed, print_error, print_note
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be removed, and remove nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
+@takes_settings("model_dir")
 def clean(
+    settings: Settings,
     files: Annotated[list[str] | None, typer.Argument(metavar="FILE", help="Files in the models folder.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every file in the models folder.")] = False,
     dry_run: DryRun = False,
     yes: Yes = False,
-    model_dir: options.ModelDir = None,
 ) -> None:
     """Remove the checkpoint, or more, from the models folder; nothing outside it is ever touched.
 
     Without arguments: the default checkpoint and what belongs to it (previous generation, temporary files,
     lock), without asking. With files, or --all: those, after a question. Folders and dot-files stay.
     """
-    from psa_tui.storage import cleaning
-
     if everything and files:
         raise ConfigError("--all and file names exclude each other; say one of them")
-    path: Path = load_settings({"model_dir": model_dir}).get("model_dir")
-    names = [cleaning.name_inside(path, text) for text in files or ()]
+    _clean(settings.get("model_dir"), files or [], everything, dry_run, yes)
+
+
+@takes_settings("model_dir")
+def clean_all(settings: Settings, dry_run: DryRun = False, yes: Yes = False) -> None:
+    """Remove every file in the models folder: the same as clean --all."""
+    _clean(settings.get("model_dir"), [], True, dry_run, yes)
+
+
+def _clean(path: Path, files: list[str], everything: bool, dry_run: bool, yes: bool) -> None:
+    from psa_tui.runs.checkpoint_files import find_checkpoint
+    from psa_tui.storage import cleaning
+    from psa_tui.views.entries import format_entries, format_total
+
+    names = [cleaning.name_inside(path, text) for text in files]
     with cleaning.opened(path) as folder:
         found = {} if folder is None else folder.found
         if names:
             plan = cleaning.plan_named(found, path, names)
         else:
-            plan = cleaning.plan_all(found) if everything else cleaning.plan_default(found)
+            default = find_checkpoint(path).name
+            plan = cleaning.plan_all(found, default) if everything else cleaning.plan_default(found, default)
         for name in plan.kept:
             print_note(f"kept: folder {printable(path / name)}")
         if folder is None or not plan.entries:
@@ -52,51 +61,20 @@ def clean(
             return
         folder.check_free(plan)
         if dry_run:
-            _print_list(path, plan.entries, "would be removed")
+            print("\n".join(format_entries(path, plan.entries, "would be removed")))
             return
         if (everything or names) and not yes:
-            _ask(path, plan.entries)
+            total = format_total(plan.entries)
+            nobody = (
+                f"{total} would be removed, and there is no terminal to ask on; "
+                "add --yes to remove them, or --dry-run to see them"
+            )
+            if not confirmed(f"Remove {total}?", format_entries(path, plan.entries), nobody):
+                print_note("nothing was removed")
+                raise typer.Exit(1)
         outcome = folder.remove(plan)
-    _print_list(path, outcome.removed, "removed")
+    print("\n".join(format_entries(path, outcome.removed, "removed")))
     for message in outcome.failures:
         print_error(message)
     if outcome.failures:
         raise typer.Exit(1)
-
-
-def clean_all(dry_run: DryRun = False, yes: Yes = False, model_dir: options.ModelDir = None) -> None:
-    """Remove every file in the models folder: the same as clean --all."""
-    clean(everything=True, dry_run=dry_run, yes=yes, model_dir=model_dir)
-
-
-def _ask(path: Path, entries: tuple[Entry, ...]) -> None:
-    """Show the list on stderr and ask; the command ends here unless the answer is yes."""
-    if not sys.stdin.isatty():
-        raise ConfigError(
-            f"{_total(entries)} would be removed, and there is no terminal to ask on; "
-            "add --yes to remove them, or --dry-run to see them"
-        )
-    print("\n".join(_lines(path, entries)), file=sys.stderr)
-    print(f"Remove {_total(entries)}? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        print_note("nothing was removed")
-        raise typer.Exit(1)
-
-
-def _print_list(path: Path, entries: tuple[Entry, ...], what: str) -> None:
-    print("\n".join([*_lines(path, entries), f"{_total(entries)} {what}"]))
-
-
-def _lines(path: Path, entries: tuple[Entry, ...]) -> list[str]:
-    from psa_tui.storage.cleaning import Kind
-
-    return [
-        f"{format_bytes(entry.size_bytes):>9}  {printable(path / entry.name)}"
-        + ("" if entry.kind is Kind.FILE else f"  ({entry.kind})")
-        for entry in entries
-    ]
-
-
-def _total(entries: tuple[Entry, ...]) -> str:
-    count = f"{len(entries)} file{'' if len(entries) == 1 else 's'}"
-    return f"{count} ({format_bytes(sum(entry.size_bytes for entry in entries))})"

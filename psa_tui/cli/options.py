@@ -1,56 +1,59 @@
-"""Options that more than one command takes, each declared once."""
+"""Options of commands, made from the settings that declare them.
+
+``takes_settings`` gives a command the options of the settings it names; the command gets them as ``Settings``, and
+declares only what is its own.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
-Arch = Annotated[
-    str | None,
-    typer.Option(metavar="GROUPS", help='Hidden layers as layers*neurons groups, "[4*4, 2*8]" (default "[1*1024]").'),
-]
-HiddenLayers = Annotated[str | None, typer.Option(metavar="WIDTHS", help="The same as one width a layer: 512,256.")]
-Lr = Annotated[str | None, typer.Option(metavar="RATE", help="AdamW learning rate (default 1e-4).")]
-WeightDecay = Annotated[
-    str | None, typer.Option(metavar="RATE", help="AdamW weight decay of mode decay (default 1e-4).")
-]
-Dropout = Annotated[str | None, typer.Option(metavar="RATE", help="Dropout rate of mode dropout (default 0.1).")]
-BatchSize = Annotated[str | None, typer.Option(metavar="N", help="Images a training step (default 256).")]
-DatasetName = Annotated[
-    str | None,
-    typer.Option(
-        "--dataset",
-        metavar="NAME",
-        help="auto, mnist, mnist5k, fashion-mnist or kmnist. auto (default): full MNIST, or the embedded "
-        "5,000 digits when there is neither a file nor a network.",
-    ),
-]
-DatasetDir = Annotated[
-    str | None, typer.Option(metavar="DIR", help="Where data sets are, in torchvision's layout (default dataset).")
-]
-ModelDir = Annotated[str | None, typer.Option(metavar="DIR", help="Where checkpoints are (default models).")]
-ResultsDir = Annotated[str | None, typer.Option(metavar="DIR", help="Where the history is (default results).")]
-Device = Annotated[
-    str | None, typer.Option(metavar="NAME", help="cpu, cuda or mps; auto (default) takes the best there is.")
-]
-Threads = Annotated[
-    str | None,
-    typer.Option(
-        metavar="N", help="CPU threads of the arithmetic, in as many processes on x86 Linux (default: chosen)."
-    ),
-]
-Debug = Annotated[
-    bool | None, typer.Option("--debug", help="Log in detail on stderr; show tracebacks.", show_default=False)
-]
-Plain = Annotated[
-    bool | None, typer.Option("--plain", help="One line a meta-loop, also in a terminal.", show_default=False)
-]
-Json = Annotated[bool | None, typer.Option("--json", help="One JSON object an event on stdout.", show_default=False)]
-Quiet = Annotated[bool | None, typer.Option("--quiet", help="Print the result only.", show_default=False)]
-Ascii = Annotated[bool | None, typer.Option("--ascii", help="Draw with ASCII characters only.", show_default=False)]
-TensorBoard = Annotated[
-    str | None,
-    typer.Option(metavar="DIR", help="Also write the curves for TensorBoard, in a folder named like the run in DIR."),
-]
-SaveSvg = Annotated[str | None, typer.Option(metavar="FILE", help="Write the dashboard's last frame as SVG.")]
+from psa_tui.method.hyperparameters import HYPERPARAMETERS
+from psa_tui.settings import SETTINGS, Setting, load_settings
+
+HYPERPARAMETER_OPTIONS = tuple(one.option for one in HYPERPARAMETERS)
+NETWORK_OPTIONS = ("network", "arch", "hidden_layers")
+OUTPUT_OPTIONS = ("plain", "json", "quiet", "ascii")
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+
+
+def takes_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of the settings ``names``, before its own.
+
+    The command's first parameter is the ``Settings`` that result.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+        declared = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_option(SETTINGS[name]))
+            for name in names
+        ]
+        # An option without a default, that is an argument, comes first; the order is that of --help.
+        arguments = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
+
+        def call(**given: Any) -> None:
+            settings = load_settings({name: given.pop(name) for name in names})
+            command(settings, **given)
+
+        call.__name__ = command.__name__
+        call.__doc__ = command.__doc__
+        call.__module__ = command.__module__
+        parameters = [*declared, *arguments]
+        call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        call.__annotations__ = {one.name: one.annotation for one in parameters}
+        return call
+
+    return decorate
+
+
+def _option(setting: Setting) -> Any:
+    if setting.metavar is None:
+        return Annotated[bool | None, typer.Option(setting.option, help=setting.help_text, show_default=False)]
+    option = typer.Option(setting.option, *setting.aliases, metavar=setting.metavar, help=setting.help_text)
+    return Annotated[str | None, option]

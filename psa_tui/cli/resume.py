@@ -7,34 +7,34 @@ from typing import Annotated
 
 import typer
 
-from psa_tui.cli import options
-from psa_tui.settings import load_settings
+from psa_tui.cli.options import OUTPUT_OPTIONS, takes_settings
+from psa_tui.settings import Settings
 
 
+@takes_settings(
+    "dataset_dir",
+    "model_dir",
+    "results_dir",
+    "device",
+    "backend",
+    "threads",
+    *OUTPUT_OPTIONS,
+    "save_svg",
+    "tensorboard",
+    "debug",
+)
 def resume(
+    settings: Settings,
     meta_loops: Annotated[
         str | None, typer.Option(metavar="N", help="Add N meta-loops to the run (default: only finish it).")
     ] = None,
-    dataset_dir: options.DatasetDir = None,
-    model_dir: options.ModelDir = None,
-    results_dir: options.ResultsDir = None,
-    device: options.Device = None,
-    threads: options.Threads = None,
-    plain: options.Plain = None,
-    json: options.Json = None,
-    quiet: options.Quiet = None,
-    ascii: options.Ascii = None,
-    save_svg: options.SaveSvg = None,
-    tensorboard: options.TensorBoard = None,
-    debug: options.Debug = None,
 ) -> None:
     """Finish the run of the checkpoint: same data, seed and settings, as if it had never stopped."""
-    settings = load_settings(locals())
-    add = 0 if meta_loops is None else settings.get("meta_loops")
+    add = 0 if meta_loops is None else settings.with_option("meta_loops", meta_loops).get("meta_loops")
 
-    from psa_tui.cli.output import print_note
     from psa_tui.cli.run_session import carry_out
     from psa_tui.runs import runner
+    from psa_tui.views.messages import print_note
 
     finished = carry_out(settings, partial(runner.resume, settings, add))
     if finished is None:

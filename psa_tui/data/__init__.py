@@ -1,10 +1,25 @@
-"""The data sets a run can train on, verified and split. Importing this needs neither torch nor torchvision.
+"""The data sets a trial can be trained on, verified and split. Importing this needs neither torch nor torchvision.
 
-``load_dataset`` is the way in. ``catalogue`` says what each data set is, ``raw`` reads and checks its files,
-``download`` fetches them, ``embedded`` holds the one that needs no network, ``split`` divides the images.
+``load_dataset`` is the way in. ``spec`` says what a data set is, and keeps the registry for those of plug-ins;
+``catalogue`` describes the ones that come with the package. There is one reader for each format: ``idx`` (and
+``download``, which fetches its files) and ``embedded``. ``split`` divides and counts images.
 """
 
-from psa_tui.data.load import load_dataset
-from psa_tui.data.split import Dataset, Split, class_counts, majority_class_accuracy
+from psa_tui.data import catalogue as catalogue  # registers the data sets of this package
+from psa_tui.data.load import dataset_spec, load_dataset
+from psa_tui.data.spec import AUTO, DATASETS, Dataset, DatasetSpec, Split
+from psa_tui.data.split import class_counts, digest, fingerprint, majority_class_accuracy
 
-__all__ = ["Dataset", "Split", "class_counts", "load_dataset", "majority_class_accuracy"]
+__all__ = [
+    "AUTO",
+    "DATASETS",
+    "Dataset",
+    "DatasetSpec",
+    "Split",
+    "class_counts",
+    "dataset_spec",
+    "digest",
+    "fingerprint",
+    "load_dataset",
+    "majority_class_accuracy",
+]

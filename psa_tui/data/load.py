@@ -2,46 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from psa_tui.data import embedded
-from psa_tui.data.catalogue import MNIST, SOURCES, Source
-from psa_tui.data.raw import files_present, raw_folder, read_dataset
-from psa_tui.data.split import Dataset
+from psa_tui.data.catalogue import MNIST, MNIST5K
+from psa_tui.data.spec import AUTO, DATASETS, Dataset, DatasetSpec, Say
 from psa_tui.errors import RetryableError
 
 
-def load_dataset(name: str, dataset_dir: Path, say: Callable[[str], None] | None = None) -> Dataset:
-    """Load one of ``config.DATASETS``; files that are not in ``dataset_dir`` are downloaded.
+def dataset_spec(name: str) -> DatasetSpec:
+    """Return what is known beforehand of the data set ``name``; what ``auto`` loads has MNIST's shape in any case.
+
+    Raises:
+        ConfigError: there is no such data set.
+    """
+    return MNIST if name == AUTO else DATASETS.find(name)
+
+
+def load_dataset(name: str, dataset_dir: Path, say: Say | None = None) -> Dataset:
+    """Load the data set ``name``; what is not in ``dataset_dir`` is downloaded.
 
     ``auto`` is MNIST, or ``mnist5k`` (with a notice) when no file of MNIST is there and no network either.
     ``say`` is told what takes long.
 
     Raises:
-        DataError: a file is missing, truncated, altered or unreadable, or a download cannot be stored.
+        ConfigError: there is no such data set.
+        DataError: a file is missing, truncated, altered or unreadable, a download cannot be stored, or what was
+            loaded is not what the data set's spec says.
         RetryableError: the files are not there and cannot be downloaded now.
     """
-    if name == embedded.NAME:
-        return embedded.load_embedded()
-    if name != "auto":
-        return _load(SOURCES[name], dataset_dir, say)
+    if name != AUTO:
+        return _load(name, dataset_dir, say)
     try:
-        return _load(MNIST, dataset_dir, say)
+        return _load(MNIST.name, dataset_dir, say)
     except RetryableError as error:
         notice = (
-            f"this is {embedded.NAME}, {embedded.COUNT} of MNIST's 70000 images, NOT the full set: its "
-            f"accuracies do not compare with MNIST's. {error} (--dataset-dir or PSA_DATASET_DIR names "
+            f"this is {MNIST5K.name}, {MNIST5K.image_count} of MNIST's {MNIST.image_count} images, NOT the full set: "
+            f"its accuracies do not compare with MNIST's. {error} (--dataset-dir or PSA_DATASET_DIR names "
             "another folder); then psa clean and psa train --dataset mnist, which accepts nothing but the full set"
         )
-        return replace(embedded.load_embedded(), notices=(notice,))
+        return replace(_load(MNIST5K.name, dataset_dir, say), notices=(notice,))
 
 
-def _load(source: Source, dataset_dir: Path, say: Callable[[str], None] | None) -> Dataset:
-    raw = raw_folder(source, dataset_dir)
-    if not files_present(source, raw):
-        from psa_tui.data.download import download
+def _load(name: str, dataset_dir: Path, say: Say | None) -> Dataset:
+    from psa_tui.data.check import check_dataset
 
-        download(source, dataset_dir, say)
-    return read_dataset(source, raw)
+    spec = DATASETS.find(name)
+    loaded = spec.load(dataset_dir, say)
+    check_dataset(name, spec, loaded)
+    return loaded

@@ -66,7 +66,7 @@ class Choice:
 
 
 def detect() -> Capabilities:
-    """Look at this machine, its libraries and its accelerators."""
+    """Return what this machine, its libraries and its accelerators are."""
     import numpy
     import psutil
     import torch
@@ -125,7 +125,7 @@ def _cpu_model() -> str:
 
 
 def choose(wanted: str, capabilities: Capabilities) -> Choice:
-    """The device that ``wanted``, a ``--device`` value, stands for; auto takes CUDA, then MPS, then the CPU.
+    """Return the device that ``wanted``, a ``--device`` value, stands for; auto takes CUDA, then MPS, then the CPU.
 
     Raises:
         ConfigError: it is not usable here; nothing else is taken in its place.

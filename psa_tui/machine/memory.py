@@ -1,4 +1,4 @@
-"""Whether an architecture can be trained here, asked before anything is allocated; torch is not imported."""
+"""Whether a network can be trained here, asked before anything is allocated; torch is not imported."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from psa_tui.errors import ConfigError
-from psa_tui.networks.mlp import Architecture
+from psa_tui.networks.base import Network
 
 
-def check_memory(architecture: Architecture, batch_size: int) -> None:
-    """Refuse an architecture that cannot be trained in this machine's memory.
+def check_memory(network: Network, batch_size: int, train_count: int) -> None:
+    """Refuse a network too large for the memory here, ``batch_size`` of ``train_count`` images at once.
 
     Raises:
         ConfigError: the computed need exceeds the memory that is available.
     """
-    need, available = architecture.training_bytes(batch_size), available_memory_bytes()
+    need, available = network.training_bytes(min(batch_size, train_count)), available_memory_bytes()
     if need > available:
         raise ConfigError(
-            f"{architecture} has {architecture.parameters:,} parameters and needs about {need / 1e9:,.1f} GB "
+            f"{network} has {network.parameters:,} parameters and needs about {need / 1e9:,.1f} GB "
             f"to train; {available / 1e9:,.1f} GB of memory are available: choose a smaller --arch or --batch-size"
         )
 
 
 def available_memory_bytes() -> int:
-    """The memory this process can still use: the least of what the system and its control group have left."""
+    """Return the bytes this process can still use: the least of what the system and its control group have left."""
     import psutil
 
     available: int = psutil.virtual_memory().available
@@ -51,7 +51,7 @@ _V2 = _MemoryController("memory.max", "memory.current", "inactive_file")
 
 
 def _control_group_bytes(membership: str, mount: Path) -> int | None:
-    """What the tightest limit above this process leaves, in bytes; None without a limit.
+    """Return what the tightest limit above this process leaves, in bytes; None without a limit.
 
     ``membership`` is the text of /proc/self/cgroup and ``mount`` the folder of the control groups. A limit
     binds every group below it, so each one up to the mount is read. As Kubernetes does, reclaimable page
@@ -74,7 +74,7 @@ def _control_group_bytes(membership: str, mount: Path) -> int | None:
 
 
 def _left_in(folder: Path, files: _MemoryController) -> list[int]:
-    """Limit minus usage of one group, never below 0; nothing where there is no limit to read."""
+    """Return limit minus usage of one group, never below 0; nothing where there is no limit to read."""
     try:
         limit = int((folder / files.limit).read_text())
         usage = int((folder / files.usage).read_text())

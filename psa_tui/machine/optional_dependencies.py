@@ -1,4 +1,4 @@
-"""The packages of the extra ``results``: looked for before they are needed, so that one line says what is missing."""
+"""Look for the packages of the extra ``results`` before they are needed, so that one line says what is missing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from psa_tui.errors import PsaError
 
 
 def require(*packages: str) -> None:
-    """Nothing, when all of ``packages`` can be imported.
+    """Check that all of ``packages`` can be imported.
 
     Raises:
         PsaError: one of them is not installed.

@@ -5,19 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 
-from psa_tui.engine.backends.torch.training import Images, count_correct
-from psa_tui.engine.meta_loop import Population, Recipe, Trial, run_meta_loops
-from psa_tui.engine.population import initial_weights, layout, stack
-from psa_tui.method.events import EpochProgressed, MetaLoopFinished, Progress
-from psa_tui.method.variants import AblationMode
-from psa_tui.networks.mlp import CLASSES, INPUTS, Architecture
+from psa_tui.data.spec import DatasetSpec
+from psa_tui.engine.backend import Backend
+from psa_tui.engine.images import Images
+from psa_tui.engine.meta_loop import Population, Trial, run_meta_loops
+from psa_tui.engine.population import initial_population_row, stack
+from psa_tui.method.events import EpochProgressed, MetaLoopFinished
+from psa_tui.method.hyperparameters import Hyperparameters
+from psa_tui.method.progress import Progress
+from psa_tui.method.variants import NONE
+from psa_tui.networks.base import Network
 
-TRAINING_IMAGES = 50_000
-VALIDATION_IMAGES = 10_000
 _MEASURE_S = 0.4
 _TRAIN_S = 1.0
 _EVALUATED = 2000
@@ -26,7 +28,7 @@ _ENDLESS = 1 << 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
-    """What was measured on one device for one shape, and what a meta-loop is predicted to take there."""
+    """What was measured on one device for one network, and what a meta-loop is predicted to take there."""
 
     architecture: str
     parameters: int
@@ -37,42 +39,69 @@ class Benchmark:
     """Best float32 rate of a square matrix product."""
     training_images_per_s: float
     evaluation_images_per_s: float
+    train_count: int
+    validation_count: int
 
     @property
     def meta_loop_s(self) -> float:
-        """Seconds of one meta-loop: 50,000 images trained on, 10,000 evaluated, at the measured rates."""
-        return TRAINING_IMAGES / self.training_images_per_s + VALIDATION_IMAGES / self.evaluation_images_per_s
+        """Seconds of one meta-loop: all training images trained on, all validation images evaluated, at these rates."""
+        return self.train_count / self.training_images_per_s + self.validation_count / self.evaluation_images_per_s
 
     @property
     def floor_s(self) -> float:
         """Its operations at the matrix-product rate."""
         return self.operations / self.matrix_product_flop_per_s
 
+    def as_json(self) -> dict[str, str | float]:
+        """Return what was measured and what is predicted of it."""
+        counts = ("train_count", "validation_count")
+        measured = {name: value for name, value in asdict(self).items() if name not in counts}
+        return {**measured, "meta_loop_s": self.meta_loop_s, "floor_s": self.floor_s}
 
-def measure(architecture: Architecture, batch_size: int, device: str, processes: int) -> Benchmark:
-    """Time matrix products and real meta-loops of one trial on random images; a few seconds."""
-    generator = torch.Generator().manual_seed(0)
-    pixels = torch.randint(256, (TRAINING_IMAGES, INPUTS), dtype=torch.uint8, generator=generator).to(device)
-    labels = torch.randint(CLASSES, (TRAINING_IMAGES,), generator=generator).to(device)
-    images = Images(pixels, labels, mean=0.5, std=0.3)
-    layers = layout(architecture)
-    flat = stack([initial_weights(layers, seed=0)], torch.device(device))
+
+def measure(
+    network: Network, spec: DatasetSpec, backend: Backend, batch_size: int, device: str, processes: int
+) -> Benchmark:
+    """Time matrix products and real meta-loops of one trial on random images; a few seconds.
+
+    Args:
+        network: what is trained.
+        spec: the data set whose shapes and split sizes are taken.
+        backend: what trains it.
+        batch_size: images a step.
+        device: where, such as "cpu" and "cuda:0".
+        processes: how many train together.
+    """
+    images = _random_images(spec, device)
+    weights = stack([initial_population_row(network, seed=0)], torch.device(device))
     few = images[:_EVALUATED]
-    evaluations = _durations(lambda: count_correct(flat, layers, few).tolist(), _MEASURE_S)
+    evaluations = _durations(lambda: backend.count_correct(weights, network, few).tolist(), _MEASURE_S)
+    trial = Trial(seed=0, variant=NONE, progress=Progress(validation_count=1))
+    population = Population(network, [trial], weights, backend)
     return Benchmark(
-        architecture=str(architecture),
-        parameters=architecture.parameters,
-        operations=architecture.meta_loop_operations(TRAINING_IMAGES, VALIDATION_IMAGES),
+        architecture=str(network),
+        parameters=network.parameters,
+        operations=network.meta_loop_operations(spec.train_count, spec.validation_count),
         batch_size=batch_size,
         matrix_product_flop_per_s=_matrix_product_rate(device, processes),
-        training_images_per_s=_training_rate(Population(layers, [_trial()], flat), images, batch_size, processes),
-        # Each process counts for its own share of the images.
-        evaluation_images_per_s=processes * _EVALUATED * len(evaluations) / sum(evaluations),
+        training_images_per_s=_training_rate(population, images, Hyperparameters(batch_size=batch_size), processes),
+        # Each process counts for its own part of the images.
+        evaluation_images_per_s=processes * len(few) * len(evaluations) / sum(evaluations),
+        train_count=spec.train_count,
+        validation_count=spec.validation_count,
     )
 
 
+def _random_images(spec: DatasetSpec, device: str) -> Images:
+    """Return as many random images as there are to train on."""
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(256, (spec.train_count, spec.inputs), dtype=torch.uint8, generator=generator)
+    labels = torch.randint(spec.classes, (spec.train_count,), generator=generator)
+    return Images(pixels.to(device), labels.to(device), spec.mean, spec.std, spec.input_shape)
+
+
 def _matrix_product_rate(device: str, processes: int) -> float:
-    """Best float32 operations per second over a small and a large size, in ``_MEASURE_S`` seconds each.
+    """Return the best float32 operations per second over a small and a large size, in ``_MEASURE_S`` seconds each.
 
     It is measured in this process, and taken as many times as there are ``processes``.
     """
@@ -88,16 +117,11 @@ def _matrix_product_rate(device: str, processes: int) -> float:
     return processes * best
 
 
-def _trial() -> Trial:
-    return Trial(seed=0, mode=AblationMode.NONE, progress=Progress(validation_count=1))
-
-
-def _training_rate(population: Population, images: Images, batch_size: int, processes: int) -> float:
-    """Images trained on per second, from the first step on: it also allocates and chooses kernels."""
-    recipe = Recipe(learning_rate=1e-4, batch_size=batch_size, weight_decay=0.0, dropout=0.0)
+def _training_rate(population: Population, images: Images, hyperparameters: Hyperparameters, processes: int) -> float:
+    """Return images trained on per second, from the first step on: it also allocates and chooses kernels."""
     done = first = 0
     started = None
-    with closing(run_meta_loops(population, images, images[:1], recipe, _ENDLESS, processes)) as events:
+    with closing(run_meta_loops(population, images, images[:1], hyperparameters, _ENDLESS, processes)) as events:
         for event in events:
             if isinstance(event, MetaLoopFinished):
                 done += len(images)
@@ -112,7 +136,7 @@ def _training_rate(population: Population, images: Images, batch_size: int, proc
 
 
 def _durations(work: Callable[[], object], budget_s: float) -> list[float]:
-    """Seconds of each call of ``work``, called once unmeasured and then until ``budget_s`` is spent."""
+    """Return the seconds of each call of ``work``, called once unmeasured and then until ``budget_s`` is spent."""
     work()
     durations: list[float] = []
     while sum(durations) < budget_s:

@@ -1,20 +1,19 @@
 """What happens in a run, as frozen records: engines and runners make them, views only read them.
 
 Accuracies are fractions, times are seconds. ``member`` is a trial's index in its population (0 in a
-single run); ``meta_loop`` counts from 1 over the whole life of a checkpoint, resumes included.
+single run); ``meta_loop`` counts from 1 over the whole life of a checkpoint, resumes included. ``mode`` is the name
+of the variant in force.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from math import isfinite, nan
-from types import UnionType
-from typing import Any, cast, get_args, get_origin, get_type_hints
 
-from psa_tui.method.variants import AblationMode
-
-SCHEMA_VERSION = 1
+from psa_tui.method.ablation import AblatedUnit
+from psa_tui.method.event_codec import event
+from psa_tui.method.hyperparameters import Hyperparameters
+from psa_tui.method.progress import Progress
 
 
 class Verdict(StrEnum):
@@ -33,44 +32,33 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """A trial's counters: with its weights and seed, all that a resume needs.
+class Block:
+    """Like layers of a network, as a table shows them."""
 
-    The bounty (the highest validation accuracy ever reached) is the LKG's accuracy, because only a
-    strictly better candidate is ever promoted.
-    """
-
-    meta_loop: int = 0
-    """Meta-loops completed."""
-    validation_count: int
-    lkg_correct: int | None = None
-    """Validation images the LKG classifies correctly; None until a first candidate was promoted."""
-    lkg_meta_loop: int = 0
-    promotions: int = 0
-    rollbacks: int = 0
-    rollbacks_in_a_row: int = 0
-    non_finite: int = 0
-    """Candidates rolled back because their loss or a weight was not finite."""
-
-    @property
-    def bounty(self) -> float | None:
-        """The highest validation accuracy reached, a fraction."""
-        return None if self.lkg_correct is None else self.lkg_correct / self.validation_count
+    name: str
+    """Such as "4 hidden" or "output"."""
+    units: int
+    """Units of each layer."""
+    parameters: int
+    """Of all its layers."""
 
 
+@event("run_started")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted:
     """A run begins, or goes on from its checkpoint after ``progress.meta_loop`` meta-loops."""
 
     run: str
     resumed: bool
+    network: str
+    """The network's family: "mlp"."""
     architecture: str
     parameters: int
-    mode: AblationMode
-    learning_rate: float
-    batch_size: int
-    weight_decay: float
-    dropout: float
+    unit_counts: tuple[int, ...]
+    """How many units each layer has; the last is the output layer."""
+    blocks: tuple[Block, ...]
+    mode: str
+    hyperparameters: Hyperparameters
     seed: int
     dataset: str
     dataset_fingerprint: str
@@ -81,6 +69,7 @@ class RunStarted:
     """What always answering the most frequent class would score on the validation images; None when not known."""
     device: str
     threads: int
+    backend: str
     checkpoint: str
     last_meta_loop: int
     progress: Progress
@@ -88,6 +77,7 @@ class RunStarted:
     """What a user must know before trusting the numbers, such as a substituted data set."""
 
 
+@event("earlier_loops")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierLoops:
     """What a resumed run did before, from its history: parallel tuples, one entry a loop, in order."""
@@ -95,30 +85,26 @@ class EarlierLoops:
     meta_loops: tuple[int, ...]
     validation_accuracies: tuple[float, ...]
     promoted: tuple[bool, ...]
-    ablated_layers: tuple[int | None, ...]
-    ablated_neurons: tuple[int | None, ...]
+    ablations: tuple[tuple[AblatedUnit, ...], ...]
+    """What was ablated in each loop; empty where nothing was."""
     train_losses: tuple[float | None, ...]
     """None where it was not finite."""
 
 
+@event("units_ablated")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NeuronAblated:
-    """One neuron of a candidate was zeroed, before the candidate's epoch."""
+class UnitsAblated:
+    """Units of a candidate were damaged, before the candidate's epoch."""
 
     member: int
     meta_loop: int
-    mode: AblationMode
-    layer: int
-    """0 is the first hidden layer; ``layers - 1`` is the output layer."""
+    mode: str
     layers: int
-    neuron: int
-    width: int
-    incoming: int
-    """Incoming weights zeroed, the bias not counted."""
-    outgoing: int
-    """Outgoing weights zeroed."""
+    """How many layers of units the network has; the last is the output layer."""
+    units: tuple[AblatedUnit, ...]
 
 
+@event("epoch_progressed")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochProgressed:
     """A candidate's epoch is under way."""
@@ -131,13 +117,14 @@ class EpochProgressed:
     seconds: float
 
 
+@event("meta_loop_finished")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetaLoopFinished:
     """A candidate was measured and promoted or rolled back; ``progress`` is the trial's state after it."""
 
     member: int
     meta_loop: int
-    mode: AblationMode
+    mode: str
     verdict: Verdict
     finite: bool
     validation_correct: int
@@ -146,21 +133,25 @@ class MetaLoopFinished:
     """Validation accuracy above the LKG it was compared with; None when there was none."""
     train_loss: float
     seconds: float
-    ablation: NeuronAblated | None
+    ablation: UnitsAblated | None
     progress: Progress
+    reason: str = ""
+    """Why the promotion rule decided so, in a few words."""
 
 
+@event("control_changed")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlChanged:
     """Somebody at the keyboard asked for something, and the run took note of it."""
 
     paused: bool
     stop_after_loop: bool
-    next_mode: AblationMode | None
+    next_mode: str | None
     """The mode from the next loop on; None while it stays."""
     log_level: str
 
 
+@event("run_finished")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished:
     """A run ended, by itself or not. ``test_accuracy`` is the LKG's; None when there is no LKG to measure."""
@@ -176,56 +167,4 @@ class RunFinished:
     resume_command: str = field(default="psa resume")
 
 
-Event = RunStarted | EarlierLoops | NeuronAblated | EpochProgressed | MetaLoopFinished | ControlChanged | RunFinished
-_NAMES: dict[type[Event], str] = {
-    RunStarted: "run_started",
-    EarlierLoops: "earlier_loops",
-    NeuronAblated: "neuron_ablated",
-    EpochProgressed: "epoch_progressed",
-    MetaLoopFinished: "meta_loop_finished",
-    ControlChanged: "control_changed",
-    RunFinished: "run_finished",
-}
-_TYPES = {name: kind for kind, name in _NAMES.items()}
-
-
-def as_json(event: Event) -> dict[str, Any]:
-    """The event as JSON-ready values, with ``schema`` and ``event`` (its name) first; what is not finite is null."""
-    return {"schema": SCHEMA_VERSION, "event": _NAMES[type(event)], **_finite(asdict(event))}
-
-
-def from_json(values: dict[str, Any]) -> Event:
-    """The inverse of ``as_json``, after a trip through JSON text; null where a number is due becomes NaN.
-
-    Raises:
-        KeyError, TypeError, ValueError: ``values`` is no event of this schema.
-    """
-    values = dict(values)
-    if values.pop("schema") != SCHEMA_VERSION:
-        raise ValueError("another schema version")
-    kind = _TYPES[values.pop("event")]
-    return cast(Event, _build(kind, values))
-
-
-def _build(kind: Any, values: dict[str, Any]) -> object:
-    """Make ``kind`` of JSON values, following the types of its fields."""
-    hints = get_type_hints(kind)
-    return kind(**{name: _value(hints[name], value) for name, value in values.items()})
-
-
-def _value(hint: Any, value: Any) -> Any:
-    choices = get_args(hint) if get_origin(hint) is UnionType else (hint,)
-    if value is None:
-        return nan if hint is float else None
-    for choice in choices:
-        if is_dataclass(choice) and isinstance(value, dict):
-            return _build(choice, value)
-        if isinstance(choice, type) and issubclass(choice, StrEnum):
-            return choice(value)
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    return None if isinstance(value, float) and not isfinite(value) else value
+Event = RunStarted | EarlierLoops | UnitsAblated | EpochProgressed | MetaLoopFinished | ControlChanged | RunFinished

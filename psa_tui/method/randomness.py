@@ -20,20 +20,21 @@ class Purpose(IntEnum):
     SHUFFLE = 1
     ABLATION = 2
     DROPOUT = 3
+    PROMOTION = 4
 
 
 def generator(seed: int, meta_loop: int, purpose: Purpose) -> np.random.Generator:
-    """The generator of one address; ``meta_loop`` is 0 for what precedes the first loop."""
+    """Return the generator of one address; ``meta_loop`` is 0 for what precedes the first loop."""
     return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=(meta_loop, int(purpose))))
 
 
 def shuffled(seed: int, meta_loop: int, count: int) -> np.ndarray:
-    """The order in which the epoch of ``meta_loop`` visits ``count`` training images: int64 of shape [count]."""
+    """Return the order in which the epoch of ``meta_loop`` visits ``count`` training images: int64 [count]."""
     return generator(seed, meta_loop, Purpose.SHUFFLE).permutation(count)
 
 
-class DropoutBits:
-    """The dropout masks of one trial's epoch, drawn step by step.
+class DropoutMaskDraws:
+    """Draws the dropout masks of one trial's epoch, step by step.
 
     A unit is kept when its 16 random bits, read as a number, are at least ``rate * 65536``; the rate is
     thereby exact to 1/65536, and ``scale`` makes up for the rate that was really applied.
@@ -45,12 +46,12 @@ class DropoutBits:
         self._threshold = min(round(rate * 65536), 65535)
         self.scale = 65536 / (65536 - self._threshold)
 
-    def fill(self, masks: np.ndarray) -> None:
-        """Draw one step's masks into ``masks`` [hidden units, batch], floats: ``scale`` where a unit is kept, else 0.
+    def fill_dropout_mask(self, mask: np.ndarray) -> None:
+        """Draw one step's mask into ``mask`` [hidden units, batch], floats: ``scale`` where a unit is kept, else 0.
 
         The hidden units are those of all layers, first to last. The 64-bit words the bit generator draws are
-        used up to the first ``masks.size`` groups of 16 bits, lowest bits first; each step starts a new word.
+        used up to the first ``mask.size`` groups of 16 bits, lowest bits first; each step starts a new word.
         """
-        words: np.ndarray = self._bits.random_raw(-(-masks.size // 4)).astype("<u8", copy=False)
-        kept = words.view("<u2")[: masks.size].reshape(masks.shape) >= self._threshold
-        np.multiply(kept, masks.dtype.type(self.scale), out=masks)
+        words: np.ndarray = self._bits.random_raw(-(-mask.size // 4)).astype("<u8", copy=False)
+        kept = words.view("<u2")[: mask.size].reshape(mask.shape) >= self._threshold
+        np.multiply(kept, mask.dtype.type(self.scale), out=mask)

@@ -1,1 +1,6 @@
 """Families of networks: each names its parameters, what can be ablated in it, its text form and its size."""
+
+from psa_tui.networks.base import NETWORKS, Network, NetworkFamily, ParameterSpec
+from psa_tui.networks.mlp import Mlp
+
+__all__ = ["NETWORKS", "Mlp", "Network", "NetworkFamily", "ParameterSpec"]

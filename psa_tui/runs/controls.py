@@ -7,12 +7,13 @@ import os
 import select
 
 from psa_tui.method.events import ControlChanged
-from psa_tui.method.variants import AblationMode
+from psa_tui.method.variants import PUBLISHED
 
 PAUSE, MODE, STOP, QUIT, LOG = b"p", b"m", b"s", b"q", b"l"
 """The commands, one byte each, as they come through the pipe."""
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
-_MODES = tuple(AblationMode)
+_MODES = tuple(variant.name for variant in PUBLISHED)
+"""What the key m goes through; a further variant that is in force is left for the first of them."""
 
 
 class Control:
@@ -23,7 +24,7 @@ class Control:
         self.paused = False
         self.stop_after_loop = False
         self.quit = False
-        self.next_mode: AblationMode | None = None
+        self.next_mode: str | None = None
         self._logger = logging.getLogger("psa_tui")
         self._source: int | None = None
 
@@ -32,7 +33,7 @@ class Control:
         os.set_blocking(descriptor, False)
         self._source = descriptor
 
-    def poll(self, mode: AblationMode, wait_s: float = 0.0) -> ControlChanged | None:
+    def poll(self, mode: str, wait_s: float = 0.0) -> ControlChanged | None:
         """Take note of new commands, waiting for one at most ``wait_s`` seconds; ``mode`` is the one in force.
 
         Returns:
@@ -57,11 +58,13 @@ class Control:
             log_level=logging.getLevelName(self._logger.level).lower(),
         )
 
-    def _obey(self, command: bytes, mode: AblationMode) -> None:
+    def _obey(self, command: bytes, mode: str) -> None:
         if command == PAUSE:
             self.paused = not self.paused
         elif command == MODE:
-            asked = _MODES[(_MODES.index(self.next_mode or mode) + 1) % len(_MODES)]
+            current = self.next_mode or mode
+            place = _MODES.index(current) + 1 if current in _MODES else 0
+            asked = _MODES[place % len(_MODES)]
             self.next_mode = None if asked == mode else asked
         elif command == STOP:
             self.stop_after_loop = not self.stop_after_loop

@@ -1,7 +1,7 @@
 """A run that goes on in another process, as the events its history amounts to. Only reads; no torch.
 
 The history tells a loop when it is done, so between two loops there is nothing to tell: the events
-``NeuronAblated`` and ``EpochProgressed`` do not come.
+``UnitsAblated`` and ``EpochProgressed`` do not come.
 """
 
 from __future__ import annotations
@@ -14,37 +14,22 @@ from math import nan
 from pathlib import Path
 from typing import Any
 
+from psa_tui.data import DATASETS
 from psa_tui.errors import HistoryError
-from psa_tui.method.events import (
-    EarlierLoops,
-    Event,
-    MetaLoopFinished,
-    NeuronAblated,
-    Outcome,
-    Progress,
-    RunFinished,
-    RunStarted,
-    Verdict,
-)
-from psa_tui.method.variants import AblationMode
-from psa_tui.networks.mlp import CLASSES, INPUTS, parse_architecture
+from psa_tui.method.events import Event, MetaLoopFinished, Outcome, RunFinished, RunStarted, UnitsAblated, Verdict
+from psa_tui.method.hyperparameters import Hyperparameters
+from psa_tui.method.progress import Progress
 from psa_tui.runs.resuming import holds_run, resume_command
+from psa_tui.runs.stored_loops import earlier_loops, network_of
 from psa_tui.storage.locks import holder
-from psa_tui.storage.run_store import History, RunRow
+from psa_tui.storage.meta_loops import MetaLoopRow
+from psa_tui.storage.run_store import RunRow, RunStore
 
 INTERRUPTED = "an interruption"
-_SPLITS = {"mnist5k": (4_000, 500, 500)}
-_FULL_SPLITS = (50_000, 10_000, 10_000)
-"""Images for training, validation and test, by data set; those of all that are downloaded."""
-MAJORITIES = {
-    "4c47a1418865f9415c60c85e8e887cc596fb640ef7ffb0e0449c640a891c5e06": 0.1240,  # mnist5k
-    "516c452a902a1257f0ebde80b0fa706ae617a6554da3a5312506bec86c8fb4b3": 0.1102,  # mnist
-}
-"""The validation images' majority-class accuracy by the data's fingerprint: a constant, and loading takes seconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class TimedEvent:
     """An event and how long ago it happened."""
 
     event: Event
@@ -54,9 +39,9 @@ class Seen:
 class Following:
     """What is new in one run each time it is asked."""
 
-    def __init__(self, history: History, run: str, results_dir: Path, *, recent: int) -> None:
+    def __init__(self, store: RunStore, run: str, results_dir: Path, *, recent: int) -> None:
         """Nothing is told yet. Of the loops before the first ``poll`` only ``recent`` come one by one."""
-        self._history, self.run, self._results_dir, self._recent = history, run, results_dir, recent
+        self._store, self.run, self._results_dir, self._recent = store, run, results_dir, recent
         self._session: dict[str, Any] = {}
         self._trainer: str | None = None
         self.progress = Progress(validation_count=0)
@@ -64,7 +49,7 @@ class Following:
         self.finished: RunFinished | None = None
         """How the run ended; None while it goes on, and again when it is resumed."""
 
-    def poll(self) -> Iterator[Seen]:
+    def poll(self) -> Iterator[TimedEvent]:
         """Tell what has happened since the last time, in order.
 
         A session that begins comes as ``RunStarted`` and ``EarlierLoops``, which make all that was told before void.
@@ -73,7 +58,7 @@ class Following:
             HistoryError: the history cannot be read, or no longer has the run.
         """
         # In this order, because a session begins before its run's row tells of it, and a loop before it ends.
-        sessions, row = self._history.sessions(self.run), self._row()
+        sessions, row = self._store.sessions(self.run), self._row()
         is_alive = row.state == "running" and self._is_alive(row)
         if row.state == "running" and not is_alive:
             # It may have ended in good order, or gone on, since the row was read.
@@ -83,14 +68,14 @@ class Following:
             self._session, self.finished = sessions[-1], None
             yield from self._begin(row)
         else:
-            yield from self._loops(row, self._history.loops(self.run, self.progress.meta_loop))
+            yield from self._loops(row, self._store.loops(self.run, self.progress.meta_loop))
         if self.finished is None and not is_alive and row.meta_loop <= self.progress.meta_loop:
-            ended_at = self._history.sessions(self.run)[-1]["ended_at"] or row.updated_at
+            ended_at = self._store.sessions(self.run)[-1]["ended_at"] or row.updated_at
             self.finished = self._end(row, ended_at)
-            yield Seen(self.finished, _age_s(ended_at))
+            yield TimedEvent(self.finished, _age_s(ended_at))
 
     def _row(self) -> RunRow:
-        row = self._history.run(self.run)
+        row = self._store.run(self.run)
         if row is None:
             raise HistoryError(f"run {self.run} is no longer in the history in {self._results_dir}")
         return row
@@ -104,34 +89,33 @@ class Following:
         self._trainer = process
         return process is not None
 
-    def _begin(self, row: RunRow) -> Iterator[Seen]:
+    def _begin(self, row: RunRow) -> Iterator[TimedEvent]:
         """The session so far."""
-        loops = self._history.loops(self.run)
+        loops = self._store.loops(self.run)
         done = self._session["after_meta_loop"]
-        earlier = [loop for loop in loops if loop["meta_loop"] <= done]
-        self.progress = Progress(validation_count=loops[0]["validation_count"] if loops else self._splits(row)[1])
+        earlier = [loop for loop in loops if loop.meta_loop <= done]
+        self.progress = Progress(validation_count=loops[0].validation_count if loops else self._splits(row)[1])
         for loop in earlier:
             self.progress = _after(self.progress, loop)
         self.progress = replace(self.progress, meta_loop=done)
         if self.progress.lkg_correct is None and row.bounty is not None and row.bounty_meta_loop <= done:
             # The loop that made the LKG is one that the history lacks.
-            correct = round(row.bounty * self.progress.validation_count)
-            self.progress = replace(self.progress, lkg_correct=correct, lkg_meta_loop=row.bounty_meta_loop)
-        yield Seen(self._start(row, done - len(earlier)), _age_s(self._session["started_at"]))
-        told = max(len(earlier), len(loops) - self._recent)
-        for loop in loops[len(earlier) : told]:
+            self.progress = _with_counters_of(row, self.progress)
+        yield TimedEvent(self._start(row, done - len(earlier)), _age_s(self._session["started_at"]))
+        summed_up = max(len(earlier), len(loops) - self._recent)
+        for loop in loops[len(earlier) : summed_up]:
             self.progress = _after(self.progress, loop)
-        yield Seen(_earlier_loops(loops[:told]), _age_s(self._session["started_at"]))
-        yield from self._loops(row, loops[told:])
+        yield TimedEvent(earlier_loops(loops[:summed_up]), _age_s(self._session["started_at"]))
+        yield from self._loops(row, loops[summed_up:])
 
-    def _loops(self, row: RunRow, loops: list[dict[str, Any]]) -> Iterator[Seen]:
+    def _loops(self, row: RunRow, loops: list[MetaLoopRow]) -> Iterator[TimedEvent]:
         """The loops one by one: the last was written when the row was, the others as long before as loops took."""
         newest = _age_s(row.updated_at)
-        ages = list(itertools.accumulate((loop["seconds"] for loop in reversed(loops)), initial=newest))
+        ages = list(itertools.accumulate((loop.seconds or 0.0 for loop in reversed(loops)), initial=newest))
         for loop, age_s in zip(loops, reversed(ages[:-1]), strict=True):
             before = self.progress
             self.progress = _after(before, loop)
-            yield Seen(_finished_loop(row, loop, before, self.progress), age_s)
+            yield TimedEvent(_finished_loop(row, loop, before, self.progress), age_s)
 
     def _start(self, row: RunRow, lacking: int) -> RunStarted:
         train, validation, test = self._splits(row)
@@ -140,25 +124,27 @@ class Following:
             notices.append(f"this run trains on {row.dataset}, NOT the full set: its accuracies do not compare with it")
         if lacking:
             notices.append(f"the history in {self._results_dir} lacks {lacking} earlier meta-loops of this run")
+        network = network_of(row)
         return RunStarted(
             run=row.run,
             resumed=self._session["after_meta_loop"] > 0,
+            network=row.network,
             architecture=row.architecture,
             parameters=row.parameters,
-            mode=AblationMode(row.mode),
-            learning_rate=self._session["learning_rate"],
-            batch_size=self._session["batch_size"],
-            weight_decay=self._session["weight_decay"],
-            dropout=self._session["dropout"],
+            unit_counts=() if network is None else tuple(network.unit_counts),
+            blocks=() if network is None else tuple(network.blocks()),
+            mode=row.mode,
+            hyperparameters=Hyperparameters.from_json(self._session),
             seed=row.seed,
             dataset=row.dataset,
             dataset_fingerprint=row.dataset_fingerprint,
             train_count=train,
             validation_count=validation,
             test_count=test,
-            majority_class_accuracy=MAJORITIES.get(row.dataset_fingerprint),
+            majority_class_accuracy=_majority_of(row),
             device=self._session["device"],
             threads=self._session["threads"],
+            backend=self._session["backend"],
             checkpoint=row.checkpoint,
             last_meta_loop=row.last_meta_loop,
             progress=self.progress,
@@ -166,7 +152,12 @@ class Following:
         )
 
     def _splits(self, row: RunRow) -> tuple[int, int, int]:
-        return _SPLITS.get(row.dataset, _FULL_SPLITS)
+        """Images for training, validation and test; an earlier version did not record them."""
+        spec = DATASETS.get(row.dataset)
+        known = (0, 0, 0) if spec is None else (spec.train_count, spec.validation_count, spec.test_count)
+        recorded = (row.train_count, row.validation_count, row.test_count)
+        train, validation, test = (a if a is not None else b for a, b in zip(recorded, known, strict=True))
+        return train, validation, test
 
     def _end(self, row: RunRow, ended_at: str) -> RunFinished:
         was_killed = row.state == "running"
@@ -183,67 +174,55 @@ class Following:
         )
 
 
-def _after(progress: Progress, loop: dict[str, Any]) -> Progress:
-    """The counters after one more loop."""
-    promoted = loop["verdict"] == Verdict.PROMOTED
-    return Progress(
-        meta_loop=loop["meta_loop"],
-        validation_count=loop["validation_count"],
-        lkg_correct=loop["validation_correct"] if promoted else progress.lkg_correct,
-        lkg_meta_loop=loop["meta_loop"] if promoted else progress.lkg_meta_loop,
-        promotions=progress.promotions + promoted,
-        rollbacks=progress.rollbacks + (not promoted),
-        rollbacks_in_a_row=0 if promoted else progress.rollbacks_in_a_row + 1,
-        non_finite=progress.non_finite + (not loop["finite"]),
-    )
+def _after(progress: Progress, loop: MetaLoopRow) -> Progress:
+    """Return the counters after one more loop; what was decided is recorded, and counted where the engine counts."""
+    promoted = loop.verdict == Verdict.PROMOTED
+    return progress.after(loop.meta_loop, loop.validation_correct, finite=loop.finite, promoted=promoted)
 
 
-def _finished_loop(row: RunRow, loop: dict[str, Any], before: Progress, after: Progress) -> MetaLoopFinished:
-    correct, count = loop["validation_correct"], loop["validation_count"]
+def _with_counters_of(row: RunRow, progress: Progress) -> Progress:
+    """Return ``progress`` with the best and the LKG that the run's own row knows of."""
+    count = progress.validation_count
+    assert row.bounty is not None
+    progress = replace(progress, best_correct=round(row.bounty * count), best_meta_loop=row.bounty_meta_loop)
+    if row.lkg_accuracy is None:
+        return progress
+    return replace(progress, lkg_correct=round(row.lkg_accuracy * count), lkg_meta_loop=row.lkg_meta_loop)
+
+
+def _finished_loop(row: RunRow, loop: MetaLoopRow, before: Progress, after: Progress) -> MetaLoopFinished:
+    correct, count = loop.validation_correct, loop.validation_count
     return MetaLoopFinished(
         member=0,
-        meta_loop=loop["meta_loop"],
-        mode=AblationMode(loop["mode"]),
-        verdict=Verdict(loop["verdict"]),
-        finite=bool(loop["finite"]),
+        meta_loop=loop.meta_loop,
+        mode=loop.mode,
+        verdict=Verdict(loop.verdict),
+        finite=loop.finite,
         validation_correct=correct,
-        validation_accuracy=correct / count,
+        validation_accuracy=loop.validation_accuracy,
         gain=None if before.lkg_correct is None else (correct - before.lkg_correct) / count,
-        train_loss=nan if loop["train_loss"] is None else loop["train_loss"],
-        seconds=loop["seconds"],
+        train_loss=nan if loop.train_loss is None else loop.train_loss,
+        seconds=loop.seconds or 0.0,
         ablation=_ablation(row, loop),
         progress=after,
+        reason=loop.reason,
     )
 
 
-def _ablation(row: RunRow, loop: dict[str, Any]) -> NeuronAblated | None:
-    layer = loop["ablated_layer"]
-    if layer is None:
+def _ablation(row: RunRow, loop: MetaLoopRow) -> UnitsAblated | None:
+    if not loop.ablations:
         return None
-    widths = [INPUTS, *parse_architecture(row.architecture).hidden_widths(), CLASSES]
-    mode = AblationMode(loop["mode"])
-    return NeuronAblated(
-        member=0,
-        meta_loop=loop["meta_loop"],
-        mode=mode,
-        layer=layer,
-        layers=len(widths) - 1,
-        neuron=loop["ablated_neuron"],
-        width=widths[layer + 1],
-        incoming=widths[layer],
-        outgoing=widths[layer + 2] if mode is AblationMode.HIDDEN else 0,
-    )
+    network = network_of(row)
+    layers = 0 if network is None else network.depth + 1
+    return UnitsAblated(member=0, meta_loop=loop.meta_loop, mode=loop.mode, layers=layers, units=loop.ablations)
 
 
-def _earlier_loops(loops: list[dict[str, Any]]) -> EarlierLoops:
-    return EarlierLoops(
-        meta_loops=tuple(loop["meta_loop"] for loop in loops),
-        validation_accuracies=tuple(loop["validation_correct"] / loop["validation_count"] for loop in loops),
-        promoted=tuple(loop["verdict"] == Verdict.PROMOTED for loop in loops),
-        ablated_layers=tuple(loop["ablated_layer"] for loop in loops),
-        ablated_neurons=tuple(loop["ablated_neuron"] for loop in loops),
-        train_losses=tuple(loop["train_loss"] for loop in loops),
-    )
+def _majority_of(row: RunRow) -> float | None:
+    """Return what was recorded, else what is known of the data set by its name."""
+    if row.majority_class_accuracy is not None:
+        return row.majority_class_accuracy
+    spec = DATASETS.get(row.dataset)
+    return None if spec is None else spec.majority_class_accuracy
 
 
 def _age_s(moment: str) -> float:

@@ -6,7 +6,7 @@ import difflib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -14,29 +14,31 @@ from typing import Any
 from psa_tui.errors import ConfigError
 from psa_tui.formatting import printable
 from psa_tui.method.events import Verdict
-from psa_tui.runs.status import as_it_is
-from psa_tui.storage.run_store import History, RunRow, read_history
+from psa_tui.runs.status import with_actual_state
+from psa_tui.runs.stored_loops import network_of
+from psa_tui.storage.meta_loops import MetaLoopRow
+from psa_tui.storage.run_store import RunRow, RunStore, read_runs
 
 LATEST = "latest"
 
 
 @dataclass(frozen=True, slots=True)
 class RunDetails:
-    """One run, its sessions and its loops; the keys of the mappings are the columns of the history."""
+    """One run, its sessions (by the columns of their table) and its loops."""
 
     row: RunRow
     sessions: list[dict[str, Any]]
-    loops: list[dict[str, Any]]
+    loops: list[MetaLoopRow]
 
     @property
     def validation_accuracies(self) -> list[float]:
         """Of the candidate of every loop, fractions."""
-        return [loop["validation_correct"] / loop["validation_count"] for loop in self.loops]
+        return [loop.validation_accuracy for loop in self.loops]
 
     @property
     def promotions(self) -> int:
         """Candidates that became the LKG."""
-        return sum(loop["verdict"] == Verdict.PROMOTED for loop in self.loops)
+        return sum(loop.verdict == Verdict.PROMOTED for loop in self.loops)
 
     @property
     def rollbacks(self) -> int:
@@ -46,65 +48,80 @@ class RunDetails:
     @property
     def non_finite(self) -> int:
         """Candidates whose loss or weights were not finite."""
-        return sum(not loop["finite"] for loop in self.loops)
+        return sum(not loop.finite for loop in self.loops)
 
     @property
     def ablations(self) -> dict[int, int]:
-        """How often a neuron of each layer was zeroed, by layer; 0 is the first hidden layer."""
-        counts = Counter(loop["ablated_layer"] for loop in self.loops if loop["ablated_layer"] is not None)
+        """How often units of each layer were ablated, by layer; 0 is the first hidden layer."""
+        counts = Counter(unit.layer for loop in self.loops for unit in loop.ablations)
         return dict(sorted(counts.items()))
+
+    @property
+    def ablated_loops(self) -> int:
+        """Loops whose candidate was ablated."""
+        return sum(bool(loop.ablations) for loop in self.loops)
 
     @property
     def survived_ablations(self) -> int:
         """Ablated candidates that were promoted all the same."""
-        return sum(loop["ablated_layer"] is not None and loop["verdict"] == Verdict.PROMOTED for loop in self.loops)
+        return sum(bool(loop.ablations) and loop.verdict == Verdict.PROMOTED for loop in self.loops)
+
+    @property
+    def output_layer(self) -> int | None:
+        """The index of the output layer; None where the network's family or the data set is not installed."""
+        network = network_of(self.row)
+        return None if network is None else network.depth
 
     @property
     def modes(self) -> list[tuple[int, str]]:
         """(first meta-loop, mode) of each stretch of loops in one mode; the row's mode where there is no loop."""
-        modes = [(loop["meta_loop"], loop["mode"]) for loop in self.loops]
+        modes = [(loop.meta_loop, loop.mode) for loop in self.loops]
         changes = modes[:1] + [after for before, after in pairwise(modes) if after[1] != before[1]]
         return changes or [(1, self.row.mode)]
 
     @property
     def median_loop_s(self) -> float | None:
         """Seconds of a loop in the middle; None without loops."""
-        return median(loop["seconds"] for loop in self.loops) if self.loops else None
+        return median(_seconds(self.loops)) if self.loops else None
 
     @property
     def lkg_accuracies(self) -> list[float | None]:
-        """The LKG's accuracy after every loop; None before the first promotion."""
-        candidates = zip(self.loops, self.validation_accuracies, strict=True)
-        levels = (accuracy if loop["verdict"] == Verdict.PROMOTED else -1.0 for loop, accuracy in candidates)
-        return [None if level < 0 else level for level in accumulate(levels, max)]
+        """The LKG's accuracy after every loop, that of the last promoted candidate; None before the first one."""
+        levels: list[float | None] = []
+        for loop in self.loops:
+            before = levels[-1] if levels else None
+            levels.append(loop.validation_accuracy if loop.verdict == Verdict.PROMOTED else before)
+        return levels
 
     def settings(self) -> dict[str, Any]:
         """What a user can choose or a machine decides, by name; of the last session where sessions may differ."""
         row, last = self.row, self.sessions[-1] if self.sessions else {}
         return {
+            "network": row.network,
             "architecture": row.architecture,
             "mode": ", ".join(mode if first == 1 else f"{mode} from {first}" for first, mode in self.modes),
             "meta-loops": row.last_meta_loop,
-            "learning rate": row.learning_rate,
-            "batch size": row.batch_size,
-            "weight decay": row.weight_decay,
-            "dropout": row.dropout,
+            **{name.replace("_", " "): value for name, value in row.hyperparameters.as_json().items()},
             "seed": row.seed,
             "data": row.dataset,
             "data asked for": row.dataset_requested,
             "data fingerprint": row.dataset_fingerprint[:16],
-            **{name: last[name] for name in ("device", "threads", "machine") if last},
+            **{name: last[name] for name in ("device", "threads", "backend", "machine") if last},
             **last.get("versions", {}),
         }
 
 
-def find_run(history: History, text: str) -> RunRow:
+def _seconds(loops: Sequence[MetaLoopRow]) -> list[float]:
+    return [loop.seconds for loop in loops if loop.seconds is not None]
+
+
+def find_run(store: RunStore, text: str) -> RunRow:
     """The run named ``text``, or the only one whose name begins so; ``latest`` is the one worked on last.
 
     Raises:
         ConfigError: no run or more than one fits; the message has the nearest names.
     """
-    rows = history.latest(-1)
+    rows = store.latest(-1)
     if not rows:
         raise ConfigError("there is no run in the history yet; psa train makes one, --results-dir names another folder")
     if text == LATEST:
@@ -127,9 +144,9 @@ def _some(rows: Sequence[RunRow], limit: int = 4) -> str:
     return names if len(rows) <= limit else f"{names}, ..."
 
 
-def details_of(history: History, row: RunRow) -> RunDetails:
+def details_of(store: RunStore, row: RunRow) -> RunDetails:
     """Everything the history has of the run of ``row``; a state "running" without a process is "interrupted"."""
-    return RunDetails(as_it_is(row), history.sessions(row.run), history.loops(row.run))
+    return RunDetails(with_actual_state(row), store.sessions(row.run), store.loops(row.run))
 
 
 def load_runs(folder: Path, names: Sequence[str]) -> list[RunDetails]:
@@ -139,10 +156,10 @@ def load_runs(folder: Path, names: Sequence[str]) -> list[RunDetails]:
         ConfigError: there is no history, or a name fits no run or several.
         HistoryError: the history cannot be read.
     """
-    with read_history(folder) as history:
-        if history is None:
+    with read_runs(folder) as store:
+        if store is None:
             raise ConfigError(f"there is no history in {folder}; psa train makes one, --results-dir names another")
-        return [details_of(history, find_run(history, name)) for name in names]
+        return [details_of(store, find_run(store, name)) for name in names]
 
 
 def latest_runs(folder: Path, limit: int) -> list[RunDetails]:
@@ -151,8 +168,8 @@ def latest_runs(folder: Path, limit: int) -> list[RunDetails]:
     Raises:
         HistoryError: the history cannot be read.
     """
-    with read_history(folder) as history:
-        return [] if history is None else [details_of(history, row) for row in history.latest(limit)]
+    with read_runs(folder) as store:
+        return [] if store is None else [details_of(store, row) for row in store.latest(limit)]
 
 
 def differing(one: dict[str, Any], other: dict[str, Any]) -> dict[str, tuple[Any, Any]]:

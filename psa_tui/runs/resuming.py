@@ -6,40 +6,45 @@ import shlex
 from pathlib import Path
 
 from psa_tui.errors import CheckpointError, ConfigError
-from psa_tui.method.variants import AblationMode
-from psa_tui.networks.mlp import parse_architecture
+from psa_tui.method.hyperparameters import HYPERPARAMETERS
+from psa_tui.method.variants import Variant
 from psa_tui.settings import Settings
-from psa_tui.storage.checkpoint import Record, previous_path, read_checkpoint
+from psa_tui.storage.checkpoint import Record, network_of, previous_path, read_checkpoint
+
+PINNED = ("network", "arch", "mode", "seed", "dataset", *(one.option for one in HYPERPARAMETERS))
+"""The settings that a resume takes from the checkpoint whatever else says."""
 
 
-def said_by(record: Record) -> dict[str, str]:
-    """What a checkpoint says in place of the defaults, as raw text by setting."""
+def checkpoint_settings(record: Record) -> dict[str, str]:
+    """Return what a checkpoint says in place of the defaults, as raw text by setting."""
+    values = record.hyperparameters.as_json()
     return {
+        "network": record.network,
         "arch": record.architecture,
-        "mode": str(record.mode),
-        "lr": repr(record.learning_rate),
-        "batch_size": str(record.batch_size),
-        "weight_decay": repr(record.weight_decay),
-        "dropout": repr(record.dropout),
+        "mode": record.mode,
+        **{one.option: one.format(values[one.name]) for one in HYPERPARAMETERS},
         "seed": str(record.seed),
         "dataset": record.dataset,
         "device": record.device.partition(":")[0],
         "threads": str(record.threads),
+        "backend": record.backend,
     }
 
 
-def refuse_another_run(settings: Settings, path: Path, record: Record) -> None:
+def check_same_run(settings: Settings, path: Path, record: Record) -> None:
     """Make sure that the settings do not ask for another run than the one at ``path``.
 
     Raises:
-        ConfigError: another architecture, data set or seed is asked for; the message names both.
+        ConfigError: another network, data set or seed is asked for; the message names both.
     """
     wanted: list[tuple[str, object, object]] = []
-    architecture = settings.architecture()
-    if architecture.origin != "default":
-        wanted.append(("architecture", architecture.value, parse_architecture(record.architecture)))
+    if settings.is_explicit("network"):
+        wanted.append(("network", settings.get("network"), record.network))
     if settings.is_explicit("dataset") and settings.get("dataset") != "auto":
         wanted.append(("data set", settings.get("dataset"), record.dataset))
+    network = settings.with_checkpoint({"network": record.network, "dataset": record.dataset}).network()
+    if network.origin != "default":
+        wanted.append(("architecture", network.value, network_of(record)))
     if settings.is_explicit("seed"):
         wanted.append(("seed", settings.get("seed"), record.seed))
     for what, asked, found in wanted:
@@ -50,7 +55,7 @@ def refuse_another_run(settings: Settings, path: Path, record: Record) -> None:
             )
 
 
-def refuse_to_bury(path: Path) -> None:
+def check_no_orphan(path: Path) -> None:
     """Make sure that no previous generation is left whose successor was removed by hand: a new run would overwrite it.
 
     Raises:
@@ -64,18 +69,18 @@ def refuse_to_bury(path: Path) -> None:
         )
 
 
-def mode_history(
-    history: tuple[tuple[int, str], ...], mode: AblationMode, meta_loop: int
+def extended_history(
+    history: tuple[tuple[int, str], ...], variant: Variant, meta_loop: int
 ) -> tuple[tuple[int, str], ...]:
-    """``history`` when ``mode`` is in force from ``meta_loop`` on."""
+    """Return the mode history when ``variant`` is in force from ``meta_loop`` on."""
     before = tuple(entry for entry in history if entry[0] < meta_loop)
-    if before and before[-1][1] == mode:
+    if before and before[-1][1] == variant.name:
         return before
-    return (*before, (meta_loop, str(mode)))
+    return (*before, (meta_loop, variant.name))
 
 
 def resume_command(model_dir: Path, results_dir: Path) -> str:
-    """The command that goes on with the run whose checkpoint and history are in these folders."""
+    """Return the command that goes on with the run whose checkpoint and history are in these folders."""
     words = ["psa", "resume"]
     for option, folder, default in (
         ("--model-dir", model_dir, "models"),
@@ -87,7 +92,7 @@ def resume_command(model_dir: Path, results_dir: Path) -> str:
 
 
 def holds_run(path: Path, run: str) -> bool:
-    """Whether there is a good checkpoint of ``run`` at ``path``."""
+    """Return whether there is a good checkpoint of ``run`` at ``path``."""
     try:
         return read_checkpoint(path).record.run == run
     except CheckpointError:
@@ -95,14 +100,14 @@ def holds_run(path: Path, run: str) -> bool:
 
 
 def changes(old: Record, new: Record) -> list[str]:
-    """What a user must know when the run of ``old`` goes on as ``new``, one sentence each."""
+    """Return what a user must know when the run of ``old`` goes on as ``new``, one sentence each."""
     found = []
     if old.dataset == "mnist5k" and old.dataset_requested == "auto":
         found.append(
             "this run trains on mnist5k, because full MNIST was not to be had when it began; for the full set: "
             "psa clean, then psa train --dataset mnist"
         )
-    for what in ("device", "threads", "machine", "versions"):
+    for what in ("device", "threads", "backend", "machine", "versions"):
         before, now = (_in_words(getattr(record, what)) for record in (old, new))
         if before != now:
             found.append(

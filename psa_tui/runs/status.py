@@ -1,4 +1,4 @@
-"""Where things stand: the checkpoints of a folder and the latest runs of the history. No torch."""
+"""The checkpoints of a folder and the latest runs of the history. No torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from psa_tui.errors import CheckpointError
 from psa_tui.runs.resuming import holds_run
 from psa_tui.storage.checkpoint import previous_path, read_checkpoint
 from psa_tui.storage.locks import holder
-from psa_tui.storage.run_store import RunRow, read_history
+from psa_tui.storage.run_store import RunRow, read_runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +19,7 @@ class CheckpointSummary:
     path: str
     problem: str | None = None
     run: str = ""
+    network: str = ""
     architecture: str = ""
     parameters: int = 0
     mode_history: tuple[tuple[int, str], ...] = ()
@@ -28,6 +29,8 @@ class CheckpointSummary:
     last_meta_loop: int = 0
     bounty: float | None = None
     bounty_meta_loop: int = 0
+    lkg_accuracy: float | None = None
+    lkg_meta_loop: int = 0
     test_accuracy: float | None = None
     trained_by: str | None = None
     """The process that is training it at this moment."""
@@ -43,13 +46,13 @@ def list_checkpoints(folder: Path) -> list[CheckpointSummary]:
 
 def list_runs(folder: Path, limit: int) -> list[RunRow]:
     """The latest runs of the history in ``folder``; one that claims to run but has no process is interrupted."""
-    with read_history(folder) as history:
-        if history is None:
+    with read_runs(folder) as store:
+        if store is None:
             return []
-        return [as_it_is(row) for row in history.latest(limit)]
+        return [with_actual_state(row) for row in store.latest(limit)]
 
 
-def as_it_is(row: RunRow) -> RunRow:
+def with_actual_state(row: RunRow) -> RunRow:
     """The row, with the state "interrupted" when it claims to run and no process works on it."""
     if row.state == "running" and not _is_trained(Path(row.checkpoint), row.run):
         return replace(row, state="interrupted")
@@ -69,6 +72,7 @@ def _summary(path: Path) -> CheckpointSummary:
     return CheckpointSummary(
         path=str(path),
         run=record.run,
+        network=record.network,
         architecture=record.architecture,
         parameters=record.parameters,
         mode_history=record.mode_history,
@@ -77,7 +81,9 @@ def _summary(path: Path) -> CheckpointSummary:
         meta_loop=record.progress.meta_loop,
         last_meta_loop=record.last_meta_loop,
         bounty=record.progress.bounty,
-        bounty_meta_loop=record.progress.lkg_meta_loop,
+        bounty_meta_loop=record.progress.best_meta_loop,
+        lkg_accuracy=record.progress.lkg_accuracy,
+        lkg_meta_loop=record.progress.lkg_meta_loop,
         test_accuracy=record.test_accuracy,
         trained_by=holder(path),
     )

@@ -1,4 +1,4 @@
-"""Replacing a file so that a kill or a full disk leaves the old one or the new one, never a mixture."""
+"""Writing a file so that a kill or a full disk leaves the old one or the new one, never a mixture."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import contextlib
 import os
 from pathlib import Path
 
+from psa_tui.errors import PsaError
+
 
 def temporary_path(path: Path) -> Path:
     """Where the new content of ``path`` is written before it takes its place."""
     return path.with_name(f".{path.name}.tmp")
 
 
-def replace_file(path: Path, content: bytes, keep: Path | None = None) -> None:
+def atomic_write(path: Path, content: bytes, keep: Path | None = None) -> None:
     """Make ``content`` the content of ``path``, durably; what was there stays at ``keep``, if that is given.
 
     Written beside it, flushed, renamed, and the folder flushed.
@@ -58,3 +60,15 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_folder(folder: Path, option: str, error_class: type[PsaError] = PsaError) -> None:
+    """Make ``folder`` where there is none; ``option`` is what chooses another one.
+
+    Raises:
+        PsaError: it cannot be made; as ``error_class``.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise error_class(f"{folder}: cannot be made ({error.strerror}); choose another {option}") from None

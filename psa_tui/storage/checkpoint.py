@@ -1,8 +1,9 @@
 """The LKG file: one safetensors file holds a trial's weights and everything a resume needs. No torch.
 
-The weights lie under the names of ``nn.Sequential(Linear, ReLU, Dropout, ..., Linear)``. The header's
-metadata maps each field of ``Record`` to its JSON text, and ends in two SHA-256 digests, one of the
-weights and one of the other metadata, so that no altered file is ever taken for a good one.
+The weights lie under the network's own names, for fully connected ones those of ``nn.Sequential(Linear, ReLU,
+Dropout, ..., Linear)``. The header's metadata maps each field of ``Record`` to its JSON text (the hyperparameters'
+fields beside the others), and ends in two SHA-256 digests, one of the weights and one of the other metadata, so that
+no altered file is ever taken for a good one. A field that a file of an earlier format lacks takes its default.
 
 Writing is atomic: a temporary file in the same folder, fsync, rename, fsync of the folder. The file that
 is replaced stays beside it as the previous generation.
@@ -11,11 +12,11 @@ is replaced stays beside it as the previous generation.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import shlex
 import stat
 import typing
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -26,14 +27,13 @@ import safetensors.numpy
 
 from psa_tui.errors import CheckpointError, ConfigError
 from psa_tui.formatting import printable
-from psa_tui.method.events import Progress
-from psa_tui.method.variants import AblationMode
-from psa_tui.networks.mlp import CLASSES, INPUTS, parse_architecture
-from psa_tui.storage.atomic_write import replace_file
+from psa_tui.method.hyperparameters import Hyperparameters
+from psa_tui.method.progress import Progress, decode_progress
+from psa_tui.networks.base import NETWORKS, Network
+from psa_tui.storage.atomic_write import atomic_write
 
 FORMAT = "psa-tui checkpoint"
-FORMAT_VERSION = 1
-FILE_NAME = "mnist_lkg.safetensors"
+FORMAT_VERSION = 2
 _WEIGHTS_DIGEST = "weights_sha256"
 _RECORD_DIGEST = "record_sha256"
 
@@ -43,6 +43,10 @@ class Record:
     """What the header says of a trial: its identity, its settings, its counters, and what it ran on."""
 
     run: str
+    network: str
+    """The network's family."""
+    input_shape: tuple[int, ...]
+    classes: int
     architecture: str
     parameters: int
     mode_history: tuple[tuple[int, str], ...]
@@ -52,10 +56,7 @@ class Record:
     dataset_requested: str
     """What the user asked for; "auto" with ``dataset`` "mnist5k" means that full MNIST was not to be had."""
     dataset_fingerprint: str
-    learning_rate: float
-    batch_size: int
-    weight_decay: float
-    dropout: float
+    hyperparameters: Hyperparameters
     last_meta_loop: int
     """The meta-loop at which the run is complete."""
     progress: Progress
@@ -64,13 +65,14 @@ class Record:
     """``test_correct`` is the LKG's count on the test images; None until it was measured at a run's end."""
     device: str
     threads: int
+    backend: str
     machine: str
     versions: dict[str, str]
 
     @property
-    def mode(self) -> AblationMode:
-        """The mode in force."""
-        return AblationMode(self.mode_history[-1][1])
+    def mode(self) -> str:
+        """The name of the variant in force."""
+        return self.mode_history[-1][1]
 
     @property
     def finished(self) -> bool:
@@ -108,7 +110,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         CheckpointError: it cannot be written; ``path`` is as it was.
     """
     try:
-        replace_file(path, encode(checkpoint), keep=previous_path(path))
+        atomic_write(path, encode(checkpoint), keep=previous_path(path))
     except OSError as error:
         before = "the file of the loop before is intact; " if path.exists() else ""
         raise CheckpointError(
@@ -119,7 +121,9 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 def encode(checkpoint: Checkpoint) -> bytes:
     """The bytes of the safetensors file."""
     metadata = {"format": FORMAT, "format_version": str(FORMAT_VERSION)}
-    metadata |= {name: json.dumps(value) for name, value in asdict(checkpoint.record).items()}
+    values = asdict(checkpoint.record)
+    values |= values.pop("hyperparameters")
+    metadata |= {name: json.dumps(value) for name, value in values.items()}
     metadata[_WEIGHTS_DIGEST] = _weights_digest(checkpoint.weights)
     metadata[_RECORD_DIGEST] = _record_digest(metadata)
     return safetensors.numpy.save(checkpoint.weights, metadata)
@@ -155,9 +159,10 @@ def _read(path: Path) -> Checkpoint:
             metadata = dict(file.metadata() or {})
             if metadata.get("format") != FORMAT:
                 raise CheckpointError(f"{path}: not a psa-tui checkpoint; move it away, or use another --model-dir")
-            if (version := metadata.get("format_version")) != str(FORMAT_VERSION):
+            if (version := metadata.get("format_version")) not in _READABLE:
                 raise CheckpointError(
-                    f"{path}: checkpoint format {version}, this version reads {FORMAT_VERSION}; update psa-tui"
+                    f"{path}: checkpoint format {printable(version)}, this version reads up to {FORMAT_VERSION}; "
+                    "update psa-tui"
                 )
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no mapping)
         if metadata.pop(_RECORD_DIGEST, None) != _record_digest(metadata):
@@ -176,30 +181,51 @@ def _read(path: Path) -> Checkpoint:
 
 
 def _decode(metadata: dict[str, str]) -> Record:
-    values = {field.name: json.loads(metadata[field.name]) for field in fields(Record)}
-    values["progress"] = Progress(**values["progress"])
-    values["mode_history"] = tuple((int(loop), str(AblationMode(mode))) for loop, mode in values["mode_history"])
-    for owner, found in ((Record, values), (Progress, asdict(values["progress"]))):
+    found = {name: json.loads(text) for name, text in metadata.items() if name in _STORED}
+    values = {**_EARLIER_DEFAULTS, **found}
+    own = {field.name: values[field.name] for field in fields(Record) if field.name != "hyperparameters"}
+    own["hyperparameters"] = Hyperparameters.from_json(values)
+    own["progress"] = decode_progress(values["progress"])
+    own["mode_history"] = tuple((int(loop), str(mode)) for loop, mode in values["mode_history"])
+    own["input_shape"] = tuple(int(size) for size in values["input_shape"])
+    for owner, given in ((Record, own), (Progress, asdict(own["progress"]))):
         for name, kind in typing.get_type_hints(owner).items():
-            if kind in _SCALARS and not isinstance(found[name], kind):
-                raise TypeError(f"{name} is {found[name]!r}")
-    record = Record(**values)
-    counts = (record.progress.validation_count, record.test_count, record.batch_size, record.threads)
+            if kind in _SCALARS and not isinstance(given[name], kind):
+                raise TypeError(f"{name} is {given[name]!r}")
+    record = Record(**own)
+    counts = (record.progress.validation_count, record.test_count, record.threads, record.classes, *record.input_shape)
     if not record.mode_history or min(counts) < 1 or not isinstance(record.versions, dict):
         raise ValueError("its header makes no sense")
     return record
 
 
 _SCALARS: tuple[Any, ...] = (int, float, str, int | None)
+_READABLE = tuple(str(version) for version in range(1, FORMAT_VERSION + 1))
+_EARLIER_DEFAULTS: Mapping[str, Any] = {"network": "mlp", "input_shape": [1, 28, 28], "classes": 10, "backend": "torch"}
+"""What files of format 1 do not say, because nothing else could be trained then."""
+_STORED = {field.name for field in fields(Record)} | {field.name for field in fields(Hyperparameters)}
+
+
+def network_of(record: Record) -> Network | None:
+    """Return the network that a record describes; None where its family is not installed.
+
+    Raises:
+        ConfigError: its architecture is none of the family.
+    """
+    family = NETWORKS.get(record.network)
+    return None if family is None else family.parse(record.architecture, record.input_shape, record.classes)
 
 
 def _check_shapes(record: Record, weights: dict[str, np.ndarray]) -> None:
-    widths = [INPUTS, *parse_architecture(record.architecture).hidden_widths(), CLASSES]
-    expected: dict[str, tuple[int, ...]] = {}
-    for index, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
-        expected |= {f"{3 * index}.weight": (outputs, inputs), f"{3 * index}.bias": (outputs,)}
-    if {name: array.shape for name, array in weights.items()} != expected:
-        raise ValueError(f"its tensors are not those of {record.architecture}")
+    """Compare the tensors with the architecture; sizes first, so that a text asks for no more than the file has."""
+    network = network_of(record)
+    if sum(array.size for array in weights.values()) != record.parameters:
+        raise ValueError(f"its tensors have not the {record.parameters} numbers it speaks of")
+    if network is not None:
+        if network.parameters != record.parameters:
+            raise ValueError(f"its tensors are not those of {record.architecture}")
+        if {name: array.shape for name, array in weights.items()} != {one.name: one.shape for one in network.tensors}:
+            raise ValueError(f"its tensors are not those of {record.architecture}")
     if any(array.dtype != np.float32 for array in weights.values()):
         raise ValueError("its tensors are not float32")
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from psa_tui.errors import CheckpointError, ConfigError, PsaError
 from psa_tui.formatting import printable
 from psa_tui.storage.atomic_write import temporary_path
-from psa_tui.storage.checkpoint import FILE_NAME, previous_path
+from psa_tui.storage.checkpoint import previous_path
 from psa_tui.storage.locks import holder, lock_path, locked
 
 _SUFFIX = ".safetensors"
@@ -196,15 +196,15 @@ def _kind(mode: int) -> Kind:
     return Kind.FOLDER if stat.S_ISDIR(mode) else Kind.SPECIAL
 
 
-def plan_default(found: Mapping[str, Entry]) -> Plan:
-    """The default checkpoint and what belongs to it."""
-    return _plan(found, _family(FILE_NAME))
+def plan_default(found: Mapping[str, Entry], checkpoint: str) -> Plan:
+    """Return the plan for ``checkpoint``, the default one's name, and what belongs to it."""
+    return _plan(found, _family(checkpoint))
 
 
-def plan_all(found: Mapping[str, Entry]) -> Plan:
-    """Every name that does not begin with a dot, and the dot-files that belong to a checkpoint among them."""
+def plan_all(found: Mapping[str, Entry], checkpoint: str) -> Plan:
+    """Return the plan for every visible name, and for the dot-files of ``checkpoint`` and of those among them."""
     visible = sorted(name for name in found if not name.startswith("."))
-    return _plan(found, [name for checkpoint in [FILE_NAME, *visible] for name in _family(checkpoint)])
+    return _plan(found, [member for name in [checkpoint, *visible] for member in _family(name)])
 
 
 def plan_named(found: Mapping[str, Entry], folder: Path, names: Iterable[str]) -> Plan:

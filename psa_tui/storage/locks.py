@@ -15,6 +15,18 @@ from pathlib import Path
 
 from psa_tui.errors import CheckpointError
 
+
+class LockedError(CheckpointError):
+    """Another process holds the lock; ``process`` is its id, "unknown" where it did not say."""
+
+    def __init__(self, path: Path, process: str) -> None:
+        """Say who trains ``path``."""
+        super().__init__(
+            f"{path} is being trained by process {process}; wait for it, stop it, or choose another --model-dir"
+        )
+        self.process = process
+
+
 _PATIENCE_S = 0.2
 """How long a lock may be held by somebody who only asks who holds it (``holder``)."""
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -30,8 +42,8 @@ def locked(path: Path) -> Iterator[None]:
     """Hold the lock of ``path`` while the block runs.
 
     Raises:
-        CheckpointError: another process holds it (the message names its process id), or the folder
-            cannot be written.
+        LockedError: another process holds it.
+        CheckpointError: the folder cannot be written.
     """
     descriptor = _take(path)
     try:
@@ -42,37 +54,45 @@ def locked(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _take(path: Path) -> int:
-    """A descriptor of the lock file, with the lock on it."""
-    patience_until = time.monotonic() + _PATIENCE_S
+def take_lock(file: Path, *, wait: bool) -> int:
+    """Return a descriptor of ``file``, made if need be, with an exclusive lock on it that lasts until it is closed.
+
+    Raises:
+        BlockingIOError: another process holds the lock, and ``wait`` is false.
+        OSError: the file cannot be opened (``filename`` is it), or its file system cannot lock (there is none).
+    """
     while True:
+        descriptor = os.open(file, _FLAGS | os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            descriptor = os.open(lock_path(path), _FLAGS | os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise CheckpointError(
-                f"{path.parent}: cannot be written ({error.strerror}); make it writable or choose another --model-dir"
-            ) from None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             # Somebody may have removed the file (psa clean does) after it was opened and before it was locked.
-            if os.path.samestat(os.fstat(descriptor), os.stat(lock_path(path))):
+            if os.path.samestat(os.fstat(descriptor), os.stat(file)):
                 return descriptor
         except FileNotFoundError:
             pass
+        except OSError:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _take(path: Path) -> int:
+    """Return a descriptor of the lock file of ``path``, with the lock on it."""
+    patience_until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return take_lock(lock_path(path), wait=False)
         except BlockingIOError:
-            if time.monotonic() > patience_until:
-                process = _holder(descriptor)
-                os.close(descriptor)
-                raise CheckpointError(
-                    f"{path} is being trained by process {process}; wait for it, stop it, or choose another --model-dir"
-                ) from None
+            process = holder(path)
+            if process is not None and time.monotonic() > patience_until:
+                raise LockedError(path, process) from None
             time.sleep(_PATIENCE_S / 10)
         except OSError as error:
-            os.close(descriptor)
-            raise CheckpointError(
-                f"{path.parent}: its file system cannot lock files ({error.strerror}); choose another --model-dir"
-            ) from None
-        os.close(descriptor)
+            if error.filename is None:
+                problem, remedy = "its file system cannot lock files", "choose another --model-dir"
+            else:
+                problem, remedy = "cannot be written", "make it writable or choose another --model-dir"
+            raise CheckpointError(f"{path.parent}: {problem} ({error.strerror}); {remedy}") from None
 
 
 def holder(path: Path) -> str | None:

@@ -1,9 +1,8 @@
-"""The history of all single runs, in the results database, written before anything is shown.
+"""The tables of single runs in the results database, written before anything is shown.
 
-Three tables: ``runs`` (one row a run, its settings and where it stands), ``sessions`` (one row each time a
-process worked on a run: when, on which machine, with what outcome) and ``meta_loops`` (one row a loop).
-Writing a loop again replaces its row, so a resume that repeats the loop a kill interrupted repairs the
-history. Every write is one durable transaction.
+``runs`` has one row a run (its settings and where it stands), ``sessions`` one each time a process worked on a run
+(when, on which machine, with what outcome), ``meta_loops`` one a loop. Writing a loop again replaces its row, so a
+resume that repeats the loop a kill interrupted repairs the history. Every write is one durable transaction.
 """
 
 from __future__ import annotations
@@ -12,32 +11,21 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from math import isfinite
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from psa_tui.method.events import MetaLoopFinished, RunFinished
+from psa_tui.method.hyperparameters import Hyperparameters
+from psa_tui.method.progress import Progress
 from psa_tui.storage.checkpoint import Record
 from psa_tui.storage.database import Database, now, open_database, read_database
-
-_LOOP_COLUMNS = (
-    "meta_loop",
-    "mode",
-    "ablated_layer",
-    "ablated_neuron",
-    "train_loss",
-    "validation_correct",
-    "validation_count",
-    "finite",
-    "verdict",
-    "seconds",
-)
+from psa_tui.storage.meta_loops import NAMES, MetaLoopRow
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow:
-    """A run as the history has it; the fields are the columns of ``runs``."""
+    """A run as the database has it; the fields are the columns of ``runs``."""
 
     run: str
     created_at: str
@@ -45,6 +33,7 @@ class RunRow:
     state: str
     reason: str
     checkpoint: str
+    network: str
     architecture: str
     parameters: int
     mode: str
@@ -52,26 +41,45 @@ class RunRow:
     dataset: str
     dataset_requested: str
     dataset_fingerprint: str
-    learning_rate: float
-    batch_size: int
-    weight_decay: float
-    dropout: float
+    train_count: int | None
+    validation_count: int | None
+    test_count: int | None
+    majority_class_accuracy: float | None
+    hyperparameters: Hyperparameters
     meta_loop: int
     last_meta_loop: int
     bounty: float | None
     bounty_meta_loop: int
+    lkg_accuracy: float | None
+    lkg_meta_loop: int
     test_accuracy: float | None
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the columns by name."""
+        values = asdict(self)
+        hyperparameters: dict[str, Any] = values.pop("hyperparameters")
+        return values | hyperparameters
 
-class History:
-    """An open history database. Every method raises ``HistoryError`` when the database refuses."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitCounts:
+    """How many images a run's splits have, and what always answering the most frequent class would score."""
+
+    train: int
+    validation: int
+    test: int
+    majority_class_accuracy: float | None
+
+
+class RunStore:
+    """The runs of an open database. Every method raises ``HistoryError`` when the database refuses."""
 
     def __init__(self, database: Database) -> None:
-        """Use ``open_history`` instead."""
+        """Use ``open_runs`` or ``read_runs`` instead."""
         self._database = database
         self._session: tuple[str, int] | None = None
 
-    def begin(self, record: Record, checkpoint: Path) -> int:
+    def begin_session(self, record: Record, checkpoint: Path, splits: SplitCounts) -> int:
         """Open a session of the run of ``record``, which stands where ``checkpoint`` does.
 
         Loops the checkpoint does not know of (a kill came between the two writes, or a previous generation
@@ -81,73 +89,67 @@ class History:
             The number of earlier loops the history lacks.
         """
         done = record.progress.meta_loop
+        moment = now()
+        changing = {
+            "updated_at": moment,
+            "state": "running",
+            "reason": "",
+            "checkpoint": str(checkpoint.absolute()),
+            "mode": record.mode,
+            **record.hyperparameters.as_json(),
+            **_counters(record.progress),
+            "last_meta_loop": record.last_meta_loop,
+            "train_count": splits.train,
+            "validation_count": splits.validation,
+            "test_count": splits.test,
+            "majority_class_accuracy": splits.majority_class_accuracy,
+            "test_accuracy": None,
+        }
+        fixed = {
+            "run": record.run,
+            "created_at": moment,
+            "network": record.network,
+            "architecture": record.architecture,
+            "parameters": record.parameters,
+            "seed": record.seed,
+            "dataset": record.dataset,
+            "dataset_requested": record.dataset_requested,
+            "dataset_fingerprint": record.dataset_fingerprint,
+        }
         with self._database.transaction() as connection:
-            connection.execute(
-                "INSERT INTO runs VALUES (:run, :now, :now, 'running', '', :checkpoint, :architecture, :parameters, "
-                ":mode, :seed, :dataset, :dataset_requested, :dataset_fingerprint, "
-                ":learning_rate, :batch_size, :weight_decay, :dropout, "
-                ":meta_loop, :last_meta_loop, :bounty, :bounty_meta_loop, NULL) "
-                "ON CONFLICT (run) DO UPDATE SET updated_at = :now, state = 'running', reason = '', "
-                "checkpoint = :checkpoint, mode = :mode, learning_rate = :learning_rate, batch_size = :batch_size, "
-                "weight_decay = :weight_decay, dropout = :dropout, meta_loop = :meta_loop, "
-                "last_meta_loop = :last_meta_loop, bounty = :bounty, bounty_meta_loop = :bounty_meta_loop, "
-                "test_accuracy = NULL",
-                {
-                    "run": record.run,
-                    "now": now(),
-                    "checkpoint": str(checkpoint.absolute()),
-                    "architecture": record.architecture,
-                    "parameters": record.parameters,
-                    "mode": str(record.mode),
-                    "seed": record.seed,
-                    "dataset": record.dataset,
-                    "dataset_requested": record.dataset_requested,
-                    "dataset_fingerprint": record.dataset_fingerprint,
-                    "learning_rate": record.learning_rate,
-                    "batch_size": record.batch_size,
-                    "weight_decay": record.weight_decay,
-                    "dropout": record.dropout,
-                    "meta_loop": done,
-                    "last_meta_loop": record.last_meta_loop,
-                    "bounty": record.progress.bounty,
-                    "bounty_meta_loop": record.progress.lkg_meta_loop,
-                },
-            )
+            updates = ", ".join(f"{name} = excluded.{name}" for name in changing)
+            _insert(connection, "runs", fixed | changing, f"ON CONFLICT (run) DO UPDATE SET {updates}")
             connection.execute("DELETE FROM meta_loops WHERE run = ? AND meta_loop > ?", (record.run, done))
             (known,) = connection.execute("SELECT count(*) FROM meta_loops WHERE run = ?", (record.run,)).fetchone()
             (session,) = connection.execute(
                 "SELECT coalesce(max(session), 0) + 1 FROM sessions WHERE run = ?", (record.run,)
             ).fetchone()
-            connection.execute(
-                "INSERT INTO sessions VALUES (?, ?, ?, NULL, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    record.run,
-                    session,
-                    now(),
-                    done,
-                    record.learning_rate,
-                    record.batch_size,
-                    record.weight_decay,
-                    record.dropout,
-                    record.device,
-                    record.threads,
-                    record.machine,
-                    json.dumps(record.versions, sort_keys=True),
-                ),
-            )
+            values = {
+                "run": record.run,
+                "session": session,
+                "started_at": moment,
+                "after_meta_loop": done,
+                **record.hyperparameters.as_json(),
+                "device": record.device,
+                "threads": record.threads,
+                "backend": record.backend,
+                "machine": record.machine,
+                "versions": json.dumps(record.versions, sort_keys=True),
+            }
+            _insert(connection, "sessions", values)
         self._session = (record.run, session)
         return done - int(known)
 
     def home(self, run: str) -> Path | None:
-        """Where the checkpoint of ``run`` was when it was last worked on; None when the run is unknown."""
+        """Return where the checkpoint of ``run`` was when it was last worked on; None when the run is unknown."""
         with self._database.errors() as connection:
             row = connection.execute("SELECT checkpoint FROM runs WHERE run = ?", (run,)).fetchone()
         return None if row is None else Path(row[0])
 
     def copy_loops(self, run: str, copy: str, last: int) -> None:
         """Give ``copy``, a run that branched off, the loops of ``run`` up to ``last``."""
+        columns = ", ".join(NAMES)
         with self._database.transaction() as connection:
-            columns = ", ".join(_LOOP_COLUMNS)
             connection.execute(
                 f"INSERT INTO meta_loops (run, {columns}) SELECT ?, {columns} FROM meta_loops "
                 "WHERE run = ? AND meta_loop <= ?",
@@ -156,76 +158,81 @@ class History:
 
     def add(self, run: str, event: MetaLoopFinished) -> None:
         """Record a finished loop, in place of an earlier record of the same loop."""
-        target = event.ablation
+        loop = dict(zip(NAMES, MetaLoopRow.of(event).values(), strict=True))
+        changing = {"updated_at": now(), "mode": event.mode, **_counters(event.progress)}
         with self._database.transaction() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO meta_loops VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    run,
-                    event.meta_loop,
-                    str(event.mode),
-                    None if target is None else target.layer,
-                    None if target is None else target.neuron,
-                    event.train_loss if isfinite(event.train_loss) else None,
-                    event.validation_correct,
-                    event.progress.validation_count,
-                    event.finite,
-                    str(event.verdict),
-                    event.seconds,
-                ),
-            )
-            connection.execute(
-                "UPDATE runs SET updated_at = ?, mode = ?, meta_loop = ?, bounty = ?, bounty_meta_loop = ? "
-                "WHERE run = ?",
-                (
-                    now(),
-                    str(event.mode),
-                    event.meta_loop,
-                    event.progress.bounty,
-                    event.progress.lkg_meta_loop,
-                    run,
-                ),
-            )
+            _insert(connection, "meta_loops", {"run": run, **loop}, replace=True)
+            _update(connection, "runs", changing, {"run": run})
 
     def end(self, event: RunFinished) -> None:
         """Record how the session ended, and where the run stands."""
+        moment, outcome = now(), str(event.outcome)
+        changing = {
+            "updated_at": moment,
+            "state": outcome,
+            "reason": event.reason,
+            "test_accuracy": event.test_accuracy,
+        }
         with self._database.transaction() as connection:
-            connection.execute(
-                "UPDATE runs SET updated_at = ?, state = ?, reason = ?, test_accuracy = ? WHERE run = ?",
-                (now(), str(event.outcome), event.reason, event.test_accuracy, event.run),
-            )
+            _update(connection, "runs", changing, {"run": event.run})
             if self._session is not None:
-                connection.execute(
-                    "UPDATE sessions SET ended_at = ?, outcome = ? WHERE run = ? AND session = ?",
-                    (now(), str(event.outcome), *self._session),
-                )
+                run, session = self._session
+                ended = {"ended_at": moment, "outcome": outcome}
+                _update(connection, "sessions", ended, {"run": run, "session": session})
 
     def latest(self, limit: int) -> list[RunRow]:
-        """The runs worked on last, newest first."""
+        """Return the runs worked on last, newest first."""
         with self._database.errors() as connection:
             rows = connection.execute("SELECT * FROM runs ORDER BY updated_at DESC, run LIMIT ?", (limit,))
-            return [RunRow(*row) for row in rows]
+            return [_run_row(row) for row in _mappings(rows)]
 
     def run(self, run: str) -> RunRow | None:
-        """The run of that name, or None."""
+        """Return the run of that name, or None."""
         with self._database.errors() as connection:
-            row = connection.execute("SELECT * FROM runs WHERE run = ?", (run,)).fetchone()
-        return None if row is None else RunRow(*row)
+            rows = _mappings(connection.execute("SELECT * FROM runs WHERE run = ?", (run,)))
+        return _run_row(rows[0]) if rows else None
 
     def sessions(self, run: str) -> list[dict[str, Any]]:
-        """The sessions of ``run`` in order; the keys are the columns of ``sessions``, versions are a mapping."""
+        """Return the sessions of ``run`` in order; the keys are the columns of ``sessions``, versions are a mapping."""
         with self._database.errors() as connection:
             rows = _mappings(connection.execute("SELECT * FROM sessions WHERE run = ? ORDER BY session", (run,)))
         return [{**row, "versions": json.loads(row["versions"])} for row in rows]
 
-    def loops(self, run: str, after: int = 0) -> list[dict[str, Any]]:
-        """The loops of ``run`` after loop ``after``, in order; the keys are the columns of ``meta_loops``."""
+    def loops(self, run: str, after: int = 0) -> list[MetaLoopRow]:
+        """Return the loops of ``run`` after loop ``after``, in order."""
         with self._database.errors() as connection:
-            return _mappings(
-                connection.execute(
-                    "SELECT * FROM meta_loops WHERE run = ? AND meta_loop > ? ORDER BY meta_loop", (run, after)
-                )
+            rows = connection.execute(
+                "SELECT * FROM meta_loops WHERE run = ? AND meta_loop > ? ORDER BY meta_loop", (run, after)
             )
+            return [MetaLoopRow.from_columns(row) for row in _mappings(rows)]
+
+
+def _counters(progress: Progress) -> dict[str, Any]:
+    return {
+        "meta_loop": progress.meta_loop,
+        "bounty": progress.bounty,
+        "bounty_meta_loop": progress.best_meta_loop,
+        "lkg_accuracy": progress.lkg_accuracy,
+        "lkg_meta_loop": progress.lkg_meta_loop,
+    }
+
+
+def _run_row(values: dict[str, Any]) -> RunRow:
+    own = {name: values[name] for name in RunRow.__dataclass_fields__ if name != "hyperparameters"}
+    return RunRow(**own, hyperparameters=Hyperparameters.from_json(values))
+
+
+def _insert(
+    connection: sqlite3.Connection, table: str, values: dict[str, Any], more: str = "", *, replace: bool = False
+) -> None:
+    names, marks = ", ".join(values), ", ".join("?" * len(values))
+    verb = "INSERT OR REPLACE" if replace else "INSERT"
+    connection.execute(f"{verb} INTO {table} ({names}) VALUES ({marks}) {more}", tuple(values.values()))
+
+
+def _update(connection: sqlite3.Connection, table: str, values: dict[str, Any], where: dict[str, Any]) -> None:
+    changes, found = (f"{sep}".join(f"{name} = ?" for name in part) for part, sep in ((values, ", "), (where, " AND ")))
+    connection.execute(f"UPDATE {table} SET {changes} WHERE {found}", (*values.values(), *where.values()))
 
 
 def _mappings(cursor: sqlite3.Cursor) -> list[dict[str, Any]]:
@@ -234,22 +241,22 @@ def _mappings(cursor: sqlite3.Cursor) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def open_history(folder: Path) -> Iterator[History]:
-    """Open the history in ``folder`` for reading and writing, and make it if there is none.
+def open_runs(folder: Path) -> Iterator[RunStore]:
+    """Open the runs in ``folder`` for reading and writing, and make the database if there is none.
 
     Raises:
         HistoryError: it is damaged, foreign, from a newer version, or cannot be written.
     """
     with open_database(folder) as database:
-        yield History(database)
+        yield RunStore(database)
 
 
 @contextmanager
-def read_history(folder: Path) -> Iterator[History | None]:
-    """Open the history in ``folder`` for reading only; None when there is none yet.
+def read_runs(folder: Path) -> Iterator[RunStore | None]:
+    """Open the runs in ``folder`` for reading only; None when there is no database yet.
 
     Raises:
         HistoryError: it is damaged, foreign or from a newer version.
     """
     with read_database(folder) as database:
-        yield None if database is None else History(database)
+        yield None if database is None else RunStore(database)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from psa_tui.storage.database import Database, now, open_database, read_database
-from psa_tui.studies.spec import StudySpec
+from psa_tui.storage.meta_loops import NAMES, MetaLoopRow
 
 LOCAL, FETCHED = "local", "fetched"
 RUNNING, COMPLETE, FAILED = "running", "complete", "failed"
@@ -33,10 +33,6 @@ class StudyRow:
     meta_loops: int | None
     trials: int | None
     settings: dict[str, Any]
-
-    def spec(self) -> StudySpec:
-        """The spec of a local study."""
-        return StudySpec.from_settings(self.settings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,21 +54,23 @@ class TrialRow:
     origin: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoopRow:
-    """One meta-loop of one trial; the fields are the columns of ``trial_loops`` after ``study``."""
+@dataclass(frozen=True, slots=True)
+class TrialLoop:
+    """One meta-loop of one trial."""
 
     architecture: str
-    mode: str
     trial: int
-    meta_loop: int
-    ablated_layer: int | None
-    ablated_neuron: int | None
-    train_loss: float | None
-    validation_correct: int
-    validation_count: int
-    finite: bool
-    verdict: str
+    loop: MetaLoopRow
+    """Its mode is the trial's."""
+
+
+TRIAL_LOOP_COLUMNS = (
+    "architecture",
+    "mode",
+    "trial",
+    *(name for name in NAMES if name != "mode"),
+)
+"""What ``StudyStore.loops`` gives of each loop, in this order; ``ablations`` is JSON text (``meta_loops``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +121,7 @@ class StudyStore:
         """The study called ``name``, or None."""
         return next((row for row in self.studies() if row.study == name), None)
 
-    def begin_local(self, spec: StudySpec) -> None:
-        """Enter a study that is about to be trained, unless it is there already."""
-        self.begin(spec.name, LOCAL, spec.as_settings(), spec.quick, spec.seed, spec.meta_loops, spec.trials)
-
-    def begin(
+    def enter(
         self,
         name: str,
         source: str,
@@ -137,7 +131,7 @@ class StudyStore:
         meta_loops: int | None = None,
         trials: int | None = None,
     ) -> None:
-        """Enter a study, unless it is there already; its settings are those of the first time."""
+        """Enter a study unless it is there already; its settings are those of the first time."""
         text = json.dumps(settings, sort_keys=True)
         with self._database.transaction() as connection:
             connection.execute(
@@ -177,12 +171,14 @@ class StudyStore:
         return [SessionRow(**row | {"versions": json.loads(row["versions"])}) for row in found]
 
     def put(
-        self, study: str, trials: Iterable[TrialRow], loops: Iterable[LoopRow] = (), session: int | None = None
+        self, study: str, trials: Iterable[TrialRow], loops: Iterable[TrialLoop] = (), session: int | None = None
     ) -> None:
         """Write trials, and loops of them, in place of earlier rows of the same ones: one transaction."""
         with self._database.transaction() as connection:
             connection.executemany(
-                f"INSERT OR REPLACE INTO trial_loops VALUES ({_marks(12)})", ((study, *astuple(row)) for row in loops)
+                f"INSERT OR REPLACE INTO trial_loops (study, architecture, trial, {', '.join(NAMES)}) "
+                f"VALUES ({_marks(3 + len(NAMES))})",
+                ((study, row.architecture, row.trial, *row.loop.values()) for row in loops),
             )
             connection.executemany(
                 f"INSERT OR REPLACE INTO trials VALUES ({_marks(14)})", ((study, *astuple(row)) for row in trials)
@@ -206,11 +202,10 @@ class StudyStore:
         return [TrialRow(**dict(zip(names, row, strict=True))) for row in rows]
 
     def loops(self, study: str) -> list[tuple[Any, ...]]:
-        """Every loop of a study, by architecture, mode, trial and loop; tuples in the order of ``LoopRow``'s fields."""
+        """Return every loop of a study, by architecture, mode, trial and loop, in ``TRIAL_LOOP_COLUMNS``."""
         with self._database.errors() as connection:
             return connection.execute(
-                "SELECT architecture, mode, trial, meta_loop, ablated_layer, ablated_neuron, train_loss, "
-                "validation_correct, validation_count, finite, verdict FROM trial_loops WHERE study = ? "
+                f"SELECT {', '.join(TRIAL_LOOP_COLUMNS)} FROM trial_loops WHERE study = ? "
                 "ORDER BY architecture, mode, trial, meta_loop",
                 (study,),
             ).fetchall()

@@ -1,17 +1,16 @@
 """What happens in a study, as frozen records: the driver makes them, views only read them.
 
-Accuracies are fractions, times are seconds. A cell is all trials of all modes at one shape (``18*18``); a worker
-may train it whole or a part of its trials, so an event names the trials it is about, counted from 1. ``means``,
-``bests`` and ``bounties`` have one entry a mode, in the order of ``StudyStarted.modes``.
+Accuracies are fractions, times are seconds. Shapes are short names of networks (``18*18``), modes are names of
+variants. A worker may train a shape whole or a part of its trials, so an event names the trials it is about, counted
+from 1. ``means`` and ``bounties`` have one entry a mode, in the order of ``StudyStarted.modes``.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-SCHEMA_VERSION = 1
+from psa_tui.method.event_codec import event
 
 
 class StudyOutcome(StrEnum):
@@ -24,6 +23,7 @@ class StudyOutcome(StrEnum):
     FAILED = "failed"
 
 
+@event("study_started")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyStarted:
     """A session of a study begins; a ``CellFinished`` without a worker follows for every cell done before."""
@@ -32,6 +32,10 @@ class StudyStarted:
     resumed: bool
     quick: bool
     shapes: tuple[str, ...]
+    depths: tuple[int, ...]
+    """``Network.depth`` of each shape, where a map of the study shows it."""
+    widths: tuple[float, ...]
+    """``Network.width`` of each shape."""
     modes: tuple[str, ...]
     trials: int
     meta_loops: int
@@ -44,6 +48,7 @@ class StudyStarted:
     """What a user must know before trusting the numbers, such as a substituted data set."""
 
 
+@event("cell_started")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellStarted:
     """A worker begins ``trials`` of ``shape``, or goes on with them after ``meta_loop`` meta-loops."""
@@ -55,6 +60,7 @@ class CellStarted:
     attempt: int = 1
 
 
+@event("cell_progressed")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellProgressed:
     """A worker is at work: ``meta_loop`` loops are done and recorded, and ``loop_share`` (0 to 1) of the next."""
@@ -70,6 +76,7 @@ class CellProgressed:
     """The best validation accuracy so far: one tuple a mode, one entry a trial; None before a first promotion."""
 
 
+@event("cell_finished")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellFinished:
     """Trials of a shape are complete and recorded."""
@@ -82,6 +89,7 @@ class CellFinished:
     """Mean of the best validation accuracies of the shape's complete trials."""
 
 
+@event("cell_failed")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellFailed:
     """A cell did not come to its end; it is tried again unless ``final``."""
@@ -94,6 +102,7 @@ class CellFailed:
     final: bool
 
 
+@event("worker_lost")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerLost:
     """A worker died, or can no longer be reached."""
@@ -102,6 +111,7 @@ class WorkerLost:
     cause: str
 
 
+@event("study_note")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyNote:
     """Something worth a line, such as a worker that joined."""
@@ -109,6 +119,7 @@ class StudyNote:
     text: str
 
 
+@event("study_finished")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyFinished:
     """A session of a study ended, by itself or not."""
@@ -128,40 +139,3 @@ class StudyFinished:
 StudyEvent = (
     StudyStarted | CellStarted | CellProgressed | CellFinished | CellFailed | WorkerLost | StudyNote | StudyFinished
 )
-_NAMES: dict[type[StudyEvent], str] = {
-    StudyStarted: "study_started",
-    CellStarted: "cell_started",
-    CellProgressed: "cell_progressed",
-    CellFinished: "cell_finished",
-    CellFailed: "cell_failed",
-    WorkerLost: "worker_lost",
-    StudyNote: "study_note",
-    StudyFinished: "study_finished",
-}
-_TYPES = {name: kind for kind, name in _NAMES.items()}
-
-
-def as_json(event: StudyEvent) -> dict[str, Any]:
-    """The event as JSON-ready values, with ``schema`` and ``event`` (its name) first."""
-    return {"schema": SCHEMA_VERSION, "event": _NAMES[type(event)], **asdict(event)}
-
-
-def from_json(values: dict[str, Any]) -> StudyEvent:
-    """The inverse of ``as_json``, after a trip through JSON text.
-
-    Raises:
-        KeyError, TypeError, ValueError: ``values`` is no event of this schema.
-    """
-    if values["schema"] != SCHEMA_VERSION:
-        raise ValueError("another schema version")
-    kind = _TYPES[values["event"]]
-    content = {name: _tuples(value) for name, value in values.items() if name not in ("schema", "event")}
-    if kind is StudyFinished:
-        content["outcome"] = StudyOutcome(content["outcome"])
-    if unknown := set(content) - {field.name for field in fields(kind)}:
-        raise ValueError(f"unknown fields {sorted(unknown)}")
-    return kind(**content)
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

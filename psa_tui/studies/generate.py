@@ -10,11 +10,12 @@ from pathlib import Path
 
 from psa_tui import __version__
 from psa_tui.errors import ConfigError, PsaError
-from psa_tui.method.variants import AblationMode
-from psa_tui.settings import SETTINGS
-from psa_tui.storage.atomic_write import replace_file
-from psa_tui.storage.checkpoint import FILE_NAME
-from psa_tui.studies.grids import Shape
+from psa_tui.method.hyperparameters import HYPERPARAMETERS
+from psa_tui.method.variants import Variant
+from psa_tui.networks import Mlp, Network
+from psa_tui.runs.checkpoint_files import checkpoint_name
+from psa_tui.storage.atomic_write import atomic_write
+from psa_tui.studies.grids import file_stem
 from psa_tui.studies.spec import StudySpec, trial_seed
 
 _MARK = "# Written by psa reproduce generate"
@@ -42,79 +43,60 @@ trial() {{
 class TrialCommand:
     """One trial as the options of ``psa train``."""
 
-    shape: Shape
-    mode: AblationMode
+    network: Network
+    variant: Variant
     trial: int
     model_dir: Path
     options: tuple[str, ...]
     """All options but ``--model-dir``."""
 
     def __str__(self) -> str:
-        """The command as a shell takes it."""
+        """Return the command as a shell takes it."""
         return shlex.join(["psa", "train", *self.options, "--model-dir", str(self.model_dir)])
 
 
-def trial_commands(
-    shapes: Sequence[Shape],
-    modes: Sequence[AblationMode],
-    trials: int,
-    meta_loops: int,
-    seed: int,
-    dataset: str,
-    models: Path,
-) -> list[TrialCommand]:
-    """Every trial of a study, by shape, mode and trial; each has a folder of its own below ``models``.
+def trial_commands(spec: StudySpec, models: Path) -> list[TrialCommand]:
+    """Return the command of every trial, by network, variant and trial; each has a folder of its own below ``models``.
 
     The folder's name holds whatever makes the trial another one, so commands of two studies never meet in it.
     """
+    folder = models / f"{spec.dataset}-seed{spec.seed}-loops{spec.meta_loops}"
     return [
-        TrialCommand(
-            shape=shape,
-            mode=mode,
-            trial=trial,
-            model_dir=models / f"{dataset}-seed{seed}-loops{meta_loops}" / f"{shape.file_stem}-{mode}-{trial}",
-            options=(
-                *("--arch", str(shape.architecture)),
-                *("--mode", str(mode)),
-                *("--meta-loops", str(meta_loops)),
-                *("--seed", str(trial_seed(seed, shape, trial))),
-                *("--dataset", dataset),
-            ),
-        )
-        for shape in shapes
-        for mode in modes
-        for trial in range(1, trials + 1)
+        trial_command(spec, network, variant, trial, folder)
+        for network in spec.networks
+        for variant in spec.variants
+        for trial in range(1, spec.trials + 1)
     ]
 
 
-def trial_command(spec: StudySpec, shape: Shape, mode: AblationMode, trial: int, model_dir: Path) -> TrialCommand:
-    """The command of one trial of a study that has a name, with whatever of it is no default."""
-    options = [*("--arch", str(shape.architecture)), *("--mode", str(mode)), *("--meta-loops", str(spec.meta_loops))]
-    options += ["--seed", str(trial_seed(spec.seed, shape, trial)), "--dataset", spec.dataset]
-    for name, value in (
-        ("lr", spec.learning_rate),
-        ("batch_size", spec.batch_size),
-        ("weight_decay", spec.weight_decay),
-        ("dropout", spec.dropout),
-    ):
-        if SETTINGS[name].parse(SETTINGS[name].default or "") != value:
-            options += ["--" + name.replace("_", "-"), str(value)]
-    folder = model_dir / spec.name / f"{shape.file_stem}-{mode}-{trial}"
-    return TrialCommand(shape, mode, trial, folder, tuple(options))
+def trial_command(spec: StudySpec, network: Network, variant: Variant, trial: int, folder: Path) -> TrialCommand:
+    """Return the command of one trial, with whatever of it is no default; its model folder is in ``folder``."""
+    options = ["--arch", str(network), "--mode", variant.name, "--meta-loops", str(spec.meta_loops)]
+    if network.family != Mlp.family:
+        options += ["--network", network.family]
+    options += ["--seed", str(trial_seed(spec.seed, network, trial)), "--dataset", spec.dataset]
+    for one in HYPERPARAMETERS:
+        value = getattr(spec.hyperparameters, one.name)
+        if value != one.default:
+            options += [f"--{one.option.replace('_', '-')}", one.format(value)]
+    model_dir = folder / f"{file_stem(network)}-{variant}-{trial}"
+    return TrialCommand(network, variant, trial, model_dir, tuple(options))
 
 
 def format_commands(commands: Sequence[TrialCommand]) -> Iterator[str]:
-    """The commands as lines, under a header for each shape."""
-    for shape, group in groupby(commands, key=lambda command: command.shape):
-        yield from ("", _header(shape))
+    """Return the commands as lines, under a header for each network."""
+    for network, group in groupby(commands, key=lambda command: command.network):
+        yield from ("", _header(network))
         yield from map(str, group)
 
 
-def format_script(commands: Sequence[TrialCommand], summary: str) -> str:
-    """A bash script that runs ``commands`` one after the other; ``summary`` says in a line what they are."""
-    lines = [_PREAMBLE.format(mark=_MARK, version=__version__, summary=summary, checkpoint=FILE_NAME)]
-    for shape, group in groupby(commands, key=lambda command: command.shape):
-        lines += ["", _header(shape)]
+def format_script(spec: StudySpec, commands: Sequence[TrialCommand]) -> str:
+    """Return a bash script that runs ``commands``, those of ``spec``, one after the other."""
+    summary = summarise(spec)
+    checkpoint = checkpoint_name(spec.family, spec.dataset, spec.networks[0].input_shape)
+    lines = [_PREAMBLE.format(mark=_MARK, version=__version__, summary=summary, checkpoint=checkpoint)]
+    for network, group in groupby(commands, key=lambda command: command.network):
+        lines += ["", _header(network)]
         lines += [shlex.join(["trial", str(command.model_dir), *command.options]) for command in group]
     return "\n".join([*lines, "", f'echo "complete: {summary}"', ""])
 
@@ -129,24 +111,26 @@ def write_script(path: Path, script: str) -> None:
     try:
         if path.exists() and _MARK not in path.read_text(encoding="utf-8", errors="replace")[:200]:
             raise ConfigError(f"{path}: there is a file that psa reproduce did not write; choose another --out")
-        replace_file(path, script.encode())
+        atomic_write(path, script.encode())
         path.chmod(0o755)
     except OSError as error:
         raise PsaError(f"{path}: cannot be written ({error.strerror}); choose another --out") from None
 
 
-def summarise(
-    shapes: Sequence[Shape], modes: Sequence[AblationMode], trials: int, meta_loops: int, seed: int, dataset: str
-) -> str:
-    """A study in one line."""
-    total = len(shapes) * len(modes) * trials
-    size = f"{_count(len(shapes), 'shape')} x {_count(len(modes), 'mode')} x {_count(trials, 'trial')}"
-    return f"{_count(total, 'command')}: {size} of {_count(meta_loops, 'meta-loop')}, {dataset}, study seed {seed}"
+def summarise(spec: StudySpec) -> str:
+    """Return a study in one line."""
+    networks, variants = len(spec.networks), len(spec.variants)
+    size = f"{_count(networks, 'shape')} x {_count(variants, 'mode')} x {_count(spec.trials, 'trial')}"
+    commands = _count(networks * variants * spec.trials, "command")
+    return f"{commands}: {size} of {_count(spec.meta_loops, 'meta-loop')}, {spec.dataset}, study seed {spec.seed}"
 
 
-def _header(shape: Shape) -> str:
-    title = f"# ---- {shape}: {_count(shape.depth, 'hidden layer')} of {_count(shape.width, 'neuron')}, "
-    return f"{title}{shape.parameters:,} parameters ".ljust(80, "-")
+def _header(network: Network) -> str:
+    *hidden, _ = network.blocks()
+    layers = _count(network.depth, "hidden layer")
+    size = f"{layers} of" if len(hidden) == 1 else f"{layers},"
+    units = _count(hidden[0].units if len(hidden) == 1 else network.hidden_units, "neuron")
+    return f"# ---- {network.short_name}: {size} {units}, {network.parameters:,} parameters ".ljust(80, "-")
 
 
 def _count(count: int, thing: str) -> str:

@@ -1,73 +1,51 @@
-"""Shapes ``L*W`` (L hidden layers of W neurons) and grids of them. No torch."""
+"""The networks and variants of a study, as people list them. No torch."""
 
 from __future__ import annotations
 
+import hashlib
 import re
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from psa_tui.data import dataset_spec
 from psa_tui.errors import ConfigError
-from psa_tui.networks.mlp import Architecture, Group, caret
+from psa_tui.method.variants import FIRST_STUDY, PUBLISHED, Variant, find_variant, ordered
+from psa_tui.networks import NETWORKS, Mlp, Network
 
 GRIDS = ("first", "published")
 """The grids that ship with psa-tui: the 59 shapes of the first study, the 98 of the published one."""
-_SHAPE = re.compile(r"([1-9][0-9]{0,5})\*([1-9][0-9]{0,5})", re.ASCII)
+PUBLISHED_DATASET = "mnist"
+_INLINE = re.compile(r"[*,\[]")
+_COMMA = re.compile(r",(?![^\[]*\])")
+"""A comma outside brackets."""
+_GROUPS = re.compile(r"[0-9]+x[0-9]+(-[0-9]+x[0-9]+)*", re.ASCII)
+_LONGEST_STEM = 60
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Shape:
-    """``depth`` hidden layers of ``width`` neurons each, then the output layer."""
-
-    depth: int
-    width: int
-
-    def __str__(self) -> str:
-        """The notation of grids and tables, ``18*18``; ``parse_shape`` reads it back."""
-        return f"{self.depth}*{self.width}"
-
-    @property
-    def architecture(self) -> Architecture:
-        """The shape as an architecture, ``[18*18]``."""
-        return Architecture((Group(self.depth, self.width),))
-
-    @property
-    def parameters(self) -> int:
-        """Weights and biases of the whole network."""
-        return self.architecture.parameters
-
-    @property
-    def file_stem(self) -> str:
-        """The shape in a file's name, ``18x18``."""
-        return f"{self.depth}x{self.width}"
-
-
-def parse_shape(text: str) -> Shape:
-    """Read ``18*18``.
+def parse_network(text: str, dataset: str = PUBLISHED_DATASET, family: str = Mlp.family) -> Network:
+    """Return the network that ``text`` describes in the notation of its family, for the images of a data set.
 
     Raises:
-        ConfigError: the text is anything else.
+        ConfigError: it describes none, or there is no such family or data set.
     """
-    found = _SHAPE.fullmatch(text.strip(" "))
-    if found is None:
-        raise ConfigError("shape: expected LAYERS*NEURONS such as 18*18, six digits at most each", caret(text, 0))
-    return Shape(int(found[1]), int(found[2]))
+    spec = dataset_spec(dataset)
+    return NETWORKS.find(family).parse(text, spec.input_shape, spec.classes)
 
 
-def parse_grid(text: str) -> tuple[Shape, ...]:
-    """The shapes of a grid: ``first``, ``published``, an inline list ``8*8,18*18``, or a file.
+def parse_grid(text: str, dataset: str = PUBLISHED_DATASET, family: str = Mlp.family) -> tuple[Network, ...]:
+    """Return the networks of a grid: ``first``, ``published``, an inline list ``8*8,[4*4,2*8]``, or a file.
 
-    A file has shapes separated by commas or line ends; what follows ``#`` is a comment. Text with a ``*``
-    in it is an inline list.
+    A file has networks separated by commas or line ends; what follows ``#`` is a comment. Text with a ``*``, a comma
+    or a bracket in it is an inline list. Commas inside brackets separate nothing.
 
     Raises:
-        ConfigError: it names no grid and no file, has no shape, an unreadable one, or one twice.
+        ConfigError: it names no grid and no file, has no network, an unreadable one, or one twice.
     """
     if text in GRIDS:
         content = resources.files("psa_tui.studies").joinpath("recipes", f"{text}.txt").read_text(encoding="utf-8")
-        return _shapes(content, text)
-    if "*" in text:
-        return _shapes(text, "--grid")
+        return _networks(content, text, dataset, family)
+    if _INLINE.search(text):
+        return _networks(text, "--grid", dataset, family)
     try:
         content = Path(text).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError, ValueError) as error:
@@ -76,22 +54,51 @@ def parse_grid(text: str) -> tuple[Shape, ...]:
             f"--grid {text[:80]!r}: cannot be read ({reason}); say {' or '.join(GRIDS)}, "
             "a file, or a list like 8*8,18*18"
         ) from None
-    return _shapes(content, text)
+    return _networks(content, text, dataset, family)
 
 
-def _shapes(content: str, where: str) -> tuple[Shape, ...]:
-    shapes: dict[Shape, None] = {}
+def parse_modes(text: str | None, grid: str | None) -> tuple[Variant, ...]:
+    """Return the variants of ``none,full``, published ones first; without a text those of the grid's study.
+
+    Raises:
+        ConfigError: a name is no variant's, or is there twice.
+    """
+    if text is None:
+        return FIRST_STUDY if grid == "first" else PUBLISHED
+    found: dict[str, Variant] = {}
+    for name in (part.strip() for part in text.split(",")):
+        if name in found:
+            raise ConfigError(f"--modes: {name[:40]!r} is there twice; leave one out")
+        try:
+            found[name] = find_variant(name)
+        except ConfigError as error:
+            raise ConfigError(f"--modes: {name[:40]!r} is no mode ({error})") from None
+    return tuple(found[name] for name in ordered(found))
+
+
+def file_stem(network: Network) -> str:
+    """Return a network in the name of a file, a folder or a job: ``18x18``, ``4x4-2x8``; no two networks share one."""
+    stem = network.short_name.strip("[]").replace("*", "x").replace(",", "-")
+    if network.family == Mlp.family and len(stem) <= _LONGEST_STEM and _GROUPS.fullmatch(stem):
+        return stem
+    digest = hashlib.sha256(f"{network.family} {network.short_name}".encode()).hexdigest()[:12]
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", f"{network.family}-{stem}")[:_LONGEST_STEM].strip("-")
+    return f"{plain}-{digest}"
+
+
+def _networks(content: str, where: str, dataset: str, family: str) -> tuple[Network, ...]:
+    networks: dict[Network, None] = {}
     for number, line in enumerate(content.splitlines(), start=1):
-        for entry in line.partition("#")[0].split(","):
+        for entry in _COMMA.split(line.partition("#")[0]):
             if not entry.strip():
                 continue
             try:
-                shape = parse_shape(entry.strip())
+                network = parse_network(entry.strip(), dataset, family)
             except ConfigError as error:
                 raise ConfigError(f"{where[:80]}, line {number}: {error}", error.detail) from None
-            if shape in shapes:
-                raise ConfigError(f"{where[:80]}, line {number}: {shape} is there twice; leave one out")
-            shapes[shape] = None
-    if not shapes:
+            if network in networks:
+                raise ConfigError(f"{where[:80]}, line {number}: {network.short_name} is there twice; leave one out")
+            networks[network] = None
+    if not networks:
         raise ConfigError(f"{where[:80]}: no shapes in it; write LAYERS*NEURONS such as 8*8,18*18")
-    return tuple(shapes)
+    return tuple(networks)

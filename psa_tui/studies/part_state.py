@@ -1,24 +1,30 @@
 """The state of a part under way, as bytes: one safetensors file with the LKG weights of all its members.
 
-The header holds what the state belongs to and the members' counters; two digests tell an altered file.
+The header holds what the state belongs to and the members' counters; two digests tell an altered file. Hyperparameters
+and counters that a state of an earlier version lacks take their defaults.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 
 from psa_tui.errors import CheckpointError
-from psa_tui.method.events import Progress
+from psa_tui.method.hyperparameters import Hyperparameters
+from psa_tui.method.progress import Progress, decode_progress
 from psa_tui.studies.parts import Part
 from psa_tui.studies.spec import StudySpec
 
-_FORMAT = "psa-tui part 1"
+_FORMAT = "psa-tui part "
+_FORMAT_VERSION = 2
+"""Version 1 had no counters of the best candidate."""
 _WEIGHTS = "lkg"
 
 
@@ -35,10 +41,10 @@ class PartState:
 
 
 def encode_state(spec: StudySpec, part: Part, state: PartState) -> bytes:
-    """The bytes of the file."""
+    """Return the bytes of the file."""
     header = {
-        "format": _FORMAT,
-        "study": _identity(spec, part),
+        "format": f"{_FORMAT}{_FORMAT_VERSION}",
+        "study": json.dumps(_identity(spec, part), sort_keys=True),
         "progress": json.dumps([asdict(progress) for progress in state.progress]),
         "seconds": repr(state.seconds),
         "weights_sha256": hashlib.sha256(np.ascontiguousarray(state.lkg).data).hexdigest(),
@@ -48,24 +54,23 @@ def encode_state(spec: StudySpec, part: Part, state: PartState) -> bytes:
 
 
 def decode_state(spec: StudySpec, part: Part, content: bytes, where: str) -> PartState:
-    """The inverse of ``encode_state``; ``where`` names the file in a complaint.
+    """Return the state of ``encode_state``; ``where`` names the file in a complaint.
 
     Raises:
-        CheckpointError: ``content`` is damaged, or the state of another part or study.
+        CheckpointError: ``content`` is damaged, of a newer version, or the state of another part or study.
     """
     try:
         header = _header(content)
-        if header.get("format") != _FORMAT:
-            raise ValueError("not the state of a part")
+        _check_version(header.get("format", ""), where)
         if header.pop("header_sha256", None) != _header_digest(header):
             raise ValueError("its header does not match its digest")
-        if header["study"] != _identity(spec, part):
+        if Hyperparameters().as_json() | json.loads(header["study"]) != _identity(spec, part):
             raise ValueError("it belongs to another study")
         lkg = safetensors.numpy.load(content)[_WEIGHTS]
         if header["weights_sha256"] != hashlib.sha256(lkg.data).hexdigest():
             raise ValueError("its weights do not match their digest")
-        progress = tuple(Progress(**values) for values in json.loads(header["progress"]))
-        if lkg.shape != (len(progress), part.shape.parameters) or lkg.dtype != np.float32:
+        progress = tuple(decode_progress(values) for values in json.loads(header["progress"]))
+        if lkg.shape != (len(progress), part.network.parameters) or lkg.dtype != np.float32:
             raise ValueError("its weights have another shape")
         return PartState(progress, lkg, float(header["seconds"]))
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
@@ -74,16 +79,27 @@ def decode_state(spec: StudySpec, part: Part, content: bytes, where: str) -> Par
         ) from None
 
 
-def _identity(spec: StudySpec, part: Part) -> str:
-    """What must agree for a state to be gone on with; a study may gain shapes and trials."""
+def _check_version(found: str, where: str) -> None:
+    version = re.fullmatch(rf"{_FORMAT}([0-9]{{1,6}})", found, re.ASCII)
+    if version is None:
+        raise ValueError("not the state of a part")
+    if int(version[1]) > _FORMAT_VERSION:
+        raise CheckpointError(
+            f"{where}: written by a newer psa-tui (part format {version[1]}, this version reads {_FORMAT_VERSION}); "
+            "update psa-tui, or move the file away to train its trials anew"
+        )
+
+
+def _identity(spec: StudySpec, part: Part) -> dict[str, Any]:
+    """Return what must agree for a state to be gone on with; a study may gain shapes and trials."""
     settings = spec.as_settings()
     for name in ("name", "shapes", "trials", "quick"):
         del settings[name]
-    return json.dumps(settings | {"shape": str(part.shape), "trials": list(part.trials)}, sort_keys=True)
+    return settings | {"shape": part.network.short_name, "trials": list(part.trials)}
 
 
 def _header(content: bytes) -> dict[str, str]:
-    """The metadata of a safetensors file in memory: eight bytes of length, then JSON."""
+    """Return the metadata of a safetensors file in memory: eight bytes of length, then JSON."""
     length = int.from_bytes(content[:8], "little")
     found = json.loads(content[8 : 8 + length])["__metadata__"]
     return {str(name): str(value) for name, value in found.items()}

@@ -1,48 +1,53 @@
-"""Parts: what a worker takes on at a time. A cell (one shape, all modes, all trials) is one part, or several.
+"""Parts: what a worker takes on at a time. A group (one network, all variants, all trials) is one part, or several.
 
-How a cell is divided depends on the study alone, never on the workers: so the arithmetic of a trial, which
+How a group is divided depends on the study alone, never on the workers: so the arithmetic of a trial, which
 in the last bits depends on its companions in a population, is the same wherever and whenever it is done.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from psa_tui.studies.grids import Shape
+from psa_tui.method.variants import Variant
+from psa_tui.networks import Network
+from psa_tui.studies.grids import file_stem
 from psa_tui.studies.spec import StudySpec
 
-_LOOP_OPERATIONS = 1.5e12
-"""At most so many in one meta-loop of a part: some 15 s on one core, so that little is lost with a worker."""
-_TRAIN_IMAGES = 50_000
-_VALIDATION_IMAGES = 10_000
+_MOST_OPERATIONS = 1.5e8
+"""At most so many for five training images and one validation image of all members: with 50,000 and 10,000 images
+some 15 s a meta-loop on one core, so that little is lost with a worker. It depends on no data set's size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Trials ``trials`` (from 1, ascending) of every mode at ``shape``: a population of trials x modes members.
+    """Trials ``trials`` (from 1, ascending) of every variant of ``network``: a population of trials x variants."""
 
-    The members are ordered by trial, then by mode.
-    """
-
-    shape: Shape
+    network: Network
     trials: tuple[int, ...]
 
     @property
     def file_name(self) -> str:
         """The file its state is kept in while it is under way."""
-        return f"{self.shape.file_stem}-{self.trials[0]}-{self.trials[-1]}.safetensors"
+        return f"{file_stem(self.network)}-{self.trials[0]}-{self.trials[-1]}.safetensors"
+
+    def members(self, spec: StudySpec) -> Iterator[tuple[int, Variant]]:
+        """Go through the members of its population: trial by trial, in each variant by variant."""
+        for trial in self.trials:
+            for variant in spec.variants:
+                yield trial, variant
 
     def __str__(self) -> str:
-        """As people read it: ``18*18, trials 1 to 10``."""
+        """Return it as people read it: ``18*18, trials 1 to 10``."""
         first, last = self.trials[0], self.trials[-1]
-        return f"{self.shape}, trial {first}" if first == last else f"{self.shape}, trials {first} to {last}"
+        return f"{self.network.short_name}, trial{f' {first}' if first == last else f's {first} to {last}'}"
 
 
-def parts_of(spec: StudySpec, shape: Shape) -> list[Part]:
-    """The parts of one cell, all of about one size."""
-    operations = shape.architecture.meta_loop_operations(_TRAIN_IMAGES, _VALIDATION_IMAGES) * len(spec.modes)
-    most = max(1, int(_LOOP_OPERATIONS / operations))
+def parts_of(spec: StudySpec, network: Network) -> list[Part]:
+    """Return the parts of one group, all of about one size."""
+    operations = network.meta_loop_operations(train_count=5, validation_count=1) * len(spec.variants)
+    most = max(1, int(_MOST_OPERATIONS / operations))
     count = -(-spec.trials // most)
     size = -(-spec.trials // count)
     numbers = range(1, spec.trials + 1)
-    return [Part(shape, tuple(numbers[start : start + size])) for start in range(0, spec.trials, size)]
+    return [Part(network, tuple(numbers[start : start + size])) for start in range(0, spec.trials, size)]

@@ -9,18 +9,17 @@ from importlib import resources
 from math import isnan
 
 from psa_tui.machine.memory import available_memory_bytes
-from psa_tui.networks.mlp import CLASSES, INPUTS
+from psa_tui.networks import Mlp, Network
 from psa_tui.studies.calibration import calibrate
 from psa_tui.studies.cost_model import CostModel, makespan_s, representatives
-from psa_tui.studies.grids import Shape, parse_shape
 from psa_tui.studies.parts import parts_of
 from psa_tui.studies.spec import StudySpec
 
-MEASURED_SHAPES = 12
+MEASURED_NETWORKS = 12
 _BUDGET_S = 0.4
-"""Of every shape's measurement; with starting the workers and what precedes the first step it is about 15 s in all."""
+"""Of every network's measurement; with starting the workers and what precedes the first step about 15 s in all."""
 _LOOP_ROW_BYTES = 90
-"""A meta-loop's row in the database, its share of the index included."""
+"""A meta-loop's row in the database, its part of the index included."""
 _WORKER_BYTES = 450_000_000
 """A worker process with PyTorch and the images."""
 _PUBLISHED_TRIALS = 60
@@ -30,10 +29,10 @@ _PUBLISHED_META_LOOPS = 100
 
 @dataclass(frozen=True, slots=True)
 class CloudCost:
-    """What the published study paid for the same shapes, and this study's share of it by trials and meta-loops."""
+    """What the published study paid for the same networks, and this study's part of it by trials and loops."""
 
     shapes: int
-    """How many of the study's shapes were published."""
+    """How many of the study's networks were published."""
     hours: float
     usd: float
     share_hours: float
@@ -47,23 +46,23 @@ class Plan:
     spec: StudySpec
     device: str
     workers: int
-    costs_s: Mapping[Shape, float]
-    """Seconds of one trial's meta-loop on one worker, by shape."""
-    measured: frozenset[Shape]
+    costs_s: Mapping[Network, float]
+    """Seconds of one trial's meta-loop on one worker, by network."""
+    measured: frozenset[Network]
     median_error: float
-    """How far off a measured shape would have been predicted by the others, relative; NaN with fewer than three."""
+    """How far off a measured network would have been predicted by the others, relative; NaN with fewer than three."""
     worst_error: float
     hours_by_workers: Mapping[int, float]
     cloud: CloudCost | None
-    """None when no shape of the study was published."""
+    """None when no network of the study was published."""
     disk_bytes: int
     memory_bytes: int
     available_memory_bytes: int
 
     @property
     def cells(self) -> int:
-        """Shapes times modes."""
-        return len(self.spec.shapes) * len(self.spec.modes)
+        """Networks times variants."""
+        return len(self.spec.networks) * len(self.spec.variants)
 
     @property
     def trials(self) -> int:
@@ -76,7 +75,7 @@ class Plan:
         return self.trials * self.spec.meta_loops
 
     def as_json(self) -> dict[str, object]:
-        """The plan as JSON-ready values."""
+        """Return the plan as JSON-ready values."""
         spec = self.spec
         return {
             "schema": 1,
@@ -92,12 +91,12 @@ class Plan:
             "worst_error": None if isnan(self.worst_error) else self.worst_error,
             "shapes": [
                 {
-                    "shape": str(shape),
-                    "trial_meta_loop_s": self.costs_s[shape],
-                    "measured": shape in self.measured,
-                    "worker_hours": _cell_s(spec, self.costs_s[shape]) / 3600,
+                    "shape": network.short_name,
+                    "trial_meta_loop_s": self.costs_s[network],
+                    "measured": network in self.measured,
+                    "worker_hours": group_s(spec, self.costs_s[network]) / 3600,
                 }
-                for shape in spec.shapes
+                for network in spec.networks
             ],
             "published_sagemaker": None
             if self.cloud is None
@@ -114,14 +113,14 @@ class Plan:
         }
 
 
-def make_plan(spec: StudySpec, workers: int, device: str) -> Plan:
-    """Measure some of the study's shapes on this machine for seconds and plan the rest from them.
+def make_plan(spec: StudySpec, workers: int, device: str, backend: str) -> Plan:
+    """Measure some of the study's networks on this machine for seconds and plan the rest from them.
 
     Raises:
         PsaError: the measurement failed.
     """
-    model = measure_costs(spec, workers, device)
-    costs = {shape: model.predict(shape) for shape in spec.shapes}
+    model = measure_costs(spec, workers, device, backend)
+    costs = {network: model.predict(network) for network in spec.networks}
     others = sorted({1, 2, 4, 8, 16, 32, 64, workers})
     median_error, worst_error = model.errors
     return Plan(
@@ -140,61 +139,58 @@ def make_plan(spec: StudySpec, workers: int, device: str) -> Plan:
     )
 
 
-def measure_costs(spec: StudySpec, workers: int, device: str) -> CostModel:
-    """The cost model of the study's shapes on this machine, from a calibration of seconds.
+def measure_costs(spec: StudySpec, workers: int, device: str, backend: str) -> CostModel:
+    """Return the cost model of the study's networks on this machine, from a calibration of seconds.
 
     Raises:
         PsaError: the measurement failed.
     """
-    return CostModel(calibrate(spec, representatives(spec.shapes, MEASURED_SHAPES), workers, device, _BUDGET_S))
+    chosen = representatives(spec.networks, MEASURED_NETWORKS)
+    return CostModel(calibrate(spec, chosen, workers, device, backend, _BUDGET_S))
 
 
 def published_cost(spec: StudySpec) -> CloudCost | None:
-    """What the published study paid on SageMaker for the shapes of ``spec``; None when it had none of them."""
+    """Return what the published study paid on SageMaker for the networks of ``spec``; None when it had none of them."""
     text = resources.files("psa_tui.analysis").joinpath("published", "cost.csv").read_text(encoding="utf-8")
-    rows = [row for row in csv.DictReader(text.splitlines()) if parse_shape(row["architecture"]) in spec.shapes]
+    names = {network.short_name for network in spec.networks} if spec.family == Mlp.family else set()
+    rows = [row for row in csv.DictReader(text.splitlines()) if row["architecture"] in names]
     if not rows:
         return None
     hours = sum(float(row["billable_hours_ml_g4dn_xlarge"]) for row in rows)
     usd = sum(float(row["usd"]) for row in rows)
-    share = len(spec.modes) * spec.trials / _PUBLISHED_TRIALS * spec.meta_loops / _PUBLISHED_META_LOOPS
-    return CloudCost(len(rows), hours, usd, hours * share, usd * share)
+    proportion = len(spec.variants) * spec.trials / _PUBLISHED_TRIALS * spec.meta_loops / _PUBLISHED_META_LOOPS
+    return CloudCost(len(rows), hours, usd, hours * proportion, usd * proportion)
 
 
 def disk_bytes(spec: StudySpec, workers: int) -> int:
-    """The database when the study is done, and the states of the largest parts that are under way at once."""
-    rows = len(spec.shapes) * len(spec.modes) * spec.trials * (spec.meta_loops + 2)
-    states = sorted((4 * shape.parameters * members for shape, members in _populations(spec)), reverse=True)
+    """Return the size of the database when the study is done, and of the largest states that are under way at once."""
+    rows = len(spec.networks) * len(spec.variants) * spec.trials * (spec.meta_loops + 2)
+    states = sorted((4 * network.parameters * members for network, members in _populations(spec)), reverse=True)
     # A state is written beside the one it replaces.
     return rows * _LOOP_ROW_BYTES + 2 * sum(states[:workers])
 
 
 def memory_bytes(spec: StudySpec, workers: int) -> int:
-    """What ``workers`` need together, at most, when all train the parts that need most.
-
-    Every member has seven numbers a parameter (LKG, candidate, the copy being written, weights, gradient, two
-    moments) and three a neuron and image of a batch.
-    """
-    needs = sorted((_population_bytes(spec, shape, members) for shape, members in _populations(spec)), reverse=True)
+    """Return what ``workers`` need together, at most, when all train the parts that need most."""
+    batch_size = spec.hyperparameters.batch_size
+    needs = sorted(
+        (network.training_bytes(batch_size, members=members) for network, members in _populations(spec)), reverse=True
+    )
     return workers * _WORKER_BYTES + sum(needs[:workers])
 
 
-def _populations(spec: StudySpec) -> Iterator[tuple[Shape, int]]:
-    """Every part, as its shape and its number of members."""
-    for shape in spec.shapes:
-        for part in parts_of(spec, shape):
-            yield shape, len(part.trials) * len(spec.modes)
+def group_s(spec: StudySpec, cost_s: float) -> float:
+    """Return the seconds one worker needs for all trials of a network whose trial and meta-loop take ``cost_s``."""
+    return cost_s * len(spec.variants) * spec.trials * spec.meta_loops
 
 
-def _population_bytes(spec: StudySpec, shape: Shape, members: int) -> int:
-    neurons = INPUTS + shape.depth * shape.width + CLASSES
-    return 4 * members * (7 * shape.parameters + 3 * spec.batch_size * neurons)
+def _populations(spec: StudySpec) -> Iterator[tuple[Network, int]]:
+    """Go through all parts, each as its network and its number of members."""
+    for network in spec.networks:
+        for part in parts_of(spec, network):
+            yield network, len(part.trials) * len(spec.variants)
 
 
-def _parts_s(spec: StudySpec, costs: Mapping[Shape, float]) -> list[float]:
-    """Seconds one worker needs for every part."""
-    return [costs[shape] * members * spec.meta_loops for shape, members in _populations(spec)]
-
-
-def _cell_s(spec: StudySpec, cost_s: float) -> float:
-    return cost_s * len(spec.modes) * spec.trials * spec.meta_loops
+def _parts_s(spec: StudySpec, costs: Mapping[Network, float]) -> list[float]:
+    """Return the seconds one worker needs for each part."""
+    return [costs[network] * members * spec.meta_loops for network, members in _populations(spec)]

@@ -1,15 +1,17 @@
-"""Where a study stands, as its rows in the database tell: a pure function, for any terminal at any time."""
+"""Where a study stands, as its rows in the database tell, for any terminal at any time."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from psa_tui.storage.study_store import COMPLETE, FAILED, SessionRow, TrialRow
+from psa_tui.errors import ConfigError
+from psa_tui.networks import Network
+from psa_tui.storage.study_store import COMPLETE, FAILED, LOCAL, SessionRow, TrialRow, read_store
 from psa_tui.studies.cost_model import CostModel, makespan_s
-from psa_tui.studies.grids import Shape, parse_shape
 from psa_tui.studies.parts import parts_of
 from psa_tui.studies.spec import StudySpec
 
@@ -67,7 +69,7 @@ class StudyProgress:
         return sum(cell.trials for cell in self.cells)
 
     def as_json(self) -> dict[str, Any]:
-        """The progress as JSON-ready values."""
+        """Return the progress as JSON-ready values."""
         return {
             "schema": 1,
             "study": self.spec.as_settings(),
@@ -82,15 +84,33 @@ class StudyProgress:
         }
 
 
+def load_progress(results_dir: Path, name: str) -> StudyProgress:
+    """Return where the study called ``name`` stands; it may be under way.
+
+    Raises:
+        ConfigError: no study of that name was begun there.
+        HistoryError: the database cannot be read.
+    """
+    with read_store(results_dir) as store:
+        rows = [] if store is None else [row for row in store.studies() if row.source == LOCAL]
+        found = next((row for row in rows if row.study == name), None)
+        if store is None or found is None:
+            others = ", ".join(row.study for row in rows) or "none"
+            raise ConfigError(
+                f"no study {name[:80]!r} was begun in {results_dir}; begun there: {others} "
+                "(--study says which, psa reproduce run begins one)"
+            )
+        return study_progress(StudySpec.from_settings(found.settings), store.trials(name), store.sessions(name))
+
+
 def study_progress(spec: StudySpec, rows: Sequence[TrialRow], sessions: Sequence[SessionRow]) -> StudyProgress:
-    """Where the study ``spec`` stands, given all its rows."""
+    """Return where the study ``spec`` stands, given all its rows."""
     by_cell: dict[tuple[str, str], list[TrialRow]] = {}
     for row in rows:
         by_cell.setdefault((row.architecture, row.mode), []).append(row)
     cells = tuple(
-        _cell(spec, str(shape), str(mode), by_cell.get((str(shape), str(mode)), []))
-        for shape in spec.shapes
-        for mode in spec.modes
+        _cell(spec, *cell, by_cell.get(cell, []))
+        for cell in ((network.short_name, variant.name) for network in spec.networks for variant in spec.variants)
     )
     causes: dict[tuple[str, str], set[int]] = {}
     for row in rows:
@@ -121,29 +141,33 @@ def _cell(spec: StudySpec, shape: str, mode: str, rows: list[TrialRow]) -> CellP
 
 
 def _seconds_left(spec: StudySpec, rows: Sequence[TrialRow], workers: int) -> float | None:
-    """The loops left at what a loop took at each shape, or at what the shapes that were timed suggest.
+    """Return the seconds of the loops left at what a loop took with each network, or as the timed ones suggest.
 
     A part is one worker's: towards the end some have none, and the longest part decides.
     """
-    seconds: dict[Shape, float] = defaultdict(float)
-    loops: dict[Shape, int] = defaultdict(int)
-    settled: dict[tuple[Shape, int], int] = defaultdict(int)
+    seconds: dict[str, float] = defaultdict(float)
+    loops: dict[str, int] = defaultdict(int)
+    settled: dict[tuple[str, int], int] = defaultdict(int)
     for row in rows:
-        shape = parse_shape(row.architecture)
+        shape = row.architecture
         settled[shape, row.trial] += spec.meta_loops if row.state == FAILED else row.meta_loop or 0
         if row.meta_loop:
             seconds[shape] += row.seconds
             loops[shape] += row.meta_loop
-    timed = {shape: seconds[shape] / loops[shape] for shape in loops if seconds[shape] > 0}
+    timed: dict[Network, float] = {
+        network: seconds[network.short_name] / loops[network.short_name]
+        for network in spec.networks
+        if seconds[network.short_name] > 0
+    }
     if not timed:
         return None
     model = CostModel(timed)
-    every = len(spec.modes) * spec.meta_loops
+    every = len(spec.variants) * spec.meta_loops
     return makespan_s(
         (
-            model.predict(shape) * sum(every - settled[shape, trial] for trial in part.trials)
-            for shape in spec.shapes
-            for part in parts_of(spec, shape)
+            model.predict(network) * sum(every - settled[network.short_name, trial] for trial in part.trials)
+            for network in spec.networks
+            for part in parts_of(spec, network)
         ),
         max(workers, 1),
     )

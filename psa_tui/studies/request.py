@@ -2,93 +2,130 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from psa_tui.data import load_dataset
 from psa_tui.errors import ConfigError
-from psa_tui.method.variants import AblationMode
 from psa_tui.settings import Settings
 from psa_tui.storage.study_store import LOCAL, read_store
-from psa_tui.studies.grids import Shape
+from psa_tui.studies.grids import PUBLISHED_DATASET, parse_grid, parse_modes, parse_network
 from psa_tui.studies.spec import StudySpec, check_name
 
 DEFAULT_NAME = "reproduction"
 QUICK_NAME = "quick"
-_QUICK_SHAPES = (Shape(1, 4), Shape(4, 4), Shape(8, 8))
-_HYPERPARAMETERS = {"lr": "learning_rate", "batch_size": "batch_size", "weight_decay": "weight_decay"} | {
-    "dropout": "dropout"
-}
+_QUICK_GRID = "1*4,4*4,8*8"
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRequest:
     """What was said of a study; None is not said."""
 
     name: str | None = None
-    shapes: tuple[Shape, ...] | None = None
-    modes: tuple[AblationMode, ...] | None = None
+    grid: str | None = None
+    modes: str | None = None
     trials: int | None = None
     meta_loops: int | None = None
     seed: int | None = None
     quick: bool = False
 
+    @property
+    def study(self) -> str:
+        """The study's name.
 
-def resolve(
-    wish: Wish, settings: Settings, default_shapes: Callable[[], tuple[Shape, ...]], say: Callable[[str], None]
-) -> StudySpec:
-    """The study that ``wish`` and ``settings`` mean; one that was begun keeps whatever they do not say.
+        Raises:
+            ConfigError: the one that was said cannot be a study's.
+        """
+        return check_name(self.name or (QUICK_NAME if self.quick else DEFAULT_NAME))
 
-    The data set is loaded, for its fingerprint. Full MNIST is never replaced by the embedded digits unless they
-    are asked for.
+
+def new_study(request: StudyRequest, settings: Settings) -> StudySpec:
+    """Return the study that ``request`` and ``settings`` mean where none was begun: by default the published one.
+
+    The data set is not loaded, and the fingerprint empty. Full MNIST is never replaced by the embedded digits unless
+    they are asked for.
+
+    Raises:
+        ConfigError: a grid or a mode is none.
+    """
+    dataset = settings.get("dataset") if settings.is_explicit("dataset") else PUBLISHED_DATASET
+    grid = request.grid or (_QUICK_GRID if request.quick else "published")
+    return StudySpec(
+        name=request.study,
+        networks=parse_grid(grid, dataset, settings.get("network")),
+        variants=parse_modes(request.modes, request.grid),
+        trials=request.trials or (2 if request.quick else 10),
+        meta_loops=request.meta_loops or (3 if request.quick else 100),
+        seed=request.seed or 0,
+        dataset=dataset,
+        dataset_fingerprint="",
+        hyperparameters=settings.hyperparameters(),
+        quick=request.quick,
+    )
+
+
+def resolve(request: StudyRequest, settings: Settings, say: Callable[[str], None]) -> StudySpec:
+    """Return the study that ``request`` and ``settings`` mean; one that was begun keeps whatever they do not say.
+
+    The data set is loaded, for its fingerprint.
 
     Raises:
         ConfigError: the study was begun as another one; its differences are named.
         DataError, RetryableError: the data set is damaged, or cannot be downloaded.
     """
-    name = check_name(wish.name or (QUICK_NAME if wish.quick else DEFAULT_NAME))
-    known = _known(settings.get("results_dir"), name)
-    dataset = settings.get("dataset") if settings.is_explicit("dataset") else known.dataset if known else "mnist"
-    data = load_dataset(dataset, settings.get("dataset_dir"), say)
-    base = known or StudySpec(
-        name=name,
-        shapes=_QUICK_SHAPES if wish.quick else wish.shapes or default_shapes(),
-        modes=tuple(AblationMode),
-        trials=2 if wish.quick else 10,
-        meta_loops=3 if wish.quick else 100,
-        seed=0,
-        dataset=data.name,
-        dataset_fingerprint=data.fingerprint,
-        learning_rate=settings.get("lr"),
-        batch_size=settings.get("batch_size"),
-        weight_decay=settings.get("weight_decay"),
-        dropout=settings.get("dropout"),
-        quick=wish.quick,
-    )
-    said = {
-        "shapes": wish.shapes,
-        "modes": wish.modes,
-        "trials": wish.trials,
-        "meta_loops": wish.meta_loops,
-        "seed": wish.seed,
-        "quick": wish.quick or None,
-    } | {field: settings.get(key) for key, field in _HYPERPARAMETERS.items() if settings.is_explicit(key)}
-    asked = replace(base, dataset=data.name, dataset_fingerprint=data.fingerprint)
-    asked = replace(asked, **{field: value for field, value in said.items() if value is not None})
+    known = _known_study(settings.get("results_dir"), request.study)
+    asked = new_study(request, settings) if known is None else _changed(known, request, settings)
+    data = load_dataset(asked.dataset, settings.get("dataset_dir"), say)
+    asked = replace(asked, dataset=data.name, dataset_fingerprint=data.fingerprint)
     if known is not None and (differences := known.differences(asked)):
         raise ConfigError(
-            f"study {name} was begun with another {'; '.join(differences)}: leave that out to go on with it, "
+            f"study {known.name} was begun with another {'; '.join(differences)}: leave that out to go on with it, "
             "or begin a new one with --study another-name"
         )
     return asked
 
 
-def _known(results_dir: Path, name: str) -> StudySpec | None:
+def resume_command(settings: Settings, spec: StudySpec) -> str:
+    """Return the command that goes on with the study."""
+    parts = ["psa", "reproduce", "run"]
+    if spec.name != DEFAULT_NAME:
+        parts += ["--study", spec.name]
+    for name in ("dataset_dir", "results_dir", "backend"):
+        found = settings.find(name)
+        if found is not None and found.origin.startswith("--"):
+            parts += [found.origin, str(found.value)]
+    return shlex.join(parts)
+
+
+def _changed(known: StudySpec, request: StudyRequest, settings: Settings) -> StudySpec:
+    """Return ``known`` with whatever was said."""
+    dataset = settings.get("dataset") if settings.is_explicit("dataset") else known.dataset
+    family = settings.get("network") if settings.is_explicit("network") else known.family
+    if request.grid is not None:
+        networks = parse_grid(request.grid, dataset, family)
+    else:
+        networks = tuple(parse_network(network.short_name, dataset, family) for network in known.networks)
+    says_variants = request.modes is not None or request.grid == "first"
+    return replace(
+        known,
+        networks=networks,
+        variants=parse_modes(request.modes, request.grid) if says_variants else known.variants,
+        trials=request.trials or known.trials,
+        meta_loops=request.meta_loops or known.meta_loops,
+        seed=known.seed if request.seed is None else request.seed,
+        dataset=dataset,
+        hyperparameters=replace(known.hyperparameters, **settings.explicit_hyperparameters()),
+        quick=request.quick or known.quick,
+    )
+
+
+def _known_study(results_dir: Path, name: str) -> StudySpec | None:
     with read_store(results_dir) as store:
         row = None if store is None else store.study(name)
     if row is None:
         return None
     if row.source != LOCAL:
         raise ConfigError(f"study {name} holds trials fetched from S3; choose another --study to train here")
-    return row.spec()
+    return StudySpec.from_settings(row.settings)

@@ -1,14 +1,20 @@
-"""What a study is: its shapes, modes, trials and hyperparameters, and the seed of each trial."""
+"""What a study is: its networks, variants, trials and hyperparameters, and the seed of each trial."""
 
 from __future__ import annotations
 
+import hashlib
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from psa_tui.errors import ConfigError
-from psa_tui.method.variants import AblationMode
-from psa_tui.studies.grids import Shape, parse_shape
+from psa_tui.method.hyperparameters import Hyperparameters
+from psa_tui.method.variants import Variant, find_variant
+from psa_tui.networks import Mlp, Network
+from psa_tui.studies.grids import parse_network
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
@@ -18,36 +24,65 @@ class StudySpec:
     """A study. Two studies of one name are the same study exactly when their specs agree (``differences``)."""
 
     name: str
-    shapes: tuple[Shape, ...]
-    modes: tuple[AblationMode, ...]
+    networks: tuple[Network, ...]
+    """All of one family, for the images of ``dataset``."""
+    variants: tuple[Variant, ...]
     trials: int
-    """Trials of each shape and mode; they count from 1."""
+    """Trials of each network and variant; they count from 1."""
     meta_loops: int
     seed: int
     dataset: str
     dataset_fingerprint: str
-    learning_rate: float = 1e-4
-    batch_size: int = 256
-    weight_decay: float = 1e-4
-    dropout: float = 0.1
+    hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
     quick: bool = False
     """Cut short on purpose: it must never be shown as a reproduction."""
 
+    @property
+    def family(self) -> str:
+        """The family of its networks."""
+        return self.networks[0].family
+
     def as_settings(self) -> dict[str, Any]:
-        """The spec as JSON-ready values."""
-        values = asdict(self)
-        return values | {"shapes": [str(shape) for shape in self.shapes], "modes": [str(mode) for mode in self.modes]}
+        """Return the spec as JSON-ready values; ``network`` is there unless the family is the published one."""
+        family = {} if self.family == Mlp.family else {"network": self.family}
+        return {
+            "name": self.name,
+            **family,
+            "shapes": [network.short_name for network in self.networks],
+            "modes": [variant.name for variant in self.variants],
+            "trials": self.trials,
+            "meta_loops": self.meta_loops,
+            "seed": self.seed,
+            "dataset": self.dataset,
+            "dataset_fingerprint": self.dataset_fingerprint,
+            **self.hyperparameters.as_json(),
+            "quick": self.quick,
+        }
 
     @classmethod
-    def from_settings(cls, values: dict[str, Any]) -> StudySpec:
-        """The inverse of ``as_settings``."""
-        shapes = tuple(parse_shape(text) for text in values["shapes"])
-        modes = tuple(AblationMode(mode) for mode in values["modes"])
-        return cls(**{**values, "shapes": shapes, "modes": modes})
+    def from_settings(cls, values: Mapping[str, Any]) -> StudySpec:
+        """Return the spec of ``as_settings``; hyperparameters that ``values`` lacks take their defaults.
+
+        Raises:
+            ConfigError: a plug-in that the study needs is not installed here.
+        """
+        dataset, family = values["dataset"], values.get("network", Mlp.family)
+        return cls(
+            name=values["name"],
+            networks=tuple(parse_network(text, dataset, family) for text in values["shapes"]),
+            variants=tuple(_installed_variant(values["name"], mode) for mode in values["modes"]),
+            trials=values["trials"],
+            meta_loops=values["meta_loops"],
+            seed=values["seed"],
+            dataset=dataset,
+            dataset_fingerprint=values["dataset_fingerprint"],
+            hyperparameters=Hyperparameters.from_json(values),
+            quick=values["quick"],
+        )
 
     def differences(self, other: StudySpec) -> list[str]:
-        """What makes ``other`` another study under this name, in words; empty when it is the same."""
-        mine, theirs = self.as_settings(), other.as_settings()
+        """Return what makes ``other`` another study under this name, in words; empty when it is the same."""
+        mine, theirs = ({"network": spec.family} | spec.as_settings() for spec in (self, other))
         return [
             f"{name.replace('_', ' ')} ({_brief(mine[name])}, not {_brief(theirs[name])})"
             for name in mine
@@ -55,20 +90,25 @@ class StudySpec:
         ]
 
 
-def trial_seed(study_seed: int, shape: Shape, trial: int) -> int:
-    """The seed of trial ``trial`` of every mode of ``shape``: what ``psa train --seed`` takes, below 2**63.
+def trial_seed(study_seed: int, network: Network, trial: int) -> int:
+    """Return the seed of trial ``trial`` of every variant of ``network``, what ``psa train --seed`` takes: below 2**63.
 
-    The modes of a trial share it, so they share the initialisation and the order of images (common random
-    numbers). Derived by NumPy's ``SeedSequence``, whose output NumPy guarantees not to change.
+    The variants of a trial share it, so they share the initialisation and the order of images (common random
+    numbers). Derived by NumPy's ``SeedSequence``, whose output NumPy guarantees not to change, from depth and width
+    of a network like ``[18*18]``, from a digest of the text form of any other.
     """
-    import numpy as np
-
-    sequence = np.random.SeedSequence(entropy=study_seed, spawn_key=(shape.depth, shape.width, trial))
+    address: tuple[int, ...]
+    if isinstance(network, Mlp) and len(network.groups) == 1:
+        address = (network.groups[0].count, network.groups[0].width)
+    else:
+        digest = hashlib.sha256(f"{network.family} {network}".encode()).digest()
+        address = tuple(int.from_bytes(digest[start : start + 4]) for start in range(0, len(digest), 4))
+    sequence = np.random.SeedSequence(entropy=study_seed, spawn_key=(*address, trial))
     return int(sequence.generate_state(1, np.uint64)[0]) >> 1
 
 
 def check_name(name: str) -> str:
-    """``name`` itself, if it can name a study: it becomes the name of a folder.
+    """Return ``name``, if it can name a study: it becomes the name of a folder.
 
     Raises:
         ConfigError: it cannot.
@@ -79,6 +119,15 @@ def check_name(name: str) -> str:
             "a letter or digit first"
         )
     return name
+
+
+def _installed_variant(study: str, mode: str) -> Variant:
+    try:
+        return find_variant(mode)
+    except ConfigError as error:
+        raise ConfigError(
+            f"study {study} has the mode {mode[:80]!r}, which is not installed here ({error}); install its plug-in"
+        ) from None
 
 
 def _brief(value: object) -> str:

@@ -5,25 +5,30 @@ Local workers, Ray tasks and SageMaker jobs all do their work with ``PartRun``.
 
 from __future__ import annotations
 
+import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 
 import torch
 
 from psa_tui.data import load_dataset
-from psa_tui.data.split import Split
-from psa_tui.engine.backends.torch.training import Images, count_correct
-from psa_tui.engine.meta_loop import Population, Recipe, Trial, run_meta_loops
-from psa_tui.engine.population import initial_weights, layout, stack
+from psa_tui.engine.backend import AUTO, choose_backend
+from psa_tui.engine.images import Images, load_images
+from psa_tui.engine.meta_loop import Population, Trial, run_meta_loops
+from psa_tui.engine.population import initial_population_row, stack
 from psa_tui.errors import DataError
-from psa_tui.method.events import EpochProgressed, MetaLoopFinished, Progress
-from psa_tui.storage.study_store import COMPLETE, RUNNING, LoopRow, TrialRow
+from psa_tui.method.events import EpochProgressed, MetaLoopFinished
+from psa_tui.method.progress import Progress
+from psa_tui.storage.meta_loops import MetaLoopRow
+from psa_tui.storage.study_store import COMPLETE, RUNNING, TrialLoop, TrialRow
+from psa_tui.studies.executors.base import PartProgress
 from psa_tui.studies.part_state import PartState, decode_state, encode_state
 from psa_tui.studies.parts import Part
 from psa_tui.studies.spec import StudySpec, trial_seed
+
+_FRACTION_EVERY_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -34,22 +39,6 @@ class StudyData:
     validation: Images
     test: Images
     device: torch.device
-
-
-@dataclass(frozen=True, slots=True)
-class LoopShare:
-    """The meta-loop under way is done to ``share``, from 0 to 1."""
-
-    share: float
-
-
-@dataclass(frozen=True, slots=True)
-class LoopDone:
-    """A meta-loop of all members is done; the part's state is that after it."""
-
-    rows: tuple[LoopRow, ...]
-    """One a member."""
-    seconds: float
 
 
 def load_study_data(spec: StudySpec, dataset_dir: Path, device: str) -> StudyData:
@@ -66,43 +55,55 @@ def load_study_data(spec: StudySpec, dataset_dir: Path, device: str) -> StudyDat
             "point --dataset-dir at the original files"
         )
     target = torch.device(device)
-
-    def images(split: Split) -> Images:
-        pixels, labels = torch.from_numpy(split.pixels).to(target), torch.from_numpy(split.labels).to(target)
-        return Images(pixels, labels, data.mean, data.std)
-
-    return StudyData(images(data.train), images(data.validation), images(data.test), target)
+    train, validation, test = (
+        load_images(split, data.spec, target) for split in (data.train, data.validation, data.test)
+    )
+    return StudyData(train, validation, test, target)
 
 
 class PartRun:
     """A part being trained in this process, from the beginning or from a saved state."""
 
     def __init__(
-        self, spec: StudySpec, part: Part, data: StudyData, saved: bytes | None = None, where: str = "the saved state"
+        self,
+        spec: StudySpec,
+        part: Part,
+        data: StudyData,
+        saved: bytes | None = None,
+        *,
+        backend: str = AUTO,
+        origin: str | None = None,
     ) -> None:
-        """``saved`` is what ``state`` returned earlier; ``where`` names its file in a complaint.
+        """Begin a part.
+
+        Args:
+            saved: what ``state`` returned earlier.
+            backend: the name of the engine's backend.
+            origin: where the trials are trained, for their rows; this machine's name by default.
 
         Raises:
             CheckpointError: ``saved`` is damaged, or the state of another part or study.
+            ConfigError: the backend cannot train the network.
         """
         self.spec, self.part, self.data = spec, part, data
-        members = [(trial, mode) for trial in part.trials for mode in spec.modes]
+        self._origin = platform.node() if origin is None else origin
+        network = part.network
+        members = list(part.members(spec))
         self._numbers = [trial for trial, _ in members]
-        layers = layout(part.shape.architecture)
-        seeds = {trial: trial_seed(spec.seed, part.shape, trial) for trial in part.trials}
+        seeds = {trial: trial_seed(spec.seed, network, trial) for trial in part.trials}
         if saved is None:
             progress = [Progress(validation_count=len(data.validation))] * len(members)
-            rows = {trial: initial_weights(layers, seed) for trial, seed in seeds.items()}
+            rows = {trial: initial_population_row(network, seed) for trial, seed in seeds.items()}
             lkg = stack([rows[trial] for trial, _ in members], data.device)
             self._seconds = 0.0
         else:
-            before = decode_state(spec, part, saved, where)
+            before = decode_state(spec, part, saved, part.file_name)
             progress, self._seconds = list(before.progress), before.seconds
             lkg = torch.from_numpy(before.lkg.copy()).to(data.device)
         trials = [
-            Trial(seeds[trial], mode, counters) for (trial, mode), counters in zip(members, progress, strict=True)
+            Trial(seeds[trial], variant, counters) for (trial, variant), counters in zip(members, progress, strict=True)
         ]
-        self._population = Population(layers, trials, lkg)
+        self._population = Population(network, trials, lkg, choose_backend(backend, network, str(data.device)))
 
     @property
     def meta_loop(self) -> int:
@@ -114,76 +115,107 @@ class PartRun:
         """Whether all meta-loops are done."""
         return self.meta_loop >= self.spec.meta_loops
 
-    @property
-    def bounties(self) -> tuple[tuple[float | None, ...], ...]:
-        """The best validation accuracies so far: one tuple a mode, one entry a trial of the part."""
-        found = [trial.progress.bounty for trial in self._population.trials]
-        modes = len(self.spec.modes)
-        return tuple(tuple(found[mode::modes]) for mode in range(modes))
+    def run(self, worker: str, save_every_s: float) -> Generator[PartProgress, None, None]:
+        """Run meta-loops to the last one; closing the iterator abandons only the loop under way.
 
-    def run(self) -> Iterator[LoopShare | LoopDone]:
-        """Run meta-loops to the last one; closing the iterator abandons only the loop under way."""
-        spec = self.spec
-        recipe = Recipe(spec.learning_rate, spec.batch_size, spec.weight_decay, spec.dropout)
-        rows: list[LoopRow] = []
-        started = time.perf_counter()
-        for event in run_meta_loops(self._population, self.data.train, self.data.validation, recipe, spec.meta_loops):
-            if isinstance(event, EpochProgressed):
-                yield LoopShare(event.images / event.image_count)
+        Args:
+            worker: who does it, for the messages.
+            save_every_s: after so long the next finished loop's message holds the state; never that of the last loop.
+
+        Yields:
+            A message for each finished meta-loop, the last one ``done``, and one every half second for the loop under
+            way.
+        """
+        if self.finished:
+            # The state was that after the last loop already.
+            yield self.progress(worker)
+            return
+        trials = len(self._population.trials)
+        loops: list[TrialLoop] = []
+        loop_s: float | None = None
+        started = fraction_at = saved_at = time.monotonic()
+        events = run_meta_loops(
+            self._population,
+            self.data.train,
+            self.data.validation,
+            self.spec.hyperparameters,
+            self.spec.meta_loops,
+        )
+        for event in events:
+            now = time.monotonic()
+            if isinstance(event, EpochProgressed) and now - fraction_at >= _FRACTION_EVERY_S:
+                fraction_at = now
+                yield self.progress(worker, loop_s=loop_s, loop_fraction=event.images / event.image_count)
             elif isinstance(event, MetaLoopFinished):
-                rows.append(self._row(event))
-                if len(rows) == len(self._population.trials):
-                    seconds = time.perf_counter() - started
-                    self._seconds += seconds
-                    yield LoopDone(tuple(rows), seconds)
-                    rows, started = [], time.perf_counter()
+                row = MetaLoopRow.of(event)
+                loops.append(TrialLoop(self.part.network.short_name, self._numbers[event.member], row))
+                if len(loops) == trials:
+                    loop_s = now - started
+                    self._seconds += loop_s
+                    saves = now - saved_at >= save_every_s and not self.finished
+                    saved_at = now if saves else saved_at
+                    yield self.progress(worker, tuple(loops), loop_s, saves=saves)
+                    loops, started = [], time.monotonic()
+
+    def progress(
+        self,
+        worker: str,
+        loops: tuple[TrialLoop, ...] = (),
+        loop_s: float | None = None,
+        *,
+        loop_fraction: float = 0.0,
+        saves: bool = False,
+    ) -> PartProgress:
+        """Return where the part stands as a message of ``worker``, with its state if it ``saves``."""
+        return PartProgress(
+            worker=worker,
+            part=self.part,
+            meta_loop=self.meta_loop,
+            loop_fraction=loop_fraction,
+            loop_s=loop_s,
+            bounties=self._bounties(),
+            loops=loops,
+            trials=tuple(self.trial_rows()) if loops or self.finished else (),
+            state=self.state() if saves else None,
+            done=self.finished,
+        )
 
     def state(self) -> bytes:
-        """The state after the last finished meta-loop, to go on from elsewhere."""
+        """Return the state after the last finished meta-loop, to go on from elsewhere."""
         progress = tuple(trial.progress for trial in self._population.trials)
         state = PartState(progress, self._population.lkg.cpu().numpy(), self._seconds)
         return encode_state(self.spec, self.part, state)
 
-    def trial_rows(self, origin: str) -> list[TrialRow]:
-        """Every trial as it stands; once all loops are done, with the LKG's accuracy on the test images."""
+    def trial_rows(self) -> list[TrialRow]:
+        """Return every trial as it stands; once all loops are done, with the LKG's accuracy on the test images."""
         population = self._population
         test: list[float | None] = [None] * len(population.trials)
         if self.finished:
-            correct = count_correct(population.lkg, population.layers, self.data.test).tolist()
+            correct = population.backend.count_correct(population.lkg, population.network, self.data.test).tolist()
             test = [
                 count / len(self.data.test) if trial.progress.lkg_correct is not None else None
                 for count, trial in zip(correct, population.trials, strict=True)
             ]
         return [
             TrialRow(
-                architecture=str(self.part.shape),
-                mode=str(trial.mode),
+                architecture=self.part.network.short_name,
+                mode=trial.variant.name,
                 trial=number,
-                parameters=self.part.shape.parameters,
+                parameters=self.part.network.parameters,
                 seed=trial.seed,
                 state=COMPLETE if self.finished else RUNNING,
                 meta_loop=trial.progress.meta_loop,
                 bounty=trial.progress.bounty,
-                bounty_meta_loop=trial.progress.lkg_meta_loop or None,
+                bounty_meta_loop=trial.progress.best_meta_loop or None,
                 test_accuracy=accuracy,
                 seconds=self._seconds / len(population.trials),
-                origin=origin,
+                origin=self._origin,
             )
             for number, trial, accuracy in zip(self._numbers, population.trials, test, strict=True)
         ]
 
-    def _row(self, event: MetaLoopFinished) -> LoopRow:
-        target = event.ablation
-        return LoopRow(
-            architecture=str(self.part.shape),
-            mode=str(event.mode),
-            trial=self._numbers[event.member],
-            meta_loop=event.meta_loop,
-            ablated_layer=None if target is None else target.layer,
-            ablated_neuron=None if target is None else target.neuron,
-            train_loss=event.train_loss if isfinite(event.train_loss) else None,
-            validation_correct=event.validation_correct,
-            validation_count=event.progress.validation_count,
-            finite=event.finite,
-            verdict=str(event.verdict),
-        )
+    def _bounties(self) -> tuple[tuple[float | None, ...], ...]:
+        """Return the best validation accuracies so far: one tuple a variant, one entry a trial of the part."""
+        found = [trial.progress.bounty for trial in self._population.trials]
+        variants = len(self.spec.variants)
+        return tuple(tuple(found[variant::variants]) for variant in range(variants))

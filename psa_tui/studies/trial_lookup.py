@@ -1,46 +1,55 @@
-"""One trial of a study: where it stands in the database."""
+"""One trial of a study, as the database has it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from psa_tui.errors import ConfigError
 from psa_tui.formatting import percent
-from psa_tui.method.variants import AblationMode
+from psa_tui.method.variants import Variant
+from psa_tui.networks import Network
 from psa_tui.storage.study_store import LOCAL, TrialRow, read_store
-from psa_tui.studies.grids import Shape
+from psa_tui.studies.grids import parse_network
 from psa_tui.studies.spec import StudySpec, trial_seed
 
 
-def find_trial(
-    results_dir: Path, study: str, shape: Shape, mode: AblationMode, trial: int
-) -> tuple[StudySpec, TrialRow | None]:
-    """The study's spec, and the trial's row, None while it has not begun.
+class FoundTrial(NamedTuple):
+    """A trial of a study, and its row; None while it has not begun."""
+
+    spec: StudySpec
+    network: Network
+    row: TrialRow | None
+
+
+def find_trial(results_dir: Path, study: str, shape: str, variant: Variant, trial: int) -> FoundTrial:
+    """Look a trial up; ``shape`` is its network in the notation of the study's family.
 
     Raises:
         ConfigError: there is no such study, or no such trial in it.
     """
     with read_store(results_dir) as store:
-        row = None if store is None else store.study(study)
-        if store is None or row is None or row.source != LOCAL:
+        found = None if store is None else store.study(study)
+        if store is None or found is None or found.source != LOCAL:
             raise ConfigError(
                 f"there is no study {study[:64]} in {results_dir}; psa reproduce run begins one, --study names another"
             )
-        spec = row.spec()
+        spec = StudySpec.from_settings(found.settings)
         rows = store.trials(study)
-    if shape not in spec.shapes or mode not in spec.modes or trial > spec.trials:
+    network = parse_network(shape, spec.dataset, spec.family)
+    if network not in spec.networks or variant not in spec.variants or trial > spec.trials:
         raise ConfigError(
-            f"study {study} has no trial {shape} {mode} {trial}: it has {len(spec.shapes)} shapes, "
-            f"modes {', '.join(spec.modes)} and {spec.trials} trials of each"
+            f"study {study} has no trial {network.short_name} {variant} {trial}: it has {len(spec.networks)} shapes, "
+            f"modes {', '.join(map(str, spec.variants))} and {spec.trials} trials of each"
         )
-    seed = trial_seed(spec.seed, shape, trial)
-    found = [row for row in rows if (row.architecture, row.mode, row.trial) == (str(shape), str(mode), trial)]
-    assert all(row.seed == seed for row in found)
-    return spec, found[0] if found else None
+    name = (network.short_name, variant.name, trial)
+    row = next((row for row in rows if (row.architecture, row.mode, row.trial) == name), None)
+    assert row is None or row.seed == trial_seed(spec.seed, network, trial)
+    return FoundTrial(spec, network, row)
 
 
 def format_trial(spec: StudySpec, row: TrialRow | None) -> str:
-    """What is known of the trial, in one line."""
+    """Return what is known of the trial, in one line."""
     if row is None:
         return "not begun in this study"
     best = "nothing promoted yet" if row.bounty is None else f"bounty {percent(row.bounty)} at meta-loop "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
-
 import numpy as np
 from rich.text import Text
 from uniplot import plot_to_string
@@ -17,14 +15,14 @@ _TO_ASCII = str.maketrans({"│": "|", "─": "-", "┌": "+", "┐": "+", "└"
 
 
 def chart(state: RunState, width: int, height: int, glyphs: Glyphs) -> Text:
-    """The chart in ``width`` x ``height`` characters, legend included; a line of words when there is no room."""
+    """Draw the chart in ``width`` x ``height`` characters, legend included; a line of words when there is no room."""
     rows, columns = height - 3, width - _LABEL_WIDTH - 2
     if not state.accuracies or rows < 3 or columns < 20:
         return Text("no loop yet" if not state.accuracies else "")
     loops = np.array(state.meta_loops, dtype=float)
     accuracies = 100 * np.array(state.accuracies)
-    share = None if state.started is None else state.started.majority_class_accuracy
-    majority = None if share is None else 100 * share
+    fraction = None if state.started is None else state.started.majority_class_accuracy
+    majority = None if fraction is None else 100 * fraction
     first, last = loops[0], max(loops[-1], loops[0] + 9)
     low, high = _window(accuracies, majority)
 
@@ -70,7 +68,7 @@ def chart(state: RunState, width: int, height: int, glyphs: Glyphs) -> Text:
 
 
 def _window(accuracies: np.ndarray, majority: float | None) -> tuple[float, float]:
-    """The percentages shown: from the majority line up, or only the upper end once a run has settled there."""
+    """Return the percentages shown: from the majority line up, or only the upper end once a run has settled there."""
     low, high = float(accuracies.min()), float(accuracies.max())
     low = low if majority is None else min(low, majority)
     settled = float(np.quantile(accuracies, 0.15))
@@ -81,8 +79,15 @@ def _window(accuracies: np.ndarray, majority: float | None) -> tuple[float, floa
 
 
 def _staircase(loops: np.ndarray, accuracies: np.ndarray, promoted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Corners of the LKG's accuracy over the loops: level until a promotion, then straight up."""
-    levels = np.array(list(accumulate(np.where(promoted, accuracies, -np.inf), max)))
+    """Return the corners of the LKG's accuracy over the loops: level until a promotion, then straight up or down.
+
+    Args:
+        loops: meta-loops [N], ascending.
+        accuracies: of the candidates [N].
+        promoted: which of them became the LKG, bool [N].
+    """
+    lkg = np.maximum.accumulate(np.where(promoted, np.arange(len(loops)), -1))
+    levels = np.where(lkg < 0, np.nan, accuracies[lkg])
     x, y = np.repeat(loops, 2)[1:], np.repeat(levels, 2)[:-1]
     known = np.isfinite(y)
     return x[known], y[known]
@@ -91,7 +96,7 @@ def _staircase(loops: np.ndarray, accuracies: np.ndarray, promoted: np.ndarray) 
 def _bins(
     loops: np.ndarray, accuracies: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Middle loop, least, mean and greatest accuracy of ``count`` bins of neighbouring loops."""
+    """Return middle loop, least, mean and greatest accuracy of ``count`` bins of neighbouring loops."""
     parts = np.array_split(np.arange(len(loops)), count)
     x = np.array([loops[part].mean() for part in parts])
     least, mean, most = (np.array([f(accuracies[part]) for part in parts]) for f in (np.min, np.mean, np.max))

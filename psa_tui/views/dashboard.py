@@ -1,63 +1,74 @@
-"""The dashboard, seen from the run: the drawing process is fed with events, and if it fails, lines take its place."""
+"""The dashboard, seen from the run or study: the drawing process is fed with events; if it fails, lines replace it."""
 
 from __future__ import annotations
 
 import sys
-from typing import TextIO
+from abc import ABC, abstractmethod
+from typing import ClassVar, Generic, TextIO, TypeVar
 
-from psa_tui.cli.output import print_warning
 from psa_tui.formatting import printable
-from psa_tui.method.events import EpochProgressed, Event, MetaLoopFinished, RunFinished, RunStarted, as_json
+from psa_tui.method.event_codec import encode_event
+from psa_tui.method.events import EpochProgressed, Event, MetaLoopFinished, RunFinished, RunStarted
 from psa_tui.runs.controls import Control
+from psa_tui.views.base import View
 from psa_tui.views.drawing import Drawing
+from psa_tui.views.messages import print_warning
 from psa_tui.views.plain import PlainView
 from psa_tui.views.text import format_finished, format_loop, format_started
 
+AnyEvent = TypeVar("AnyEvent")
 _LAST_LOOPS = 5
 
 
-class DashboardView:
-    """Draws the run on the terminal ``stream`` and lets its keyboard reach ``control``."""
+class Dashboard(ABC, Generic[AnyEvent]):
+    """Draws on the terminal ``stream`` and lets its keyboard reach ``control``."""
 
-    def __init__(self, stream: TextIO, control: Control, *, ascii_only: bool, read_only: bool = False) -> None:
-        """Start the drawing process; it touches the terminal when the run starts.
+    progress: ClassVar[type]
+    """The event that is left out while the drawing process is behind."""
+    end: ClassVar[type]
+    """The event that is the last one."""
+    failure: ClassVar[str]
+    """What the user is told when the drawing process is gone."""
 
-        With ``read_only`` the run is another process's: the only key that reaches ``control`` is q, and the
-        end of the run does not end the dashboard.
+    def __init__(self, stream: TextIO, control: Control, *, ascii_only: bool, read_only: bool, stays: bool) -> None:
+        """Start the drawing process; it touches the terminal when the run or study starts.
+
+        With ``read_only`` the only key that reaches ``control`` is q; with ``stays`` the end of the run does not end
+        the dashboard.
         """
-        self._stream = stream
-        self._drawing = Drawing(stream, control, self._go_on_in_plain_lines, ascii_only=ascii_only, read_only=read_only)
-        self._instead: PlainView | None = None
-        self._read_only = read_only
-        self._started: RunStarted | None = None
-        self._loops: list[MetaLoopFinished] = []
+        self._stream, self._stays = stream, stays
+        self._drawing = Drawing(stream, control, self._replace, ascii_only=ascii_only, read_only=read_only)
+        self._lines: View[AnyEvent] | None = None
+
+    @abstractmethod
+    def _remember(self, event: AnyEvent) -> None:
+        """Keep of ``event`` what ``_line_view`` and ``_result`` need."""
+
+    @abstractmethod
+    def _line_view(self) -> View[AnyEvent]:
+        """Return the view that takes over, in the middle of the run or study, when the drawing process is gone."""
+
+    @abstractmethod
+    def _result(self) -> list[str]:
+        """Return the record that is left on the normal screen at the end."""
 
     @property
     def is_drawing(self) -> bool:
-        """Whether there is a screen, and not plain lines in its place."""
+        """Whether there is a screen, and not plain lines instead of it."""
         return self._drawing.is_open
 
-    def handle(self, event: Event, age_s: float = 0.0) -> None:
-        """Pass on the event, which happened ``age_s`` ago.
-
-        An epoch's progress is left out while the drawing process is behind.
-        """
-        if isinstance(event, RunStarted):
-            self._started = event
-        elif isinstance(event, MetaLoopFinished):
-            self._loops = [*self._loops[1 - _LAST_LOOPS :], event]
-        if self._instead is not None:
-            self._instead.handle(event)
+    def handle(self, event: AnyEvent, age_s: float = 0.0) -> None:
+        """Pass on ``event``, which happened ``age_s`` ago."""
+        if self._lines is None and not (self._drawing.is_behind and isinstance(event, self.progress)):
+            self._drawing.send({**encode_event(event), "age_s": age_s})
+        if self._lines is not None:
+            self._lines.handle(event)
             return
-        if not (self._drawing.is_behind and isinstance(event, EpochProgressed)):
-            self._drawing.send({**as_json(event), "age_s": age_s})
-        if self._instead is not None:
-            if event is not self._started:
-                self._instead.handle(event)
-            return
-        if isinstance(event, RunFinished) and not self._read_only:
+        self._remember(event)
+        if isinstance(event, self.end) and not self._stays:
             self.close()
-            self._print_result(event)
+            self._stream.writelines(printable(line) + "\n" for line in self._result())
+            self._stream.flush()
 
     def message(self, text: str) -> None:
         """Show a log line."""
@@ -70,15 +81,42 @@ class DashboardView:
         """Let the drawing process restore the terminal, and wait until it has."""
         self._drawing.close()
 
-    def _go_on_in_plain_lines(self) -> None:
-        print_warning("the dashboard failed; the run goes on in plain lines")
-        self._instead = PlainView(self._stream)
-        if self._started is not None:
-            self._instead.handle(self._started)
+    def _replace(self) -> None:
+        print_warning(self.failure)
+        self._lines = self._line_view()
 
-    def _print_result(self, event: RunFinished) -> None:
-        """Leave a record on the normal screen."""
-        lines = format_started(self._started) if self._started is not None else []
-        lines += [format_loop(loop, event.last_meta_loop) for loop in self._loops]
-        self._stream.writelines(printable(line) + "\n" for line in [*lines, *format_finished(event)])
-        self._stream.flush()
+
+class DashboardView(Dashboard[Event]):
+    """The dashboard of a run."""
+
+    progress = EpochProgressed
+    end = RunFinished
+    failure = "the dashboard failed; the run goes on in plain lines"
+
+    def __init__(self, stream: TextIO, control: Control, *, ascii_only: bool, read_only: bool = False) -> None:
+        """With ``read_only`` the run is another process's, and its end does not end the dashboard."""
+        self._started: RunStarted | None = None
+        self._loops: list[MetaLoopFinished] = []
+        self._finished: RunFinished | None = None
+        super().__init__(stream, control, ascii_only=ascii_only, read_only=read_only, stays=read_only)
+
+    def _remember(self, event: Event) -> None:
+        match event:
+            case RunStarted():
+                self._started = event
+            case MetaLoopFinished():
+                self._loops = [*self._loops[1 - _LAST_LOOPS :], event]
+            case RunFinished():
+                self._finished = event
+
+    def _line_view(self) -> View[Event]:
+        view = PlainView(self._stream)
+        if self._started is not None:
+            view.handle(self._started)
+        return view
+
+    def _result(self) -> list[str]:
+        assert self._finished is not None
+        started = format_started(self._started) if self._started is not None else []
+        loops = [format_loop(loop, self._finished.last_meta_loop) for loop in self._loops]
+        return [*started, *loops, *format_finished(self._finished)]

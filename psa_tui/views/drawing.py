@@ -2,7 +2,7 @@
 
 Nothing waits for drawing: what is to be shown goes through a pipe that is never blocked on. The drawing process
 owns the terminal's modes, so it can restore them even when this process is killed; if it dies itself, its owner
-is told.
+hears of it.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Drawing:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP})
 
     def _restore_terminal(self) -> None:
-        """What the drawing process would have done: leave its screen, show the cursor, give back the modes."""
+        """Do what the drawing process would have done: leave its screen, show the cursor, give back the modes."""
         with contextlib.suppress(OSError, termios.error):
             self._stream.write("\x1b[?1049l\x1b[?25h\x1b[0m")
             self._stream.flush()
@@ -115,7 +115,7 @@ class Drawing:
                 termios.tcsetattr(self._stream, termios.TCSANOW, self._modes)
 
     def _suspend(self, number: int, frame: FrameType | None) -> None:
-        """Ctrl-Z: the terminal is given back before the process stops, and taken again when it goes on."""
+        """Answer Ctrl-Z: give the terminal back before the process stops, and take it again when it goes on."""
         self.send({"command": SUSPEND})
         deadline = time.monotonic() + _SUSPEND_S
         while (left := deadline - time.monotonic()) > 0 and select.select([self._commands], [], [], left)[0]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from rich import box
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Glyphs:
     """One character for each thing; every meaning is a shape, colour only repeats it."""
 
     frame: box.Box
+    rule: str
     bar: str
     bar_rest: str
     promoted: str
@@ -24,11 +25,17 @@ class Glyphs:
     hit: str
     survived: str
     now: str
-    dash: str
+    waiting: str
+    running: str
+    begun: str
+    failed: str
+    strip: str
+    """Nine characters, from nothing to most."""
 
 
 UNICODE = Glyphs(
     frame=box.ROUNDED,
+    rule="─",
     bar="━",
     bar_rest="╌",
     promoted="▲",
@@ -41,10 +48,15 @@ UNICODE = Glyphs(
     hit="○",
     survived="●",
     now="◆",
-    dash="—",
+    waiting="·",
+    running="◆",
+    begun="○",
+    failed="×",
+    strip=" ▁▂▃▄▅▆▇█",
 )
 ASCII = Glyphs(
     frame=box.ASCII,
+    rule="-",
     bar="#",
     bar_rest="-",
     promoted="^",
@@ -57,5 +69,9 @@ ASCII = Glyphs(
     hit="o",
     survived="O",
     now="@",
-    dash="-",
+    waiting=".",
+    running="@",
+    begun="o",
+    failed="x",
+    strip=" .:-=+*#%",
 )

@@ -1,11 +1,11 @@
-"""One JSON object an event, for programs; the objects' keys are the events' fields."""
+"""One JSON object an event, of runs and of studies, for programs; the objects' keys are the events' fields."""
 
 from __future__ import annotations
 
 import json
 from typing import TextIO
 
-from psa_tui.method.events import Event, as_json
+from psa_tui.method.event_codec import encode_event
 
 
 class JsonView:
@@ -15,9 +15,9 @@ class JsonView:
         """``stream`` receives one line an event."""
         self._stream = stream
 
-    def handle(self, event: Event) -> None:
+    def handle(self, event: object) -> None:
         """Write the event."""
-        self._stream.write(json.dumps(as_json(event), allow_nan=False) + "\n")
+        self._stream.write(json.dumps(encode_event(event), allow_nan=False) + "\n")
         self._stream.flush()
 
     def close(self) -> None:

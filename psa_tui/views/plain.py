@@ -31,8 +31,8 @@ class PlainView:
         elif isinstance(event, MetaLoopFinished):
             self._print(format_loop(event, self._last_meta_loop))
         elif isinstance(event, EpochProgressed) and self._clock() - self._last_line >= _HEARTBEAT_S:
-            share = 100 * event.images / event.image_count
-            self._print(f"loop {event.meta_loop}/{self._last_meta_loop}  epoch {share:.0f} %  loss {event.loss:.4f}")
+            part = 100 * event.images / event.image_count
+            self._print(f"loop {event.meta_loop}/{self._last_meta_loop}  epoch {part:.0f} %  loss {event.loss:.4f}")
         elif isinstance(event, RunFinished):
             self._print(*format_finished(event))
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from psa_tui.errors import CheckpointError
 from psa_tui.formatting import duration, percent, points
-from psa_tui.networks.mlp import parse_architecture
+from psa_tui.method.hyperparameters import Hyperparameters
+from psa_tui.method.variants import describe_variant
 from psa_tui.runs.history import RunDetails, differing
 from psa_tui.storage.checkpoint import read_checkpoint
 from psa_tui.storage.run_store import RunRow
@@ -34,9 +35,10 @@ def format_run(run: RunDetails, *, ascii_only: bool) -> list[str]:
         ("architecture", f"{row.architecture}, {row.parameters:,} parameters"),
         ("mode", modes),
         ("data", f"{row.dataset}{asked}, fingerprint {row.dataset_fingerprint[:16]}"),
-        ("settings", f"lr {row.learning_rate:g}, batch {row.batch_size}, seed {row.seed}{_regularization(run)}"),
+        ("settings", f"{format_settings(row.hyperparameters)}, seed {row.seed}{_regularization(run)}"),
         ("meta-loops", f"{row.meta_loop} of {row.last_meta_loop}{_lacking(run)}"),
         ("bounty", "none yet" if row.bounty is None else f"{percent(row.bounty)} at meta-loop {row.bounty_meta_loop}"),
+        *([("LKG", f"{percent(row.lkg_accuracy)} since meta-loop {row.lkg_meta_loop}")] if _has_fallen(row) else []),
         ("test accuracy", f"{percent(row.test_accuracy)}{' (of the LKG)' if row.test_accuracy is not None else ''}"),
         ("verdicts", _verdicts(run)),
         ("ablations", _ablations(run)),
@@ -51,6 +53,11 @@ def format_run(run: RunDetails, *, ascii_only: bool) -> list[str]:
     return [*lines, "", *_sessions(run)]
 
 
+def format_settings(hyperparameters: Hyperparameters) -> str:
+    """Return the learning rate and the batch size, which every variant uses."""
+    return f"lr {hyperparameters.learning_rate:g}, batch {hyperparameters.batch_size}"
+
+
 def results_of(run: RunDetails) -> dict[str, Any]:
     """What came of the run, by name: counts, fractions and seconds."""
     row = run.row
@@ -59,6 +66,8 @@ def results_of(run: RunDetails) -> dict[str, Any]:
         "meta_loop": row.meta_loop,
         "bounty": row.bounty,
         "bounty_meta_loop": row.bounty_meta_loop,
+        "lkg_accuracy": row.lkg_accuracy,
+        "lkg_meta_loop": row.lkg_meta_loop,
         "test_accuracy": row.test_accuracy,
         "promotions": run.promotions,
         "rollbacks": run.rollbacks,
@@ -144,11 +153,17 @@ def _fact(name: str, value: str) -> list[str]:
     return [f"{label:<{_LABEL}}{part}" for label, part in zip([name] + [""] * len(parts), parts, strict=False)]
 
 
+def _has_fallen(row: RunRow) -> bool:
+    """Whether the LKG is not the best there was: a rule accepted a worse candidate."""
+    return row.lkg_accuracy is not None and row.lkg_accuracy != row.bounty
+
+
 def _regularization(run: RunDetails) -> str:
     """Weight decay and dropout, where a mode used them."""
-    modes = {mode for _, mode in run.modes}
-    text = f", weight decay {run.row.weight_decay:g}" if "decay" in modes else ""
-    return text + (f", dropout {run.row.dropout:g}" if "dropout" in modes else "")
+    variants = [describe_variant(mode) for _, mode in run.modes]
+    rates = run.row.hyperparameters
+    text = f", weight decay {rates.weight_decay:g}" if any(one.weight_decay for one in variants) else ""
+    return text + (f", dropout {rates.dropout:g}" if any(one.dropout for one in variants) else "")
 
 
 def _lacking(run: RunDetails) -> str:
@@ -164,15 +179,20 @@ def _verdicts(run: RunDetails) -> str:
 def _ablations(run: RunDetails) -> str:
     if not run.ablations:
         return "none"
-    output = sum(group.count for group in parse_architecture(run.row.architecture).groups)
-    layers = (f"{'output' if layer == output else f'layer {layer}'} {n}" for layer, n in run.ablations.items())
-    return f"{sum(run.ablations.values())}, {run.survived_ablations} survived; {', '.join(layers)}"
+    layers = (f"{_layer_name(run, layer)} {n}" for layer, n in run.ablations.items())
+    units = sum(run.ablations.values())
+    several = "" if units == run.ablated_loops else f" in {run.ablated_loops} loops"
+    return f"{units}{several}, {run.survived_ablations} survived; {', '.join(layers)}"
+
+
+def _layer_name(run: RunDetails, layer: int) -> str:
+    return "output" if layer == run.output_layer else f"layer {layer}"
 
 
 def _time(run: RunDetails) -> str:
     if run.median_loop_s is None:
         return "no loop yet"
-    whole = sum(loop["seconds"] for loop in run.loops)
+    whole = sum(loop.seconds or 0.0 for loop in run.loops)
     return f"{duration(whole)} in {len(run.loops)} loops, {run.median_loop_s:.2f} s a loop in the middle"
 
 
@@ -192,10 +212,10 @@ def _sessions(run: RunDetails) -> list[str]:
             f"{session['device']}, {threads}"
         )
         versions = " ".join(f"{name} {version}" for name, version in session["versions"].items())
-        surroundings = f"{session['machine']}; {versions}"
-        if surroundings != known:
-            lines += _fact("", surroundings)
-            known = surroundings
+        environment = f"{session['machine']}; {versions}"
+        if environment != known:
+            lines += _fact("", environment)
+            known = environment
     return lines
 
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import median
 
+from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.events import (
     ControlChanged,
     EarlierLoops,
     EpochProgressed,
     Event,
     MetaLoopFinished,
-    NeuronAblated,
-    Progress,
     RunFinished,
     RunStarted,
+    UnitsAblated,
     Verdict,
 )
-from psa_tui.method.variants import AblationMode
+from psa_tui.method.progress import Progress
 
 _REMEMBERED_LOOPS = 500
 _REMEMBERED_MESSAGES = 50
@@ -27,7 +28,7 @@ _TIMED_LOOPS = 15
 
 @dataclass(slots=True)
 class Hits:
-    """How often a neuron was ablated, and how often the candidate was promoted all the same."""
+    """How often a unit was ablated, and how often the candidate was promoted all the same."""
 
     ablated: int = 0
     survived: int = 0
@@ -39,14 +40,17 @@ class RunState:
 
     started: RunStarted | None = None
     started_at: float = 0.0
-    mode: AblationMode = AblationMode.NONE
+    mode: str = ""
+    """The name of the variant in force."""
     progress: Progress | None = None
     epoch: EpochProgressed | None = None
-    ablation: NeuronAblated | None = None
+    ablation: UnitsAblated | None = None
+    """What was done to the candidate under way."""
     meta_loops: list[int] = field(default_factory=list)
     accuracies: list[float] = field(default_factory=list)
     promoted: list[bool] = field(default_factory=list)
     hits: dict[tuple[int, int], Hits] = field(default_factory=dict)
+    """By layer and unit."""
     recent: deque[MetaLoopFinished] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_LOOPS))
     """The loops of this session, newest first."""
     messages: deque[str] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_MESSAGES))
@@ -58,7 +62,7 @@ class RunState:
     loop_seconds: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMED_LOOPS))
 
     def fold(self, event: Event, now: float) -> None:
-        """Take ``event`` in, which came at ``now``."""
+        """Take in ``event``, which came at ``now``."""
         match event:
             case RunStarted():
                 self.started, self.started_at, self.loop_started_at = event, now, now
@@ -68,12 +72,9 @@ class RunState:
                 self.meta_loops[:0] = event.meta_loops
                 self.accuracies[:0] = event.validation_accuracies
                 self.promoted[:0] = event.promoted
-                for layer, neuron, promoted in zip(
-                    event.ablated_layers, event.ablated_neurons, event.promoted, strict=True
-                ):
-                    if layer is not None and neuron is not None:
-                        self._hit(layer, neuron, promoted)
-            case NeuronAblated():
+                for units, promoted in zip(event.ablations, event.promoted, strict=True):
+                    self._hit(units, promoted)
+            case UnitsAblated():
                 self.ablation = event
             case EpochProgressed():
                 self.epoch = event
@@ -81,7 +82,7 @@ class RunState:
                 self._fold_loop(event, now)
             case ControlChanged():
                 if event.paused or (self.control is not None and self.control.paused):
-                    # A loop with a pause in it says nothing about the speed.
+                    # A loop with a pause in it says nothing about the pace.
                     self.loop_started_at = now
                 self.control = event
             case RunFinished():
@@ -96,15 +97,26 @@ class RunState:
         self.promoted.append(promoted)
         self.recent.appendleft(event)
         if event.ablation is not None:
-            self._hit(event.ablation.layer, event.ablation.neuron, promoted)
+            self._hit(event.ablation.units, promoted)
         self.epoch = self.ablation = None
         self.loop_seconds.append(now - self.loop_started_at)
         self.loop_started_at = now
 
-    def _hit(self, layer: int, neuron: int, promoted: bool) -> None:
-        hits = self.hits.setdefault((layer, neuron), Hits())
-        hits.ablated += 1
-        hits.survived += promoted
+    def _hit(self, units: Iterable[AblatedUnit], promoted: bool) -> None:
+        for unit in units:
+            hits = self.hits.setdefault((unit.layer, unit.unit), Hits())
+            hits.ablated += 1
+            hits.survived += promoted
+
+    @property
+    def is_still(self) -> bool:
+        """Whether the screen stays as it is until something comes: the run is paused or over."""
+        return self.finished is not None or (self.control is not None and self.control.paused)
+
+    @property
+    def scrollable(self) -> int:
+        """How many lines the log has."""
+        return len(self.recent)
 
     @property
     def loop_s(self) -> float | None:
@@ -112,7 +124,7 @@ class RunState:
         return median(self.loop_seconds) if self.loop_seconds else None
 
     def seconds_left(self, now: float) -> float | None:
-        """The time left at the pace of the last loops; None before the first loop."""
+        """Return the time left at the pace of the last loops; None before the first loop."""
         if self.started is None or self.progress is None or self.loop_s is None:
             return None
         loops = self.started.last_meta_loop - self.progress.meta_loop

@@ -11,16 +11,17 @@ from rich.console import Console
 
 from psa_tui.errors import PsaError
 from psa_tui.method.events import Event, RunFinished
-from psa_tui.views.screen import FULL_SIZE, Look, render
+from psa_tui.views.display import DisplayOptions
+from psa_tui.views.screen import FULL_SIZE, render
 from psa_tui.views.state import RunState
 
 
 class SvgView:
     """Draws nothing until the run ends, then writes ``path``."""
 
-    def __init__(self, path: Path, look: Look, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: Path, options: DisplayOptions, clock: Callable[[], float] = time.monotonic) -> None:
         """``clock`` gives seconds."""
-        self._path, self._look, self._clock = path, look, clock
+        self._path, self._options, self._clock = path, options, clock
         self._state = RunState()
 
     def handle(self, event: Event) -> None:
@@ -36,7 +37,7 @@ class SvgView:
                 force_terminal=True,
                 color_system="truecolor",
             )
-            console.print(render(self._state, width, height, self._clock(), self._look), height=height)
+            console.print(render(self._state, width, height, self._clock(), self._options), height=height)
             try:
                 self._path.write_text(console.export_svg(title="psa train"), encoding="utf-8")
             except OSError as error:

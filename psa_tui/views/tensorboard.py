@@ -8,20 +8,25 @@ without this view) are taken from the run's history, so the curves have no gap e
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psa_tui.errors import ConfigError, PsaError
 from psa_tui.formatting import percent, printable
-from psa_tui.method.events import EarlierLoops, Event, MetaLoopFinished, NeuronAblated, RunFinished, RunStarted, Verdict
-from psa_tui.views.text import format_finished, format_neuron, format_started, format_verdict
+from psa_tui.method.ablation import AblatedUnit
+from psa_tui.method.events import EarlierLoops, Event, MetaLoopFinished, RunFinished, RunStarted, Verdict
+from psa_tui.storage.atomic_write import make_folder
+from psa_tui.views.text import format_finished, format_started, format_units, format_verdict, needs_reason
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 LOSS, VALIDATION, LKG, TEST = "loss/train", "accuracy/validation", "accuracy/lkg", "accuracy/test"
 PROMOTIONS, ROLLBACKS = "verdicts/promotions", "verdicts/rollbacks"
-LAYER, NEURON = "ablation/layer", "ablation/neuron"
+LAYER, NEURON, UNITS = "ablation/layer", "ablation/neuron", "ablation/units"
+_LONGEST_LIST = 200
+"""Characters in which the text of a loop lists its ablated units."""
 
 
 class TensorBoardView:
@@ -40,10 +45,7 @@ class TensorBoardView:
             raise ConfigError(
                 "--tensorboard needs the package tensorboard, which is missing; pip install 'psa-tui[tensorboard]'"
             ) from None
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise PsaError(f"{folder}: cannot be made ({error.strerror}); choose another --tensorboard DIR") from None
+        make_folder(folder, "--tensorboard DIR")
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PsaError(f"{folder}: cannot be written; make it writable or choose another --tensorboard DIR")
         self._folder = folder
@@ -89,14 +91,14 @@ class TensorBoardView:
                 lkg = event.validation_accuracies[index]
             if loop < first:
                 continue
-            layer, neuron = event.ablated_layers[index], event.ablated_neurons[index]
             scalars = {LOSS: event.train_losses[index], VALIDATION: event.validation_accuracies[index], LKG: lkg}
-            scalars |= {PROMOTIONS: promotions, ROLLBACKS: index + 1 - promotions, LAYER: layer, NEURON: neuron}
+            scalars |= {PROMOTIONS: promotions, ROLLBACKS: index + 1 - promotions}
+            scalars |= _ablation_scalars(event.ablations[index])
             self._add_scalars(loop, scalars)
         writer.flush()
 
     def _open(self, first: int) -> SummaryWriter:
-        """A new file for the loops from ``first`` on."""
+        """Open a new file for the loops from ``first`` on."""
         from torch.utils.tensorboard import SummaryWriter
 
         self._writer = SummaryWriter(str(self._path), purge_step=first)
@@ -106,7 +108,7 @@ class TensorBoardView:
         return self._writer
 
     def _steps(self, tag: str) -> set[int]:
-        """The steps that TensorBoard shows of the curve ``tag``."""
+        """Return the steps that TensorBoard shows of the curve ``tag``."""
         from tensorboard.backend.event_processing.event_accumulator import SCALARS, EventAccumulator
 
         if not self._path.is_dir():
@@ -115,13 +117,12 @@ class TensorBoardView:
         return {scalar.step for scalar in found.Scalars(tag)} if tag in found.Tags()[SCALARS] else set()
 
     def _add_loop(self, event: MetaLoopFinished) -> None:
-        progress, ablation = event.progress, event.ablation
-        scalars = {LOSS: event.train_loss, VALIDATION: event.validation_accuracy, LKG: progress.bounty}
+        progress = event.progress
+        scalars = {LOSS: event.train_loss, VALIDATION: event.validation_accuracy, LKG: progress.lkg_accuracy}
         scalars |= {PROMOTIONS: progress.promotions, ROLLBACKS: progress.rollbacks}
-        if ablation is not None:
-            scalars |= {LAYER: ablation.layer, NEURON: ablation.neuron}
+        scalars |= _ablation_scalars(() if event.ablation is None else event.ablation.units)
         self._add_scalars(event.meta_loop, scalars)
-        self._add_texts(event, ablation)
+        self._add_texts(event)
 
     def _add_scalars(self, step: int, scalars: dict[str, float | None]) -> None:
         if self._writer is None:
@@ -130,14 +131,15 @@ class TensorBoardView:
             if value is not None:
                 self._writer.add_scalar(tag, value, step)
 
-    def _add_texts(self, event: MetaLoopFinished, ablation: NeuronAblated | None) -> None:
+    def _add_texts(self, event: MetaLoopFinished) -> None:
         if self._writer is None:
             return
-        if ablation is not None:
-            text = f"{format_neuron(ablation)}: {format_verdict(event)}"
-            self._writer.add_text("ablation", text, event.meta_loop)
+        reason = f" ({event.reason})" if needs_reason(event) else ""
+        if event.ablation is not None:
+            units = format_units(event.ablation.units, event.ablation.layers, _LONGEST_LIST)
+            self._writer.add_text("ablation", f"{units}: {format_verdict(event)}{reason}", event.meta_loop)
         if event.verdict is Verdict.PROMOTED:
-            text = f"{format_verdict(event)}, LKG {percent(event.progress.bounty)}"
+            text = f"{format_verdict(event)}, LKG {percent(event.progress.lkg_accuracy)}{reason}"
             self._writer.add_text("promotion", text, event.meta_loop)
         self._writer.flush()
 
@@ -149,3 +151,10 @@ class TensorBoardView:
             self._writer.add_scalar(TEST, event.test_accuracy, step)
         self._writer.add_text("result", "\n".join(f"- {line}" for line in format_finished(event)), step)
         self.close()
+
+
+def _ablation_scalars(units: Sequence[AblatedUnit]) -> dict[str, float | None]:
+    """Return layer and index of a single unit, and of several how many they are."""
+    if len(units) == 1:
+        return {LAYER: units[0].layer, NEURON: units[0].unit}
+    return {UNITS: len(units)} if units else {}

@@ -1,4 +1,4 @@
-"""The process that owns the terminal: draws what it is told, passes on what is typed, restores all at the end.
+"""The process that owns the terminal: draws what is sent, passes on what is typed, restores all at the end.
 
 Started by ``psa_tui.views.drawing`` with the reading end of the event pipe and the writing end of the
 command pipe. It ends when the event pipe does, however the run ended.
@@ -17,23 +17,26 @@ import sys
 import termios
 import time
 import tty
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 
-from psa_tui.method.events import ControlChanged, RunFinished, RunStarted, from_json
+from psa_tui.method.event_codec import decode_event
+from psa_tui.method.events import ControlChanged, RunFinished, RunStarted
 from psa_tui.runs import controls as control
-from psa_tui.studies import events as study_events
+from psa_tui.studies.events import StudyFinished, StudyStarted
 from psa_tui.views import screen as run_screen
+from psa_tui.views.base import State
+from psa_tui.views.display import DisplayOptions
 from psa_tui.views.drawing import RESUME, SUSPEND, SUSPENDED
-from psa_tui.views.screen import Look
 from psa_tui.views.state import RunState
 from psa_tui.views.study import screen as study_screen
 from psa_tui.views.study.state import StudyState
 
 _FRAME_S = 0.25
-_SHARE = 0.025
+_BUSY = 0.025
 """The part of one core that drawing may take: a costly frame makes the next one wait longer."""
 _TICK_S = 1.0
 _CLEAR = "\x1b[2J"
@@ -42,13 +45,21 @@ _SYNC_BEGIN, _SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 _COMMANDS = {" ": control.PAUSE, "m": control.MODE, "s": control.STOP, "q": control.QUIT, "l": control.LOG}
 _KEY = re.compile(r"\x1b[\[O]([A-D])|\x1b\[[0-9;?]*[ -~]|.", re.DOTALL)
 """An arrow key (its letter is the group), any other escape sequence, or one character."""
+_URGENT = (ControlChanged, RunFinished, StudyFinished)
+"""Events that are shown at once."""
+Render = Callable[[Any, int, int, float, DisplayOptions], RenderableType]
+_SCREENS: dict[type, tuple[Callable[[], State], Render]] = {
+    RunStarted: (RunState, run_screen.render),
+    StudyStarted: (StudyState, study_screen.render),
+}
+"""What is shown after each event that begins something: a new state, and what draws it."""
 
 
 class _Screen:
     """The terminal while it is ours: alternate screen, no cursor, keys without Enter and without echo."""
 
-    def __init__(self, look: Look) -> None:
-        self.look = look
+    def __init__(self, options: DisplayOptions) -> None:
+        self.options = options
         self.has_keys = sys.stdin.isatty()
         self._console = Console(file=sys.stdout)
         self._modes: list[Any] | None = None
@@ -86,14 +97,11 @@ class _Screen:
         """Draw everything anew next time: a resize may have left anything on the screen."""
         self._shown = []
 
-    def draw(self, state: RunState | StudyState, now: float) -> None:
+    def draw(self, state: State, render: Render, now: float) -> None:
         """Write the lines that changed, in one piece."""
         width, height = self._console.size = os.get_terminal_size(sys.stdout.fileno())
         with self._console.capture() as picture:
-            if isinstance(state, StudyState):
-                shown = study_screen.render(state, width, height, now, self.look)
-            else:
-                shown = run_screen.render(state, width, height, now, self.look)
+            shown = render(state, width, height, now, self.options)
             self._console.print(shown, width=width, height=height, end="", highlight=False)
         lines = picture.get().split("\n")[:height]
         # Every line is as wide as the screen, so it needs no erasing before.
@@ -118,7 +126,8 @@ class _Program:
 
     def __init__(self, events: int, commands: int, screen: _Screen) -> None:
         self.events, self.commands, self.screen = events, commands, screen
-        self.state: RunState | StudyState = RunState()
+        self.state: State = RunState()
+        self.render: Render = run_screen.render
         self.pending = b""
         self.suspended = False
         self.changed = False
@@ -155,8 +164,7 @@ class _Program:
             return _TICK_S
         if self.changed:
             return max(self.due - time.monotonic(), 0.0)
-        is_paused = isinstance(self.state, RunState) and self.state.control is not None and self.state.control.paused
-        return None if is_paused or self.state.finished is not None else _TICK_S
+        return None if self.state.is_still else _TICK_S
 
     def _show(self) -> None:
         now = time.monotonic()
@@ -170,9 +178,10 @@ class _Program:
             self.changed, self.due = True, now
         if now < self.due:
             return
-        self.screen.draw(self.state, now)
+        before_s = time.process_time()
+        self.screen.draw(self.state, self.render, now)
         self.changed = False
-        self.due = now + max(_FRAME_S, (time.monotonic() - now) / _SHARE)
+        self.due = now + max(_FRAME_S, (time.process_time() - before_s) / _BUSY)
 
     def _read_events(self) -> bool:
         """Fold what has come; False when nothing more will."""
@@ -198,26 +207,17 @@ class _Program:
                 self.changed = True
         return True
 
-    @property
-    def _scrollable(self) -> int:
-        """How many lines there are to scroll through."""
-        return len(self.state.messages if isinstance(self.state, StudyState) else self.state.recent)
-
     def _fold(self, values: dict[str, Any], happened_at: float) -> None:
-        """Fold one event of a run, or of a study once that has begun."""
-        if values["event"] == "study_started":
-            self.state = StudyState()
-        if isinstance(self.state, StudyState):
-            of_study = study_events.from_json(values)
-            self.state.fold(of_study, happened_at)
-            is_urgent = isinstance(of_study, study_events.StudyFinished)
-        else:
-            event = from_json(values)
-            if isinstance(event, RunStarted) and self.state.started is not None:
-                self.state = RunState()
-            self.state.fold(event, happened_at)
-            is_urgent = isinstance(event, ControlChanged | RunFinished)
-        if is_urgent:
+        """Fold one event of a run or a study; where one begins, what was shown before is void, but for its messages."""
+        event = decode_event(values)
+        if type(event) in _SCREENS:
+            before = self.state
+            new_state, self.render = _SCREENS[type(event)]
+            self.state = new_state()
+            if before.started is None:
+                self.state.messages.extend(before.messages)
+        self.state.fold(event, happened_at)
+        if isinstance(event, _URGENT):
             self.due = 0.0
 
     def _read_keys(self) -> None:
@@ -226,14 +226,15 @@ class _Program:
             # The terminal was closed; waiting for more would only burn time.
             self.screen.has_keys = False
         for key in _KEY.finditer(typed.decode("utf-8", "ignore")):
-            look = self.screen.look
-            if look.help or key[0] == "?":
-                self.screen.look = replace(look, help=not look.help)
+            options = self.screen.options
+            if options.help or key[0] == "?":
+                self.screen.options = replace(options, help=not options.help)
             elif key[1] == "B":
-                self.screen.look = replace(look, scroll=min(look.scroll + 1, max(self._scrollable - 1, 0)))
+                last = max(self.state.scrollable - 1, 0)
+                self.screen.options = replace(options, scroll=min(options.scroll + 1, last))
             elif key[1] == "A":
-                self.screen.look = replace(look, scroll=max(look.scroll - 1, 0))
-            elif (command := _COMMANDS.get(key[0].lower())) and (command == control.QUIT or not look.read_only):
+                self.screen.options = replace(options, scroll=max(options.scroll - 1, 0))
+            elif (command := _COMMANDS.get(key[0].lower())) and (command == control.QUIT or not options.read_only):
                 with contextlib.suppress(BrokenPipeError):
                     os.write(self.commands, command)
             self.changed = True
@@ -247,13 +248,13 @@ def main() -> None:
     parser.add_argument("commands", type=int)
     parser.add_argument("--ascii", action="store_true")
     parser.add_argument("--read-only", action="store_true")
-    options = parser.parse_args()
+    arguments = parser.parse_args()
     # The run decides what these mean; this process ends with its events. TTOU would stop it in the background.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP, signal.SIGTTOU, signal.SIGTTIN):
         signal.signal(number, signal.SIG_IGN)
-    screen = _Screen(Look(ascii=options.ascii, read_only=options.read_only))
+    screen = _Screen(DisplayOptions(ascii=arguments.ascii, read_only=arguments.read_only))
     try:
-        _Program(options.events, options.commands, screen).run()
+        _Program(arguments.events, arguments.commands, screen).run()
     except OSError:
         # The terminal is gone; the run hears of it by its own signal.
         pass

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 from psa_tui.formatting import percent, points
-from psa_tui.method.events import MetaLoopFinished, NeuronAblated, Outcome, RunFinished, RunStarted, Verdict
+from psa_tui.method.ablation import AblatedUnit
+from psa_tui.method.events import MetaLoopFinished, Outcome, RunFinished, RunStarted, Verdict
+from psa_tui.method.hyperparameters import Hyperparameters
+from psa_tui.method.progress import Progress
+from psa_tui.method.promotion import STRICT
+from psa_tui.method.variants import Variant, describe_variant
+
+_ZERO = "zero"
+_UNITS_IN_A_LINE = 36
+"""Characters that units may take in a plain line."""
 
 
 def format_started(event: RunStarted) -> list[str]:
-    """What runs, on what, from where to where."""
+    """Return what runs, on what, from where to where."""
     done = event.progress.meta_loop
     where = f"going on after meta-loop {done}" if event.resumed else "from a random initialisation"
     return [
@@ -15,40 +27,116 @@ def format_started(event: RunStarted) -> list[str]:
         f"{where}, to meta-loop {event.last_meta_loop}; seed {event.seed}",
         f"data {event.dataset}: {event.train_count:,} train, {event.validation_count:,} validation, "
         f"{event.test_count:,} test; majority class {percent(event.majority_class_accuracy)}",
-        f"lr {event.learning_rate:g}, batch {event.batch_size}, {event.device}, threads {event.threads}, "
+        f"{format_settings(event.hyperparameters)}, {event.device}, threads {event.threads}, "
         f"checkpoint {event.checkpoint}",
     ]
 
 
+def format_settings(hyperparameters: Hyperparameters) -> str:
+    """Return what every mode trains with: "lr 0.01, batch 256"."""
+    return f"lr {hyperparameters.learning_rate:g}, batch {hyperparameters.batch_size}"
+
+
 def format_loop(event: MetaLoopFinished, last_meta_loop: int) -> str:
-    """One meta-loop in one line of at most 80 columns (for shapes below ten thousand neurons a layer)."""
+    """Return one meta-loop in one line.
+
+    It has at most 80 columns for one ablated neuron and the published promotion rule (and layers below ten thousand
+    neurons); under any other rule its reason stands behind.
+    """
     width = len(str(last_meta_loop))
     line = (
         f"loop {event.meta_loop:>{width}}/{last_meta_loop}  {percent(event.validation_accuracy):>8}  "
-        f"{format_verdict(event):<18}  LKG {percent(event.progress.bounty):>8}"
+        f"{format_verdict(event):<18}  LKG {percent(event.progress.lkg_accuracy):>8}"
     )
     if event.ablation is not None:
-        line += f"  {format_neuron(event.ablation)}"
-    return f"{line}  {event.seconds:.2f} s"
+        line += f"  {format_units(event.ablation.units, event.ablation.layers, _UNITS_IN_A_LINE)}"
+    line += f"  {event.seconds:.2f} s"
+    return f"{line}  ({event.reason})" if needs_reason(event) else line
 
 
 def format_verdict(event: MetaLoopFinished) -> str:
-    """Promoted or rolled back, and by how many percentage points."""
+    """Return promoted or rolled back, and by how many percentage points."""
     if not event.finite:
         return "not finite"
     verdict = "promoted" if event.verdict is Verdict.PROMOTED else "rolled back"
     return verdict if event.gain is None else f"{verdict} {points(event.gain)}"
 
 
-def format_neuron(event: NeuronAblated) -> str:
-    """Where the ablation hit; layers and neurons count from 0, as the tensors do."""
-    if event.layer == event.layers - 1:
-        return f"output neuron {event.neuron}"
-    return f"layer {event.layer} neuron {event.neuron}"
+def needs_reason(event: MetaLoopFinished) -> bool:
+    """Whether the gain alone does not explain the verdict: another promotion rule than the published one decided."""
+    return bool(event.reason) and variant_of(event.mode).promotion != STRICT
+
+
+@lru_cache(maxsize=64)
+def variant_of(mode: str) -> Variant:
+    """Return the variant of that name, looked for once: for one that is not installed, that takes milliseconds."""
+    return describe_variant(mode)
+
+
+def format_units(units: Sequence[AblatedUnit], layers: int, width: int | None = None) -> str:
+    """Return which units were ablated; what was done to them is named where they were not simply zeroed.
+
+    One is "layer 0 neuron 3" or "output neuron 3", several are "layer 0 neurons 3, 7; output neuron 1", and more than
+    ``width`` characters hold are "12 units of 4 layers" or "12 units". Layers and neurons count from 0, as the tensors
+    do.
+
+    Args:
+        units: in any order.
+        layers: how many layers the network has, the output layer included.
+        width: the room in characters; None where all are to be listed. One unit is always named.
+    """
+    if not units:
+        return "no unit"
+    effects: dict[str, list[AblatedUnit]] = {}
+    for unit in units:
+        effects.setdefault(unit.effect, []).append(unit)
+    # A list takes a character a unit at least, so one that is far too long is not made first.
+    if len(units) == 1 or width is None or len(units) <= width:
+        # Zeroed ones come first: what follows "noise at" is all noise.
+        parts = [_list_units(effects[name], layers, name) for name in sorted(effects, key=lambda name: name != _ZERO)]
+        listed = "; ".join(parts)
+        if len(units) == 1 or width is None or len(listed) <= width:
+            return listed
+    hit = sorted({unit.layer for unit in units})
+    where = f" of layer {hit[0]}" if len(hit) == 1 else f" of {len(hit)} layers"
+    named = "" if len(effects) > 1 else _named(next(iter(effects)))
+    count = f"{named}{len(units)} output units" if hit == [layers - 1] else f"{named}{len(units)} units{where}"
+    return count if len(count) <= width else f"{named}{len(units)} units"
+
+
+def _list_units(units: Sequence[AblatedUnit], layers: int, effect: str) -> str:
+    by_layer: dict[int, list[int]] = {}
+    for unit in units:
+        by_layer.setdefault(unit.layer, []).append(unit.unit)
+    parts = []
+    for layer, numbers in sorted(by_layer.items()):
+        name = "output" if layer == layers - 1 else f"layer {layer}"
+        parts.append(f"{name} neuron{'s' if len(numbers) > 1 else ''} {', '.join(map(str, sorted(numbers)))}")
+    return _named(effect) + "; ".join(parts)
+
+
+def _named(effect: str) -> str:
+    return "" if effect == _ZERO else f"{effect} at "
+
+
+def format_ablation(units: Sequence[AblatedUnit], layers: int, width: int | None = None) -> str:
+    """Return what was done to ``units`` of ``format_units``: "zeroed layer 0 neuron 3", "noise at output neuron 1"."""
+    zeroed = "zeroed " if all(unit.effect == _ZERO for unit in units) else ""
+    return zeroed + format_units(units, layers, None if width is None else width - len(zeroed))
+
+
+def format_lkg(progress: Progress) -> str:
+    """Return the accuracy of the weights in force, of a run that has some: "LKG 95.10 % since meta-loop 12"."""
+    return f"LKG {percent(progress.lkg_accuracy)} since meta-loop {progress.lkg_meta_loop}"
+
+
+def format_bounty(progress: Progress) -> str:
+    """Return the best accuracy ever reached, of a run that has one: "bounty 95.40 % at meta-loop 30"."""
+    return f"bounty {percent(progress.bounty)} at meta-loop {progress.best_meta_loop}"
 
 
 def format_finished(event: RunFinished) -> list[str]:
-    """How the run really ended, how to go on, and what it reached."""
+    """Return how the run really ended, how to go on, and what it reached."""
     done, last = event.progress.meta_loop, event.last_meta_loop
     if event.outcome is Outcome.FINISHED:
         lines = [f"finished: {done} of {last} meta-loops, {event.seconds:.1f} s"]
@@ -58,7 +146,9 @@ def format_finished(event: RunFinished) -> list[str]:
         lines = [f"failed at meta-loop {done} of {last}; once mended, go on with: {event.resume_command}"]
     result = "no LKG yet: no candidate was promoted"
     if event.progress.lkg_correct is not None:
-        result = f"bounty {percent(event.progress.bounty)} at meta-loop {event.progress.lkg_meta_loop}"
+        result = format_bounty(event.progress)
+        if event.progress.lkg_correct != event.progress.best_correct:
+            result += f", {format_lkg(event.progress)}"
     if event.test_accuracy is not None:
         result += f", test accuracy of the LKG {percent(event.test_accuracy)}"
     if event.progress.non_finite:

@@ -1,43 +1,45 @@
 import random
+from itertools import product
 
 import pytest
 
-from psa_tui.method.variants import AblationMode
-from psa_tui.storage.study_store import LoopRow, TrialRow, open_store
-from psa_tui.studies.grids import parse_shape
+from psa_tui.analysis.frames import PUBLISHED_MODES
+from psa_tui.analysis.shapes import size_of
+from psa_tui.method.ablation import AblatedUnit
+from psa_tui.method.variants import describe_variant
+from psa_tui.storage.meta_loops import MetaLoopRow
+from psa_tui.storage.study_store import TrialLoop, TrialRow, open_store
 
 COUNT = 500
-MODES = tuple(str(mode) for mode in AblationMode)
+UNIT = AblatedUnit(layer=0, unit=1, incoming=784, outgoing=0)
 
 
-def _trial(architecture, mode, trial, corrects, finite=True):
+def _trial(architecture, mode, trial, corrects, parameters):
     """A complete trial whose candidates classify ``corrects`` of 500 images, and its loops."""
     loops, best, best_at = [], None, None
+    ablates = describe_variant(mode).ablates
     for meta_loop, correct in enumerate(corrects, start=1):
         promoted = best is None or correct > best
         if promoted:
             best, best_at = correct, meta_loop
-        ablates = AblationMode(mode).ablates and meta_loop > 1
-        loops.append(
-            LoopRow(
-                architecture=architecture,
-                mode=mode,
-                trial=trial,
-                meta_loop=meta_loop,
-                ablated_layer=0 if ablates else None,
-                ablated_neuron=1 if ablates else None,
-                train_loss=1 / meta_loop if finite else None,
-                validation_correct=correct,
-                validation_count=COUNT,
-                finite=finite,
-                verdict="promoted" if promoted else "rolled_back",
-            )
+        loop = MetaLoopRow(
+            meta_loop=meta_loop,
+            mode=mode,
+            ablations=(UNIT,) if ablates and meta_loop > 1 else (),
+            train_loss=1 / meta_loop,
+            validation_correct=correct,
+            validation_count=COUNT,
+            finite=True,
+            verdict="promoted" if promoted else "rolled_back",
+            reason="the first candidate" if meta_loop == 1 else "",
+            seconds=1.0,
         )
+        loops.append(TrialLoop(architecture, trial, loop))
     row = TrialRow(
         architecture=architecture,
         mode=mode,
         trial=trial,
-        parameters=parse_shape(architecture).parameters,
+        parameters=parameters,
         seed=2**62 + trial,
         meta_loop=len(corrects),
         bounty=best / COUNT,
@@ -55,7 +57,7 @@ def make_study(tmp_path):
         name="reproduction",
         *,
         shapes=("8*8", "18*18"),
-        modes=MODES,
+        modes=PUBLISHED_MODES,
         trials=3,
         meta_loops=12,
         source="local",
@@ -64,31 +66,35 @@ def make_study(tmp_path):
         left_out=(),
         failed=(),
         folder=None,
+        network=None,
+        further=(),
     ):
         folder = tmp_path / "results" if folder is None else folder
         drawn = random.Random(name)
-        settings = {"shapes": list(shapes), "modes": list(modes), "dataset": dataset}
+        settings = {"shapes": list(shapes), "modes": [*modes, *further], "dataset": dataset}
+        settings |= {"network": network} if network else {}
         rows, loops = [], []
-        for shape in shapes:
-            for mode in modes:
-                for trial in range(1, trials + 1):
-                    corrects = [drawn.randrange(60, 490) for _ in range(meta_loops)]
-                    row, its_loops = _trial(shape, mode, trial, corrects)
-                    if (shape, mode, trial) in left_out:
-                        continue
-                    if (shape, mode, trial) in failed:
-                        row = TrialRow(
-                            architecture=shape,
-                            mode=mode,
-                            trial=trial,
-                            parameters=row.parameters,
-                            state="failed",
-                            reason="out of memory",
-                        )
-                    rows.append(row)
-                    loops += its_loops
+        # Trials of further modes come last, so that those of the others are the same with and without them.
+        cells = [*product(shapes, modes), *product(shapes, further)]
+        for (shape, mode), trial in product(cells, range(1, trials + 1)):
+            corrects = [drawn.randrange(60, 490) for _ in range(meta_loops)]
+            size = size_of(shape, dataset, network or "mlp", recorded=12_345)
+            row, its_loops = _trial(shape, mode, trial, corrects, size.parameters)
+            if (shape, mode, trial) in left_out:
+                continue
+            if (shape, mode, trial) in failed:
+                row = TrialRow(
+                    architecture=shape,
+                    mode=mode,
+                    trial=trial,
+                    parameters=row.parameters,
+                    state="failed",
+                    reason="out of memory",
+                )
+            rows.append(row)
+            loops += its_loops
         with open_store(folder) as store:
-            store.begin(name, source, settings, quick, 7, meta_loops, trials)
+            store.enter(name, source, settings, quick, 7, meta_loops, trials)
             store.put(name, rows, loops)
         return folder
 

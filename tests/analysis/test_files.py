@@ -47,11 +47,14 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(csv):
         ("8*8,none,1,-1", "line 3: best_validation_accuracy_pct is '-1'"),
         ("8*8,none,1,", "line 3: best_validation_accuracy_pct is nothing"),
         ("8*8,none,1,1_0", "line 3: best_validation_accuracy_pct is '1_0'"),
-        ("8*8,sometimes,1,50", "line 3: mode is 'sometimes', expected one of none, decay"),
+        ("8*8,some times,1,50", "line 3: mode is 'some times', expected a mode such as none, decay"),
+        ("8*8,None,1,50", "line 3: mode is 'None', expected a mode such as none, decay"),
+        ("8*8,,1,50", "line 3: mode is nothing, expected a mode such as none, decay"),
         ("8*8,none,0,50", "line 3: trial is '0', expected a whole number of at least 1"),
         ("8*8,none,1.5,50", "line 3: trial is '1.5'"),
         ("8x8,none,1,50", "line 3: architecture is '8x8', expected a shape like 18"),
         ("[8*8],none,1,50", r"line 3: architecture is '\[8\*8\]'"),
+        ('"[4*4,2*4]",none,1,50', r"line 3: architecture is '\[4\*4,2\*4\]'"),
         ("1*1,none,1,50", r"line 3: 1\*1 none 1 is there twice"),
         ("\x1b[31m8*8,none,1,50", r"line 3: architecture is '.\[31m8\*8'"),
     ],
@@ -109,7 +112,7 @@ def test_whatever_a_file_holds_it_is_read_or_refused_in_one_line(csv, text):
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_exported_tables_read_back_as_they_were(make_study, tmp_path, suffix):
-    from psa_tui.cli.results.presenting import data_bytes
+    from psa_tui.analysis.export import data_bytes
 
     folder = make_study(quick=True, dataset="mnist5k")
     for load, extra in ((load_trials, ["dataset", "quick"]), (load_meta_loops, ["quick"])):

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from psa_tui import load_trials
-from psa_tui.analysis.frames import completed_frame
-from psa_tui.analysis.regimes import MAJORITY_CLASS, MODES, RULES, Regime, bootstrap, classify, explain
+from psa_tui.analysis.frames import ABLATIVE, BASELINES, PUBLISHED_MODES, completed_frame
+from psa_tui.analysis.regimes import RULES, Regime, bootstrap, classify, explain, majority_class
 from psa_tui.errors import ConfigError
 
 
@@ -20,7 +20,7 @@ def _shape(**modes):
 
 
 def _six(baseline, ablative):
-    return {mode: baseline for mode in MODES[:3]} | {mode: ablative for mode in MODES[3:]}
+    return dict.fromkeys(BASELINES, baseline) | dict.fromkeys(ABLATIVE, ablative)
 
 
 def _decision(**modes):
@@ -52,7 +52,7 @@ def test_each_rule_decides_where_it_alone_applies():
     assert _decision(**(_six([11.02], [11.02]) | {"output": [20.0, 11.0]})) == ("chaotic", "4a")
     assert _decision(**_six([50.0, 50.0], [50.0, 53.0])) == ("chaotic", "4b")
     wild = {"none": [90.0, 10.0], "decay": [45.0, 45.0], "dropout": [55.0, 55.0]}
-    assert _decision(**wild, **{mode: [90.0, 10.3] for mode in MODES[3:]}) == ("chaotic", "4c")
+    assert _decision(**wild, **{mode: [90.0, 10.3] for mode in ABLATIVE}) == ("chaotic", "4c")
     unlike = {"none": [50.0], "decay": [52.0], "dropout": [54.0], "full": [51.5], "hidden": [51.5], "output": [54.0]}
     assert _decision(**unlike) == ("unclassified", "-")
 
@@ -75,9 +75,9 @@ def test_a_missing_mode_is_named_instead_of_a_regime():
 
 
 def test_an_expected_shape_without_trials_has_no_regime(make_study):
-    left_out = [("18*18", mode, trial) for mode in MODES for trial in (1, 2, 3)]
+    left_out = [("18*18", mode, trial) for mode in PUBLISHED_MODES for trial in (1, 2, 3)]
     table = classify(load_trials("local", results_dir=make_study(left_out=left_out)))
-    assert table["missing"].tolist() == ["", " ".join(MODES)]
+    assert table["missing"].tolist() == ["", " ".join(PUBLISHED_MODES)]
     assert table["regime"].tolist()[1] is None
 
 
@@ -87,9 +87,13 @@ def test_the_majority_class_of_a_known_data_set_is_its_real_one(make_study):
     def share(name, folder):
         return majority_class_accuracy(load_dataset(name, folder, lambda _: None).validation)
 
-    assert share("mnist5k", Path("none")) == MAJORITY_CLASS["mnist5k"]
+    trials = load_trials("published")
+    assert majority_class(trials, None) == 0.1102
+    assert majority_class(trials, 0.5) == 0.5
     if folder := os.environ.get("PSA_DATASET_DIR"):
-        assert share("mnist", Path(folder)) == MAJORITY_CLASS["mnist"]
+        assert share("mnist", Path(folder)) == 0.1102
+    trials.attrs["dataset"] = "mnist5k"
+    assert majority_class(trials, None) == share("mnist5k", Path("none"))
 
 
 def test_another_data_set_needs_its_majority_class(make_study):

@@ -7,7 +7,8 @@ import pytest
 import psa_tui
 from psa_tui.analysis.frames import LOOP_COLUMNS, TRIAL_COLUMNS
 from psa_tui.errors import ConfigError, DataError, HistoryError
-from psa_tui.networks.mlp import parse_architecture
+from psa_tui.method.ablation import AblatedUnit
+from psa_tui.networks import NETWORKS
 
 
 def test_importing_the_package_loads_no_pandas():
@@ -39,7 +40,8 @@ def test_published_parameters_are_those_of_the_architectures():
     trials = psa_tui.load_trials("published").drop_duplicates("architecture")
     assert len(trials) == 98
     for row in trials.itertuples():
-        assert row.parameters == parse_architecture(f"[{row.architecture}]").parameters
+        network = NETWORKS.find("mlp").parse(row.architecture, (1, 28, 28), 10)
+        assert (row.depth, row.width, row.parameters) == (network.depth, network.width, network.parameters)
 
 
 def test_the_published_source_has_no_meta_loops_and_says_what_to_do():
@@ -92,6 +94,54 @@ def test_meta_loops_follow_the_lkg(make_study):
             assert row.lkg_accuracy == best
             assert row.lkg_gain == pytest.approx(gain, nan_ok=True)
     assert loops.loc[loops["mode"] == "none", "ablated_layer"].isna().all()
+
+
+def _store_loops(folder, *loops):
+    """Store a complete trial of 8*8 with (ablated units, correct images, verdict) of each loop."""
+    from psa_tui.storage.meta_loops import MetaLoopRow
+    from psa_tui.storage.study_store import TrialLoop, TrialRow, open_store
+
+    rows = [
+        MetaLoopRow(
+            meta_loop=index,
+            mode="three",
+            ablations=units,
+            train_loss=0.5,
+            validation_correct=correct,
+            validation_count=100,
+            finite=True,
+            verdict=verdict,
+            reason=f"reason {index}",
+            seconds=1.0,
+        )
+        for index, (units, correct, verdict) in enumerate(loops, start=1)
+    ]
+    best = max(correct for _, correct, _ in loops) / 100
+    trial = TrialRow(architecture="8*8", mode="three", trial=1, parameters=6874, meta_loop=len(rows), bounty=best)
+    with open_store(folder) as store:
+        store.enter("further", "local", {"shapes": ["8*8"], "modes": ["three"]}, False, 7, len(rows), 1)
+        store.put("further", [trial], [TrialLoop("8*8", 1, row) for row in rows])
+
+
+def test_a_loop_says_how_many_units_it_ablated_and_which_if_it_was_one(tmp_path):
+    units = tuple(AblatedUnit(layer=2, unit=n, incoming=8, outgoing=10, effect="noise") for n in (4, 5, 6))
+    _store_loops(
+        tmp_path, ((), 10, "promoted"), (units[:1], 20, "promoted"), (units, 30, "promoted"), (units[:1], 5, "promoted")
+    )
+    loops = psa_tui.load_meta_loops("local", results_dir=tmp_path)
+    assert loops["ablated_units"].tolist() == [0, 1, 3, 1]
+    assert loops["ablated_layer"].fillna(-1).tolist() == [-1, 2, -1, 2]
+    assert loops["ablated_neuron"].fillna(-1).tolist() == [-1, 4, -1, 4]
+    assert loops["reason"].tolist() == ["reason 1", "reason 2", "reason 3", "reason 4"]
+    assert loops.dtypes[["ablated_layer", "ablated_neuron", "ablated_units"]].astype(str).tolist() == ["Int64"] * 3
+
+
+def test_the_lkg_falls_where_a_rule_promotes_a_worse_candidate_and_the_bounty_does_not(tmp_path):
+    _store_loops(tmp_path, ((), 5, "rolled_back"), ((), 60, "promoted"), ((), 50, "promoted"), ((), 55, "rolled_back"))
+    loops = psa_tui.load_meta_loops("local", results_dir=tmp_path)
+    assert loops["lkg_accuracy"].fillna(-1).tolist() == [-1, 0.6, 0.5, 0.5]
+    assert loops["lkg_gain"].fillna(9).round(9).tolist() == [9, 9, -0.1, 0]
+    assert psa_tui.load_trials("local", results_dir=tmp_path)["best_validation_accuracy"].tolist() == [0.6]
 
 
 def test_failed_and_missing_trials_are_left_out_and_remembered(make_study):

@@ -23,8 +23,8 @@ import boto3
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 from psa_tui.cli.app import main
-from psa_tui.method.variants import AblationMode
-from psa_tui.networks.mlp import parse_architecture
+from psa_tui.method.variants import PUBLISHED
+from psa_tui.studies.grids import parse_network
 
 ACCOUNT = "210987654321"
 BUCKET = f"sagemaker-eu-west-1-{ACCOUNT}"
@@ -274,7 +274,7 @@ def run_psa(monkeypatch: object, capsys: object, *arguments: object) -> tuple[in
 
 
 def parameters(architecture: str) -> int:
-    return parse_architecture(f"[{architecture}]").parameters
+    return parse_network(f"[{architecture}]").parameters
 
 
-MODES = tuple(str(mode) for mode in AblationMode)
+MODES = tuple(map(str, PUBLISHED))

@@ -178,27 +178,29 @@ def script(monkeypatch):
     ("changes", "said"),
     [
         ({"seed": None}, "KeyError: 'seed'"),
-        ({"shape": "8x8"}, "shape: expected"),
-        ({"mode": "x"}, "x"),
+        ({"shape": "8x8"}, "architecture: expected"),
+        ({"mode": "x"}, "hyperparameters.json: expected one of none, decay"),
+        ({"dropout": "1.5"}, "dropout is 1.5, expected a number from 0 to below 1"),
+        ({"dataset": "auto"}, "must not choose its data set"),
         ({"trials": "ten"}, "ten"),
     ],
 )
 def test_hyperparameters_that_make_no_sense_are_refused(script, tmp_path, changes, said):
     Instance(tmp_path, **changes)
     with pytest.raises(ConfigError, match=said):
-        script.read_order(tmp_path / "input" / "config" / "hyperparameters.json", tmp_path)
+        script.read_parameters(tmp_path / "input" / "config" / "hyperparameters.json", tmp_path)
 
 
 def test_a_stop_gives_up_a_young_loop_and_lets_an_old_one_end_within_its_grace(script, monkeypatch):
     clock = [1000.0]
     monkeypatch.setattr(script.time, "monotonic", lambda: clock[0])
-    stopping = script.Stopping()
-    assert not stopping.gives_up(0.0)
+    term = script.TermSignal()
+    assert not term.gives_up(0.0)
     os.kill(os.getpid(), signal.SIGTERM)
-    assert stopping.gives_up(1000.0 - 30), "half a minute of work is lost"
-    assert not stopping.gives_up(1000.0 - 100), "more than a minute of work would be lost"
+    assert term.gives_up(1000.0 - 30), "half a minute of work is lost"
+    assert not term.gives_up(1000.0 - 100), "more than a minute of work would be lost"
     clock[0] += 85
-    assert not stopping.gives_up(1000.0 - 100)
-    assert stopping.gives_up(1060.0), "the old loop has ended, and the next one is young"
+    assert not term.gives_up(1000.0 - 100)
+    assert term.gives_up(1060.0), "the old loop has ended, and the next one is young"
     clock[0] += 10
-    assert stopping.gives_up(1000.0 - 100), "SageMaker would kill it soon"
+    assert term.gives_up(1000.0 - 100), "SageMaker would kill it soon"

@@ -15,7 +15,7 @@ from psa_tui.aws.download import download
 from psa_tui.aws.fetch import FetchOrder, fetch, plan_fetch
 from psa_tui.aws.settings import load_aws_settings
 from psa_tui.errors import RetryableError
-from psa_tui.method.variants import AblationMode
+from psa_tui.method.variants import PUBLISHED, find_variant
 from psa_tui.studies.grids import parse_grid
 from tests.aws.serving import PREFIX, job, job_archive, published, split_answer, tar_gz, xml_answer
 
@@ -39,7 +39,7 @@ def stored(study="sagemaker"):
 
 def order(grid="8*8", modes=("none",), **values):
     defaults = {"study": "s", "trials": 10, "workers": 4}
-    return FetchOrder(shapes=parse_grid(grid), modes=tuple(map(AblationMode, modes)), **defaults | values)
+    return FetchOrder(networks=parse_grid(grid), variants=tuple(map(find_variant, modes)), **defaults | values)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_588_published_jobs_give_the_published_summary_line_by_line(study, proxy
         for trial, value in enumerate(values, start=1)
     }
     tables = TRIALS.read_text()
-    first = [published()["1*2048", mode][0] for mode in AblationMode]
+    first = [published()["1*2048", variant.name][0] for variant in PUBLISHED]
     assert "### Architecture: 1*2048\n\n| Trial | None | Decay | Dropout | Full | Hidden | Output |\n" in tables
     assert f"| 1 | {' | '.join(f'{value}%' for value in first)} |" in tables
     assert tables.count("### Architecture: ") == 98
@@ -106,7 +106,7 @@ def test_of_588_flipped_or_truncated_downloads_none_is_accepted_and_memory_stays
         return head + body[:at] + bytes([body[at] ^ 1 << chance.randrange(8)]) + body[at + 1 :]
 
     proxy.fault = spoil
-    everything = order("published", AblationMode, workers=8)
+    everything = order("published", map(str, PUBLISHED), workers=8)
     settings = load_aws_settings()
     plan = plan_fetch(everything, settings, list_archives(s3, settings), Path("results"))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -4,22 +4,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_tui.aws.jobs import MOST_CHARACTERS, job_name, newest, parse_job
-from psa_tui.method.variants import AblationMode
-from psa_tui.studies.grids import Shape
+from psa_tui.aws.jobs import MOST_CHARACTERS, by_size, job_name, newest, parse_job
+from psa_tui.errors import ConfigError
+from psa_tui.method.variants import PUBLISHED
+from psa_tui.studies.grids import parse_network
 
 WHEN = datetime(2025, 8, 1, 12, 34, 56, tzinfo=UTC)
 
 
-@given(
-    st.integers(1, 999_999), st.integers(1, 999_999), st.sampled_from(AblationMode), st.datetimes(datetime(1000, 1, 1))
-)
-def test_a_name_that_is_made_is_read_back_and_fits(depth, width, mode, when):
+@given(st.integers(1, 999_999), st.integers(1, 999_999), st.sampled_from(PUBLISHED), st.datetimes(datetime(1000, 1, 1)))
+def test_a_name_that_is_made_is_read_back_and_fits(depth, width, variant, when):
     when = when.replace(microsecond=0, tzinfo=UTC)
-    name = job_name(Shape(depth, width), mode, when)
+    cell = (f"{depth}*{width}", variant.name)
+    name = job_name(cell, when)
     found = parse_job(name)
     assert len(name) <= MOST_CHARACTERS
-    assert (found.shape, found.mode, found.created, found.name) == (Shape(depth, width), mode, when, name)
+    assert (found.cell, found.created, found.name) == (cell, when, name)
+
+
+def test_a_further_variant_and_a_network_of_several_groups_have_jobs_too():
+    cell = (parse_network("[4*4, 2*8]").short_name, "every-third")
+    name = job_name(cell, WHEN)
+    assert name == "psa-4x4-2x8-every-third-20250801-123456"
+    assert parse_job(name).cell == cell == ("[4*4,2*8]", "every-third")
+
+
+@pytest.mark.parametrize(
+    "cell", [("8*8", "output+patience"), ("8*8", "x" * 50), ("8*8", "third-1"), ("blocks=2", "none")]
+)
+def test_what_cannot_stand_in_a_name_is_refused_in_a_line(cell):
+    with pytest.raises(ConfigError, match="a job's name cannot hold that") as refused:
+        job_name(cell, WHEN)
+    assert "\n" not in str(refused.value)
+
+
+def test_cells_are_sorted_by_the_numbers_in_their_shapes():
+    cells = [("18*18", "none"), ("[2*3,1*4]", "full"), ("2*3", "output"), ("2*3", "full"), ("8*8", "none")]
+    assert sorted(cells, key=by_size) == [cells[3], cells[2], cells[1], cells[4], cells[0]]
 
 
 @pytest.mark.parametrize(
@@ -47,8 +68,8 @@ def test_a_time_is_read_in_every_form_it_has(stamp):
         "psa-18x18-none-20250801-250000",
         "psa-018x18-none-20250801-123456",
         "psa-0x18-none-20250801-123456",
-        "psa-18x18-pruned-20250801-123456",
-        "psa-18x18-NONE-20250801-123456",
+        "psa-18x18-pruned!-20250801-123456",
+        "psa-18x18-1none-20250801-123456",
         "xpsa-18x18-none-20250801-123456",
         "psa-18x18-none-20250801-123456\n",
         "psa-١٨x18-none-20250801-123456",

@@ -8,10 +8,8 @@ from psa_tui.aws.jobs import parse_job
 from psa_tui.aws.plan import LaunchPlan, divide, existing_jobs, money
 from psa_tui.aws.training_jobs import TrainingJob
 from psa_tui.errors import ConfigError
-from psa_tui.method.variants import AblationMode
-from psa_tui.studies.grids import Shape
 
-CELL = (Shape(8, 8), AblationMode.NONE)
+CELL = ("8*8", "none")
 NAME = "psa-8x8-none-2026010{}-000000"
 
 
@@ -68,7 +66,7 @@ def test_a_limit_refuses_a_plan_that_can_cost_more_and_only_that():
 def test_a_complete_or_active_job_stands_for_its_cell_and_no_other_does(jobs, archives, state):
     existing = existing_jobs(jobs, archives)
     assert (existing[CELL].state if existing else None) == state
-    other = (Shape(8, 8), AblationMode.FULL)
+    other = ("8*8", "full")
     to_do, done = divide([CELL, other], existing)
     assert to_do == ((other,) if state else (CELL, other))
     assert [cell for cell, _ in done] == ([CELL] if state else [])

@@ -19,7 +19,11 @@ def test_the_report_names_versions_hardware_and_what_each_device_would_do(psa):
     auto = choose("auto", found)
     assert lines[start + 1].startswith(f"  auto            uses {auto.device}: ")
     assert lines[start + 2] == "  cpu             uses cpu: it was asked for"
-    assert lines[-2:] == ["would be used", "  cpu             with --device cpu: it was asked for"]
+    assert lines[-3:] == [
+        "would be used",
+        "  cpu             with --device cpu: it was asked for",
+        "  backend         torch",
+    ]
     assert max(len(line) for line in lines) <= 80
     assert "\x1b" not in result.stdout
 
@@ -30,13 +34,26 @@ def test_one_json_object_holds_the_same(psa):
     report = json.loads(result.stdout)
     assert report["machine"]["versions"]["PyTorch"] == torch.__version__
     assert set(report["choices"]) == {"auto", "cpu", "cuda", "mps"}
-    assert {key: report[key] for key in ("wanted", "device", "reason", "threads", "benchmark")} == {
+    assert {key: report[key] for key in ("wanted", "device", "reason", "backend", "threads", "benchmark")} == {
         "wanted": "cpu",
         "device": "cpu",
         "reason": "it was asked for",
+        "backend": "torch",
         "threads": 1,
         "benchmark": None,
     }
+
+
+def test_a_backend_that_was_asked_for_is_the_one_that_would_be_used(psa):
+    result = psa("device", "--json", "--device", "cpu", "--threads", "1", "--backend", "module")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert json.loads(result.stdout)["backend"] == "module"
+
+
+def test_a_backend_that_is_not_installed_is_refused_with_those_that_are(psa):
+    result = psa("device", "--backend", "abacus")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == "psa: error: --backend: expected one of auto, torch, module, found 'abacus'\n"
 
 
 def test_a_device_that_is_not_usable_is_refused(psa):

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from psa_tui.storage.checkpoint import FILE_NAME, read_checkpoint
-from psa_tui.storage.run_store import read_history
+from psa_tui.runs.checkpoint_files import DEFAULT_NAME
+from psa_tui.storage.checkpoint import read_checkpoint
+from psa_tui.storage.run_store import read_runs
 
-LKG = Path("models") / FILE_NAME
+LKG = Path("models") / DEFAULT_NAME
 TINY = ("train", "--dataset", "mnist5k", "--arch", "[1*8]", "--lr", "1e-2", "--seed", "3", "--threads", "1")
 
 
@@ -31,7 +32,7 @@ def test_a_checkpoint_and_its_run_are_listed_with_modes_loops_bounty_and_test_ac
     psa("train", "--mode", "output", "--meta-loops", 1)
     record = read_checkpoint(LKG).record
     done = psa("status")
-    assert re.search(rf"{FILE_NAME} \[1\*8\] 6,370 +full output@3 3/3 ", done.stdout)
+    assert re.search(rf"{DEFAULT_NAME} \[1\*8\] 6,370 +full output@3 3/3 ", done.stdout)
     assert f"{100 * record.progress.bounty:.2f} %" in done.stdout
     assert f"{100 * record.test_accuracy:.2f} %" in done.stdout
     assert f"{record.run} finished [1*8] output 3" in done.stdout
@@ -60,7 +61,7 @@ def test_a_run_is_running_while_it_runs_interrupted_when_killed_and_finished_aft
 
 def test_a_killed_run_stays_interrupted_when_another_run_trains_in_its_place(psa):
     psa(*TINY, "--meta-loops", 1)
-    with read_history(Path("results")) as history:
+    with read_runs(Path("results")) as history:
         (row,) = history.latest(1)
     process = subprocess.Popen(
         [sys.executable, "-m", "psa_tui", "resume", "--meta-loops", "60", "--json"], stdout=subprocess.PIPE, text=True
@@ -85,7 +86,7 @@ def test_a_damaged_checkpoint_is_a_warning_beside_the_good_ones(psa):
     Path("models/broken.safetensors").write_bytes(b"nonsense\x1b[31m")
     done = psa("status")
     assert done.returncode == 0
-    assert FILE_NAME in done.stdout
+    assert DEFAULT_NAME in done.stdout
     assert done.stderr.startswith("psa: warning: models/broken.safetensors: damaged or not a checkpoint")
     assert "\x1b" not in done.stderr + done.stdout
 
@@ -95,11 +96,11 @@ def test_a_copied_models_folder_goes_on_as_a_run_of_its_own(psa):
     subprocess.run(["cp", "-r", "models", "copy"], check=True)
     psa("resume", "--meta-loops", 2)
     psa("train", "--model-dir", "copy", "--mode", "full", "--meta-loops", 1)
-    first, second = read_checkpoint(LKG).record, read_checkpoint(Path("copy") / FILE_NAME).record
+    first, second = read_checkpoint(LKG).record, read_checkpoint(Path("copy") / DEFAULT_NAME).record
     assert first.run != second.run
-    with read_history(Path("results")) as history:
-        assert [loop["mode"] for loop in history.loops(first.run)] == ["none"] * 4
-        assert [loop["mode"] for loop in history.loops(second.run)] == ["none", "none", "full"]
+    with read_runs(Path("results")) as history:
+        assert [loop.mode for loop in history.loops(first.run)] == ["none"] * 4
+        assert [loop.mode for loop in history.loops(second.run)] == ["none", "none", "full"]
 
 
 def test_a_history_that_was_removed_is_missed_loudly_and_the_run_goes_on(psa):
@@ -120,7 +121,7 @@ def test_two_runs_share_one_history(psa):
         for folder in ("one", "two")
     ]
     assert [process.wait(timeout=60) for process in processes] == [0, 0]
-    with read_history(Path("results")) as history:
+    with read_runs(Path("results")) as history:
         assert [len(history.loops(row.run)) for row in history.latest(5)] == [5, 5]
 
 
@@ -136,7 +137,7 @@ def test_a_first_generation_without_its_successor_is_not_buried_by_a_new_run(psa
 def test_a_temporary_file_that_is_a_link_is_replaced_and_its_target_untouched(psa, tmp_path):
     (tmp_path / "models").mkdir()
     (tmp_path / "precious").write_text("content")
-    Path(f"models/.{FILE_NAME}.tmp").symlink_to("../precious")
+    Path(f"models/.{DEFAULT_NAME}.tmp").symlink_to("../precious")
     assert psa(*TINY, "--meta-loops", 1).returncode == 0
     assert (tmp_path / "precious").read_text() == "content"
 

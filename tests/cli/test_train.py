@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from psa_tui.storage.checkpoint import FILE_NAME, read_checkpoint
-from psa_tui.storage.run_store import read_history
+from psa_tui.runs.checkpoint_files import DEFAULT_NAME
+from psa_tui.storage.checkpoint import read_checkpoint
+from psa_tui.storage.run_store import read_runs
 
 pytestmark = pytest.mark.slow
 
 TINY = ("--dataset", "mnist5k", "--arch", "[1*8]", "--lr", "1e-2", "--seed", "3")
-LKG = Path("models") / FILE_NAME
+LKG = Path("models") / DEFAULT_NAME
 
 
 def train(psa, *arguments, **options):
@@ -23,7 +24,7 @@ def train(psa, *arguments, **options):
 
 
 def loops_of_the_only_run():
-    with read_history(Path("results")) as history:
+    with read_runs(Path("results")) as history:
         (row,) = history.latest(10)
         return row, history.loops(row.run)
 
@@ -49,22 +50,22 @@ def test_a_first_run_prints_one_line_a_loop_and_leaves_a_checkpoint_and_a_histor
     record = read_checkpoint(LKG).record
     row, loops = loops_of_the_only_run()
     assert (record.finished, record.complete, row.state) == (True, True, "finished")
-    assert [loop["meta_loop"] for loop in loops] == [1, 2, 3, 4]
-    assert record.progress.lkg_correct == max(loop["validation_correct"] for loop in loops)
+    assert [loop.meta_loop for loop in loops] == [1, 2, 3, 4]
+    assert record.progress.lkg_correct == max(loop.validation_correct for loop in loops)
     assert row.bounty == record.progress.bounty
 
 
 def test_json_is_one_versioned_object_an_event_and_nothing_else_on_stdout(psa):
     done = train(psa, "--mode", "output", "--meta-loops", 3, "--json")
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert {event["schema"] for event in events} == {1}
+    assert {event["schema"] for event in events} == {2}
     names = [event["event"] for event in events if event["event"] != "epoch_progressed"]
     assert names == [
         "run_started",
         "meta_loop_finished",
-        "neuron_ablated",
+        "units_ablated",
         "meta_loop_finished",
-        "neuron_ablated",
+        "units_ablated",
         "meta_loop_finished",
         "run_finished",
     ]
@@ -84,7 +85,7 @@ def test_a_random_seed_is_shown_and_gives_the_same_run_again(psa, tmp_path):
     first = psa(*arguments)
     seed = re.search(r"seed (\d+)", first.stdout)[1]
     psa(*arguments, "--seed", seed, "--model-dir", "again")
-    one, two = read_checkpoint(LKG), read_checkpoint(Path("again") / FILE_NAME)
+    one, two = read_checkpoint(LKG), read_checkpoint(Path("again") / DEFAULT_NAME)
     assert one.record.seed == two.record.seed == int(seed)
     assert all((one.weights[name] == two.weights[name]).all() for name in one.weights)
 
@@ -95,9 +96,9 @@ def test_training_again_goes_on_and_may_switch_the_mode(psa):
     assert "going on after meta-loop 2, to meta-loop 5; seed 3" in done.stdout
     record = read_checkpoint(LKG).record
     assert record.mode_history == ((1, "hidden"), (3, "output"))
-    assert (record.learning_rate, record.progress.meta_loop) == (1e-2, 5)
+    assert (record.hyperparameters.learning_rate, record.progress.meta_loop) == (1e-2, 5)
     _, loops = loops_of_the_only_run()
-    assert [loop["mode"] for loop in loops] == ["hidden"] * 2 + ["output"] * 3
+    assert [loop.mode for loop in loops] == ["hidden"] * 2 + ["output"] * 3
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,7 @@ def test_another_architecture_data_set_or_seed_is_refused_with_both_remedies_and
     done = psa("train", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"psa: error: models/{FILE_NAME} was trained with {what} was asked for; "
+        f"psa: error: models/{DEFAULT_NAME} was trained with {what} was asked for; "
         "psa clean removes the old checkpoint, or --model-dir DIR keeps both\n"
     )
     assert LKG.read_bytes() == before
@@ -134,7 +135,7 @@ def test_resume_of_an_interrupted_run_equals_the_uninterrupted_twin(psa):
     assert not read_checkpoint(LKG).record.finished
     done = psa("resume")
     assert done.returncode == 0, done.stderr
-    one, twin = read_checkpoint(LKG), read_checkpoint(Path("twin") / FILE_NAME)
+    one, twin = read_checkpoint(LKG), read_checkpoint(Path("twin") / DEFAULT_NAME)
     assert one.record.progress == twin.record.progress
     assert one.record.test_correct == twin.record.test_correct
     assert all(one.weights[name].tobytes() == twin.weights[name].tobytes() for name in one.weights)
@@ -149,7 +150,7 @@ def test_resume_adds_loops_to_a_finished_run_and_otherwise_changes_nothing(psa):
     assert LKG.read_bytes() == before
     assert psa("resume", "--meta-loops", 3).returncode == 0
     train(psa, "--meta-loops", 5, "--model-dir", "twin")
-    one, twin = read_checkpoint(LKG), read_checkpoint(Path("twin") / FILE_NAME)
+    one, twin = read_checkpoint(LKG), read_checkpoint(Path("twin") / DEFAULT_NAME)
     assert (one.record.progress, one.record.last_meta_loop) == (twin.record.progress, 5)
     assert all(one.weights[name].tobytes() == twin.weights[name].tobytes() for name in one.weights)
 
@@ -159,13 +160,13 @@ def test_resume_keeps_the_checkpoints_settings_whatever_the_environment_says(psa
     environment = {**os.environ, "PSA_MODE": "full", "PSA_LR": "5", "PSA_HIDDEN_LAYERS": "3", "PSA_SEED": "9"}
     assert psa("resume", "--meta-loops", 1, env=environment).returncode == 0
     record = read_checkpoint(LKG).record
-    assert (record.mode, record.learning_rate, record.seed) == ("decay", 1e-2, 3)
+    assert (record.mode, record.hyperparameters.learning_rate, record.seed) == ("decay", 1e-2, 3)
 
 
 def test_resume_without_a_checkpoint_says_so_and_makes_nothing(psa, tmp_path):
     done = psa("resume")
     assert done.returncode == 1
-    assert done.stderr == f"psa: error: models/{FILE_NAME}: there is no such checkpoint; psa train makes one\n"
+    assert done.stderr == f"psa: error: models/{DEFAULT_NAME}: there is no such checkpoint; psa train makes one\n"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -27,22 +27,22 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import torch
+from psa_tui.config import load_settings
+from psa_tui.control import Control
+from psa_tui.events import MetaLoopFinished
+from psa_tui.modes import AblationMode
+from psa_tui.stopping import StopRequest
+from psa_tui.study.cell import load_study_data
+from psa_tui.study.driver import Driver, Limits
+from psa_tui.study.events import CellProgressed
+from psa_tui.study.shapes import Shape
+from psa_tui.study.spec import StudySpec
+from psa_tui.study.store import open_store
+from tests.study.workers import InProcess
 
+from psa_tui import runner
 from psa_tui.data import load_dataset
-from psa_tui.machine.signals import StopRequest
-from psa_tui.method.events import MetaLoopFinished
-from psa_tui.method.variants import AblationMode
-from psa_tui.runs import runner
-from psa_tui.runs.controls import Control
-from psa_tui.settings import load_settings
-from psa_tui.storage.study_store import open_store
-from psa_tui.studies.driver import Driver, Limits
-from psa_tui.studies.events import CellProgressed
-from psa_tui.studies.grids import Shape
-from psa_tui.studies.spec import StudySpec
-from psa_tui.studies.training import load_study_data
 from tests.compatibility import old_files
-from tests.studies.workers import InProcess
 
 
 class StopAfter:

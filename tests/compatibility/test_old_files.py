@@ -39,6 +39,8 @@ from tests.compatibility.old_files import (
     user_version,
 )
 
+pytestmark = pytest.mark.slow
+
 LAST_LOOP = 6
 RATE = 1e-3
 MODES = ("none", "decay", "dropout", "full", "hidden", "output")
@@ -128,7 +130,7 @@ def splits():
     """Training and validation images for the plain method in float64."""
     data = load_dataset("mnist5k", Path())
     return [
-        (torch.from_numpy((part.pixels / 255 - data.mean) / data.std), torch.from_numpy(part.labels))
+        (torch.from_numpy((part.pixels / 255 - data.spec.mean[0]) / data.spec.std[0]), torch.from_numpy(part.labels))
         for part in (data.train, data.validation)
     ]
 

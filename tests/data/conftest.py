@@ -16,14 +16,30 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from psa_tui.data.catalogue import RawFile, Source
+from psa_tui.data.catalogue import IdxFile, IdxFiles
+from psa_tui.data.spec import DatasetSpec
 
 TRAIN_COUNT, VALIDATION_COUNT, TEST_COUNT = 50, 10, 20
 
 
+def small_spec() -> DatasetSpec:
+    return DatasetSpec(
+        name="small",
+        input_shape=(1, 28, 28),
+        classes=10,
+        mean=(0.5,),
+        std=(0.25,),
+        train_count=TRAIN_COUNT - VALIDATION_COUNT,
+        validation_count=VALIDATION_COUNT,
+        test_count=TEST_COUNT,
+        load=pytest.fail,
+    )
+
+
 @dataclass
 class SmallDataset:
-    source: Source
+    spec: DatasetSpec
+    idx: IdxFiles
     files: dict[str, bytes]
     arrays: list[np.ndarray]
     """Train images, train labels, test images, test labels."""
@@ -33,7 +49,7 @@ class SmallDataset:
         return {name + ".gz": gzip.compress(content, mtime=0) for name, content in self.files.items()}
 
     def write(self, dataset_dir: Path, *, files: bool = True, archives: bool = False) -> Path:
-        raw = dataset_dir / self.source.folder / "raw"
+        raw = dataset_dir / self.idx.folder / "raw"
         raw.mkdir(parents=True)
         for name, content in ((self.files if files else {}) | (self.archives if archives else {})).items():
             (raw / name).write_bytes(content)
@@ -55,7 +71,7 @@ def make_dataset() -> Callable[..., SmallDataset]:
         names = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
         files = {name: idx(array) for name, array in zip(names, arrays, strict=True)}
         described = [
-            RawFile(
+            IdxFile(
                 name,
                 array.shape,
                 hashlib.md5(gzip.compress(files[name], mtime=0)).hexdigest(),
@@ -63,8 +79,7 @@ def make_dataset() -> Callable[..., SmallDataset]:
             )
             for name, array in zip(names, arrays, strict=True)
         ]
-        source = Source("small", "FashionMNIST", 0.5, 0.25, VALIDATION_COUNT, *described)
-        return SmallDataset(source, files, arrays)
+        return SmallDataset(small_spec(), IdxFiles("FashionMNIST", *described), files, arrays)
 
     return make
 

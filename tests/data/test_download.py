@@ -14,8 +14,8 @@ import pytest
 from torchvision import datasets
 
 from psa_tui.data.download import download
+from psa_tui.data.idx import read_idx
 from psa_tui.data.load import load_dataset
-from psa_tui.data.raw import read_dataset
 from psa_tui.errors import DataError, RetryableError
 
 # torchvision and urllib leave the socket of an answer that was an error to the garbage collector.
@@ -40,7 +40,7 @@ def small(make_dataset, mirror, monkeypatch):
 
 
 def resources(small) -> list[tuple[str, str]]:
-    return [(file.archive_name, file.archive_md5) for file in small.source.files]
+    return [(file.archive_name, file.archive_md5) for file in small.idx.all]
 
 
 def start(small, mirror, dataset_dir: Path, before: str = "", **options) -> subprocess.Popen[str]:
@@ -49,13 +49,14 @@ def start(small, mirror, dataset_dir: Path, before: str = "", **options) -> subp
 import sys
 from pathlib import Path
 from torchvision.datasets import FashionMNIST
-from psa_tui.data.catalogue import RawFile, Source
+from psa_tui.data.catalogue import IdxFile, IdxFiles
 from psa_tui.data.download import download
 from psa_tui.errors import PsaError
+from tests.data.conftest import small_spec
 FashionMNIST.mirrors, FashionMNIST.resources = [{mirror.url!r}], {resources(small)!r}
 {before}
 try:
-    download({small.source!r}, Path({str(dataset_dir)!r}), print)
+    download(small_spec(), {small.idx!r}, Path({str(dataset_dir)!r}), print)
 except PsaError as error:
     sys.exit(f"{{type(error).__name__}}: {{error}}")
 """
@@ -70,20 +71,20 @@ def visible(dataset_dir: Path) -> list[str]:
 
 def test_a_download_is_verified_and_leaves_nothing_but_the_data_set(small, tmp_path, capfd):
     said: list[str] = []
-    download(small.source, tmp_path, said.append)
+    download(small.spec, small.idx, tmp_path, said.append)
 
     raw = tmp_path / "FashionMNIST" / "raw"
     assert said == [f"downloading small to {raw}"]
     assert capfd.readouterr() == ("", "")
     assert visible(tmp_path) == ["FashionMNIST"]
     assert {path.name: path.read_bytes() for path in raw.iterdir()} == small.files | small.archives
-    assert read_dataset(small.source, raw).verified
+    assert read_idx(small.spec, small.idx, raw).verified
     assert socket.getdefaulttimeout() is None
 
 
 def test_what_is_there_is_not_downloaded_again(small, mirror, tmp_path):
     small.write(tmp_path)
-    download(small.source, tmp_path)
+    download(small.spec, small.idx, tmp_path)
     assert mirror.fetched == []
 
 
@@ -91,7 +92,7 @@ def test_what_an_interrupted_download_left_is_removed_by_the_next(small, tmp_pat
     stale = tmp_path / ".psa-download-x1y2" / "FashionMNIST" / "raw"
     stale.mkdir(parents=True)
     (stale / FILES[0]).write_bytes(b"half")
-    download(small.source, tmp_path)
+    download(small.spec, small.idx, tmp_path)
     assert visible(tmp_path) == ["FashionMNIST"]
 
 
@@ -99,15 +100,15 @@ def test_a_foreign_file_in_the_folder_stays(small, tmp_path):
     raw = tmp_path / "FashionMNIST" / "raw"
     raw.mkdir(parents=True)
     (raw / ".DS_Store").write_bytes(b"mine")
-    download(small.source, tmp_path)
+    download(small.spec, small.idx, tmp_path)
     assert (raw / ".DS_Store").read_bytes() == b"mine"
-    assert read_dataset(small.source, raw).verified
+    assert read_idx(small.spec, small.idx, raw).verified
 
 
 def test_a_server_without_the_files_is_a_network_failure(small, mirror, tmp_path):
     del mirror.answers[f"{FILES[2]}.gz"]
     with pytest.raises(RetryableError) as caught:
-        download(small.source, tmp_path)
+        download(small.spec, small.idx, tmp_path)
     assert str(caught.value) == (
         f"small is not in {tmp_path}/FashionMNIST/raw and cannot be downloaded (HTTP Error 404: Not Found); "
         f"repeat the command when online, or put {', '.join(FILES)} there"
@@ -118,14 +119,14 @@ def test_a_server_without_the_files_is_a_network_failure(small, mirror, tmp_path
 def test_a_silent_server_is_a_network_failure_after_the_timeout(small, mirror, tmp_path):
     mirror.held = f"{FILES[0]}.gz"
     with pytest.raises(RetryableError, match=r"cannot be downloaded \(timed out\); repeat"):
-        download(small.source, tmp_path, timeout_s=0.2)
+        download(small.spec, small.idx, tmp_path, timeout_s=0.2)
     assert visible(tmp_path) == []
 
 
 def test_a_download_that_is_not_the_published_data_is_refused(small, mirror, tmp_path):
     mirror.answers[f"{FILES[1]}.gz"] = b"<html>Please log in</html>"
     with pytest.raises(DataError, match=r"what was downloaded is not the published data \(File not found or corrupted"):
-        download(small.source, tmp_path)
+        download(small.spec, small.idx, tmp_path)
     assert visible(tmp_path) == []
 
 
@@ -137,14 +138,14 @@ def test_a_download_that_torchvision_accepts_is_still_checked(small, mirror, mon
     # torchvision reads the test images and labels it has fetched, whatever they hold
     monkeypatch.setattr(datasets.FashionMNIST, "_load_data", lambda self: (None, None))
     with pytest.raises(DataError, match=r"not the published data \(.*t10k-labels-idx1-ubyte.gz: truncated or altered"):
-        download(small.source, tmp_path)
+        download(small.spec, small.idx, tmp_path)
     assert visible(tmp_path) == []
 
 
 def test_a_folder_that_cannot_be_made_is_no_network_failure(small, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(DataError) as caught:
-        download(small.source, tmp_path / "file" / "dataset")
+        download(small.spec, small.idx, tmp_path / "file" / "dataset")
     assert str(caught.value) == (
         f"{tmp_path}/file/dataset: small cannot be stored there ({os.strerror(errno.ENOTDIR)}); free space "
         "or permissions, choose another --dataset-dir, or use --dataset mnist5k, which needs none"
@@ -169,7 +170,7 @@ def test_a_killed_download_leaves_nothing_that_reads_as_a_data_set(small, mirror
     assert len(visible(tmp_path)) == 1
 
     mirror.release.set()
-    download(small.source, tmp_path)
+    download(small.spec, small.idx, tmp_path)
     assert visible(tmp_path) == ["FashionMNIST"]
 
 
@@ -179,12 +180,12 @@ def test_two_processes_that_want_the_same_data_set_download_it_once(small, mirro
     assert mirror.holding.wait(60)
     release = threading.Timer(0.3, mirror.release.set)
     release.start()
-    download(small.source, tmp_path)
+    download(small.spec, small.idx, tmp_path)
     release.join()
     output = process.communicate(timeout=60)
     assert process.returncode == 0, output
     assert sorted(mirror.fetched) == sorted(small.archives)
-    assert read_dataset(small.source, tmp_path / "FashionMNIST" / "raw").verified
+    assert read_idx(small.spec, small.idx, tmp_path / "FashionMNIST" / "raw").verified
 
 
 def test_real_mnist_is_downloaded_and_verified_by_its_checksums(real_mnist_dir, mirror, monkeypatch, tmp_path):

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from torchvision import datasets
 
-from psa_tui.data import load_dataset
-from psa_tui.data.catalogue import SOURCES
+from psa_tui.data import load_dataset, majority_class_accuracy
+from psa_tui.data.catalogue import IDX_FILES
+from psa_tui.data.spec import DATASETS
 from psa_tui.errors import DataError, RetryableError
-from psa_tui.settings import DATASETS
 
 # torchvision and urllib leave the socket of an answer that was an error to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -25,19 +25,27 @@ def offline(mirror, monkeypatch) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/"
-        for source in SOURCES.values():
-            monkeypatch.setattr(getattr(datasets, source.folder), "mirrors", [url])
+        for files in IDX_FILES.values():
+            monkeypatch.setattr(getattr(datasets, files.folder), "mirrors", [url])
         yield
 
 
 def test_every_data_set_that_can_be_chosen_is_known():
-    assert {*SOURCES, "auto", "mnist5k"} == set(DATASETS)
+    assert DATASETS.names() == ("mnist", "mnist5k", "fashion-mnist", "kmnist")
+    assert set(IDX_FILES) == {*DATASETS} - {"mnist5k"}
+
+
+@pytest.mark.parametrize("name", ["mnist", "mnist5k"])
+def test_the_majority_class_accuracy_of_a_spec_is_that_of_its_validation_images(name, real_mnist_dir):
+    loaded = load_dataset(name, real_mnist_dir)
+    assert loaded.spec is DATASETS.find(name)
+    assert majority_class_accuracy(loaded.validation) == loaded.spec.majority_class_accuracy
 
 
 def test_the_checksums_are_those_torchvision_publishes():
-    for source in SOURCES.values():
-        expected = getattr(datasets, source.folder).resources
-        assert [(file.archive_name, file.archive_md5) for file in source.files] == expected
+    for files in IDX_FILES.values():
+        expected = getattr(datasets, files.folder).resources
+        assert [(file.archive_name, file.archive_md5) for file in files.all] == expected
 
 
 def test_auto_without_files_and_network_is_mnist5k_and_says_so(offline, cache_dir, tmp_path):

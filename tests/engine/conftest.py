@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from psa_tui.engine.backends.torch.training import Images
+from psa_tui.engine.images import Images
+from tests.engine.trials import INPUT_SHAPE
 
 
 def random_images(count, seed):
@@ -13,7 +14,7 @@ def random_images(count, seed):
     pixels = (prototypes[labels] * draws.random((count, 784))).astype(np.uint8)
     pixels[:, ::4] = 0
     pixels[draws.integers(0, count, 6), 4 * draws.integers(0, 196, 6)] = draws.integers(1, 256, 6)
-    return Images(torch.from_numpy(pixels), torch.from_numpy(labels), 0.1307, 0.3081)
+    return Images(torch.from_numpy(pixels), torch.from_numpy(labels), (0.1307,), (0.3081,), INPUT_SHAPE)
 
 
 @pytest.fixture(scope="session")

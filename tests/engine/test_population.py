@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from psa_tui.engine.population import flat_weights, initial_weights, layout, named_weights, stack
-from psa_tui.networks.mlp import parse_architecture
+from psa_tui.engine.population import flat_weights, initial_population_row, named_weights, stack
+from tests.engine.trials import CPU, mlp
 
-MIXED = parse_architecture("[2*5, 1*3]")
+MIXED = mlp("[2*5, 1*3]")
 
 
-def sequential(architecture):
-    widths = [784, *architecture.hidden_widths()]
+def sequential(network):
+    widths = [784, *network.hidden_widths()]
     modules = []
     for inputs, outputs in itertools.pairwise(widths):
         modules += [torch.nn.Linear(inputs, outputs), torch.nn.ReLU(), torch.nn.Dropout(0.1)]
@@ -19,36 +19,46 @@ def sequential(architecture):
 
 
 def test_named_weights_are_those_of_the_equivalent_sequential():
-    layers = layout(MIXED)
-    named = named_weights(layers, stack([initial_weights(layers, 3)], torch.device("cpu")))
+    named = named_weights(MIXED, stack([initial_population_row(MIXED, 3)], CPU))
     reference = sequential(MIXED).state_dict()
     assert {name: array.shape for name, array in named.items()} == {n: tuple(t.shape) for n, t in reference.items()}
-    assert layers[-1].end == MIXED.parameters
+
+
+def test_named_weights_are_copies():
+    population = stack([initial_population_row(MIXED, 3)], CPU)
+    before = population.clone()
+    named_weights(MIXED, population)["0.weight"][:] = 7
+    assert torch.equal(population, before)
 
 
 def test_flat_weights_invert_named_weights_for_every_member():
-    layers = layout(MIXED)
-    rows = [initial_weights(layers, seed) for seed in (1, 2, 3)]
-    population = stack(rows, torch.device("cpu"))
+    rows = [initial_population_row(MIXED, seed) for seed in (1, 2, 3)]
+    population = stack(rows, CPU)
     for member, row in enumerate(rows):
-        assert np.array_equal(flat_weights(layers, named_weights(layers, population, member)), row)
+        found = flat_weights(MIXED, named_weights(MIXED, population, member))
+        assert np.array_equal(found, row)
+        assert (found.dtype, found.shape) == (np.float32, (MIXED.parameters,))
 
 
 def test_flat_weights_refuse_a_missing_tensor_and_another_shape():
-    layers = layout(MIXED)
-    named = named_weights(layers, stack([initial_weights(layers, 3)], torch.device("cpu")))
+    named = named_weights(MIXED, stack([initial_population_row(MIXED, 3)], CPU))
     with pytest.raises(ValueError, match="expected shape"):
-        flat_weights(layers, {**named, "0.weight": named["0.weight"].T})
+        flat_weights(MIXED, {**named, "0.weight": named["0.weight"].T})
     del named["9.bias"]
     with pytest.raises(KeyError):
-        flat_weights(layers, named)
+        flat_weights(MIXED, named)
+
+
+def test_a_seed_has_one_initialisation_of_its_own():
+    assert np.array_equal(initial_population_row(MIXED, 3), initial_population_row(MIXED, 3))
+    assert not np.array_equal(initial_population_row(MIXED, 3), initial_population_row(MIXED, 4))
 
 
 def test_initial_weights_are_distributed_like_pytorchs_linear():
-    layers = layout(parse_architecture("[1*512, 1*64]"))
+    network = mlp("[1*512, 1*64]")
     torch.manual_seed(0)
-    flat = torch.from_numpy(initial_weights(layers, 0))[None]
-    for layer in layers:
+    flat = torch.from_numpy(initial_population_row(network, 0))[None]
+    for layer in network.layers:
         reference = torch.nn.Linear(layer.inputs, layer.outputs)
         for ours, theirs in ((layer.weight(flat), reference.weight), (layer.bias(flat), reference.bias)):
             bound = layer.inputs**-0.5

@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from psa_tui.engine.backends.torch.training import Images
 from tests.engine import oracle
+from tests.engine.trials import end_of
 
 TWINS = 4
 MULTIPLE = 10
@@ -24,57 +24,58 @@ it may well be some times as far; what is wrong is hundreds of times as far, at 
 class Twin:
     """One way of putting everything in another order; ``number`` says which."""
 
-    def __init__(self, number, layers):
-        self._layers = layers
+    def __init__(self, number, network):
+        self._network = network
         self._draws = np.random.default_rng([0x7417, number])
-        self.pixels = self._draws.permutation(layers[0].inputs)
-        units = [self._draws.permutation(layer.outputs) for layer in layers[:-1]]
-        places = torch.arange(layers[-1].end)[None]
-        moved = places.clone()
-        after = [*units, np.arange(layers[-1].outputs)]
-        for layer, inputs, outputs in zip(layers, [self.pixels, *units], after, strict=True):
-            layer.weight(moved)[0] = layer.weight(places)[0][outputs][:, inputs]
-            layer.bias(moved)[0] = layer.bias(places)[0][outputs]
-        self._places = moved[0]
+        self.pixels = self._draws.permutation(network.inputs)
+        units = [self._draws.permutation(layer.outputs) for layer in network.layers[:-1]]
+        positions = torch.arange(network.parameters)[None]
+        moved = positions.clone()
+        after = [*units, np.arange(network.classes)]
+        for layer, inputs, outputs in zip(network.layers, [self.pixels, *units], after, strict=True):
+            layer.weight(moved)[0] = layer.weight(positions)[0][outputs][:, inputs]
+            layer.bias(moved)[0] = layer.bias(positions)[0][outputs]
+        self._positions = moved[0]
         """Where each of the twin's numbers lies in its original's row."""
         begins = np.cumsum([0, *(len(some) for some in units)])
         self._units = np.concatenate([some + begin for some, begin in zip(units, begins[:-1], strict=True)])
 
-    def within(self, batch):
-        """An order for the images of a batch."""
-        return self._draws.permutation(batch)
+    def train(self, weights, images, epoch):
+        """What the oracle makes of the twins of ``weights`` in one epoch, in their originals' order; and the losses."""
+        twins = weights[:, self._positions]
+        losses = end_of(oracle.train_epoch(twins, self._network, self._images(images), self._epoch(epoch)))
+        return twins[:, self._positions.argsort()], losses
 
-    def train(self, flat, images, epoch):
-        """What the oracle makes of the twins of ``flat`` in one epoch, told as originals; and the losses."""
-        twins = flat[:, self._places]
-        steps = oracle.train_epoch(twins, self._layers, self._images(images), self._epoch(epoch))
-        losses = oracle.end_of(steps)
-        return twins[:, self._places.argsort()], losses
-
-    def count_correct(self, flat, images):
-        """What the oracle counts for the twins of ``flat``."""
-        return oracle.count_correct(flat[:, self._places], self._layers, self._images(images))
+    def count_correct(self, weights, images):
+        """What the oracle counts for the twins of ``weights``."""
+        return oracle.count_correct(weights[:, self._positions], self._network, self._images(images))
 
     def _images(self, images):
-        return Images(images.pixels[:, self.pixels], images.labels, images.mean, images.std)
+        return replace(images, pixels=images.pixels[:, self.pixels], prepared={})
 
     def _epoch(self, epoch):
-        batches = epoch.orders.split(epoch.batch_size, 1)
-        within = [self.within(batch.shape[1]) for batch in batches]
+        batches = epoch.orders.split(epoch.hyperparameters.batch_size, 1)
+        within = [self._draws.permutation(batch.shape[1]) for batch in batches]
         orders = torch.cat([batch[:, order] for batch, order in zip(batches, within, strict=True)], 1)
-        dropout = tuple(None if bits is None else _Masks(bits, self._units, within) for bits in epoch.dropout)
+        dropout = tuple(None if draws is None else _Masks(draws, self._units, within) for draws in epoch.dropout)
         return replace(epoch, orders=orders, dropout=dropout)
 
 
 class _Masks:
     """A trial's dropout masks, for its twin."""
 
-    def __init__(self, bits, units, within):
-        self._bits, self._units, self._within = bits, units, iter(within)
+    def __init__(self, draws, units, within):
+        self._draws, self._units, self._within = draws, units, iter(within)
 
-    def fill(self, masks):
-        self._bits.fill(masks)
-        masks[:] = masks[self._units][:, next(self._within)]
+    def fill_dropout_mask(self, mask):
+        self._draws.fill_dropout_mask(mask)
+        mask[:] = mask[self._units][:, next(self._within)]
+
+
+def of_twins(network, weights, images, epoch):
+    """The weights [T, M, parameters] and the losses [T, M] of the twins after one epoch, made afresh by ``epoch``."""
+    found = [Twin(number, network).train(weights, images, epoch()) for number in range(TWINS)]
+    return tuple(torch.stack(some) for some in zip(*found, strict=True))
 
 
 def assert_near(found, expected, twins):

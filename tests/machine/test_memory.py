@@ -3,7 +3,9 @@ import sys
 
 import pytest
 
+from psa_tui.errors import ConfigError
 from psa_tui.machine import memory
+from psa_tui.networks import NETWORKS
 
 pytestmark = pytest.mark.slow
 
@@ -15,6 +17,19 @@ def test_asking_for_the_available_memory_imports_no_torch():
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"
+
+
+def test_a_network_is_refused_when_its_training_needs_more_than_is_available(monkeypatch):
+    network = NETWORKS.find("mlp").parse("[1*1024]", (1, 28, 28), 10)
+    monkeypatch.setattr(memory, "available_memory_bytes", lambda: network.training_bytes(256))
+    memory.check_memory(network, 256, 50_000)
+    memory.check_memory(network, 10_000, 256)
+    with pytest.raises(ConfigError) as caught:
+        memory.check_memory(network, 10_000, 50_000)
+    assert str(caught.value) == (
+        "[1*1024] has 814,090 parameters and needs about 0.2 GB to train; 0.1 GB of memory are available: "
+        "choose a smaller --arch or --batch-size"
+    )
 
 
 def group(folder, **files):

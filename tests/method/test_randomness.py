@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from psa_tui.method.randomness import DropoutBits, Purpose, generator, shuffled
+from psa_tui.method.randomness import DropoutMaskDraws, Purpose, generator, shuffled
 
 
 def test_every_address_has_its_own_draws_and_always_the_same():
@@ -25,27 +25,27 @@ def test_an_order_visits_every_image_once_and_differs_between_loops_and_trials()
     assert order.tolist() != shuffled(6, 3, 1000).tolist()
 
 
-def masks(bits, *shape):
-    """The next step's masks, float32 of ``shape``; the buffer's old content must not matter."""
+def mask(draws, *shape):
+    """The next step's mask, float32 of ``shape``; the buffer's old content must not matter."""
     drawn = np.full(shape, np.nan, dtype=np.float32)
-    bits.fill(drawn)
+    draws.fill_dropout_mask(drawn)
     return drawn
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 0.99])
-def test_dropout_keeps_the_share_it_says_and_its_scale_makes_up_for_it(rate):
-    bits = DropoutBits(1, 1, rate)
-    drawn = masks(bits, 333, 1000)
-    assert set(np.unique(drawn)) <= {np.float32(0), np.float32(bits.scale)}
+def test_dropout_keeps_the_fraction_it_says_and_its_scale_makes_up_for_it(rate):
+    draws = DropoutMaskDraws(1, 1, rate)
+    drawn = mask(draws, 333, 1000)
+    assert set(np.unique(drawn)) <= {np.float32(0), np.float32(draws.scale)}
     kept = drawn > 0
     expected = 1 - rate
     assert abs(kept.mean() - expected) <= 5 * (expected * rate / kept.size) ** 0.5 + 1 / 65536
-    assert bits.scale == pytest.approx(1 / expected, rel=2e-3)
+    assert draws.scale == pytest.approx(1 / expected, rel=2e-3)
 
 
 def test_a_step_takes_16_bits_for_each_unit_of_each_image_and_the_next_starts_a_new_word():
     words = generator(1, 2, Purpose.DROPOUT).bit_generator.random_raw(4).tolist()
     kept = [(word >> shift) % 65536 >= 32768 for word in words for shift in (0, 16, 32, 48)]
-    bits = DropoutBits(1, 2, 0.5)
-    assert (masks(bits, 3, 2) > 0).tolist() == [kept[0:2], kept[2:4], kept[4:6]]
-    assert (masks(bits, 1, 5) > 0).tolist() == [kept[8:13]]
+    draws = DropoutMaskDraws(1, 2, 0.5)
+    assert (mask(draws, 3, 2) > 0).tolist() == [kept[0:2], kept[2:4], kept[4:6]]
+    assert (mask(draws, 1, 5) > 0).tolist() == [kept[8:13]]

@@ -6,22 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from psa_tui.data import load_dataset, majority_class_accuracy
 from psa_tui.errors import HistoryError
+from psa_tui.method.event_codec import decode_event
 from psa_tui.method.events import (
     EarlierLoops,
     MetaLoopFinished,
-    NeuronAblated,
     Outcome,
     RunFinished,
     RunStarted,
-    from_json,
+    UnitsAblated,
 )
-from psa_tui.runs.following import MAJORITIES, Following
-from psa_tui.storage.checkpoint import FILE_NAME
-from psa_tui.storage.run_store import open_history, read_history
+from psa_tui.runs.checkpoint_files import DEFAULT_NAME
+from psa_tui.runs.following import Following
+from psa_tui.storage.run_store import open_runs, read_runs
 
-LKG = Path("models") / FILE_NAME
+LKG = Path("models") / DEFAULT_NAME
 TINY = ("train", "--dataset", "mnist5k", "--arch", "[2*8]", "--lr", "1e-2", "--seed", "3", "--threads", "1", "--json")
 
 
@@ -29,13 +28,13 @@ def published(done, kind):
     """The events of ``kind`` that the run itself published."""
     assert done.returncode == 0, done.stderr
     return [
-        event for event in (from_json(json.loads(line)) for line in done.stdout.splitlines()) if type(event) is kind
+        event for event in (decode_event(json.loads(line)) for line in done.stdout.splitlines()) if type(event) is kind
     ]
 
 
 def poll_once(recent=100):
     """Everything the history tells a newcomer about its only run."""
-    with read_history(Path("results")) as history:
+    with read_runs(Path("results")) as history:
         (row,) = history.latest(9)
         following = Following(history, row.run, Path("results"), recent=recent)
         return [seen for seen in following.poll()], following
@@ -48,11 +47,9 @@ def test_the_events_are_those_that_the_run_published_itself(psa, mode):
     started, earlier, *loops, finished = [one.event for one in seen]
     (published_start,) = published(done, RunStarted)
     assert started == replace(published_start, checkpoint=str(LKG.absolute()))
-    assert earlier == EarlierLoops(
-        meta_loops=(), validation_accuracies=(), promoted=(), ablated_layers=(), ablated_neurons=(), train_losses=()
-    )
+    assert earlier == EarlierLoops(meta_loops=(), validation_accuracies=(), promoted=(), ablations=(), train_losses=())
     assert loops == published(done, MetaLoopFinished)
-    assert [loop.ablation for loop in loops if loop.ablation] == published(done, NeuronAblated)
+    assert [loop.ablation for loop in loops if loop.ablation] == published(done, UnitsAblated)
     (published_end,) = published(done, RunFinished)
     assert replace(finished, seconds=0.0) == replace(published_end, seconds=0.0)
     assert following.finished == finished
@@ -83,10 +80,10 @@ def test_a_run_without_a_process_was_interrupted_and_its_resume_begins_anew(psa)
     psa(*TINY, "--meta-loops", 2)
     older = LKG.read_bytes()
     psa("train", "--meta-loops", 1, "--quiet")
-    with open_history(Path("results")) as history:
+    with open_runs(Path("results")) as history:
         history._database.connection.execute("UPDATE runs SET state = 'running', test_accuracy = NULL")
         history._database.connection.execute("UPDATE sessions SET ended_at = NULL, outcome = NULL")
-    with read_history(Path("results")) as history:
+    with read_runs(Path("results")) as history:
         (row,) = history.latest(9)
         following = Following(history, row.run, Path("results"), recent=100)
         *_, last = list(following.poll())
@@ -115,12 +112,7 @@ def test_loops_that_the_history_lacks_are_said_and_the_lkg_is_known_all_the_same
 
 def test_a_run_that_vanishes_from_the_history_is_an_error(psa):
     psa(*TINY, "--meta-loops", 1)
-    with read_history(Path("results")) as history:
+    with read_runs(Path("results")) as history:
         following = Following(history, "gone", Path("results"), recent=1)
         with pytest.raises(HistoryError, match="run gone is no longer in the history in results"):
             list(following.poll())
-
-
-def test_the_majority_class_accuracies_are_those_of_the_data():
-    data = load_dataset("mnist5k", Path("nowhere"))
-    assert MAJORITIES[data.fingerprint] == majority_class_accuracy(data.validation)

@@ -11,10 +11,10 @@ SCRIPT = Path(__file__).parents[2] / "tools" / "kill_resume.py"
 
 KILLED_AT_THE_LAST_WRITE = """
 import os, signal, sys
-from psa_tui.runs import runner
+from psa_tui.runs import session
 from psa_tui.cli import main
 
-write, after = runner.write_checkpoint, sys.argv.pop() == "after"
+write, after = session.write_checkpoint, sys.argv.pop() == "after"
 
 def dying(path, checkpoint):
     if checkpoint.record.test_correct is None:
@@ -23,7 +23,7 @@ def dying(path, checkpoint):
         write(path, checkpoint)
     os.kill(os.getpid(), signal.SIGKILL)
 
-runner.write_checkpoint = dying
+session.write_checkpoint = dying
 main()
 """
 
@@ -31,11 +31,10 @@ main()
 KILLED_AT_EVERY_CALL = """
 import itertools, os, signal, sys
 from pathlib import Path
-from psa_tui.method.variants import AblationMode
 from tools import kill_resume
 
 kill_resume.META_LOOPS = 3
-train = kill_resume.arguments(AblationMode.HIDDEN, 2, False)
+train = kill_resume.arguments("hidden", 2, False)
 root = Path(sys.argv[1])
 
 def dying(at, calls):

@@ -12,8 +12,8 @@ import safetensors.numpy
 import torch
 
 from psa_tui.errors import CheckpointError
+from psa_tui.runs.checkpoint_files import DEFAULT_NAME
 from psa_tui.storage.checkpoint import (
-    FILE_NAME,
     Checkpoint,
     encode,
     previous_path,
@@ -24,7 +24,7 @@ from psa_tui.storage.checkpoint import (
 
 @pytest.fixture
 def path(tmp_path):
-    return tmp_path / FILE_NAME
+    return tmp_path / DEFAULT_NAME
 
 
 def same(one, other):
@@ -66,7 +66,7 @@ def test_one_previous_generation_is_kept(path, checkpoint):
         write_checkpoint(path, later(checkpoint, loops))
     assert read_checkpoint(path).record.progress.meta_loop == 5
     assert read_checkpoint(previous_path(path)).record.progress.meta_loop == 4
-    assert {p.name for p in path.parent.iterdir()} == {FILE_NAME, "mnist_lkg.previous.safetensors"}
+    assert {p.name for p in path.parent.iterdir()} == {DEFAULT_NAME, "mnist_lkg.previous.safetensors"}
 
 
 def test_two_thousand_mutated_files_are_all_refused_and_left_as_they_are(path, checkpoint):
@@ -130,9 +130,9 @@ def test_a_foreign_safetensors_file_and_a_newer_format_are_told_apart(path, chec
     with pytest.raises(CheckpointError, match="not a psa-tui checkpoint"):
         read_checkpoint(path)
     path.write_bytes(
-        safetensors.numpy.save(checkpoint.weights, {"format": "psa-tui checkpoint", "format_version": "2"})
+        safetensors.numpy.save(checkpoint.weights, {"format": "psa-tui checkpoint", "format_version": "3"})
     )
-    with pytest.raises(CheckpointError, match=r"checkpoint format 2, this version reads 1; update psa-tui"):
+    with pytest.raises(CheckpointError, match=r"checkpoint format 3, this version reads up to 2; update psa-tui"):
         read_checkpoint(path)
 
 

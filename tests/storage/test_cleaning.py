@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psa_tui.errors import CheckpointError, ConfigError, PsaError
+from psa_tui.runs.checkpoint_files import DEFAULT_NAME
 from psa_tui.storage import cleaning
 from psa_tui.storage.cleaning import Kind, name_inside, opened, plan_all, plan_default, plan_named
 from psa_tui.storage.locks import locked
@@ -45,7 +46,7 @@ def names(plan):
 def test_the_default_plan_is_the_checkpoint_and_what_belongs_to_it_the_lock_last(models):
     fill(models, *reversed(FAMILY), "other.safetensors", ".gitignore", ".other.safetensors.tmp")
     with opened(models) as folder:
-        plan = plan_default(folder.found)
+        plan = plan_default(folder.found, DEFAULT_NAME)
         assert names(plan) == FAMILY
         outcome = folder.remove(plan)
     assert [entry.name for entry in outcome.removed] == FAMILY
@@ -57,7 +58,7 @@ def test_everything_spares_dot_files_that_belong_to_no_removed_checkpoint(models
     fill(models, *FAMILY, "b.safetensors", ".b.safetensors.lock", "notes.txt")
     fill(models, ".gitignore", ".hidden", ".gone.safetensors.lock", ".notes.txt.tmp")
     with opened(models) as folder:
-        folder.remove(plan_all(folder.found))
+        folder.remove(plan_all(folder.found, DEFAULT_NAME))
     assert listing(models) == [".gitignore", ".gone.safetensors.lock", ".hidden", ".notes.txt.tmp"]
 
 
@@ -79,7 +80,7 @@ def test_naming_a_checkpoint_takes_what_belongs_to_it_and_naming_a_file_takes_th
 def test_a_removal_leaves_no_lock_file_that_was_not_there(models):
     fill(models, CHECKPOINT, "a.previous.safetensors")
     with opened(models) as folder:
-        folder.remove(plan_all(folder.found))
+        folder.remove(plan_all(folder.found, DEFAULT_NAME))
     assert listing(models) == []
 
 
@@ -99,7 +100,7 @@ def test_a_link_is_removed_and_its_target_stays(models, tmp_path):
     (models / "link_to_folder").symlink_to(tmp_path / "elsewhere")
     (models / "dangling").symlink_to(tmp_path / "nowhere")
     with opened(models) as folder:
-        plan = plan_all(folder.found)
+        plan = plan_all(folder.found, DEFAULT_NAME)
         assert {(entry.kind, entry.size_bytes) for entry in plan.entries} == {(Kind.LINK, 0)}
         folder.remove(plan)
     assert listing(models) == []
@@ -117,7 +118,7 @@ def test_a_lock_file_that_is_no_file_is_removed_and_nothing_is_written_through_i
     else:
         os.mkfifo(lock)
     with opened(models) as folder:
-        plan = plan_default(folder.found)
+        plan = plan_default(folder.found, DEFAULT_NAME)
         folder.check_free(plan)
         assert folder.remove(plan).failures == ()
     assert listing(models) == []
@@ -133,7 +134,7 @@ def test_special_files_go_with_everything_and_folders_are_kept_whole(models, tmp
     (models / "sub.safetensors").mkdir()
     fill(models / "sub.safetensors", "inner")
     with opened(models) as folder:
-        plan = plan_all(folder.found)
+        plan = plan_all(folder.found, DEFAULT_NAME)
         assert {entry.name: entry.kind for entry in plan.entries} == {
             "fifo": Kind.SPECIAL,
             "socket": Kind.SPECIAL,
@@ -148,7 +149,7 @@ def test_a_name_too_long_to_have_a_lock_file_can_be_removed(models):
     name = "n" * 240 + ".safetensors"
     fill(models, name)
     with opened(models) as folder:
-        assert folder.remove(plan_all(folder.found)).failures == ()
+        assert folder.remove(plan_all(folder.found, DEFAULT_NAME)).failures == ()
     assert listing(models) == []
 
 
@@ -185,7 +186,7 @@ def test_a_folder_swapped_for_a_link_after_it_was_opened_leads_nowhere(models, t
     fill(outside, "notes.txt")
     fill(models, "notes.txt", CHECKPOINT)
     with opened(models) as folder:
-        plan = plan_all(folder.found)
+        plan = plan_all(folder.found, DEFAULT_NAME)
         models.rename(tmp_path / "moved")
         models.symlink_to(outside)
         outcome = folder.remove(plan)
@@ -197,7 +198,7 @@ def test_a_folder_swapped_for_a_link_after_it_was_opened_leads_nowhere(models, t
 def test_a_trainer_that_starts_after_the_check_keeps_its_files_and_the_rest_goes(models):
     fill(models, CHECKPOINT, "notes.txt")
     with opened(models) as folder:
-        plan = plan_all(folder.found)
+        plan = plan_all(folder.found, DEFAULT_NAME)
         folder.check_free(plan)
         with locked(models / CHECKPOINT):
             outcome = folder.remove(plan)
@@ -220,7 +221,7 @@ def test_every_file_of_a_trainer_at_work_is_refused(models, named):
 def test_a_file_that_vanished_meanwhile_is_no_failure_and_not_reported_as_removed(models):
     fill(models, "a", "b")
     with opened(models) as folder:
-        plan = plan_all(folder.found)
+        plan = plan_all(folder.found, DEFAULT_NAME)
         (models / "a").unlink()
         outcome = folder.remove(plan)
     assert [entry.name for entry in outcome.removed] == ["b"]
@@ -230,7 +231,7 @@ def test_a_file_that_vanished_meanwhile_is_no_failure_and_not_reported_as_remove
 def test_a_file_that_became_a_folder_meanwhile_is_a_failure_that_names_it(models):
     fill(models, "a", "b")
     with opened(models) as folder:
-        plan = plan_all(folder.found)
+        plan = plan_all(folder.found, DEFAULT_NAME)
         (models / "a").unlink()
         (models / "a").mkdir()
         outcome = folder.remove(plan)
@@ -295,7 +296,7 @@ def test_no_argument_changes_anything_outside_the_models_folder(texts, everythin
         try:
             wanted = [name_inside(models, text.replace("ROOT", str(root))) for text in texts]
             with opened(models) as folder:
-                plan = plan_all(folder.found) if everything else plan_named(folder.found, models, wanted)
+                plan = plan_all(folder.found, DEFAULT_NAME) if everything else plan_named(folder.found, models, wanted)
                 outcome = folder.remove(plan)
             assert outcome == cleaning.Outcome(plan.entries, ())
         except PsaError:

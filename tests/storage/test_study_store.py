@@ -1,56 +1,57 @@
 import sqlite3
-from dataclasses import replace
 
-from psa_tui.method.variants import AblationMode
-from psa_tui.storage.database import _RUNS, FILE_NAME
-from psa_tui.storage.study_store import JobRow, LoopRow, TrialRow, open_store, read_store
-from psa_tui.studies.grids import Shape
-from psa_tui.studies.spec import StudySpec, trial_seed
+import pytest
 
-SPEC = StudySpec(
-    name="s",
-    shapes=(Shape(2, 4), Shape(1, 8)),
-    modes=(AblationMode.NONE, AblationMode.FULL),
-    trials=2,
-    meta_loops=3,
-    seed=7,
-    dataset="mnist5k",
-    dataset_fingerprint="f",
-)
+from psa_tui.method.ablation import AblatedUnit
+from psa_tui.storage.database import FILE_NAME
+from psa_tui.storage.meta_loops import MetaLoopRow, decode_ablations
+from psa_tui.storage.run_store import open_runs, read_runs
+from psa_tui.storage.schema import FORMAT
+from psa_tui.storage.study_store import LOCAL, JobRow, TrialLoop, TrialRow, open_store, read_store
+from tests.storage.old_formats import FORMAT_1, FORMAT_2
+
+SETTINGS = {"shapes": ["2*4", "1*8"], "modes": ["none", "full"], "dataset": "mnist5k"}
+
+
+HIT = (AblatedUnit(layer=0, unit=3, incoming=784, outgoing=0),)
+
+
+def enter(store, seed=7):
+    store.enter("s", LOCAL, SETTINGS, quick=False, seed=seed, meta_loops=3, trials=2)
 
 
 def trial(number=1, **values):
     return TrialRow(architecture="2*4", mode="full", trial=number, parameters=3214, seed=5, **values)
 
 
-def loop(number, correct=5):
-    return LoopRow(
-        architecture="2*4",
-        mode="full",
-        trial=1,
+def loop(number, correct=5, ablations=()):
+    row = MetaLoopRow(
         meta_loop=number,
-        ablated_layer=None,
-        ablated_neuron=None,
+        mode="full",
+        ablations=ablations,
         train_loss=0.5,
         validation_correct=correct,
         validation_count=10,
         finite=True,
         verdict="promoted",
+        reason="why",
+        seconds=0.25,
     )
+    return TrialLoop("2*4", 1, row)
 
 
 def test_a_study_its_trials_loops_sessions_and_jobs_are_read_back(tmp_path):
     with open_store(tmp_path) as store:
-        store.begin_local(SPEC)
+        enter(store)
         session = store.begin_session("s", 2, "box", {"torch": "2"})
-        store.put("s", [trial(state="running", meta_loop=1, bounty=0.5)], [loop(1)], session)
+        store.put("s", [trial(state="running", meta_loop=1, bounty=0.5)], [loop(1, ablations=HIT)], session)
         store.end_session("s", session, "stopped", "Ctrl-C")
         job = JobRow("psa-2x4-full-1", "2*4", "full", "etag", "refused", "why", "2026")
         store.put_fetched("f", {"shapes": ["2*4"]}, 2, [trial(bounty=0.5)], [job])
     with read_store(tmp_path) as store:
-        assert store.study("s").spec() == SPEC
+        assert store.study("s").settings == SETTINGS
         assert store.trials("s") == [trial(state="running", meta_loop=1, bounty=0.5)]
-        assert store.loops("s") == [("2*4", "full", 1, 1, None, None, 0.5, 5, 10, 1, "promoted")]
+        assert store.loops("s") == [("2*4", "full", 1, 1, "[[0,3,784,0]]", 0.5, 5, 10, 1, "promoted", "why", 0.25)]
         (row,) = store.sessions("s")
         assert (row.outcome, row.reason, row.workers, row.versions) == ("stopped", "Ctrl-C", 2, {"torch": "2"})
         fetched = store.study("f")
@@ -61,45 +62,72 @@ def test_a_study_its_trials_loops_sessions_and_jobs_are_read_back(tmp_path):
 
 def test_rows_written_again_replace_the_earlier_ones(tmp_path):
     with open_store(tmp_path) as store:
-        store.begin_local(SPEC)
+        enter(store)
         store.put("s", [trial(state="running")], [loop(1), loop(2)])
         store.put("s", [trial(bounty=0.7)], [loop(2, correct=7)])
         assert [row.bounty for row in store.trials("s")] == [0.7]
-        assert [(row[3], row[7]) for row in store.loops("s")] == [(1, 5), (2, 7)]
+        assert [(row[3], row[6]) for row in store.loops("s")] == [(1, 5), (2, 7)]
 
 
 def test_a_study_entered_again_keeps_its_settings(tmp_path):
     with open_store(tmp_path) as store:
-        store.begin_local(SPEC)
-        store.begin_local(replace(SPEC, seed=8))
+        enter(store)
+        enter(store, seed=8)
         assert store.study("s").seed == 7
 
 
-def test_a_database_of_the_first_format_keeps_its_runs_and_gains_the_tables_of_studies(tmp_path):
-    connection = sqlite3.connect(tmp_path / FILE_NAME)
-    connection.executescript(_RUNS + "PRAGMA user_version = 1;")
-    values = ("r", "", "", "finished", "", "", "[1*4]", 1, "none", 1, "", "", "", 1e-4, 256, 0, 0, 1, 1, None, 0, None)
-    connection.execute(f"INSERT INTO runs VALUES ({', '.join('?' * 22)})", values)
+RUN = ("r", "", "", "finished", "", "", "[1*4]", 1, "none", 1, "mnist", "", "", 1e-3, 256, 0, 0, 2, 2, 0.5, 2, None)
+OLD_LOOPS = (
+    ("r", 1, "none", None, None, 0.9, 4, 10, 1, "promoted", 0.1),
+    ("r", 2, "full", 1, 7, 0.8, 5, 10, 1, "promoted", 0.2),
+)
+
+
+def make_old(folder, version):
+    """A database as an earlier version left it, with one run and, from format 2 on, one loop of a study."""
+    connection = sqlite3.connect(folder / FILE_NAME)
+    connection.executescript(FORMAT_1 + (FORMAT_2 if version == 2 else "") + f"PRAGMA user_version = {version};")
+    connection.execute(f"INSERT INTO runs VALUES ({', '.join('?' * 22)})", RUN)
+    connection.execute(
+        "INSERT INTO sessions VALUES ('r', 1, '', '', 0, 'finished', 1e-3, 256, 0, 0, 'cpu', 1, 'm', '{}')"
+    )
+    connection.executemany(f"INSERT INTO meta_loops VALUES ({', '.join('?' * 11)})", OLD_LOOPS)
+    if version == 2:
+        connection.execute("INSERT INTO studies VALUES ('s', 'local', '', '', 0, 7, 3, 2, '{}')")
+        connection.execute("INSERT INTO trial_loops VALUES ('s', '2*4', 'full', 1, 1, 0, 3, 0.5, 5, 10, 1, 'promoted')")
     connection.commit()
     connection.close()
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize(("opener", "rises"), [(read_runs, False), (open_runs, True)])
+def test_a_database_of_an_earlier_format_tells_the_same_read_or_brought_up_to_date(tmp_path, version, opener, rises):
+    make_old(tmp_path, version)
+    with opener(tmp_path) as runs:
+        row, (first, second), (session,) = runs.run("r"), runs.loops("r"), runs.sessions("r")
+    assert (row.network, row.bounty, row.lkg_accuracy, row.lkg_meta_loop) == ("mlp", 0.5, 0.5, 2)
+    assert (row.hyperparameters.learning_rate, row.validation_count, session["backend"]) == (1e-3, None, "torch")
+    assert (first.ablations, first.seconds, first.reason) == ((), 0.1, "")
+    assert second.ablations == (AblatedUnit(layer=1, unit=7, incoming=0, outgoing=0),)
+    found = sqlite3.connect(tmp_path / FILE_NAME).execute("PRAGMA user_version").fetchone()
+    assert found == ((FORMAT if rises else version),)
+
+
+def test_loops_of_an_old_study_are_read_as_they_were_and_can_be_added_to(tmp_path):
+    make_old(tmp_path, 2)
+    with read_store(tmp_path) as store:
+        before = store.loops("s")
+        assert decode_ablations(before[0][4]) == (AblatedUnit(layer=0, unit=3, incoming=0, outgoing=0),)
+    with open_store(tmp_path) as store:
+        assert store.loops("s") == before
+        store.put("s", [trial()], [loop(2)])
+        assert [row[3] for row in store.loops("s")] == [1, 2]
+
+
+def test_a_first_format_gains_the_tables_of_studies(tmp_path):
+    make_old(tmp_path, 1)
     with read_store(tmp_path) as store:
         assert store is None
     with open_store(tmp_path) as store:
-        store.begin_local(SPEC)
+        enter(store)
         assert [row.study for row in store.studies()] == ["s"]
-    assert sqlite3.connect(tmp_path / FILE_NAME).execute("SELECT run, state FROM runs").fetchall() == [
-        ("r", "finished")
-    ]
-
-
-def test_a_trial_has_the_same_seed_on_every_machine_and_no_other_trial_has_it():
-    seeds = {trial_seed(7, shape, t) for shape in (Shape(2, 4), Shape(4, 2), Shape(1, 8)) for t in range(1, 11)}
-    assert len(seeds) == 30
-    assert max(seeds) < 2**63
-    assert trial_seed(0, Shape(18, 18), 3) == 306201488411500558
-    assert trial_seed(0, Shape(18, 18), 3) != trial_seed(1, Shape(18, 18), 3)
-
-
-def test_specs_that_differ_say_in_what():
-    assert SPEC.differences(StudySpec.from_settings(SPEC.as_settings())) == []
-    assert SPEC.differences(replace(SPEC, seed=8, trials=3)) == ["trials (2, not 3)", "seed (7, not 8)"]

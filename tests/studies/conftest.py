@@ -1,14 +1,15 @@
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from psa_tui.data import load_dataset
-from psa_tui.method.variants import AblationMode
-from psa_tui.studies.driver import Driver, Limits
-from psa_tui.studies.grids import Shape
+from psa_tui.method.hyperparameters import Hyperparameters
+from psa_tui.method.variants import DROPOUT, HIDDEN, NONE
+from psa_tui.studies.driver import Driver
+from psa_tui.studies.grids import parse_network
 from psa_tui.studies.spec import StudySpec
 from psa_tui.studies.training import load_study_data
+from psa_tui.studies.work_queue import Limits
 from tests.studies.workers import InProcess
 
 
@@ -18,14 +19,14 @@ def small_study(tmp_path_factory):
     data = load_dataset("mnist5k", tmp_path_factory.mktemp("none"))
     return StudySpec(
         name="small",
-        shapes=(Shape(1, 4), Shape(2, 3)),
-        modes=(AblationMode.NONE, AblationMode.DROPOUT, AblationMode.HIDDEN),
+        networks=(parse_network("1*4"), parse_network("2*3")),
+        variants=(NONE, DROPOUT, HIDDEN),
         trials=2,
         meta_loops=3,
         seed=5,
         dataset="mnist5k",
         dataset_fingerprint=data.fingerprint,
-        learning_rate=1e-3,
+        hyperparameters=Hyperparameters(learning_rate=1e-3),
     )
 
 
@@ -41,8 +42,16 @@ def drive(small_study, study_data):
     def run(store, folder, spec=small_study, script=(), executor=InProcess, limits=None, stop_when=None, workers=2):
         hands = executor(spec, study_data, workers, script)
         stop = SimpleNamespace(reason=None)
-        limits = limits or Limits()
-        driver = Driver(spec, store, folder, lambda: hands, lambda shape: shape.parameters / 1e6, limits, stop, {})
+        driver = Driver(
+            spec,
+            store,
+            folder,
+            lambda: hands,
+            cost_s=lambda network: network.parameters / 1e6,
+            limits=limits or Limits(),
+            stop=stop,
+            versions={},
+        )
         events = []
         for event in driver.run():
             events.append(event)
@@ -51,8 +60,3 @@ def drive(small_study, study_data):
         return events, hands
 
     return run
-
-
-@pytest.fixture
-def without_seconds():
-    return lambda rows: [replace(row, seconds=0.0) for row in rows]

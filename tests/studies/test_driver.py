@@ -7,13 +7,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from psa_tui.errors import CheckpointError, ConfigError
-from psa_tui.method.variants import AblationMode
+from psa_tui.method.variants import NONE
 from psa_tui.storage.locks import locked
-from psa_tui.storage.study_store import open_store
-from psa_tui.studies.driver import Limits, study_folder
+from psa_tui.storage.meta_loops import decode_ablations
+from psa_tui.storage.study_store import TRIAL_LOOP_COLUMNS, open_store
 from psa_tui.studies.events import CellFailed, CellFinished, CellProgressed, CellStarted, StudyOutcome, WorkerLost
-from psa_tui.studies.grids import Shape
-from tests.studies.workers import InProcess, Refusing
+from psa_tui.studies.grids import parse_network
+from psa_tui.studies.part_files import study_folder, study_lock
+from psa_tui.studies.work_queue import Limits
+from tests.studies.recorded import recorded
+from tests.studies.workers import Failing, InProcess
 
 
 def kinds(events, kind):
@@ -21,11 +24,11 @@ def kinds(events, kind):
 
 
 @pytest.fixture
-def undisturbed(drive, tmp_path_factory, without_seconds):
+def undisturbed(drive, tmp_path_factory):
     folder = tmp_path_factory.mktemp("twin")
     with open_store(folder) as store:
         drive(store, folder)
-        return without_seconds(store.trials("small")), store.loops("small")
+        return recorded(store)
 
 
 def test_an_undisturbed_study_records_every_trial_and_every_loop_exactly_once(drive, tmp_path, small_study):
@@ -35,7 +38,9 @@ def test_an_undisturbed_study_records_every_trial_and_every_loop_exactly_once(dr
         assert events[-1].complete == 2 * 3 * 2
         trials = store.trials("small")
         assert Counter((row.architecture, row.mode, row.state) for row in trials) == {
-            (str(shape), str(mode), "complete"): 2 for shape in small_study.shapes for mode in small_study.modes
+            (network.short_name, variant.name, "complete"): 2
+            for network in small_study.networks
+            for variant in small_study.variants
         }
         assert all(row.test_accuracy is not None for row in trials)
         assert len(store.loops("small")) == 12 * 3
@@ -48,9 +53,10 @@ def test_the_bounty_of_a_trial_is_the_best_of_its_recorded_loops_and_means_are_o
     with open_store(tmp_path) as store:
         events, _ = drive(store, tmp_path)
         best = {}
-        for architecture, mode, trial, _, _, _, _, correct, count, *_ in store.loops("small"):
-            key = (architecture, mode, trial)
-            best[key] = max(best.get(key, 0), correct / count)
+        for row in store.loops("small"):
+            loop = dict(zip(TRIAL_LOOP_COLUMNS, row, strict=True))
+            key = (loop["architecture"], loop["mode"], loop["trial"])
+            best[key] = max(best.get(key, 0), loop["validation_correct"] / loop["validation_count"])
         assert {(r.architecture, r.mode, r.trial): r.bounty for r in store.trials("small")} == best
         (finished,) = [event for event in kinds(events, CellFinished) if event.shape == "1*4"]
         expected = [(best["1*4", mode, 1] + best["1*4", mode, 2]) / 2 for mode in ("none", "dropout", "hidden")]
@@ -71,15 +77,16 @@ def test_a_lost_worker_is_told_with_its_cause_and_its_cell_goes_on_from_the_last
         (lost,) = kinds(events, WorkerLost)
         (failed,) = kinds(events, CellFailed)
         assert (lost.cause, failed.final) == ("it was killed by SIGKILL", False)
-        assert [(worker, start) for worker, part, start in hands.submitted if str(part.shape) == "1*4"][1][1] == 2
+        assert [(worker, start) for worker, part, start in hands.submitted if part.network.short_name == "1*4"][1][
+            1
+        ] == 2
         assert events[-1].outcome is StudyOutcome.FINISHED
-        assert [replace(row, seconds=0.0) for row in store.trials("small")] == undisturbed[0]
-        assert store.loops("small") == undisturbed[1]
+        assert recorded(store) == undisturbed
 
 
 def test_after_three_attempts_a_cell_is_marked_failed_and_the_others_go_on(drive, tmp_path):
     with open_store(tmp_path) as store:
-        events, _ = drive(store, tmp_path, script=[("1*4", 0), ("1*4", 0), ("1*4", 0)], executor=Refusing)
+        events, _ = drive(store, tmp_path, script=[("1*4", 0), ("1*4", 0), ("1*4", 0)], executor=Failing)
         assert [event.final for event in kinds(events, CellFailed)] == [False, False, True]
         end = events[-1]
         assert (end.outcome, end.complete, end.failed) == (StudyOutcome.INCOMPLETE, 6, 6)
@@ -89,11 +96,11 @@ def test_after_three_attempts_a_cell_is_marked_failed_and_the_others_go_on(drive
 
 
 def test_what_would_fail_again_is_not_tried_again(drive, tmp_path):
-    class Hopeless(Refusing):
-        hopeless = True
+    class Permanently(Failing):
+        permanent = True
 
     with open_store(tmp_path) as store:
-        events, _ = drive(store, tmp_path, script=[("2*3", 0)], executor=Hopeless)
+        events, _ = drive(store, tmp_path, script=[("2*3", 0)], executor=Permanently)
     assert [(event.attempt, event.final) for event in kinds(events, CellFailed)] == [(1, True)]
 
 
@@ -118,8 +125,7 @@ def test_stopped_and_gone_on_with_at_any_moments_it_ends_as_if_nothing_had_happe
                     path.unlink()
         events, _ = drive(store, folder)
         assert events[-1].outcome is StudyOutcome.FINISHED
-        assert [replace(row, seconds=0.0) for row in store.trials("small")] == undisturbed[0]
-        assert store.loops("small") == undisturbed[1]
+        assert recorded(store) == undisturbed
 
 
 def test_a_study_stopped_says_how_to_go_on_and_does_not_read_as_finished(drive, tmp_path):
@@ -135,8 +141,8 @@ def test_a_study_stopped_says_how_to_go_on_and_does_not_read_as_finished(drive, 
     ("changed", "said"),
     [
         ({"seed": 6}, "seed"),
-        ({"modes": (AblationMode.NONE,)}, "modes"),
-        ({"shapes": (Shape(1, 4),)}, "shapes"),
+        ({"variants": (NONE,)}, "modes"),
+        ({"networks": (parse_network("1*4"),)}, "shapes"),
         ({"dataset_fingerprint": "other"}, "dataset fingerprint"),
         ({"meta_loops": 4}, "meta loops"),
     ],
@@ -167,9 +173,9 @@ def test_time_that_is_over_ends_the_session_with_everything_recorded(drive, tmp_
 
 
 def test_two_drivers_never_work_on_one_study(drive, tmp_path):
-    folder = study_folder(tmp_path, "small")
-    folder.mkdir(parents=True)
-    with locked(folder / "study"), open_store(tmp_path) as store, pytest.raises(ConfigError, match="another process"):
+    lock = study_lock(tmp_path, "small")
+    lock.parent.mkdir(parents=True)
+    with locked(lock), open_store(tmp_path) as store, pytest.raises(ConfigError, match="another process"):
         drive(store, tmp_path)
 
 
@@ -202,7 +208,8 @@ def test_a_trial_trained_in_a_study_is_the_trial_that_psa_train_trains(drive, tm
     with open_store(tmp_path / "study") as store:
         drive(store, tmp_path / "study")
         row = next(r for r in store.trials("small") if (r.architecture, r.mode, r.trial) == ("2*3", "hidden", 2))
-        loops = [r for r in store.loops("small") if r[:3] == ("2*3", "hidden", 2)]
+        rows = [dict(zip(TRIAL_LOOP_COLUMNS, loop, strict=True)) for loop in store.loops("small")]
+        loops = [loop for loop in rows if (loop["architecture"], loop["mode"], loop["trial"]) == ("2*3", "hidden", 2)]
     done = psa(
         *("train", "--arch", "[2*3]", "--mode", "hidden", "--seed", row.seed, "--lr", "1e-3", "--meta-loops", 3),
         *("--dataset", "mnist5k", "--threads", 1, "--json"),
@@ -210,10 +217,12 @@ def test_a_trial_trained_in_a_study_is_the_trial_that_psa_train_trains(drive, tm
     import json
 
     alone = [json.loads(line) for line in done.stdout.splitlines() if "meta_loop_finished" in line]
-    assert [(e["ablation"] or {}).get("neuron") for e in alone] == [r[5] for r in loops]
     for event, loop in zip(alone, loops, strict=True):
-        assert abs(event["validation_correct"] - loop[7]) <= 2
-        assert event["train_loss"] == pytest.approx(loop[6], abs=1e-4)
+        units = [(unit["layer"], unit["unit"]) for unit in (event["ablation"] or {"units": []})["units"]]
+        assert units == [(unit.layer, unit.unit) for unit in decode_ablations(loop["ablations"])]
+        assert (event["verdict"], event["reason"] != "") == (loop["verdict"], loop["reason"] != "")
+        assert abs(event["validation_correct"] - loop["validation_correct"]) <= 2
+        assert event["train_loss"] == pytest.approx(loop["train_loss"], abs=1e-4)
 
 
 def test_in_process_workers_leave_nothing_behind_when_the_view_breaks(small_study, study_data, tmp_path):
@@ -224,7 +233,16 @@ def test_in_process_workers_leave_nothing_behind_when_the_view_breaks(small_stud
     hands = InProcess(small_study, study_data)
     with open_store(tmp_path) as store:
         stop = SimpleNamespace(reason=None)
-        events = Driver(small_study, store, tmp_path, lambda: hands, lambda _: 1.0, Limits(), stop, {}).run()
+        events = Driver(
+            small_study,
+            store,
+            tmp_path,
+            lambda: hands,
+            cost_s=lambda network: 1.0,
+            limits=Limits(),
+            stop=stop,
+            versions={},
+        ).run()
         next(events)
         events.close()
     assert hands.closed

@@ -1,34 +1,46 @@
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 
 from psa_tui.errors import ConfigError
-from psa_tui.method.variants import AblationMode
+from psa_tui.method.variants import FIRST_STUDY, NONE, OUTPUT
 from psa_tui.studies.generate import format_commands, format_script, trial_commands, write_script
-from psa_tui.studies.grids import Shape, parse_grid
-from psa_tui.studies.spec import trial_seed
+from psa_tui.studies.grids import parse_grid, parse_network
+from psa_tui.studies.spec import StudySpec, trial_seed
 
-NONE, OUTPUT = AblationMode.NONE, AblationMode.OUTPUT
+SPEC = StudySpec(
+    name="some",
+    networks=(parse_network("2*3"), parse_network("1*4")),
+    variants=(NONE, OUTPUT),
+    trials=2,
+    meta_loops=7,
+    seed=3,
+    dataset="mnist5k",
+    dataset_fingerprint="",
+)
+SUMMARY = "8 commands: 2 shapes x 2 modes x 2 trials of 7 meta-loops, mnist5k, study seed 3"
 
 
-def some(tmp_path, trials=2, **changes):
-    values = {"meta_loops": 7, "seed": 3, "dataset": "mnist5k", "models": tmp_path / "my models"}
-    return trial_commands([Shape(2, 3), Shape(1, 4)], [NONE, OUTPUT], trials, **{**values, **changes})
+def some(tmp_path, **changes):
+    return trial_commands(replace(SPEC, **changes), tmp_path / "my models")
 
 
 def test_the_first_study_is_236_commands_each_with_its_own_folder(tmp_path):
-    modes = [NONE, AblationMode.FULL, AblationMode.HIDDEN, OUTPUT]
-    commands = trial_commands(parse_grid("first"), modes, 1, 100, 0, "mnist", tmp_path)
+    commands = some(
+        tmp_path, networks=parse_grid("first"), variants=FIRST_STUDY, trials=1, meta_loops=100, dataset="mnist"
+    )
     assert len(commands) == len({command.model_dir for command in commands}) == 236
 
 
 def test_a_command_says_all_that_makes_the_trial_what_it_is(tmp_path):
     command = some(tmp_path)[1]
-    assert (command.shape, command.mode, command.trial) == (Shape(2, 3), NONE, 2)
+    assert (command.network, command.variant, command.trial) == (parse_network("2*3"), NONE, 2)
+    seed = trial_seed(3, parse_network("2*3"), 2)
     assert str(command) == (
-        f"psa train --arch '[2*3]' --mode none --meta-loops 7 --seed {trial_seed(3, Shape(2, 3), 2)} --dataset mnist5k "
+        f"psa train --arch '[2*3]' --mode none --meta-loops 7 --seed {seed} --dataset mnist5k "
         f"--model-dir '{tmp_path}/my models/mnist5k-seed3-loops7/2x3-none-2'"
     )
 
@@ -62,7 +74,7 @@ def stand_in(folder, body):
 @pytest.fixture
 def script(tmp_path):
     path = tmp_path / "run.sh"
-    write_script(path, format_script(some(tmp_path), "a summary"))
+    write_script(path, format_script(SPEC, some(tmp_path)))
     return path
 
 
@@ -77,7 +89,7 @@ def test_the_script_is_executable_trains_each_trial_once_and_then_only_resumes(t
     for _ in range(2):
         done = subprocess.run([script], env=environment, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.splitlines()[-1] == "complete: a summary"
+        assert done.stdout.splitlines()[-1] == f"complete: {SUMMARY}"
     calls = (tmp_path / "calls").read_text().splitlines()
     folders = [str(command.model_dir) for command in some(tmp_path)]
     assert [call.split()[0] for call in calls] == ["train"] * 8 + ["resume"] * 8
@@ -101,8 +113,8 @@ def test_shellcheck_finds_nothing_in_the_script(script):
 
 
 def test_a_script_replaces_its_predecessor_but_no_other_file(tmp_path, script):
-    write_script(script, format_script(some(tmp_path, trials=1), "another"))
-    assert "another" in script.read_text()
+    write_script(script, format_script(replace(SPEC, seed=4), some(tmp_path, seed=4)))
+    assert "study seed 4" in script.read_text()
     mine = tmp_path / "mine.sh"
     mine.write_text("echo precious\n")
     with pytest.raises(ConfigError, match=r"mine\.sh: there is a file that psa reproduce did not write"):

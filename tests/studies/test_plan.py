@@ -3,17 +3,15 @@ from dataclasses import replace
 
 import pytest
 
-from psa_tui.method.variants import AblationMode
-from psa_tui.studies.grids import Shape, parse_grid
+from psa_tui.method.variants import DROPOUT, NONE, PUBLISHED
+from psa_tui.studies.grids import parse_grid, parse_network
 from psa_tui.studies.plan import disk_bytes, make_plan, memory_bytes, published_cost
 from psa_tui.studies.spec import StudySpec
 
-pytestmark = pytest.mark.slow
-
-PUBLISHED = StudySpec(
+PUBLISHED_STUDY = StudySpec(
     name="plan",
-    shapes=parse_grid("published"),
-    modes=tuple(AblationMode),
+    networks=parse_grid("published"),
+    variants=PUBLISHED,
     trials=10,
     meta_loops=100,
     seed=0,
@@ -23,37 +21,44 @@ PUBLISHED = StudySpec(
 
 
 def test_the_published_study_cost_what_its_publishers_paid():
-    cloud = published_cost(PUBLISHED)
+    cloud = published_cost(PUBLISHED_STUDY)
     assert (cloud.shapes, round(cloud.hours, 1), round(cloud.usd)) == (98, 869.5, 640)
     assert (cloud.share_hours, cloud.share_usd) == (cloud.hours, cloud.usd)
 
 
 def test_a_part_of_the_published_study_is_charged_for_its_trials_and_loops():
-    part = replace(PUBLISHED, shapes=(Shape(1, 2048), Shape(5, 7)), trials=5, meta_loops=20, modes=(AblationMode.NONE,))
+    part = replace(
+        PUBLISHED_STUDY,
+        networks=(parse_network("1*2048"), parse_network("5*7")),
+        trials=5,
+        meta_loops=20,
+        variants=(NONE,),
+    )
     cloud = published_cost(part)
     assert (cloud.shapes, cloud.hours, cloud.usd) == (1, 2.6375, 1.9423)
     assert cloud.share_usd == pytest.approx(1.9423 * 5 / 60 * 20 / 100)
-    assert published_cost(replace(PUBLISHED, shapes=(Shape(5, 7),))) is None
+    assert published_cost(replace(PUBLISHED_STUDY, networks=(parse_network("5*7"),))) is None
 
 
 def test_disk_and_memory_grow_with_what_needs_them():
-    twice = disk_bytes(replace(PUBLISHED, meta_loops=200), 2) - disk_bytes(PUBLISHED, 2)
-    assert twice == disk_bytes(replace(PUBLISHED, meta_loops=300), 2) - disk_bytes(
-        replace(PUBLISHED, meta_loops=200), 2
+    twice = disk_bytes(replace(PUBLISHED_STUDY, meta_loops=200), 2) - disk_bytes(PUBLISHED_STUDY, 2)
+    assert twice == disk_bytes(replace(PUBLISHED_STUDY, meta_loops=300), 2) - disk_bytes(
+        replace(PUBLISHED_STUDY, meta_loops=200), 2
     )
     assert twice > 588_000 * 50
-    largest = 4 * Shape(4, 632).parameters
-    assert disk_bytes(PUBLISHED, 3) - disk_bytes(PUBLISHED, 2) > 2 * 6 * largest * 0.5
-    assert memory_bytes(PUBLISHED, 4) == pytest.approx(2 * memory_bytes(PUBLISHED, 2), rel=0.2)
+    largest = 4 * parse_network("4*632").parameters
+    assert disk_bytes(PUBLISHED_STUDY, 3) - disk_bytes(PUBLISHED_STUDY, 2) > 2 * 6 * largest * 0.5
+    assert memory_bytes(PUBLISHED_STUDY, 4) == pytest.approx(2 * memory_bytes(PUBLISHED_STUDY, 2), rel=0.2)
 
 
+@pytest.mark.slow
 def test_a_plan_measures_on_the_real_engine_and_predicts_the_rest():
-    shapes = tuple(Shape(depth, width) for depth in (1, 2, 3) for width in (2, 3, 4, 5, 6))
-    spec = replace(PUBLISHED, shapes=shapes, trials=2, meta_loops=3, modes=(AblationMode.NONE, AblationMode.DROPOUT))
-    plan = make_plan(spec, 1, "cpu")
+    networks = tuple(parse_network(f"{depth}*{width}") for depth in (1, 2, 3) for width in (2, 3, 4, 5, 6))
+    spec = replace(PUBLISHED_STUDY, networks=networks, trials=2, meta_loops=3, variants=(NONE, DROPOUT))
+    plan = make_plan(spec, 1, "cpu", "auto")
     assert (plan.cells, plan.trials, plan.meta_loops) == (30, 60, 180)
     assert len(plan.measured) == 12
-    assert set(plan.costs_s) == set(shapes)
+    assert set(plan.costs_s) == set(networks)
     assert all(1e-4 < cost < 60 for cost in plan.costs_s.values())
     assert plan.hours_by_workers[1] == pytest.approx(sum(plan.costs_s.values()) * 2 * 2 * 3 / 3600)
     assert plan.hours_by_workers[1] > plan.hours_by_workers[2] > plan.hours_by_workers[4]
@@ -63,8 +68,9 @@ def test_a_plan_measures_on_the_real_engine_and_predicts_the_rest():
     assert content["published_sagemaker"]["shapes"] == 5
 
 
+@pytest.mark.slow
 def test_the_embedded_digits_cost_their_share_of_full_mnist():
-    spec = replace(PUBLISHED, shapes=(Shape(1, 64),), trials=1, modes=(AblationMode.NONE,))
-    full = make_plan(spec, 1, "cpu").costs_s[Shape(1, 64)]
-    small = make_plan(replace(spec, dataset="mnist5k"), 1, "cpu").costs_s[Shape(1, 64)]
+    spec = replace(PUBLISHED_STUDY, networks=(parse_network("1*64"),), trials=1, variants=(NONE,))
+    full = make_plan(spec, 1, "cpu", "auto").costs_s[parse_network("1*64")]
+    small = make_plan(replace(spec, dataset="mnist5k"), 1, "cpu", "auto").costs_s[parse_network("1*64")]
     assert small < full / 2

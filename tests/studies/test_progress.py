@@ -2,17 +2,17 @@ from dataclasses import replace
 
 import pytest
 
-from psa_tui.method.variants import AblationMode
+from psa_tui.method.variants import FULL, NONE
 from psa_tui.storage.study_store import COMPLETE, FAILED, RUNNING, SessionRow, TrialRow
-from psa_tui.studies.grids import Shape
+from psa_tui.studies.grids import parse_network
 from psa_tui.studies.progress import Failure, study_progress
 from psa_tui.studies.spec import StudySpec
 from psa_tui.views.study.text import format_cell, format_status, format_unbegun
 
 SPEC = StudySpec(
     name="s",
-    shapes=(Shape(2, 4), Shape(1, 4), Shape(3, 3)),
-    modes=(AblationMode.NONE, AblationMode.FULL),
+    networks=(parse_network("2*4"), parse_network("1*4"), parse_network("3*3")),
+    variants=(NONE, FULL),
     trials=2,
     meta_loops=10,
     seed=0,
@@ -88,7 +88,7 @@ def test_cells_are_told_by_their_mean_and_by_what_they_lack():
 
 
 @pytest.mark.parametrize(
-    ("sessions", "process", "told"),
+    ("sessions", "process", "said"),
     [
         ([session(1)], None, "stopped (Ctrl-C)"),
         ([session(1), session(2, None, "")], None, "interrupted"),
@@ -96,9 +96,9 @@ def test_cells_are_told_by_their_mean_and_by_what_they_lack():
         ([], None, "interrupted"),
     ],
 )
-def test_status_says_who_works_on_the_study_or_how_it_ended(sessions, process, told):
+def test_status_says_who_works_on_the_study_or_how_it_ended(sessions, process, said):
     lines = format_status(study_progress(SPEC, ROWS, sessions), process)
-    assert lines[0] == f"study s: {told}"
+    assert lines[0] == f"study s: {said}"
     assert "3 of 12 trials complete, 2 failed; 35 of 120 meta-loops" in lines
     assert "failed: 2*4 trials 1-2: out of memory" in lines
 
@@ -112,5 +112,5 @@ def test_a_complete_study_is_finished_and_a_quick_one_says_what_it_is_not():
 
 def test_shapes_nobody_has_begun_are_named():
     assert format_unbegun(study_progress(SPEC, ROWS, []))[-1] == "not begun: 1 of 3 shapes (3*3)"
-    done = [trial(str(shape), "none", 1) for shape in SPEC.shapes]
+    done = [trial(network.short_name, "none", 1) for network in SPEC.networks]
     assert format_unbegun(study_progress(SPEC, done, [])) == []

@@ -1,7 +1,8 @@
 from collections import deque
+from dataclasses import replace
 
-from psa_tui.studies.executors.base import Advanced, Left, Lost, Refused
-from psa_tui.studies.training import LoopDone, PartRun
+from psa_tui.studies.executors.base import PartFailed, WorkerDied, WorkerStopped
+from psa_tui.studies.training import PartRun
 
 
 class InProcess:
@@ -20,32 +21,26 @@ class InProcess:
     def submit(self, worker, part, saved):
         run = PartRun(self.spec, part, self.data, saved)
         self.submitted.append((worker, part, run.meta_loop))
-        self.runs[worker] = (run, run.run())
+        self.runs[worker] = (run, run.run(worker, save_every_s=0))
 
-    def messages(self, patience_s):
+    def messages(self, timeout_s):
         found = []
         for worker, (run, steps) in list(self.runs.items()):
             if self.stopping:
-                found.append(Left(worker, run.part))
-            elif self.script and self.script[0] == (str(run.part.shape), run.meta_loop):
+                found.append(WorkerStopped(worker, run.part))
+            elif self.script and self.script[0] == (run.part.network.short_name, run.meta_loop):
                 self.script.popleft()
                 found.append(self.befall(worker, run))
             else:
-                found.append(self.step(worker, run, steps))
-                if not run.finished:
+                step = next(step for step in steps if step.loops or step.done)
+                found.append(replace(step, loop_s=0.1))
+                if not step.done:
                     continue
             del self.runs[worker]
         return found
 
     def befall(self, worker, run):
-        return Lost(worker, run.part, "it was killed by SIGKILL")
-
-    def step(self, worker, run, steps):
-        rows = next((step.rows for step in steps if isinstance(step, LoopDone)), ())
-        trials = tuple(run.trial_rows("here"))
-        state = None if run.finished else run.state()
-        done = run.finished
-        return Advanced(worker, run.part, run.meta_loop, 0.0, 0.1, run.bounties, rows, trials, state, done)
+        return WorkerDied(worker, run.part, "it was killed by SIGKILL")
 
     def stop(self):
         self.stopping = True
@@ -54,8 +49,8 @@ class InProcess:
         self.closed = True
 
 
-class Refusing(InProcess):
-    hopeless = False
+class Failing(InProcess):
+    permanent = False
 
     def befall(self, worker, run):
-        return Refused(worker, run.part, "RuntimeError: no", self.hopeless)
+        return PartFailed(worker, run.part, "RuntimeError: no", self.permanent)

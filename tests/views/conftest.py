@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from psa_tui.method.events import MetaLoopFinished, NeuronAblated, Progress, RunStarted, Verdict, from_json
-from psa_tui.method.variants import AblationMode
-from psa_tui.networks.mlp import parse_architecture
+from psa_tui.method.ablation import AblatedUnit
+from psa_tui.method.event_codec import decode_event
+from psa_tui.method.events import MetaLoopFinished, RunStarted, UnitsAblated, Verdict
+from psa_tui.method.hyperparameters import Hyperparameters
+from psa_tui.method.progress import Progress
+from psa_tui.method.promotion import PROMOTIONS, Decision
+from psa_tui.networks import NETWORKS
 from psa_tui.views.screen import render
 from psa_tui.views.state import RunState
 
@@ -16,18 +20,24 @@ RECORDING = Path(__file__).parent / "recorded_run.jsonl"
 VALIDATION_COUNT = 1000
 
 
+def network_of(architecture):
+    """The network of ``architecture`` on MNIST."""
+    return NETWORKS.find("mlp").parse(architecture, (1, 28, 28), 10)
+
+
 def run_started(architecture="[2*8, 1*6]", last_meta_loop=40, **changes):
     """A run of ``architecture`` that begins."""
+    network = network_of(architecture)
     values = {
         "run": "20260101-000000-abcd",
         "resumed": False,
+        "network": "mlp",
         "architecture": architecture,
-        "parameters": parse_architecture(architecture).parameters,
-        "mode": AblationMode.FULL,
-        "learning_rate": 1e-3,
-        "batch_size": 256,
-        "weight_decay": 1e-4,
-        "dropout": 0.1,
+        "parameters": network.parameters,
+        "unit_counts": tuple(network.unit_counts),
+        "blocks": tuple(network.blocks()),
+        "mode": "full",
+        "hyperparameters": Hyperparameters(learning_rate=1e-3),
         "seed": 4294967295,
         "dataset": "fashion-mnist",
         "dataset_fingerprint": "0" * 64,
@@ -37,6 +47,7 @@ def run_started(architecture="[2*8, 1*6]", last_meta_loop=40, **changes):
         "majority_class_accuracy": 0.1136,
         "device": "cuda:0",
         "threads": 16,
+        "backend": "torch",
         "checkpoint": "models/mnist_lkg.safetensors",
         "last_meta_loop": last_meta_loop,
         "progress": Progress(validation_count=VALIDATION_COUNT),
@@ -45,63 +56,58 @@ def run_started(architecture="[2*8, 1*6]", last_meta_loop=40, **changes):
     return RunStarted(**{**values, **changes})
 
 
-def finished_loop(progress, correct, ablation=None, finite=True):
-    """The loop after ``progress``, whose candidate classified ``correct`` images correctly."""
-    promoted = finite and (progress.lkg_correct is None or correct > progress.lkg_correct)
+def finished_loop(progress, correct, ablation=None, finite=True, promoted=None, **changes):
+    """The loop after ``progress``, whose candidate classified ``correct`` images correctly.
+
+    The published rule decides unless ``promoted`` says what another did.
+    """
+    if promoted is None:
+        promoted = finite and (progress.lkg_correct is None or correct > progress.lkg_correct)
     meta_loop = progress.meta_loop + 1
-    after = Progress(
-        meta_loop=meta_loop,
-        validation_count=progress.validation_count,
-        lkg_correct=correct if promoted else progress.lkg_correct,
-        lkg_meta_loop=meta_loop if promoted else progress.lkg_meta_loop,
-        promotions=progress.promotions + promoted,
-        rollbacks=progress.rollbacks + (not promoted),
-        rollbacks_in_a_row=0 if promoted else progress.rollbacks_in_a_row + 1,
-        non_finite=progress.non_finite + (not finite),
-    )
-    return MetaLoopFinished(
-        member=0,
-        meta_loop=meta_loop,
-        mode=AblationMode.FULL,
-        verdict=Verdict.PROMOTED if promoted else Verdict.ROLLED_BACK,
-        finite=finite,
-        validation_correct=correct,
-        validation_accuracy=correct / progress.validation_count,
-        gain=None if progress.lkg_correct is None else (correct - progress.lkg_correct) / progress.validation_count,
-        train_loss=0.5 if finite else float("nan"),
-        seconds=1.0,
-        ablation=ablation,
-        progress=after,
-    )
+    values = {
+        "member": 0,
+        "meta_loop": meta_loop,
+        "mode": "full",
+        "verdict": Verdict.PROMOTED if promoted else Verdict.ROLLED_BACK,
+        "finite": finite,
+        "validation_correct": correct,
+        "validation_accuracy": correct / progress.validation_count,
+        "gain": None if progress.lkg_correct is None else (correct - progress.lkg_correct) / progress.validation_count,
+        "train_loss": 0.5 if finite else float("nan"),
+        "seconds": 1.0,
+        "ablation": ablation,
+        "progress": progress.after(meta_loop, correct, finite=finite, promoted=promoted),
+    }
+    return MetaLoopFinished(**{**values, **changes})
 
 
-def neuron_ablated(architecture, meta_loop, layer, neuron):
-    """A neuron of ``architecture`` zeroed in loop ``meta_loop``."""
-    widths = [784, *parse_architecture(architecture).hidden_widths(), 10]
-    return NeuronAblated(
+def units_ablated(architecture, meta_loop, *units, effect="zero", mode="full"):
+    """Units of ``architecture``, (layer, unit) each, damaged in loop ``meta_loop``."""
+    counts = [784, *network_of(architecture).unit_counts, 0]
+    return UnitsAblated(
         member=0,
         meta_loop=meta_loop,
-        mode=AblationMode.FULL,
-        layer=layer,
-        layers=len(widths) - 1,
-        neuron=neuron,
-        width=widths[layer + 1],
-        incoming=widths[layer],
-        outgoing=widths[layer + 2] if layer + 2 < len(widths) else 0,
+        mode=mode,
+        layers=len(counts) - 2,
+        units=tuple(
+            AblatedUnit(layer=layer, unit=unit, incoming=counts[layer], outgoing=counts[layer + 2], effect=effect)
+            for layer, unit in units
+        ),
     )
 
 
 def story(architecture, corrects, *, seed=0, sick=(), **changes):
     """The events of a run whose candidates classified ``corrects``; the loops in ``sick`` were not finite."""
     draws = random.Random(seed)
-    widths = [*parse_architecture(architecture).hidden_widths(), 10]
+    counts = network_of(architecture).unit_counts
     started = run_started(architecture, **{"last_meta_loop": len(corrects), **changes})
     events, progress = [started], started.progress
     for correct in corrects:
         ablation = None
         if progress.lkg_correct is not None:
-            layer = draws.randrange(len(widths))
-            ablation = neuron_ablated(architecture, progress.meta_loop + 1, layer, draws.randrange(widths[layer]))
+            layer = draws.randrange(len(counts))
+            unit = draws.randrange(counts[layer])
+            ablation = units_ablated(architecture, progress.meta_loop + 1, (layer, unit))
             events.append(ablation)
         loop = finished_loop(progress, correct, ablation, finite=progress.meta_loop + 1 not in sick)
         events.append(loop)
@@ -118,19 +124,30 @@ def replay(events):
     return state, now
 
 
-def picture(state, width, height, now, look, color_system=None):
+def picture(state, width, height, now, options, color_system=None):
     """The screen's lines as a terminal gets them; without colour and without styles unless asked."""
     console = Console(
         file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=color_system, no_color=False
     )
-    console.print(render(state, width, height, now, look), width=width, height=height, end="", highlight=False)
+    console.print(render(state, width, height, now, options), width=width, height=height, end="", highlight=False)
     return console.file.getvalue().removesuffix("\n").split("\n")
+
+
+@pytest.fixture
+def any_rule(monkeypatch):
+    """A promotion rule called "any", which takes every candidate."""
+
+    class Any:
+        def decide(self, progress, correct, draws):
+            return Decision(True, "anything goes")
+
+    monkeypatch.setitem(PROMOTIONS._items, "any", Any())
 
 
 @pytest.fixture(scope="session")
 def recorded():
     """The events of a real run of 40 meta-loops."""
-    return [from_json(json.loads(line)) for line in RECORDING.read_text().splitlines()]
+    return [decode_event(json.loads(line)) for line in RECORDING.read_text().splitlines()]
 
 
 @pytest.fixture(scope="session")
@@ -140,6 +157,6 @@ def build():
     class Build:
         pass
 
-    for function in (run_started, finished_loop, neuron_ablated, story, replay, picture):
+    for function in (network_of, run_started, finished_loop, units_ablated, story, replay, picture):
         setattr(Build, function.__name__, staticmethod(function))
     return Build

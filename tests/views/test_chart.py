@@ -53,6 +53,21 @@ def test_the_staircase_never_falls_however_many_loops_there_are(build, count):
     assert is_rising(stairs)
 
 
+def test_the_staircase_falls_where_a_rule_promotes_what_is_worse(build):
+    state = RunState()
+    state.fold(build.run_started("[1*8]", 40), 0.0)
+    progress = build.run_started().progress
+    for correct, promoted in [(500, True), (800, True), *[(600, False)] * 8, (300, True), *[(500, False)] * 9]:
+        loop = build.finished_loop(progress, correct, promoted=promoted)
+        state.fold(loop, 0.0)
+        progress = loop.progress
+    stairs = rows_of(cells(chart(state, 90, 20, UNICODE)), UNICODE.lkg)
+    columns = sorted(stairs)
+    height = {column: 20 - row for column, row in stairs.items()}
+    assert height[columns[len(columns) // 4]] > height[columns[0]] > height[columns[-1]]
+    assert len({height[column] for column in columns[-20:]}) == 1
+
+
 def test_a_promotion_and_a_rollback_are_different_marks_at_their_accuracy(build):
     area = cells(draw(build, [200, 600, 400, 300, 150, 500, 450, 350, 250, 700]))
     promoted = rows_of(area, UNICODE.promoted)
@@ -113,7 +128,9 @@ def test_the_ascii_chart_is_ascii_and_tells_the_same(build, count):
     corrects = [200 + min(i, 600) - (i * 37 % 90) for i in range(count)]
     ascii_text = draw(build, corrects, glyphs=ASCII).plain
     assert ascii_text.isascii()
-    table = {getattr(UNICODE, name): getattr(ASCII, name) for name in UNICODE.__slots__ if name != "frame"}
+    table = {
+        getattr(UNICODE, name): getattr(ASCII, name) for name in UNICODE.__slots__ if name not in ("frame", "strip")
+    }
     frame = dict(zip("│┌┐└┘─", "|++++-", strict=True))
     unicode_text = draw(build, corrects).plain
     assert ascii_text.split("\n")[1:] == [

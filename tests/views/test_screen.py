@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from psa_tui.formatting import duration
 from psa_tui.method.events import ControlChanged, EpochProgressed, MetaLoopFinished, Outcome, RunFinished
-from psa_tui.method.variants import AblationMode
+from psa_tui.views.display import DisplayOptions
+from psa_tui.views.footer import KEYS
 from psa_tui.views.glyphs import ASCII, UNICODE
-from psa_tui.views.screen import KEYS, Look, duration
 from psa_tui.views.state import RunState
 
 SCREENS = Path(__file__).parent / "screens"
@@ -32,21 +33,63 @@ def moment(recorded, build, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "look"),
+    ("name", "size", "options"),
     [
-        *((name, size, Look()) for name in ("early", "middle", "finished") for size in ((80, 24), (140, 45))),
-        *((name, (80, 24), Look(ascii=True)) for name in ("early", "middle", "finished")),
-        ("middle", (80, 24), Look(help=True)),
+        *((name, size, DisplayOptions()) for name in ("early", "middle", "finished") for size in ((80, 24), (140, 45))),
+        *((name, (80, 24), DisplayOptions(ascii=True)) for name in ("early", "middle", "finished")),
+        ("middle", (80, 24), DisplayOptions(help=True)),
     ],
 )
-def test_the_screens_of_a_recorded_run_are_as_they_were_approved(recorded, build, name, size, look):
-    variant = "-ascii" if look.ascii else "-help" if look.help else ""
-    file = SCREENS / f"{name}-{size[0]}x{size[1]}{variant}.txt"
+def test_the_screens_of_a_recorded_run_are_as_they_were_approved(recorded, build, name, size, options):
+    variant = "-ascii" if options.ascii else "-help" if options.help else ""
     state, now = moment(recorded, build, name)
-    lines = [line.rstrip() for line in build.picture(state, *size, now, look)]
+    assert_is_approved(build.picture(state, *size, now, options), f"{name}-{size[0]}x{size[1]}{variant}.txt")
+
+
+def assert_is_approved(picture, name):
+    """Compare a screen with the file of that name."""
+    file, lines = SCREENS / name, [line.rstrip() for line in picture]
     if "REGENERATE_SCREENS" in os.environ:
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     assert lines == file.read_text(encoding="utf-8").splitlines()
+
+
+def other_rules(build):
+    """The state and clock of a run that ablates several units a loop, and promotes what is worse now and then."""
+    arch, mode = "[2*8, 1*6]", "full+any"
+    hits = [
+        [(0, 3)],
+        [(0, 3), (0, 7), (3, 1)],
+        [(0, 1), (1, 2), (1, 3), (2, 5), (3, 8)],
+        [(layer, unit) for layer in range(4) for unit in range(3)],
+        [(3, 2), (3, 5)],
+        [(1, 1), (2, 0)],
+        [],
+    ]
+    corrects = [500, 640, 610, 700, 650, 655, 640]
+    effects = ["zero", "zero", "zero", "noise", "noise", "zero", "zero"]
+    events = [build.run_started(arch, 40, mode=mode)]
+    progress = events[0].progress
+    for n, (units, effect, correct) in enumerate(zip(hits, effects, corrects, strict=True), start=1):
+        ablation = build.units_ablated(arch, n, *units, effect=effect, mode=mode)
+        reason = f"{correct} is more than chance"
+        loop = build.finished_loop(progress, correct, ablation, promoted=n % 3 > 0, mode=mode, reason=reason)
+        progress = loop.progress
+        events += [ablation, loop]
+    return build.replay([*events, build.units_ablated(arch, 8, (0, 1), (0, 2), (2, 1), mode=mode)])
+
+
+@pytest.mark.parametrize("size", [(80, 24), (140, 45), (200, 45)])
+def test_the_screens_of_a_run_with_other_rules_are_as_they_were_approved(build, any_rule, size):
+    state, now = other_rules(build)
+    assert state.progress.best_correct > state.progress.lkg_correct
+    assert_is_approved(build.picture(state, *size, now, DisplayOptions()), f"other-rules-{size[0]}x{size[1]}.txt")
+
+
+def test_the_help_says_which_other_rule_promotes(build, any_rule):
+    state, now = other_rules(build)
+    shown = "\n".join(build.picture(state, 80, 24, now, DisplayOptions(help=True)))
+    assert "The mode full+any promotes by the rule any instead." in shown
 
 
 def hard_cases(build):
@@ -77,6 +120,7 @@ def hard_cases(build):
         state.progress,
         meta_loop=123456,
         lkg_meta_loop=123399,
+        best_meta_loop=123399,
         promotions=1234,
         rollbacks=122222,
         rollbacks_in_a_row=57,
@@ -86,6 +130,7 @@ def hard_cases(build):
     state.started = replace(state.started, last_meta_loop=999999)
     state.epoch = EpochProgressed(meta_loop=123457, images=50_000, image_count=50_000, loss=12.3456, seconds=1e-3)
     yield "huge counts", state, now
+    yield "other rules", *other_rules(build)
 
 
 HARD_CASES = (
@@ -99,6 +144,7 @@ HARD_CASES = (
     "tiny",
     "long names",
     "huge counts",
+    "other rules",
 )
 
 
@@ -112,10 +158,10 @@ def cases(build):
 def test_every_size_is_filled_to_its_last_line_and_no_further(cases, build, name):
     state, now = cases[name]
     for index, (width, height) in enumerate((*SIZES, *MORE_SIZES)):
-        look = Look(ascii=index % 3 == 0, help=index % 7 == 0, scroll=index % 5)
-        lines = build.picture(state, width, height, now, look)
+        options = DisplayOptions(ascii=index % 3 == 0, help=index % 7 == 0, scroll=index % 5)
+        lines = build.picture(state, width, height, now, options)
         assert (len(lines), {len(line) for line in lines}) == (height, {width})
-        assert not look.ascii or "".join(lines).isascii()
+        assert not options.ascii or "".join(lines).isascii()
 
 
 @pytest.mark.slow
@@ -125,9 +171,9 @@ def test_nothing_is_cut_where_there_is_room(cases, build, name):
     progress = state.progress
     lkg = "no LKG yet"
     if progress.lkg_correct is not None:
-        lkg = f"LKG {100 * progress.bounty:.2f} % since meta-loop {progress.lkg_meta_loop} "
+        lkg = f"LKG {100 * progress.lkg_accuracy:.2f} % since meta-loop {progress.lkg_meta_loop} "
     for width, height in ROOMY:
-        lines = build.picture(state, width, height, now, Look())
+        lines = build.picture(state, width, height, now, DisplayOptions())
         text = "\n".join(lines)
         assert re.search(rf"meta-loop +[━╌]+ +{progress.meta_loop}/{state.started.last_meta_loop} ", text)
         assert lkg in text
@@ -145,7 +191,7 @@ def test_nothing_is_cut_where_there_is_room(cases, build, name):
 
 def test_a_small_screen_has_the_progress_the_lkg_the_newest_loops_and_the_keys(recorded, build):
     state, now = moment(recorded, build, "middle")
-    lines = build.picture(state, 60, 12, now, Look())
+    lines = build.picture(state, 60, 12, now, DisplayOptions())
     assert [line.split()[0] for line in lines] == [
         *("meta-loop", "epoch", "LKG", "10"),
         *(str(meta_loop) for meta_loop in range(20, 13, -1)),
@@ -154,10 +200,10 @@ def test_a_small_screen_has_the_progress_the_lkg_the_newest_loops_and_the_keys(r
 
 
 def test_without_colour_the_verdicts_and_the_map_tell_themselves_apart(build):
-    for look, glyphs in ((Look(), UNICODE), (Look(ascii=True), ASCII)):
+    for options, glyphs in ((DisplayOptions(), UNICODE), (DisplayOptions(ascii=True), ASCII)):
         events = build.story("[2*8]", [500, 400, 600, 300, 700, 650])
-        state, now = build.replay([*events, build.neuron_ablated("[2*8]", 7, 1, 7)])
-        lines = build.picture(state, 140, 45, now, look)
+        state, now = build.replay([*events, build.units_ablated("[2*8]", 7, (1, 7))])
+        lines = build.picture(state, 140, 45, now, options)
         log = [line.split()[1:5] for line in lines if re.search(r" (promoted|rolled back) [+-]\d", line)]
         assert log[:3] == [
             ["6", glyphs.hit, "rolled", "back"],
@@ -180,7 +226,7 @@ def test_without_colour_the_verdicts_and_the_map_tell_themselves_apart(build):
 
 def test_the_log_scrolls(recorded, build):
     state, now = moment(recorded, build, "middle")
-    lines = build.picture(state, 80, 24, now, Look(scroll=5))
+    lines = build.picture(state, 80, 24, now, DisplayOptions(scroll=5))
     text = "\n".join(lines)
     assert "ablations and verdicts, newest first (5 scrolled)" in text
     assert re.search(r"^ +15 ▲ promoted", text, re.MULTILINE)
@@ -189,7 +235,7 @@ def test_the_log_scrolls(recorded, build):
 
 def test_the_help_names_every_key_and_tells_the_story(recorded, build):
     state, now = moment(recorded, build, "middle")
-    text = "\n".join(build.picture(state, 80, 24, now, Look(help=True)))
+    text = "\n".join(build.picture(state, 80, 24, now, DisplayOptions(help=True)))
     for key, meaning in KEYS:
         assert re.search(rf"^│ {re.escape(key)} +{re.escape(meaning)} ", text, re.MULTILINE)
     assert "is promoted and becomes the LKG" in " ".join(text.replace("│", " ").split())
@@ -200,10 +246,10 @@ def test_the_help_names_every_key_and_tells_the_story(recorded, build):
     [
         ({"paused": True}, " PAUSED: space goes on "),
         ({"stop_after_loop": True}, " stopping after this loop: s takes it back "),
-        ({"next_mode": AblationMode.OUTPUT}, " mode output from the next loop on: m chooses another "),
+        ({"next_mode": "output"}, " mode output from the next loop on: m chooses another "),
         ({"paused": True, "stop_after_loop": True}, " PAUSED; stopping after this loop "),
         (
-            {"paused": True, "stop_after_loop": True, "next_mode": AblationMode.DROPOUT},
+            {"paused": True, "stop_after_loop": True, "next_mode": "dropout"},
             " PAUSED; stopping after this loop; mode dropout from the next loop on ",
         ),
         (
@@ -219,7 +265,7 @@ def test_the_footer_acknowledges_what_was_asked_for(build, asked, footer):
     nothing = {"paused": False, "stop_after_loop": False, "next_mode": None, "log_level": "warning"}
     state.fold(ControlChanged(**{**nothing, **asked}), now)
     for size in ((80, 24), (120, 38)):
-        assert build.picture(state, *size, now, Look())[-1].rstrip() == footer.rstrip()
+        assert build.picture(state, *size, now, DisplayOptions())[-1].rstrip() == footer.rstrip()
 
 
 def test_the_end_is_on_the_screen(build):
@@ -236,7 +282,7 @@ def test_the_end_is_on_the_screen(build):
         ),
         now,
     )
-    lines = build.picture(state, 80, 24, now, Look())
+    lines = build.picture(state, 80, 24, now, DisplayOptions())
     assert lines[2].endswith("2/10  stopped" + " " * 23)
     assert lines[-1].rstrip() == " stopped"
 
@@ -244,8 +290,8 @@ def test_the_end_is_on_the_screen(build):
 def test_colour_only_repeats_what_is_written(recorded, build):
     state, now = moment(recorded, build, "middle")
     for size in ((80, 24), (140, 45)):
-        plain = build.picture(state, *size, now, Look())
-        colourful = build.picture(state, *size, now, Look(), color_system="truecolor")
+        plain = build.picture(state, *size, now, DisplayOptions())
+        colourful = build.picture(state, *size, now, DisplayOptions(), color_system="truecolor")
         assert any("\x1b[32m" in line for line in colourful)
         assert [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in colourful] == plain
 
@@ -253,7 +299,7 @@ def test_colour_only_repeats_what_is_written(recorded, build):
 @pytest.mark.parametrize("name", ["early", "middle", "finished"])
 def test_only_the_sixteen_colours_that_every_theme_sets_are_used(recorded, build, name):
     state, now = moment(recorded, build, name)
-    text = "\n".join(build.picture(state, 140, 45, now, Look(), color_system="truecolor"))
+    text = "\n".join(build.picture(state, 140, 45, now, DisplayOptions(), color_system="truecolor"))
     codes = {code for found in re.findall(r"\x1b\[([0-9;]*)m", text) for code in found.split(";")}
     assert codes <= {"0", "1", "2", "7", "31", "32", "35"}
 
@@ -267,4 +313,4 @@ def test_a_duration_is_written_like_a_clock(seconds, text):
 
 
 def test_before_the_run_begins_the_screen_says_that_it_loads(build):
-    assert build.picture(RunState(), 80, 24, 0.0, Look())[0].rstrip() == "loading"
+    assert build.picture(RunState(), 80, 24, 0.0, DisplayOptions())[0].rstrip() == "loading"

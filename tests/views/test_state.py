@@ -8,22 +8,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from psa_tui.method.ablation import AblatedUnit
+from psa_tui.method.event_codec import decode_event, encode_event
 from psa_tui.method.events import (
     ControlChanged,
     EarlierLoops,
     EpochProgressed,
     Event,
     MetaLoopFinished,
-    NeuronAblated,
     Outcome,
     RunFinished,
-    as_json,
-    from_json,
+    UnitsAblated,
 )
-from psa_tui.method.variants import AblationMode
+from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.views.state import RunState
 
 st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
+st.register_type_strategy(Hyperparameters, st.builds(Hyperparameters, learning_rate=st.floats(1e-9, 10)))
 
 
 @pytest.mark.parametrize("kind", get_args(Event))
@@ -31,26 +32,26 @@ st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False
 @given(data=st.data())
 def test_every_event_survives_a_trip_through_json(kind, data):
     event = data.draw(st.from_type(kind))
-    assert from_json(json.loads(json.dumps(as_json(event), allow_nan=False))) == event
+    assert decode_event(json.loads(json.dumps(encode_event(event), allow_nan=False))) == event
 
 
 def test_a_loss_that_is_not_finite_is_null_in_json_and_not_a_number_afterwards():
     event = EpochProgressed(meta_loop=1, images=256, image_count=4000, loss=float("inf"), seconds=0.1)
-    text = json.dumps(as_json(event), allow_nan=False)
+    text = json.dumps(encode_event(event), allow_nan=False)
     assert json.loads(text)["loss"] is None
-    back = from_json(json.loads(text))
+    back = decode_event(json.loads(text))
     assert isnan(back.loss)
     assert replace(back, loss=0.0) == replace(event, loss=0.0)
 
 
 @pytest.mark.parametrize(
     ("change", "error"),
-    [({"schema": 2}, ValueError), ({"event": "moon_landed"}, KeyError), ({"colour": "red"}, KeyError)],
+    [({"schema": 1}, ValueError), ({"event": "moon_landed"}, KeyError), ({"colour": "red"}, ValueError)],
 )
 def test_json_that_is_no_event_of_this_schema_is_refused(change, error):
     event = EpochProgressed(meta_loop=1, images=256, image_count=4000, loss=1.0, seconds=0.1)
     with pytest.raises(error):
-        from_json({**as_json(event), **change})
+        decode_event({**encode_event(event), **change})
 
 
 def test_a_recorded_run_folds_into_what_its_last_event_says(recorded, build):
@@ -87,8 +88,7 @@ def test_a_resumed_run_shows_its_earlier_loops_and_their_hits_before_its_own(bui
         meta_loops=(1, 2),
         validation_accuracies=(0.5, 0.4),
         promoted=(True, False),
-        ablated_layers=(None, 1),
-        ablated_neurons=(None, 9),
+        ablations=((), (AblatedUnit(layer=1, unit=9, incoming=8, outgoing=0),)),
         train_losses=(0.7, None),
     )
     state = RunState()
@@ -97,8 +97,24 @@ def test_a_resumed_run_shows_its_earlier_loops_and_their_hits_before_its_own(bui
     assert state.meta_loops == [1, 2, 3]
     assert state.accuracies == [0.5, 0.4, 0.6]
     assert state.promoted == [True, False, True]
-    assert {place: (hits.ablated, hits.survived) for place, hits in state.hits.items()} == {(1, 9): (1, 0)}
+    assert {at: (hits.ablated, hits.survived) for at, hits in state.hits.items()} == {(1, 9): (1, 0)}
     assert list(state.recent) == [replace(last, ablation=None)]
+
+
+def test_every_unit_of_an_ablation_is_hit(build):
+    state = RunState()
+    started = build.run_started("[2*8]")
+    ablation = build.units_ablated("[2*8]", 1, (0, 3), (0, 7), (2, 1))
+    first = build.finished_loop(started.progress, 500, ablation)
+    again = build.units_ablated("[2*8]", 2, (0, 3), (1, 1))
+    for event in (started, first, build.finished_loop(first.progress, 400, again)):
+        state.fold(event, 0.0)
+    assert {at: (hits.ablated, hits.survived) for at, hits in state.hits.items()} == {
+        (0, 3): (2, 1),
+        (0, 7): (1, 1),
+        (2, 1): (1, 1),
+        (1, 1): (1, 0),
+    }
 
 
 def test_notices_of_a_run_are_its_first_messages(build):
@@ -118,7 +134,7 @@ def test_the_time_left_is_right_within_a_tenth_after_five_loops(build, pace_s, p
     draws = random.Random(seed)
     count = 60
     seconds = [pace_s * draws.uniform(0.9, 1.1) for _ in range(count)]
-    started, *loops = [e for e in build.story("[1*8]", [500] * count) if not isinstance(e, NeuronAblated)]
+    started, *loops = [e for e in build.story("[1*8]", [500] * count) if not isinstance(e, UnitsAblated)]
     state, now = RunState(), 500.0
     state.fold(started, now)
     assert state.seconds_left(now) is None
@@ -141,7 +157,7 @@ def test_the_time_left_is_right_within_a_tenth_after_five_loops(build, pace_s, p
 def test_the_time_left_runs_down_within_a_loop_and_stands_still_when_a_loop_takes_longer(build):
     state = RunState()
     for now, event in enumerate(build.story("[1*8]", [500, 400], last_meta_loop=10)):
-        state.fold(event, 10.0 * now if not isinstance(event, NeuronAblated) else 15.0)
+        state.fold(event, 10.0 * now if not isinstance(event, UnitsAblated) else 15.0)
     state.loop_seconds.clear()
     state.loop_seconds.extend([10.0, 10.0])
     at = state.loop_started_at
@@ -150,10 +166,10 @@ def test_the_time_left_runs_down_within_a_loop_and_stands_still_when_a_loop_take
 
 def test_the_mode_in_force_is_the_one_of_the_last_loop(build):
     state, _ = build.replay(build.story("[1*8]", [500, 400]))
-    assert state.mode is AblationMode.FULL
-    loop = replace(build.finished_loop(state.progress, 300), mode=AblationMode.OUTPUT)
+    assert state.mode == "full"
+    loop = replace(build.finished_loop(state.progress, 300), mode="output")
     state.fold(loop, 2000.0)
-    assert state.mode is AblationMode.OUTPUT
+    assert state.mode == "output"
 
 
 def test_the_end_takes_the_epoch_under_way_away(build):
@@ -178,7 +194,7 @@ def test_the_end_takes_the_epoch_under_way_away(build):
 
 def test_the_time_left_stands_still_while_paused(build):
     state = RunState()
-    started, *loops = [e for e in build.story("[1*8]", [500] * 20) if not isinstance(e, NeuronAblated)]
+    started, *loops = [e for e in build.story("[1*8]", [500] * 20) if not isinstance(e, UnitsAblated)]
     state.fold(started, 0.0)
     for now, loop in enumerate(loops[:4], start=1):
         state.fold(loop, float(now))

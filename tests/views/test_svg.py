@@ -13,17 +13,17 @@ def texts(file):
     )
 
 
-@pytest.mark.parametrize("look", [(), ("--ascii",)])
-def test_a_piped_run_draws_its_last_frame_as_a_well_formed_svg(psa, tmp_path, look):
+@pytest.mark.parametrize("options", [(), ("--ascii",)])
+def test_a_piped_run_draws_its_last_frame_as_a_well_formed_svg(psa, tmp_path, options):
     run = ("--dataset", "mnist5k", "--arch", "[2*8, 1*6]", "--mode", "full", "--lr", "1e-2", "--threads", 1)
-    done = psa("train", *run, "--meta-loops", 4, "--save-svg", "last & frame.svg", *look)
+    done = psa("train", *run, "--meta-loops", 4, "--save-svg", "last & frame.svg", *options)
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout
     text = texts(tmp_path / "last & frame.svg")
     bounty = re.search(r"bounty (\d+\.\d\d %)", done.stdout)[1]
     for part in ("PSA [2*8, 1*6]  mode full", "4/4  finished", f"LKG {bounty} since", "network: ablations", "6,476"):
         assert part in text
-    assert ("▲" in text) == (not look)
+    assert ("▲" in text) == (not options)
 
 
 def test_a_picture_that_cannot_be_written_does_not_harm_the_run(psa, tmp_path):

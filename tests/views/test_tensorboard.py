@@ -2,22 +2,25 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from psa_tui.storage.checkpoint import FILE_NAME
-from psa_tui.storage.run_store import read_history
+from psa_tui.method.events import EarlierLoops
+from psa_tui.runs.checkpoint_files import DEFAULT_NAME
+from psa_tui.storage.run_store import read_runs
+from psa_tui.views.tensorboard import TensorBoardView
 
 pytestmark = pytest.mark.slow
 
-LKG = Path("models") / FILE_NAME
+LKG = Path("models") / DEFAULT_NAME
 TINY = ("train", "--dataset", "mnist5k", "--arch", "[1*8]", "--mode", "full", "--lr", "1e-2", "--seed", "3")
 CURVES = ("--tensorboard", "curves", "--quiet")
 
 
 def the_run():
-    with read_history(Path("results")) as history:
+    with read_runs(Path("results")) as history:
         (row,) = history.latest(9)
         return row, history.loops(row.run)
 
@@ -41,12 +44,13 @@ def assert_curves_are_the_history():
     curves, _ = read(row.run)
     lkg, promotions, expected = 0.0, 0, {}
     for loop in loops:
-        step, accuracy = loop["meta_loop"], loop["validation_correct"] / loop["validation_count"]
-        if loop["verdict"] == "promoted":
-            lkg, promotions = accuracy, promotions + 1
-        values = {"loss/train": loop["train_loss"], "accuracy/validation": accuracy, "accuracy/lkg": lkg}
+        step = loop.meta_loop
+        if loop.verdict == "promoted":
+            lkg, promotions = loop.validation_accuracy, promotions + 1
+        values = {"loss/train": loop.train_loss, "accuracy/validation": loop.validation_accuracy, "accuracy/lkg": lkg}
         values |= {"verdicts/promotions": promotions, "verdicts/rollbacks": step - promotions}
-        values |= {"ablation/layer": loop["ablated_layer"], "ablation/neuron": loop["ablated_neuron"]}
+        for unit in loop.ablations:
+            values |= {"ablation/layer": unit.layer, "ablation/neuron": unit.unit}
         for name, value in values.items():
             if value is not None:
                 expected.setdefault(name, []).append((step, pytest.approx(value, rel=1e-6)))
@@ -60,12 +64,33 @@ def test_every_loop_is_a_point_of_the_curves_and_ablations_and_promotions_are_to
     curves, texts = read(row.run)
     assert curves["accuracy/test"] == [(4, pytest.approx(row.test_accuracy, rel=1e-6))]
     assert [step for step, _ in texts["ablation"]] == [2, 3, 4]
-    assert [step for step, _ in texts["promotion"]] == [
-        loop["meta_loop"] for loop in loops if loop["verdict"] == "promoted"
-    ]
+    assert [step for step, _ in texts["promotion"]] == [loop.meta_loop for loop in loops if loop.verdict == "promoted"]
     ((step, words),) = texts["run"]
     assert step == 1
     assert f"- run {row.run}: [1*8], 6,370 parameters, mode full\n" in words
+
+
+def test_several_units_are_counted_and_earlier_loops_get_the_same_curves(build, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    started = build.run_started("[2*8]", resumed=True)
+    first = build.finished_loop(started.progress, 500, build.units_ablated("[2*8]", 1, (0, 1), (1, 2), (1, 4)))
+    second = build.finished_loop(first.progress, 400, build.units_ablated("[2*8]", 2, (2, 9), effect="noise"))
+    third = build.finished_loop(second.progress, 300, build.units_ablated("[2*8]", 3, (0, 0), (2, 9)))
+    earlier = EarlierLoops(
+        meta_loops=(1, 2),
+        validation_accuracies=(0.5, 0.4),
+        promoted=(True, False),
+        ablations=(first.ablation.units, second.ablation.units),
+        train_losses=(0.5, 0.5),
+    )
+    view = TensorBoardView(Path("curves"))
+    for event in (replace(started, progress=second.progress), earlier, third):
+        view.handle(event)
+    view.close()
+    curves, texts = read(started.run)
+    assert curves["ablation/units"] == [(1, 3.0), (3, 2.0)]
+    assert (curves["ablation/layer"], curves["ablation/neuron"]) == ([(2, 2.0)], [(2, 9.0)])
+    assert texts["ablation"] == [(3, "layer 0 neuron 0; output neuron 9: rolled back -20.00")]
 
 
 def test_a_resume_after_a_kill_repeats_no_loop_and_leaves_none_out(psa):

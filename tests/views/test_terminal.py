@@ -8,8 +8,9 @@ import time
 import psutil
 import pytest
 
-from psa_tui.storage.checkpoint import FILE_NAME, read_checkpoint
-from psa_tui.storage.run_store import read_history
+from psa_tui.runs.checkpoint_files import DEFAULT_NAME
+from psa_tui.storage.checkpoint import read_checkpoint
+from psa_tui.storage.run_store import read_runs
 from tests.terminal import ENTER, FRAME, HIDE, LEAVE, SHOW, eventually, is_alive
 
 pytestmark = pytest.mark.slow
@@ -30,11 +31,11 @@ def words(*arguments):
 
 
 def record(folder):
-    return read_checkpoint(folder / "models" / FILE_NAME).record
+    return read_checkpoint(folder / "models" / DEFAULT_NAME).record
 
 
 def the_run(folder):
-    with read_history(folder / "results") as history:
+    with read_runs(folder / "results") as history:
         (row,) = history.latest(10)
         return row, history.loops(row.run)
 
@@ -148,7 +149,7 @@ def test_m_and_s_are_acknowledged_at_once_and_obeyed_when_the_loop_ends(terminal
     assert (first, mode, next_mode) == (1, "hidden", "output")
     row, loops = the_run(tmp_path)
     assert row.state == "stopped"
-    assert [loop["mode"] for loop in loops] == ["hidden"] * (changed - 1) + ["output"] * (len(loops) - changed + 1)
+    assert [loop.mode for loop in loops] == ["hidden"] * (changed - 1) + ["output"] * (len(loops) - changed + 1)
     assert len(loops) == after.progress.meta_loop >= changed
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from psa_tui.analysis.figures.plane import UNKNOWN, Kind, Quantity, ShapeMap
-from psa_tui.analysis.figures.study_results import Material
+from psa_tui.analysis.figures.study_results import StudyResults
 from psa_tui.formatting import points
 
 NOTABLE = 0.005
@@ -14,27 +14,27 @@ _ALIKE = Kind("within 0.5 points", "o", "=")
 _LOWER = Kind("lower by over 0.5 points", "v", "-")
 
 
-def _sort(material: Material) -> list[Kind]:
+def _sort(results: StudyResults) -> list[Kind]:
     return [
         UNKNOWN if effect != effect else _HIGHER if effect > NOTABLE else _LOWER if effect < -NOTABLE else _ALIKE
-        for effect in material.shapes["effect"]
+        for effect in results.plane["effect"]
     ]
 
 
-def _quantity(material: Material) -> Quantity:
+def _quantity(results: StudyResults) -> Quantity:
     from matplotlib.colors import SymLogNorm
 
-    effects = 100 * material.shapes["effect"]
+    effects = 100 * results.plane["effect"]
     reach = max(1.0, float(effects.abs().max())) if effects.notna().any() else 1.0
     return Quantity(effects, "ablative - baselines (points)", "PuOr", SymLogNorm(0.5, vmin=-reach, vmax=reach), _TICKS)
 
 
-def _strongest(material: Material) -> list[str]:
-    return list(material.shapes["effect"].dropna().abs().sort_values(ascending=False, kind="stable").index)
+def _strongest(results: StudyResults) -> list[str]:
+    return list(results.plane["effect"].dropna().abs().sort_values(ascending=False, kind="stable").index)
 
 
-def _remark(material: Material) -> str:
-    known = material.shapes["effect"].dropna()
+def _remark(results: StudyResults) -> str:
+    known = results.plane["effect"].dropna()
     if known.empty:
         return "No shape has both baseline and ablative trials."
     most, least = known.idxmax(), known.idxmin()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from psa_tui.analysis.figures.plane import UNKNOWN, Kind, Quantity, ShapeMap
-from psa_tui.analysis.figures.study_results import Material
+from psa_tui.analysis.figures.study_results import StudyResults
 from psa_tui.formatting import percent
 
 _TICKS = {0.0: "0", 25.0: "25", 50.0: "50", 75.0: "75", 100.0: "100"}
@@ -21,18 +21,18 @@ def _kind(accuracy: float, majority: float | None) -> Kind:
     return _POOR if accuracy < 0.5 else _FAIR if accuracy < 0.9 else _GOOD
 
 
-def _sort(material: Material) -> list[Kind]:
-    return [_kind(accuracy, material.majority) for accuracy in material.shapes["baseline"]]
+def _sort(results: StudyResults) -> list[Kind]:
+    return [_kind(accuracy, results.majority) for accuracy in results.plane["baseline"]]
 
 
-def _quantity(material: Material) -> Quantity:
+def _quantity(results: StudyResults) -> Quantity:
     from matplotlib.colors import Normalize
 
-    return Quantity(100 * material.shapes["baseline"], "mean accuracy (%)", "cividis", Normalize(0, 100), _TICKS)
+    return Quantity(100 * results.plane["baseline"], "mean accuracy (%)", "cividis", Normalize(0, 100), _TICKS)
 
 
-def _remark(material: Material) -> str:
-    known = material.shapes["baseline"].dropna()
+def _remark(results: StudyResults) -> str:
+    known = results.plane["baseline"].dropna()
     if known.empty:
         return "No baseline mode has trials."
     best, worst = known.idxmax(), known.idxmin()
@@ -45,6 +45,6 @@ BASELINE_ACCURACY = ShapeMap(
     (_GOOD, _FAIR, _POOR, _GUESSING),
     _sort,
     _quantity,
-    lambda material: list(material.shapes["baseline"].sort_values(ascending=False, kind="stable").index[:4]),
+    lambda results: list(results.plane["baseline"].sort_values(ascending=False, kind="stable").index[:4]),
     remark=_remark,
 ).figure

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from psa_tui.analysis.figures.plane import Kind, ShapeMap
-from psa_tui.analysis.figures.study_results import Material
+from psa_tui.analysis.figures.study_results import StudyResults
 
 _WIDE = Kind("wider than deep", "s", "w", "#56b4e9")
 _SQUARE = Kind("square", "o", "q", "#e69f00")
 _DEEP = Kind("deeper than wide", "^", "d", "#009e73")
 
 
-def _sort(material: Material) -> list[Kind]:
+def _sort(results: StudyResults) -> list[Kind]:
     return [
         _SQUARE if depth == width else _DEEP if depth > width else _WIDE
-        for depth, width in zip(material.shapes["depth"], material.shapes["width"], strict=True)
+        for depth, width in zip(results.plane["depth"], results.plane["width"], strict=True)
     ]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from psa_tui.analysis.figures.labels import place_labels
-from psa_tui.analysis.figures.study_results import FigureKind, Material
+from psa_tui.analysis.figures.study_results import FigureKind, StudyResults
 from psa_tui.analysis.figures.style import INK, MUTED, new_figure
 from psa_tui.analysis.figures.terminal import letter_map
 
@@ -59,27 +59,31 @@ class ShapeMap:
     name: str
     title: str
     kinds: tuple[Kind, ...]
-    sort: Callable[[Material], list[Kind]]
-    quantity: Callable[[Material], Quantity] | None = None
-    named_first: Callable[[Material], Sequence[str]] | None = None
+    """In the order of the legend; others that ``sort`` finds come after them."""
+    sort: Callable[[StudyResults], list[Kind]]
+    quantity: Callable[[StudyResults], Quantity] | None = None
+    named_first: Callable[[StudyResults], Sequence[str]] | None = None
     labels: int = 12
-    remark: Callable[[Material], str] | None = None
+    remark: Callable[[StudyResults], str] | None = None
 
     @property
     def figure(self) -> FigureKind:
         """The map as one of the figures."""
         return FigureKind(self.name, self.title, self.draw, self.describe, terminal=self.terminal)
 
-    def draw(self, material: Material) -> Figure:
-        """The figure; call it within ``look``."""
+    def draw(self, results: StudyResults) -> Figure:
+        """Draw the figure; call it within ``figure_style``."""
         figure = new_figure(_HEIGHT_IN)
-        kinds = self.sort(material)
-        quantity = self.quantity(material) if self.quantity is not None else None
-        shapes = material.shapes
+        kinds = self.sort(results)
+        shapes = results.plane
         plane = figure.add_axes((0.125, 0.245, 0.855, 0.67))
-        _frame_plane(plane, shapes)
         figure.text(0.02, 0.985, self.title, fontsize=8, weight="bold", va="top")
-        figure.text(0.02, 0.948, material.name, fontsize=6, color=MUTED, va="top")
+        figure.text(0.02, 0.948, _heading(results), fontsize=6, color=MUTED, va="top")
+        if shapes.empty:
+            plane.set_axis_off()
+            return figure
+        quantity = self.quantity(results) if self.quantity is not None else None
+        _frame_plane(plane, shapes)
         _scatter(plane, shapes["width"], shapes["depth"], kinds, quantity)
         squares = shapes[shapes["depth"] == shapes["width"]].sort_values("depth")
         if len(squares) >= _FEW_SQUARES:
@@ -87,7 +91,7 @@ class ShapeMap:
         self._legend(plane, kinds)
         if quantity is not None:
             _colour_bar(figure, plane, quantity)
-        first = list(self.named_first(material)) if self.named_first is not None else []
+        first = list(self.named_first(results)) if self.named_first is not None else []
         order = [name for name in dict.fromkeys([*first, *shapes.index]) if name in shapes.index]
         points = [(float(shapes.at[n, "width"]), float(shapes.at[n, "depth"]), n) for n in order]
         if len(squares) >= _FEW_SQUARES:
@@ -96,32 +100,47 @@ class ShapeMap:
         place_labels(plane, points[: self.labels], obstacles, _MARKER_PT * figure.dpi / 72)
         return figure
 
-    def describe(self, material: Material) -> str:
-        """The map in words: how many shapes are of each kind, and what is remarkable."""
-        kinds = self.sort(material)
-        counts = [(kind.name, kinds.count(kind)) for kind in (*self.kinds, UNKNOWN) if kind in kinds]
-        said = "; ".join(f"{name}: {count}" for name, count in counts)
-        remark = f" {self.remark(material)}" if self.remark is not None else ""
-        return f"{self.title}. Map of {len(kinds)} shapes by width and depth. {said}.{remark}"
+    def describe(self, results: StudyResults) -> str:
+        """Say the map in words: how many shapes are of each kind, and what is remarkable."""
+        kinds = self.sort(results)
+        said = [f"{self.title}. Map of {len(kinds)} shapes by width and depth."]
+        if kinds:
+            said.append("; ".join(f"{kind.name}: {kinds.count(kind)}" for kind in self._listed(kinds)) + ".")
+            said += [self.remark(results)] if self.remark is not None else []
+        if left_out := _left_out(results):
+            said.append(f"{left_out.capitalize()}.")
+        return " ".join(said)
 
-    def terminal(self, material: Material, width: int, ascii_only: bool) -> Text:
-        """The map in letters: one for each kind, two shapes of different kinds in one place as ``*``."""
-        found = self.sort(material)
-        kinds = [kind for kind in (*self.kinds, UNKNOWN) if kind in found]
-        letters = {kind.letter: f"{kind.name} ({found.count(kind)})" for kind in kinds}
-        return letter_map(
-            f"{self.title} ({material.name})", material.shapes, [kind.letter for kind in found], letters, width
-        )
+    def terminal(self, results: StudyResults, width: int, ascii_only: bool) -> Text:
+        """Draw the map in letters: one for each kind, two shapes of different kinds in one place as ``*``."""
+        found = self.sort(results)
+        letters = {kind.letter: f"{kind.name} ({found.count(kind)})" for kind in self._listed(found)}
+        title = f"{self.title} ({_heading(results)})"
+        return letter_map(title, results.plane, [kind.letter for kind in found], letters, width)
+
+    def _listed(self, found: list[Kind]) -> list[Kind]:
+        """Return the kinds that were found, in the order of the legend."""
+        known = [kind for kind in found if kind != UNKNOWN]
+        return [kind for kind in dict.fromkeys([*self.kinds, *known, UNKNOWN]) if kind in found]
 
     def _legend(self, axes: Axes, found: list[Kind]) -> None:
         from matplotlib.lines import Line2D
 
         handles = [
             Line2D([], [], linestyle="", label=f"{kind.name} ({found.count(kind)})", **_marker_style(kind, kind.colour))
-            for kind in (*self.kinds, UNKNOWN)
-            if kind in found
+            for kind in self._listed(found)
         ]
         axes.legend(handles=handles, loc="upper right", borderaxespad=0.2, handletextpad=0.1, labelspacing=0.35)
+
+
+def _left_out(results: StudyResults) -> str:
+    """Say how many shapes have no place on a map; nothing where all have."""
+    count = len(results.shapes) - len(results.plane)
+    return f"left out: {count} of unknown depth and width" if count else ""
+
+
+def _heading(results: StudyResults) -> str:
+    return "; ".join(filter(None, (results.name, _left_out(results))))
 
 
 def _frame_plane(axes: Axes, shapes: DataFrame) -> None:
@@ -151,12 +170,12 @@ def _in_the_way(shapes: DataFrame, low: float, high: float) -> bool:
 
 
 def _strip(axes: Axes, squares: DataFrame, shapes: DataFrame, kinds: list[Kind], quantity: Quantity | None) -> None:
-    """The square shapes in a row, each with its number of layers (and neurons) beneath, in two heights by turns."""
+    """Draw the square shapes in a row, each with its number of layers (and neurons) beneath, in two heights in turn."""
     import pandas as pd
 
-    places = pd.Series(range(len(squares)), index=squares.index, dtype=float)
+    positions = pd.Series(range(len(squares)), index=squares.index, dtype=float)
     chosen = [kinds[shapes.index.get_loc(name)] for name in squares.index]
-    _scatter(axes, places, pd.Series(0.0, index=squares.index), chosen, quantity)
+    _scatter(axes, positions, pd.Series(0.0, index=squares.index), chosen, quantity)
     axes.set_xlim(-0.7, len(squares) - 0.3)
     axes.set_ylim(-1, 1)
     axes.grid(False)
@@ -164,7 +183,7 @@ def _strip(axes: Axes, squares: DataFrame, shapes: DataFrame, kinds: list[Kind],
     axes.set_xticks([])
     for place, depth in enumerate(squares["depth"]):
         axes.text(
-            place, -1.4 if place % 2 else -2.3, str(depth), fontsize=4.6, ha="center", va="center", label="square"
+            place, -1.4 if place % 2 else -2.3, f"{depth:g}", fontsize=4.6, ha="center", va="center", label="square"
         )
     for spine in axes.spines.values():
         spine.set_visible(False)
@@ -176,7 +195,7 @@ def _scatter(axes: Axes, x: Series[Any], y: Series[Any], kinds: list[Kind], quan
     import numpy as np
 
     for kind in dict.fromkeys(kinds):
-        chosen = np.array([one is kind for one in kinds])
+        chosen = np.array([one == kind for one in kinds])
         colours: Any = kind.colour
         if quantity is not None and not _is_crossed(kind):
             values = quantity.values.reindex(x.index)[chosen].to_numpy(dtype=float)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from psa_tui.analysis.figures.plane import UNKNOWN, Kind, ShapeMap
-from psa_tui.analysis.figures.study_results import Material
+from psa_tui.analysis.figures.study_results import StudyResults
 from psa_tui.analysis.regimes import Regime
 
 _KINDS = {
@@ -15,10 +15,10 @@ _KINDS = {
 }
 
 
-def _sort(material: Material) -> list[Kind]:
-    if material.regimes is None:
-        return [UNKNOWN] * len(material.shapes)
-    found = material.regimes["regime"].reindex(material.shapes.index)
+def _sort(results: StudyResults) -> list[Kind]:
+    if results.regimes is None:
+        return [UNKNOWN] * len(results.plane)
+    found = results.regimes["regime"].reindex(results.plane.index)
     return [_KINDS[Regime(regime)] if isinstance(regime, str) else UNKNOWN for regime in found]
 
 

@@ -8,26 +8,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from psa_tui.analysis.frames import ABLATIVE, BASELINES, PUBLISHED_MODES
 from psa_tui.analysis.regimes import classify, majority_class
 from psa_tui.analysis.sources import load_meta_loops, load_trials
 from psa_tui.analysis.summary import NOT_A_REPRODUCTION, cell_statistics
 from psa_tui.errors import ConfigError, DataError
 from psa_tui.formatting import printable
 from psa_tui.machine.optional_dependencies import require
-from psa_tui.method.variants import AblationMode
+from psa_tui.method.variants import Variant, distinct_variants
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
     from rich.text import Text
 
-MODES = tuple(str(mode) for mode in AblationMode)
-BASELINES = tuple(str(mode) for mode in AblationMode if not mode.ablates)
-ABLATIVE = tuple(str(mode) for mode in AblationMode if mode.ablates)
-
 
 @dataclass(frozen=True)
-class Material:
+class StudyResults:
     """A study as figures and the page see it.
 
     ``loops`` is None, with ``no_loops`` saying why, where none are known; ``zero_r`` is the majority class's accuracy
@@ -53,24 +50,41 @@ class Material:
         return cell_statistics(self.trials)
 
     @cached_property
+    def variants(self) -> tuple[Variant, ...]:
+        """The published six, then any further ones of the study, each with its own letter and colour."""
+        followed = [] if self.loops is None else self.loops["mode"].unique()
+        return distinct_variants([*PUBLISHED_MODES, *self.cells["mode"], *followed])
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """The names of the variants."""
+        return tuple(variant.name for variant in self.variants)
+
+    @cached_property
     def shapes(self) -> DataFrame:
         """One row a shape that has trials, indexed by its notation, in the study's order.
 
-        Columns: ``depth``, ``width``, ``parameters``; ``mean_<mode>``, ``std_<mode>``, ``max_<mode>`` for all six
-        modes; ``baseline`` and ``ablative`` (the mean of the group's modes' means), ``effect`` (their difference) and
-        ``instability`` (the largest of the modes' standard deviations). Fractions; NaN where no trial tells.
+        Columns: ``depth``, ``width``, ``parameters``; ``mean_<mode>``, ``std_<mode>``, ``max_<mode>`` for all modes;
+        and of the published six alone ``baseline`` and ``ablative`` (the mean of the group's modes' means), ``effect``
+        (their difference) and ``instability`` (the largest of the modes' standard deviations). Fractions; NaN where no
+        trial tells.
         """
         sizes = self.cells.drop_duplicates("architecture").set_index("architecture")[["depth", "width", "parameters"]]
         table = sizes.copy()
         for measure in ("mean", "std", "max"):
             wide = self.cells.pivot(index="architecture", columns="mode", values=measure)
-            for mode in MODES:
+            for mode in self.modes:
                 table[f"{measure}_{mode}"] = wide[mode] if mode in wide else float("nan")
         table["baseline"] = table[[f"mean_{mode}" for mode in BASELINES]].mean(axis=1)
         table["ablative"] = table[[f"mean_{mode}" for mode in ABLATIVE]].mean(axis=1)
         table["effect"] = table["ablative"] - table["baseline"]
-        table["instability"] = table[[f"std_{mode}" for mode in MODES]].max(axis=1)
+        table["instability"] = table[[f"std_{mode}" for mode in PUBLISHED_MODES]].max(axis=1)
         return table
+
+    @cached_property
+    def plane(self) -> DataFrame:
+        """The rows of ``shapes`` that have a place on a map: those of known depth and width."""
+        return self.shapes[(self.shapes["depth"] >= 1) & (self.shapes["width"] >= 1)]
 
     @cached_property
     def regimes(self) -> DataFrame | None:
@@ -91,25 +105,25 @@ class FigureKind:
 
     name: str
     title: str
-    draw: Callable[[Material], Figure]
-    describe: Callable[[Material], str]
+    draw: Callable[[StudyResults], Figure]
+    describe: Callable[[StudyResults], str]
     needs_loops: bool = False
-    terminal: Callable[[Material, int, bool], Text] | None = None
+    terminal: Callable[[StudyResults, int, bool], Text] | None = None
     """The figure as lines of a terminal so many columns wide, in ASCII or not; None when it has no such form."""
 
 
-def load_material(source: str, study: str | None, results_dir: Path, zero_r: float | None = None) -> Material:
-    """The trials and, where the source has them, the meta-loops of a study.
+def load_study_results(source: str, study: str | None, results_dir: Path, zero_r: float | None = None) -> StudyResults:
+    """Load the trials and, where the source has them, the meta-loops of a study.
 
     Raises:
         DataError: there is no complete trial.
-        PsaError: a package of the extra is not installed.
+        PsaError: a package of the extra "results" is not installed.
     """
     require("pandas", "pyarrow", "scipy", "statsmodels")
     trials = load_trials(source, study, results_dir)
     if trials.empty:
         raise DataError(f"study {trials.attrs.get('study')} has no complete trial yet; there is nothing to draw")
     try:
-        return Material(trials, load_meta_loops(source, study, results_dir), zero_r=zero_r)
+        return StudyResults(trials, load_meta_loops(source, study, results_dir), zero_r=zero_r)
     except DataError as error:
-        return Material(trials, None, str(error), zero_r)
+        return StudyResults(trials, None, str(error), zero_r)

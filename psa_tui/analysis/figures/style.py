@@ -7,11 +7,12 @@ Sizes are those of a paper's column (3.4 inches wide). Colours are told apart wi
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from psa_tui.machine.optional_dependencies import require
+from psa_tui.method.variants import PUBLISHED, Variant
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,25 +21,6 @@ COLUMN_WIDTH_IN = 3.4
 INK, MUTED, RULE, PAPER = "#1b1f24", "#59616b", "#d4d9df", "#ffffff"
 """Text and outlines, lesser text, grid lines, background: the four a page may replace by its own."""
 FORMATS = ("png", "svg")
-
-MODE_COLOURS = {
-    "none": INK,
-    "decay": "#e69f00",
-    "dropout": "#56b4e9",
-    "full": "#009e73",
-    "hidden": "#d55e00",
-    "output": "#cc79a7",
-}
-MODE_MARKERS = {"none": "o", "decay": "s", "dropout": "D", "full": "^", "hidden": "v", "output": "P"}
-MODE_DASHES: dict[str, str | tuple[int, tuple[float, ...]]] = {
-    "none": "-",
-    "decay": (0, (4, 1.2)),
-    "dropout": (0, (1, 1)),
-    "full": (0, (8, 1)),
-    "hidden": (0, (5, 1, 1, 1)),
-    "output": (0, (2.5, 1)),
-}
-
 _STYLE = {
     "axes.edgecolor": MUTED,
     "axes.facecolor": PAPER,
@@ -77,8 +59,8 @@ _STYLE = {
 
 
 @contextmanager
-def look() -> Iterator[None]:
-    """Within it, Matplotlib draws in this style whatever the user's own configuration says."""
+def figure_style() -> Iterator[None]:
+    """Let Matplotlib draw in this style, whatever the user's own configuration says."""
     require("matplotlib")
     import matplotlib.style
 
@@ -87,7 +69,7 @@ def look() -> Iterator[None]:
 
 
 def new_figure(height_in: float) -> Figure:
-    """An empty figure, one column wide, on Matplotlib's file-only canvas (never a window)."""
+    """Make an empty figure, one column wide, on Matplotlib's file-only canvas (never a window)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -96,10 +78,19 @@ def new_figure(height_in: float) -> Figure:
     return figure
 
 
+def legend_columns(shown: Sequence[Variant], published: int) -> tuple[int, int]:
+    """Return how many columns a legend of variants has, and how many rows more than that of the published ones.
+
+    ``published`` columns where there is no other variant; three where names may be longer.
+    """
+    columns = published if set(shown) <= set(PUBLISHED) else 3
+    return columns, max(-(-len(shown) // columns) - -(-len(PUBLISHED) // published), 0)
+
+
 def to_bytes(figure: Figure, file_format: str) -> bytes:
-    """The figure as ``png`` (300 dots an inch) or ``svg``: the same bytes each time, with no date in them."""
+    """Return the figure as ``png`` (300 dots an inch) or ``svg``: the same bytes each time, with no date in them."""
     metadata = {"Software": None} if file_format == "png" else {"Date": None, "Creator": None}
     content = io.BytesIO()
-    with look():
+    with figure_style():
         figure.savefig(content, format=file_format, metadata=metadata)
     return content.getvalue()

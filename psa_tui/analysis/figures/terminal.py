@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from math import floor, log2
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from psa_tui.method.variants import AblationMode
+from psa_tui.method.variants import Variant
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 _LABEL = 6
-_MODE_STYLES = {"none": "bold", "decay": "yellow", "dropout": "cyan", "full": "green", "hidden": "red"}
-_MODE_LETTERS = {"none": "n", "decay": "d", "dropout": "r", "full": "F", "hidden": "H", "output": "O"}
 _LETTER_STYLES = ("green", "cyan", "yellow", "red", "magenta", "blue")
 _SEVERAL = "*"
 _CURVE_ROWS = 13
@@ -26,24 +25,26 @@ _TO_ASCII = str.maketrans({"│": "|", "─": "-", "┌": "+", "┐": "+", "└"
 
 
 def letter_map(title: str, shapes: DataFrame, letters: Sequence[str], meanings: Mapping[str, str], width: int) -> Text:
-    """Shapes by depth (down the side) and width (along the bottom), two rows an octave, then the squares in a row.
+    """Draw shapes by depth (down the side) and width (along the bottom), two rows an octave, then the squares in a row.
 
     ``letters`` has one for each row of ``shapes``, ``meanings`` the legend.
     """
+    if shapes.empty:
+        return Text(title[:width])
     octaves = floor(log2(max(shapes["width"].max(), 2))) + 1
     columns = max(2, min(6, (width - _LABEL - 1) // octaves))
     rows = 2 * floor(log2(max(shapes["depth"].max(), 2))) + 2
-    places: dict[tuple[int, int], str] = {}
+    spots: dict[tuple[int, int], str] = {}
     for depth, wide, letter in zip(shapes["depth"], shapes["width"], letters, strict=True):
         place = round(2 * log2(depth)), round(columns * log2(wide))
-        places[place] = letter if places.get(place, letter) == letter else _SEVERAL
+        spots[place] = letter if spots.get(place, letter) == letter else _SEVERAL
     styles = dict(zip(meanings, _LETTER_STYLES, strict=False))
     text = Text(no_wrap=True)
     text.append(title[:width] + "\n")
     for row in reversed(range(rows)):
         label = str(2 ** (row // 2)) if row % 4 == 0 else ""
         text.append(f"{label:>{_LABEL - 1}} |")
-        line = "".join(places.get((row, column), " ") for column in range(columns * octaves)).rstrip()
+        line = "".join(spots.get((row, column), " ") for column in range(columns * octaves)).rstrip()
         for letter in line:
             text.append(letter, styles.get(letter))
         text.append("\n")
@@ -57,7 +58,7 @@ def letter_map(title: str, shapes: DataFrame, letters: Sequence[str], meanings: 
     text.append("\n")
     filled = 0
     shown = [f"{letter} {words}" for letter, words in meanings.items()]
-    if _SEVERAL in places.values():
+    if _SEVERAL in spots.values():
         shown.append(f"{_SEVERAL} of several kinds")
     for entry in shown:
         if filled and filled + 2 + len(entry) > width:
@@ -69,7 +70,7 @@ def letter_map(title: str, shapes: DataFrame, letters: Sequence[str], meanings: 
 
 
 def _append_squares(text: Text, shapes: DataFrame, letters: Sequence[str], width: int) -> None:
-    """The square shapes one by one, each letter under its number of layers, which is written downwards."""
+    """Append the square shapes one by one, each letter under its number of layers, which is written downwards."""
     squares = sorted(
         (int(depth), letter)
         for depth, wide, letter in zip(shapes["depth"], shapes["width"], letters, strict=True)
@@ -85,18 +86,24 @@ def _append_squares(text: Text, shapes: DataFrame, letters: Sequence[str], width
         text.append(f"\n{'':<{_LABEL}} " + "".join(letter for _, letter in part))
 
 
-def letter_curves(title: str, series: Mapping[str, tuple[Array, Array]], width: int, ascii_only: bool) -> Text:
-    """Curves of modes (x, and y in percent), each drawn with its mode's letter by uniplot."""
+def letter_curves(
+    title: str,
+    variants: Sequence[Variant],
+    series: Mapping[str, tuple[Array, Array]],
+    width: int,
+    ascii_only: bool,
+) -> Text:
+    """Draw curves (x, and y in percent) of ``variants``, by name in ``series``, each in its letter, by uniplot."""
     import numpy as np
     from uniplot import plot_to_string
 
-    modes = [str(mode) for mode in AblationMode if str(mode) in series]
+    shown = [variant for variant in variants if variant.name in series]
     picture = plot_to_string(
-        [series[mode][1] for mode in modes],
-        xs=[series[mode][0] for mode in modes],
-        lines=[True] * len(modes),
+        [series[variant.name][1] for variant in shown],
+        xs=[series[variant.name][0] for variant in shown],
+        lines=[True] * len(shown),
         character_set="ascii",
-        force_ascii_characters=[_MODE_LETTERS[mode] for mode in modes],
+        force_ascii_characters=[variant.letter for variant in shown],
         color=False,
         width=width - 12,
         height=_CURVE_ROWS,
@@ -108,9 +115,10 @@ def letter_curves(title: str, series: Mapping[str, tuple[Array, Array]], width: 
     )
     if ascii_only:
         picture = picture.translate(_TO_ASCII)
-    text = Text(f"{title}: " + "  ".join(f"{_MODE_LETTERS[mode]} {mode}" for mode in modes), no_wrap=True)
+    text = Text(f"{title}: " + "  ".join(f"{variant.letter} {variant.name}" for variant in shown), no_wrap=True)
     for line in picture.split("\n")[1:]:
         text.append("\n" + line[:width].rstrip())
-    for mode in modes:
-        text.highlight_regex(rf"(?<![a-z]){_MODE_LETTERS[mode]}(?![a-z])|\b{mode}\b", _MODE_STYLES.get(mode, "magenta"))
+    for variant in shown:
+        letter, name = re.escape(variant.letter), re.escape(variant.name)
+        text.highlight_regex(rf"(?<![a-z]){letter}(?![a-z])|(?<!\S){name}(?!\S)", variant.style or "magenta")
     return text

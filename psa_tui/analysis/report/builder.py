@@ -1,4 +1,4 @@
-"""Puts the page together: one file, that asks the network for nothing and runs no script but its own."""
+"""Put the page together: one file, that asks the network for nothing and runs no script but its own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 from psa_tui.analysis.comparison import SELECTION
 from psa_tui.analysis.figures import FIGURES
-from psa_tui.analysis.figures.study_results import Material
-from psa_tui.analysis.figures.style import look, to_bytes
+from psa_tui.analysis.figures.study_results import StudyResults
+from psa_tui.analysis.figures.style import figure_style, to_bytes
 from psa_tui.analysis.regimes import RULES, Regime
 from psa_tui.analysis.report.curves import curves
 from psa_tui.analysis.report.findings import findings
@@ -20,10 +20,12 @@ from psa_tui.analysis.report.provenance import facts
 from psa_tui.analysis.report.tables import tables
 from psa_tui.analysis.summary import NOT_A_REPRODUCTION
 from psa_tui.machine.optional_dependencies import require
+from psa_tui.method.promotion import STRICT
+from psa_tui.method.variants import PUBLISHED, Variant
 
 
-def build_page(material: Material, results_dir: Path) -> bytes:
-    """The page as UTF-8 HTML; the same material gives the same bytes."""
+def build_page(results: StudyResults, results_dir: Path) -> bytes:
+    """Return the page as UTF-8 HTML; the same results give the same bytes."""
     require("jinja2", "matplotlib")
     from jinja2 import Environment, StrictUndefined
 
@@ -31,32 +33,44 @@ def build_page(material: Material, results_dir: Path) -> bytes:
     script, style = _asset("page.js"), _asset("page.css")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     drawn, skipped = [], []
-    with look():
+    with figure_style():
         for figure in FIGURES.values():
-            if figure.needs_loops and material.loops is None:
+            if figure.needs_loops and results.loops is None:
                 skipped.append(figure.title)
                 continue
-            words = figure.describe(material)
-            svg = to_bytes(figure.draw(material), "svg").decode()
+            words = figure.describe(results)
+            svg = to_bytes(figure.draw(results), "svg").decode()
             drawn.append((figure.name, inline_svg(figure.name, svg, words), words))
     page = environment.from_string(_asset("page.html.j2")).render(
-        study=material.trials.attrs.get("study"),
-        name=material.name,
-        quick=NOT_A_REPRODUCTION if material.trials.attrs.get("quick") else "",
+        study=results.trials.attrs.get("study"),
+        name=results.name,
+        quick=NOT_A_REPRODUCTION if results.trials.attrs.get("quick") else "",
         script=script,
         script_hash=digest,
         style=style,
-        findings=findings(material),
+        findings=findings(results),
         selection=SELECTION,
-        gaps=gaps(material),
+        gaps=gaps(results),
         figures=drawn,
         skipped=skipped,
-        curves=curves(material),
-        tables=tables(material),
-        facts=facts(material, results_dir),
+        curves=curves(results),
+        tables=tables(results),
+        facts=facts(results, results_dir),
+        further=[(one.name, _words(one)) for one in results.variants if one not in PUBLISHED],
         rules=[(one.number, one.regime.full_name, one.words) for one in RULES if one.regime is not Regime.UNCLASSIFIED],
     )
     return page.encode()
+
+
+def _words(variant: Variant) -> str:
+    """Say what a variant does that the page's own text does not describe."""
+    said = [
+        f"ablates by the rule {variant.ablation}" if variant.ablates else "",
+        f"promotes by the rule {variant.promotion}" if variant.promotion != STRICT else "",
+        "weight decay while training" if variant.weight_decay else "",
+        "dropout after every hidden layer while training" if variant.dropout else "",
+    ]
+    return "; ".join(filter(None, said)) or "a further mode, none of the published study"
 
 
 def _asset(name: str) -> str:

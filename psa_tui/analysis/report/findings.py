@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from psa_tui.analysis.comparison import compare_sources, compare_with_control
+from psa_tui.analysis.comparison import compare_sources, compare_with_control, has_further_modes
 from psa_tui.analysis.figures.ablation_effect import NOTABLE
 from psa_tui.analysis.figures.late_breakthroughs import breakthroughs
-from psa_tui.analysis.figures.study_results import ABLATIVE, BASELINES, MODES, Material
+from psa_tui.analysis.figures.study_results import StudyResults
+from psa_tui.analysis.frames import ABLATIVE, BASELINES
 from psa_tui.analysis.regimes import Regime
 from psa_tui.analysis.sources import PUBLISHED, load_trials
 from psa_tui.analysis.summary import other_settings
@@ -17,51 +18,51 @@ from psa_tui.formatting import percent, points
 _SIGNIFICANT = 0.05
 
 
-def findings(material: Material) -> list[str]:
-    """The sentences, the most general first."""
+def findings(results: StudyResults) -> list[str]:
+    """Return the sentences, the most general first."""
     parts = (_extent, _best, _regimes, _effects, _escapes, _tests, _instability, _late, _test_accuracy, _published)
-    return [sentence for part in parts for sentence in part(material)]
+    return [sentence for part in parts for sentence in part(results)]
 
 
-def _extent(material: Material) -> Iterator[str]:
-    trials, cells = material.trials, material.cells
+def _extent(results: StudyResults) -> Iterator[str]:
+    trials, cells = results.trials, results.cells
     least, most = int(cells["n"].min()), int(cells["n"].max())
     each = f"{_count(most, 'trial')}" if least == most else f"{least} to {most} trials"
-    shapes, modes = len(material.shapes), cells["mode"].nunique()
+    shapes, modes = len(results.shapes), cells["mode"].nunique()
     yield (
         f"{_count(len(trials), 'complete trial')} of {_count(shapes, 'shape')} in {_count(modes, 'mode')} "
         f"({each} in each of {_count(len(cells), 'cell')})."
     )
 
 
-def _best(material: Material) -> Iterator[str]:
-    best = material.cells.loc[material.cells["mean"].idxmax()]
+def _best(results: StudyResults) -> Iterator[str]:
+    best = results.cells.loc[results.cells["mean"].idxmax()]
     spread = f" (standard deviation {100 * best['std']:.2f} points over {best['n']} trials)" if best["n"] > 1 else ""
     where = f"{best['architecture']}, mode {best['mode']}"
     yield f"The highest mean validation accuracy is {percent(best['mean'])}{spread}: {where}."
-    if material.majority is None:
+    if results.majority is None:
         return
-    wins = material.shapes[[f"max_{mode}" for mode in MODES]].max(axis=1) > material.majority + 1e-9
+    wins = results.shapes[[f"max_{mode}" for mode in results.modes]].max(axis=1) > results.majority + 1e-9
     yield (
         f"In {int(wins.sum())} of {_count(len(wins), 'shape')}, at least one trial did better than always "
-        f"answering the most frequent class ({percent(material.majority)})."
+        f"answering the most frequent class ({percent(results.majority)})."
     )
 
 
-def _regimes(material: Material) -> Iterator[str]:
-    if material.regimes is None:
+def _regimes(results: StudyResults) -> Iterator[str]:
+    if results.regimes is None:
         return
-    counts = material.regimes["regime"].value_counts()
+    counts = results.regimes["regime"].value_counts()
     found = [f"{counts[regime]} {regime.full_name}" for regime in Regime if regime in counts]
     if found:
         yield f"By the study's rules, {int(counts.sum())} shapes fall into these regimes: {', '.join(found)}."
-    unknown = len(material.regimes) - int(counts.sum())
+    unknown = len(results.regimes) - int(counts.sum())
     if unknown:
         yield f"{_count(unknown, 'shape')} cannot be classified, for want of trials in all six modes."
 
 
-def _effects(material: Material) -> Iterator[str]:
-    effect = material.shapes["effect"].dropna()
+def _effects(results: StudyResults) -> Iterator[str]:
+    effect = results.shapes["effect"].dropna()
     if effect.empty:
         return
     higher, lower = int((effect > NOTABLE).sum()), int((effect < -NOTABLE).sum())
@@ -72,20 +73,20 @@ def _effects(material: Material) -> Iterator[str]:
     )
     for name, direction in ((effect.idxmax(), "gain"), (effect.idxmin(), "loss")):
         if (effect[name] > 0) == (direction == "gain") and effect[name] != 0:
-            row = material.shapes.loc[name]
+            row = results.shapes.loc[name]
             yield (
                 f"The largest {direction} is at {name}: {percent(row['baseline'])} without ablation, "
                 f"{percent(row['ablative'])} with it ({points(effect[name])} points)."
             )
 
 
-def _escapes(material: Material) -> Iterator[str]:
-    """Shapes in which every baseline trial stayed at the majority class and an ablative one did not."""
-    if material.majority is None:
+def _escapes(results: StudyResults) -> Iterator[str]:
+    """Name shapes in which every baseline trial stayed at the majority class and an ablative one did not."""
+    if results.majority is None:
         return
-    shapes = material.shapes
+    shapes = results.shapes
     baselines, ablative = shapes[[f"max_{m}" for m in BASELINES]], shapes[[f"max_{m}" for m in ABLATIVE]]
-    level = material.majority + 1e-9
+    level = results.majority + 1e-9
     escaped = ablative[(baselines.max(axis=1) <= level) & (ablative.max(axis=1) > level)]
     if len(escaped):
         name = escaped.max(axis=1).idxmax()
@@ -96,20 +97,21 @@ def _escapes(material: Material) -> Iterator[str]:
         )
 
 
-def _tests(material: Material) -> Iterator[str]:
-    if not {"none"} <= set(material.cells["mode"]) or not set(ABLATIVE) & set(material.cells["mode"]):
+def _tests(results: StudyResults) -> Iterator[str]:
+    table = compare_with_control(results.trials)
+    if table.empty:
         return
-    table = compare_with_control(material.trials)
     clear = table[table["p_holm"] < _SIGNIFICANT]
+    mode = "an ablative or further mode" if has_further_modes(results.trials) else "an ablative mode"
     yield (
-        f"Of {_count(len(table), 'comparison')} of an ablative mode with its control none, {len(clear)} differ clearly "
+        f"Of {_count(len(table), 'comparison')} of {mode} with its control none, {len(clear)} differ clearly "
         f"(Mann-Whitney, Holm-corrected p below {_SIGNIFICANT:g}): {int((clear['difference'] > 0).sum())} better, "
         f"{int((clear['difference'] < 0).sum())} worse."
     )
 
 
-def _instability(material: Material) -> Iterator[str]:
-    several = material.cells[material.cells["n"] > 1]
+def _instability(results: StudyResults) -> Iterator[str]:
+    several = results.cells[results.cells["n"] > 1]
     if several.empty:
         yield "Each cell has one trial: nothing can be said about the spread between trials."
         return
@@ -120,10 +122,10 @@ def _instability(material: Material) -> Iterator[str]:
     )
 
 
-def _late(material: Material) -> Iterator[str]:
-    if material.loops is None:
+def _late(results: StudyResults) -> Iterator[str]:
+    if results.loops is None:
         return
-    found = breakthroughs(material.loops)
+    found = breakthroughs(results.loops)
     if len(found):
         top = found.iloc[0]
         yield (
@@ -135,8 +137,8 @@ def _late(material: Material) -> Iterator[str]:
         yield "No promotion in the second half of a trial gained a point or more."
 
 
-def _test_accuracy(material: Material) -> Iterator[str]:
-    known = material.trials.dropna(subset=["test_accuracy"])
+def _test_accuracy(results: StudyResults) -> Iterator[str]:
+    known = results.trials.dropna(subset=["test_accuracy"])
     if known.empty:
         return
     gap = (known["test_accuracy"] - known["best_validation_accuracy"]).mean()
@@ -146,8 +148,8 @@ def _test_accuracy(material: Material) -> Iterator[str]:
     )
 
 
-def _published(material: Material) -> Iterator[str]:
-    table = against_published(material)
+def _published(results: StudyResults) -> Iterator[str]:
+    table = against_published(results)
     if table is None:
         return
     both = table.dropna(subset=["difference"])
@@ -162,14 +164,14 @@ def _published(material: Material) -> Iterator[str]:
     )
 
 
-def against_published(material: Material) -> Any:
-    """``compare_sources`` with the published trials, of the study's own cells; None where that means nothing."""
-    attrs = material.trials.attrs
+def against_published(results: StudyResults) -> Any:
+    """Return ``compare_sources`` with the published trials, of the study's own cells; None where that means nothing."""
+    attrs = results.trials.attrs
     if attrs.get("source") == PUBLISHED or attrs.get("quick") or attrs.get("dataset") not in (None, "mnist"):
         return None
-    if other_settings(material.trials):
+    if other_settings(results.trials):
         return None
-    table = compare_sources(material.trials, load_trials(PUBLISHED))
+    table = compare_sources(results.trials, load_trials(PUBLISHED))
     return table[table["n_a"] > 0]
 
 

@@ -13,7 +13,7 @@ _LEFT_OUT = re.compile(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?</me
 
 
 def inline_svg(name: str, svg: str, words: str) -> Markup:
-    """``svg`` (what ``look.to_bytes`` made) as an element of a page.
+    """Return ``svg`` (what ``style.to_bytes`` made) as an element of a page.
 
     Ids get ``name`` before them, since a page has many figures; ink, paper and grid take the page's colours, so the
     figure follows it into the dark; ``words`` are its text alternative.

@@ -6,44 +6,44 @@ from pathlib import Path
 from typing import Any
 
 from psa_tui import __version__
-from psa_tui.analysis.figures.study_results import Material
+from psa_tui.analysis.figures.study_results import StudyResults
 from psa_tui.analysis.sources import FETCHED, LOCAL, PUBLISHED, load_published_cost
 from psa_tui.formatting import percent, printable
+from psa_tui.method.hyperparameters import HYPERPARAMETERS
 
+_MODES_OF = {"weight_decay": " (mode decay)", "dropout": " (mode dropout)"}
 _SHOWN = (
+    ("network", "network"),
     ("seed", "seed of the study"),
     ("meta_loops", "meta-loops a trial"),
     ("dataset_fingerprint", "data set's fingerprint"),
-    ("learning_rate", "learning rate"),
-    ("batch_size", "batch size"),
-    ("weight_decay", "weight decay (mode decay)"),
-    ("dropout", "dropout (mode dropout)"),
+    *((one.name, one.name.replace("_", " ") + _MODES_OF.get(one.name, "")) for one in HYPERPARAMETERS),
 )
 
 
-def facts(material: Material, results_dir: Path) -> list[tuple[str, str]]:
-    """Names and values, both ready to be shown; only what the source knows."""
-    attrs = material.trials.attrs
+def facts(results: StudyResults, results_dir: Path) -> list[tuple[str, str]]:
+    """Return names and values, both ready to be shown; only what the source knows."""
+    attrs = results.trials.attrs
     found: list[tuple[str, Any]] = [
         ("source", attrs.get("source")),
         ("study", attrs.get("study")),
         ("data set", attrs.get("dataset")),
-        ("majority class of the validation images", None if material.majority is None else percent(material.majority)),
+        ("majority class of the validation images", None if results.majority is None else percent(results.majority)),
     ]
     settings = attrs.get("settings") or {}
     found += [(words, settings.get(key)) for key, words in _SHOWN]
-    loops = sorted(material.trials["meta_loops"].dropna().unique())
+    loops = sorted(results.trials["meta_loops"].dropna().unique())
     if not settings.get("meta_loops") and loops:
         found.append(("meta-loops a trial", " to ".join(str(n) for n in dict.fromkeys((loops[0], loops[-1])))))
-    seeds = material.trials["seed"].dropna()
+    seeds = results.trials["seed"].dropna()
     found.append(("seeds", f"{seeds.nunique():,} different, one a shape and trial" if len(seeds) else "not recorded"))
-    found += _hardware(material, results_dir)
+    found += _hardware(results, results_dir)
     found.append(("page made by", f"psa-tui {__version__}"))
     return [(name, printable(value)) for name, value in found if value not in (None, "")]
 
 
-def _hardware(material: Material, results_dir: Path) -> list[tuple[str, str]]:
-    source = material.trials.attrs.get("source")
+def _hardware(results: StudyResults, results_dir: Path) -> list[tuple[str, str]]:
+    source = results.trials.attrs.get("source")
     if source == PUBLISHED:
         cost = load_published_cost()
         hours, dollars = cost["billable_hours_ml_g4dn_xlarge"].sum(), cost["usd"].sum()
@@ -54,8 +54,8 @@ def _hardware(material: Material, results_dir: Path) -> list[tuple[str, str]]:
     from psa_tui.storage.study_store import read_store
 
     with read_store(results_dir) as store:
-        sessions = [] if store is None else store.sessions(str(material.trials.attrs["study"]))
-        rows = [] if store is None else store.trials(str(material.trials.attrs["study"]))
+        sessions = [] if store is None else store.sessions(str(results.trials.attrs["study"]))
+        rows = [] if store is None else store.trials(str(results.trials.attrs["study"]))
     machines = list(dict.fromkeys(session.machine for session in sessions)) or list(
         dict.fromkeys(row.origin for row in rows if row.origin)
     )

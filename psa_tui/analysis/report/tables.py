@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from psa_tui.analysis.comparison import TOLERANCE, compare_with_control
-from psa_tui.analysis.figures.study_results import Material
+from psa_tui.analysis.comparison import TOLERANCE, compare_with_control, has_further_modes
+from psa_tui.analysis.figures.study_results import StudyResults
 from psa_tui.analysis.frames import shown_modes
 from psa_tui.analysis.regimes import Regime
 from psa_tui.analysis.report.findings import against_published
+from psa_tui.analysis.shapes import count_text
 from psa_tui.analysis.summary import missing_cells
 from psa_tui.analysis.tables import parameter_matching
+from psa_tui.analysis.text_tables import probability
 from psa_tui.formatting import points
 
 _NONE = "–"
@@ -37,18 +39,18 @@ class Table:
     rows: list[list[Cell]]
 
 
-def tables(material: Material) -> list[Table]:
-    """Every table that the material gives; one without rows is left out."""
-    found = [_shapes(material), _control(material), _published(material), _missing(material)]
+def tables(results: StudyResults) -> list[Table]:
+    """Return every table that the results give; one without rows is left out."""
+    found = [_shapes(results), _control(results), _published(results), _missing(results)]
     return [table for table in found if table is not None and table.rows]
 
 
-def _shapes(material: Material) -> Table:
-    modes = shown_modes(material.trials)
-    cells = {(row.architecture, row.mode): row for row in material.cells.itertuples()}
-    regimes = {} if material.regimes is None else material.regimes["regime"].to_dict()
+def _shapes(results: StudyResults) -> Table:
+    modes = shown_modes(results.trials)
+    cells = {(row.architecture, row.mode): row for row in results.cells.itertuples()}
+    regimes = {} if results.regimes is None else results.regimes["regime"].to_dict()
     rows = []
-    for index, (name, row) in enumerate(material.shapes.iterrows()):
+    for index, (name, row) in enumerate(results.shapes.iterrows()):
         regime = regimes.get(name)
         numbers = []
         for mode in modes:
@@ -59,8 +61,8 @@ def _shapes(material: Material) -> Table:
         rows.append(
             [
                 Cell(str(name), float(index)),
-                Cell(f"{int(row['parameters']):,}", float(row["parameters"])),
-                Cell(parameter_matching(int(row["depth"]), int(row["width"]))),
+                _parameters(row["parameters"]),
+                Cell(parameter_matching(row["depth"], row["width"])),
                 Cell(str(Regime(regime)) if isinstance(regime, str) else _NONE),
                 _difference(row["effect"]),
                 Cell(_NONE) if row["instability"] != row["instability"] else _pct(row["instability"]),
@@ -78,10 +80,11 @@ def _shapes(material: Material) -> Table:
     )
 
 
-def _control(material: Material) -> Table:
+def _control(results: StudyResults) -> Table:
+    further = has_further_modes(results.trials)
     rows = [
         [
-            Cell(row.architecture, float(row.depth * 1e6 + row.width)),
+            _shape(row),
             Cell(row.mode),
             Cell(f"{row.n_a} / {row.n_b}", float(row.n_a)),
             _difference(row.difference),
@@ -92,27 +95,27 @@ def _control(material: Material) -> Table:
             _pct(row.mean_a),
             _pct(row.test_a),
         ]
-        for row in compare_with_control(material.trials).itertuples()
+        for row in compare_with_control(results.trials).itertuples()
     ]
     return Table(
         "control",
-        "Ablative modes against none",
+        "Ablative and further modes against none" if further else "Ablative modes against none",
         "Difference of means in points with its 95 % interval (Welch); p of the Mann-Whitney test with Holm's "
         "correction over all rows; Cliff's delta and Hedges' g as effect sizes; mean validation and test accuracy of "
-        "the ablative mode in percent. n: trials of the mode / of none.",
+        f"the {'mode' if further else 'ablative mode'} in percent. n: trials of the mode / of none.",
         ("shape", "mode", "n", "difference", "95 % interval", "p (Holm)", "delta", "g", "validation", "test"),
         (True, False, True, True, True, True, True, True, True, True),
         rows,
     )
 
 
-def _published(material: Material) -> Table | None:
-    table = against_published(material)
+def _published(results: StudyResults) -> Table | None:
+    table = against_published(results)
     if table is None:
         return None
     rows = [
         [
-            Cell(row.architecture, float(row.depth * 1e6 + row.width)),
+            _shape(row),
             Cell(row.mode),
             Cell(f"{row.n_a} / {row.n_b}", float(row.n_a)),
             _pct(row.mean_a),
@@ -136,10 +139,10 @@ def _published(material: Material) -> Table | None:
     )
 
 
-def _missing(material: Material) -> Table:
+def _missing(results: StudyResults) -> Table:
     rows = [
         [Cell(row.architecture), Cell(row.mode), _number(row.n, "d"), _number(row.expected, "d")]
-        for row in missing_cells(material.trials).itertuples()
+        for row in missing_cells(results.trials).itertuples()
     ]
     return Table(
         "missing",
@@ -149,6 +152,16 @@ def _missing(material: Material) -> Table:
         (False, False, True, True),
         rows,
     )
+
+
+def _shape(row: Any) -> Cell:
+    """Return the cell of a shape, sorted by depth and width where they are known."""
+    place = row.depth * 1e6 + row.width
+    return Cell(row.architecture, None if place != place else float(place))
+
+
+def _parameters(count: float) -> Cell:
+    return Cell(_NONE) if count != count else Cell(count_text(count), float(count))
 
 
 def _number(value: Any, form: str) -> Cell:
@@ -168,4 +181,4 @@ def _interval(low: float, high: float) -> Cell:
 
 
 def _probability(value: float) -> Cell:
-    return Cell(_NONE) if value != value else Cell("<.001" if value < 0.001 else f"{value:.3f}", float(value))
+    return Cell(_NONE) if value != value else Cell(probability(value), float(value))

@@ -8,14 +8,15 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from psa_tui.cli.aws import options
-from psa_tui.cli.output import print_note
-from psa_tui.method.variants import AblationMode
+from psa_tui.cli.options import Json
+from psa_tui.method.variants import ordered
+from psa_tui.views.messages import print_note
 
 if TYPE_CHECKING:
     from psa_tui.aws.cost import CostReport
 
 
-def cost(price: options.Price = None, json: options.Json = False) -> None:
+def cost(price: options.Price = None, json: Json = False) -> None:
     """Show what SageMaker charges for the jobs' instances: billable seconds times the price, in US dollars."""
     from psa_tui.aws.client import open_client
     from psa_tui.aws.cost import cost_report
@@ -30,7 +31,7 @@ def cost(price: options.Price = None, json: options.Json = False) -> None:
         describe_jobs(client, settings, names), cache(lambda instance: find_price(price, settings, instance))
     )
     if json:
-        options.print_json("jobs", [asdict(job) | {"cell": " ".join(map(str, job.cell))} for job in report.jobs])
+        options.print_json("jobs", [asdict(job) | {"cell": " ".join(job.cell)} for job in report.jobs])
     else:
         _print(report)
     if report.uncounted:
@@ -38,15 +39,17 @@ def cost(price: options.Price = None, json: options.Json = False) -> None:
 
 
 def _print(report: CostReport) -> None:
+    from psa_tui.views.tables import print_table
+
     sums = report.by_cell()
-    modes = [mode for mode in AblationMode if mode in {mode for _, mode in sums}]
+    modes = ordered(mode for _, mode in sums)
     rows = []
     for shape in dict.fromkeys(shape for shape, _ in sums):
         costs = [sums.get((shape, mode)) for mode in modes]
         total = sum((usd for usd in costs if usd is not None), Decimal(0))
-        rows.append([str(shape), *("-" if usd is None else f"{usd:.2f}" for usd in costs), f"{total:.2f}"])
-    columns = ["shape", *map(str, modes), "USD"]
+        rows.append([shape, *("-" if usd is None else f"{usd:.2f}" for usd in costs), f"{total:.2f}"])
+    columns = ["shape", *modes, "USD"]
     if rows:
-        options.print_table(columns, rows, columns[1:])
+        print_table(columns, rows, 1, options.GAP)
     hours = report.billable_s / 3600
     print(f"{len(report.jobs)} jobs, {hours:,.2f} billable hours, {report.usd:,.2f} USD")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from psa_tui.cli.aws import options
-from psa_tui.cli.output import print_note
+from psa_tui.cli.options import Json
 from psa_tui.formatting import format_bytes
+from psa_tui.views.messages import print_note
 
 
-def jobs(json: options.Json = False) -> None:
+def jobs(json: Json = False) -> None:
     """List every job that left something in the bucket, newest first; SageMaker is not asked."""
     from psa_tui.aws.bucket import list_archives
     from psa_tui.aws.client import open_client, safe
     from psa_tui.aws.settings import load_aws_settings
+    from psa_tui.views.tables import print_table
 
     settings = load_aws_settings()
     settings.require("S3_BUCKET_NAME", "S3_PREFIX")
@@ -22,8 +24,8 @@ def jobs(json: options.Json = False) -> None:
         content = [
             {
                 "job": job.name,
-                "shape": str(job.shape),
-                "mode": str(job.mode),
+                "shape": job.shape,
+                "mode": job.mode,
                 "created": job.created.isoformat(),
                 "etag": safe(archives[job.name].etag) if job.name in archives else None,
                 "archive_bytes": archives[job.name].size_bytes if job.name in archives else None,
@@ -40,7 +42,7 @@ def jobs(json: options.Json = False) -> None:
             )
             for job in found
         ]
-        options.print_table(["job", "launched", "results"], rows, ["results"])
+        print_table(["job", "launched", "results"], rows, 2, options.GAP)
         print(f"{len(found)} jobs, {len(archives)} with results")
     else:
         print_note("no job has left anything there")

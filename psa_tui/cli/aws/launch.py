@@ -7,37 +7,42 @@ from typing import Annotated
 import typer
 
 from psa_tui.cli.aws import options
-from psa_tui.cli.options import ResultsDir
-from psa_tui.cli.output import print_note
+from psa_tui.cli.options import takes_settings
 from psa_tui.cli.reproduce import options as study_options
-from psa_tui.settings import load_settings
+from psa_tui.settings import Settings
+from psa_tui.views.messages import print_note
+
+Type = Annotated[str | None, typer.Option(metavar="TYPE", help="Instance (default INSTANCE_TYPE).")]
+Spot = Annotated[bool | None, typer.Option(help="Spot instances (default USE_SPOT_INSTANCES).")]
+Seconds = Annotated[
+    str | None, typer.Option(metavar="N", help="A job is stopped after N seconds (default MAX_RUN_SECONDS).")
+]
+MaxCost = Annotated[str | None, typer.Option(metavar="USD", help="Refuse a plan that can cost more than this.")]
+Image = Annotated[str | None, typer.Option(metavar="URI", help="Container image with PyTorch (default: AWS's own).")]
+Again = Annotated[
+    bool, typer.Option("--again", help="Launch shapes and modes with a complete job too; never a running one.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan, and launch nothing.")]
 
 
+@takes_settings("results_dir")
 def launch(
+    settings: Settings,
     grid: study_options.Grid = "published",
     modes: study_options.Modes = None,
     trials: study_options.Trials = 10,
     meta_loops: study_options.MetaLoops = 100,
     seed: study_options.Seed = 0,
     study: study_options.Study = "sagemaker",
-    instance_type: Annotated[str | None, typer.Option(metavar="TYPE", help="Instance (default INSTANCE_TYPE).")] = None,
-    spot: Annotated[bool | None, typer.Option(help="Spot instances (default USE_SPOT_INSTANCES).")] = None,
-    max_run_seconds: Annotated[
-        str | None, typer.Option(metavar="N", help="A job is stopped after N seconds (default MAX_RUN_SECONDS).")
-    ] = None,
+    instance_type: Type = None,
+    spot: Spot = None,
+    max_run_seconds: Seconds = None,
     price: options.Price = None,
-    max_cost: Annotated[
-        str | None, typer.Option(metavar="USD", help="Refuse a plan that can cost more than this.")
-    ] = None,
-    image: Annotated[
-        str | None, typer.Option(metavar="URI", help="Container image with PyTorch (default: AWS's own).")
-    ] = None,
-    again: Annotated[
-        bool, typer.Option("--again", help="Launch shapes and modes with a complete job too; never a running one.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and launch nothing.")] = False,
+    max_cost: MaxCost = None,
+    image: Image = None,
+    again: Again = False,
+    dry_run: DryRun = False,
     yes: options.Yes = False,
-    results_dir: ResultsDir = None,
 ) -> None:
     """Train every shape and mode of a grid on SageMaker: one job each, with all its trials.
 
@@ -46,53 +51,25 @@ def launch(
     folder, no job is ever launched twice.
     """
     from psa_tui.aws import launch as launching
-    from psa_tui.aws.client import open_client
-    from psa_tui.aws.plan import make_plan, plan_lines
-    from psa_tui.aws.pricing import find_price, parse_price
+    from psa_tui.aws.plan import plan_lines, plan_rows
+    from psa_tui.aws.pricing import parse_price
     from psa_tui.aws.settings import load_aws_settings
-    from psa_tui.aws.source_archive import build_source_archive, source_root
-    from psa_tui.studies.grids import parse_grid
-    from psa_tui.studies.spec import StudySpec, check_name
+    from psa_tui.aws.study import sagemaker_study
+    from psa_tui.views.tables import print_table
 
     limit = None if max_cost is None else parse_price(max_cost, "--max-cost")
-    spec = StudySpec(
-        name=check_name(study),
-        shapes=parse_grid(grid),
-        modes=study_options.parse_modes(modes, grid),
-        trials=trials,
-        meta_loops=meta_loops,
-        seed=seed,
-        dataset="mnist",
-        dataset_fingerprint="",
-    )
-    settings = load_aws_settings(
-        {
-            "INSTANCE_TYPE": instance_type,
-            "USE_SPOT_INSTANCES": None if spot is None else str(spot),
-            "MAX_RUN_SECONDS": max_run_seconds,
-        }
-    )
-    launching.require_launch_settings(settings)
-    sagemaker, s3 = open_client("sagemaker", settings), open_client("s3", settings)
-    cells = [(shape, mode) for shape in spec.shapes for mode in spec.modes]
-    plan = make_plan(cells, sagemaker, s3, settings, find_price(price, settings, settings.instance_type), again)
+    spec = sagemaker_study(study, grid, modes, trials, meta_loops, seed)
+    asked = {"INSTANCE_TYPE": instance_type, "USE_SPOT_INSTANCES": spot, "MAX_RUN_SECONDS": max_run_seconds}
+    aws_settings = load_aws_settings({name: None if value is None else str(value) for name, value in asked.items()})
+    launcher = launching.Launcher(aws_settings, spec)
+    plan = launcher.plan(price, again)
     print("\n".join(plan_lines(plan, spec)))
     plan.check_cost(limit)
     if dry_run:
-        rows = [(*cell, "launch") for cell in plan.cells] + [
-            (*c, f"{old.state}: {old.job}") for c, old in plan.existing
-        ]
-        options.print_table(["shape", "mode", "job"], rows)
+        print_table(["shape", "mode", "job"], plan_rows(plan), gap=options.GAP)
     if dry_run or not plan.cells:
         print_note("nothing was launched")
         return
     options.confirm(f"Launch {plan.summary}?", "nothing was launched", yes)
-    order = launching.LaunchOrder(
-        plan=plan,
-        spec=spec,
-        image=image or launching.default_image(str(settings.region)),
-        source=build_source_archive(source_root()),
-    )
-    folder = load_settings({"results_dir": results_dir}).get("results_dir") / "aws"
-    launched = launching.launch(sagemaker, s3, settings, order, folder, print_note)
+    launched = launcher.launch(plan, image, settings.get("results_dir") / "aws", print_note)
     print_note(f"launched {len(launched)} of {len(plan.cells)} jobs; psa aws status shows them")

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from psa_tui.cli.aws import options
-from psa_tui.cli.output import print_error, print_note
 from psa_tui.errors import ConfigError, PsaError
+from psa_tui.views.messages import print_error, print_note
 
 
 def stop(

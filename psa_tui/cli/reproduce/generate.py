@@ -7,19 +7,19 @@ from typing import Annotated
 
 import typer
 
-from psa_tui.cli.options import DatasetName, ModelDir
+from psa_tui.cli.options import HYPERPARAMETER_OPTIONS, takes_settings
 from psa_tui.cli.reproduce import options
-from psa_tui.settings import load_settings
+from psa_tui.settings import Settings
 
 
+@takes_settings("network", *HYPERPARAMETER_OPTIONS, "dataset", "model_dir")
 def generate(
+    settings: Settings,
     grid: options.Grid = "first",
     modes: options.Modes = None,
     trials: options.Trials = 1,
     meta_loops: options.MetaLoops = 100,
     seed: options.Seed = 0,
-    dataset: DatasetName = None,
-    model_dir: ModelDir = None,
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the script goes.")] = Path("run_reproduction.sh"),
 ) -> None:
     """Print the command of every trial, by shape, and write a script that runs them all.
@@ -27,20 +27,15 @@ def generate(
     Each trial has its own model folder. The script stops at an error; started again, it goes on where it stopped.
     psa reproduce run does the same work many times faster, because trials of a shape train together.
     """
-    settings = load_settings({"dataset": dataset, "model_dir": model_dir})
-
-    from psa_tui.cli.output import print_note
     from psa_tui.studies.generate import format_commands, format_script, summarise, trial_commands, write_script
-    from psa_tui.studies.grids import parse_grid
+    from psa_tui.studies.request import StudyRequest, new_study
+    from psa_tui.views.messages import print_note
 
-    shapes, chosen = parse_grid(grid), options.parse_modes(modes, grid)
-    # A reproduction must not take the embedded digits for MNIST just because there is no network.
-    data = settings.get("dataset") if settings.is_explicit("dataset") else "mnist"
-    models = settings.get("model_dir") / "reproduction"
-    commands = trial_commands(shapes, chosen, trials, meta_loops, seed, data, models)
-    summary = summarise(shapes, chosen, trials, meta_loops, seed, data)
-    write_script(out, format_script(commands, summary))
-    typer.echo(f"# {summary}")
+    request = StudyRequest(grid=grid, modes=modes, trials=trials, meta_loops=meta_loops, seed=seed)
+    spec = new_study(request, settings)
+    commands = trial_commands(spec, settings.get("model_dir") / "reproduction")
+    write_script(out, format_script(spec, commands))
+    typer.echo(f"# {summarise(spec)}")
     for line in format_commands(commands):
         typer.echo(line)
     print_note(f"{out} runs all of them, one after the other; psa reproduce plan says how long that takes")

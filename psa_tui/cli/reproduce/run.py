@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from psa_tui.cli import options as common
+from psa_tui.cli.options import HYPERPARAMETER_OPTIONS, OUTPUT_OPTIONS, takes_settings
 from psa_tui.cli.reproduce import options
-from psa_tui.cli.reproduce import request as wish
-from psa_tui.cli.reproduce.request import make_wish
-from psa_tui.settings import load_settings
+from psa_tui.settings import Settings
 
 
+@takes_settings(
+    "network",
+    *HYPERPARAMETER_OPTIONS,
+    "dataset",
+    "dataset_dir",
+    "results_dir",
+    "device",
+    "backend",
+    *OUTPUT_OPTIONS,
+    "debug",
+)
 def run(
-    grid: wish.Grid = None,
-    modes: wish.Modes = None,
-    trials: wish.Trials = None,
-    meta_loops: wish.MetaLoops = None,
-    seed: wish.Seed = None,
-    study: wish.Study = None,
+    settings: Settings,
+    grid: options.Grid = None,
+    modes: options.Modes = None,
+    trials: options.Trials = None,
+    meta_loops: options.MetaLoops = None,
+    seed: options.Seed = None,
+    study: options.Study = None,
     workers: options.Workers = None,
     max_hours: Annotated[
         float | None,
@@ -35,30 +46,22 @@ def run(
     address: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="An existing Ray cluster (default: a local one).")
     ] = None,
-    lr: common.Lr = None,
-    batch_size: common.BatchSize = None,
-    weight_decay: common.WeightDecay = None,
-    dropout: common.Dropout = None,
-    dataset: common.DatasetName = None,
-    dataset_dir: common.DatasetDir = None,
-    results_dir: common.ResultsDir = None,
-    device: common.Device = None,
-    plain: common.Plain = None,
-    json: common.Json = None,
-    quiet: common.Quiet = None,
-    ascii: common.Ascii = None,
-    debug: common.Debug = None,
 ) -> None:
     """Train a study's trials, or go on with them: the study keeps its settings under its name.
 
-    A cell (a shape with all its modes and trials) trains as a population. Ctrl-C commits what is done and
-    leaves; the same command goes on. psa reproduce status shows it from another terminal.
+    Where nothing else is said, it is the published study, called reproduction: 98 shapes, six modes, 10 trials of 100
+    meta-loops, seed 0. All modes and trials of a shape train together. Ctrl-C commits what is done and leaves; the
+    same command goes on. psa reproduce status shows it from another terminal.
     """
-    given = locals()
-    names = ("lr", "batch_size", "weight_decay", "dropout", "dataset", "dataset_dir", "results_dir", "device")
-    settings = load_settings({name: given[name] for name in (*names, "plain", "json", "quiet", "ascii", "debug")})
-    asked = make_wish(study, grid, modes, trials, meta_loops, seed, quick)
+    from psa_tui.cli.reproduce.view import choose_view
+    from psa_tui.studies.request import StudyRequest, resolve
+    from psa_tui.studies.session import SessionOptions, run_session
+    from psa_tui.views.messages import print_note
 
-    from psa_tui.cli.reproduce.study_session import Session, carry_out
-
-    carry_out(settings, asked, Session(workers, max_hours, max_params, on, address))
+    request = StudyRequest(
+        name=study, grid=grid, modes=modes, trials=trials, meta_loops=meta_loops, seed=seed, quick=quick
+    )
+    session = SessionOptions(on=on, workers=workers, max_hours=max_hours, max_parameters=max_params, address=address)
+    spec = resolve(request, settings, print_note)
+    if code := run_session(spec, settings, session, partial(choose_view, settings), print_note):
+        raise typer.Exit(code)

@@ -4,48 +4,32 @@ from __future__ import annotations
 
 import json as json_format
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from psa_tui.cli.options import ResultsDir
-from psa_tui.cli.reproduce import request as wish
-from psa_tui.settings import load_settings
+from psa_tui.cli.options import Json, takes_settings
+from psa_tui.cli.reproduce import options
+from psa_tui.settings import Settings
 
 if TYPE_CHECKING:
     from psa_tui.studies.progress import StudyProgress
 
 
-def status(
-    study: wish.Study = None,
-    results_dir: ResultsDir = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-) -> None:
+@takes_settings("results_dir")
+def status(settings: Settings, study: options.Study = None, json: Json = False) -> None:
     """Show a study's progress by shape and mode, what failed and why, and the time left.
 
     It only reads, and may run while the study does.
     """
-    settings = load_settings({"results_dir": results_dir})
-
-    from psa_tui.errors import ConfigError
     from psa_tui.storage.locks import holder
-    from psa_tui.storage.study_store import LOCAL, read_store
-    from psa_tui.studies.driver import study_folder
-    from psa_tui.studies.progress import study_progress
+    from psa_tui.studies.part_files import study_lock
+    from psa_tui.studies.progress import load_progress
     from psa_tui.studies.request import DEFAULT_NAME
 
     folder, name = settings.get("results_dir"), study or DEFAULT_NAME
-    with read_store(folder) as store:
-        rows = [] if store is None else [row for row in store.studies() if row.source == LOCAL]
-        found = next((row for row in rows if row.study == name), None)
-        if store is None or found is None:
-            others = ", ".join(row.study for row in rows) or "none"
-            raise ConfigError(
-                f"no study {name[:80]!r} was begun in {folder}; begun there: {others} "
-                "(--study says which, psa reproduce run begins one)"
-            )
-        progress = study_progress(found.spec(), store.trials(name), store.sessions(name))
-    process = holder(study_folder(folder, name) / "study")
+    progress = load_progress(folder, name)
+    process = holder(study_lock(folder, name))
     if json:
         json_format.dump({**progress.as_json(), "run_by_process": process}, sys.stdout, indent=2)
         print()
@@ -63,11 +47,11 @@ def _print(progress: StudyProgress, process: str | None) -> None:
 
     for line in format_status(progress, process):
         typer.echo(printable(line))
-    modes = [str(mode) for mode in progress.spec.modes]
+    modes = [variant.name for variant in progress.spec.variants]
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("shape", no_wrap=True)
     for mode in modes:
-        table.add_column(mode, no_wrap=True)
+        table.add_column(Text(mode), no_wrap=True)
     cells = list(progress.cells)
     for start in range(0, len(cells), len(modes)):
         row = cells[start : start + len(modes)]

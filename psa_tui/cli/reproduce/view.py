@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import sys
-from typing import Protocol
 
-from psa_tui.cli.run_session import can_draw, chosen_output, draws_in_ascii
+from psa_tui.machine.logs import start_logging
 from psa_tui.machine.signals import StopRequest
 from psa_tui.settings import Settings
 from psa_tui.studies.events import StudyEvent
+from psa_tui.views.base import View
+from psa_tui.views.output import can_draw, chosen_output, draws_in_ascii
 
 
-class StudyView(Protocol):
-    """Something that shows a study. It only reads events, and may fail without harm to the study."""
-
-    def handle(self, event: StudyEvent) -> None:
-        """Take note of ``event``; called in order, after what it tells is durable."""
-
-    def close(self) -> None:
-        """The study's session is over, or failed: give back the terminal."""
-
-
-def choose_view(settings: Settings, stop: StopRequest) -> StudyView:
-    """JSON lines, plain lines, the result alone, or the screen, whose q asks ``stop``.
+def choose_view(settings: Settings, stop: StopRequest) -> View[StudyEvent]:
+    """Return JSON lines, plain lines, the result alone, or the screen, whose q asks ``stop``; log lines go there too.
 
     Raises:
         ConfigError: two of them were asked for.
     """
-    from psa_tui.views.study.plain import StudyJsonView, StudyPlainView
+    view = _view(settings, stop)
+    start_logging(view, debug=settings.get("debug"))
+    return view
 
+
+def _view(settings: Settings, stop: StopRequest) -> View[StudyEvent]:
     chosen = chosen_output(settings)
     if chosen == "json":
-        return StudyJsonView(sys.stdout)
+        from psa_tui.views.jsonl import JsonView
+
+        return JsonView(sys.stdout)
     if chosen or not can_draw():
+        from psa_tui.views.study.plain import StudyPlainView
+
         return StudyPlainView(sys.stdout, quiet=chosen == "quiet")
     from psa_tui.views.study.dashboard import StudyDashboard
 

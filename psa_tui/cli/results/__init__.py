@@ -6,12 +6,11 @@ import typer
 
 from psa_tui.cli.results import (
     compare,
-    convergence,
+    curves,
     diff,
     export,
     fetch,
     follow,
-    growth,
     plot,
     regimes,
     report,
@@ -31,8 +30,7 @@ app.command()(regimes.regimes)
 app.command()(compare.compare)
 app.command()(table.table)
 app.command()(export.export)
-app.command()(convergence.convergence)
-app.command()(growth.growth)
+app.command()(curves.curves)
 app.command()(plot.plot)
 app.command()(report.report)
 app.command()(runs.runs)
@@ -40,3 +38,7 @@ app.command()(show.show)
 app.command()(diff.diff)
 app.command()(follow.follow)
 app.command()(fetch.fetch)
+
+# The names of earlier versions: the same command, of the LKG's gain in one case.
+app.command("convergence", hidden=True)(curves.curves)
+app.command("growth", hidden=True, context_settings={"default_map": {"measure": [curves.Measure.GAIN]}})(curves.curves)

@@ -1,76 +1,78 @@
-"""Trajectories on the screen: a line a shape and mode, a column a stretch of meta-loops."""
+"""``psa results curves``: how trials develop over the meta-loops."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from psa_tui.analysis.trajectories import BEST, MEAN, phases, trajectories
-from psa_tui.cli.results.presenting import (
-    check_data_format,
-    data_bytes,
-    described,
-    marked,
-    pct,
-    print_about,
-    print_json,
-    print_paragraph,
-    print_rows,
-    write_file,
-)
+import typer
+
+from psa_tui.cli.options import Json, takes_settings
+from psa_tui.cli.results import options
 from psa_tui.errors import ConfigError
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-_WORDS = {
-    "validation_accuracy": "validation accuracy of the candidates (percent) after meta-loop",
-    "lkg_accuracy": "validation accuracy of the LKG (percent) after meta-loop",
-    "lkg_gain": "points the LKG gained in meta-loops",
-}
+from psa_tui.settings import Settings
 
 
-def picked(trial: int | None, best: bool) -> int | str:
-    """Whose curves are asked for.
+class Measure(StrEnum):
+    """What a curve shows."""
 
-    Raises:
-        ConfigError: a trial and the best one at once.
+    ACCURACY = "accuracy"
+    LKG = "lkg"
+    GAIN = "gain"
+
+
+_COLUMNS = {Measure.ACCURACY: "validation_accuracy", Measure.LKG: "lkg_accuracy", Measure.GAIN: "lkg_gain"}
+
+
+@takes_settings("results_dir")
+def curves(
+    settings: Settings,
+    measure: Annotated[
+        list[Measure],
+        typer.Option(help="accuracy (of the candidates), lkg (accuracy of the LKG) or gain (points the LKG gained)."),
+    ] = [Measure.ACCURACY, Measure.LKG],  # noqa: B006
+    source: options.Source = "local",
+    study: options.Study = None,
+    arch: Annotated[
+        str | None, typer.Option("--arch", metavar="SHAPES", help="Only these shapes: 8*8,18*18 (default: all).")
+    ] = None,
+    mode: Annotated[str | None, typer.Option(metavar="MODE", help="Only this mode (default: all).")] = None,
+    trial: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="The curve of this trial (default: the mean).")
+    ] = None,
+    best: Annotated[bool, typer.Option("--best", help="The curve of each cell's best trial.")] = False,
+    output: options.Output = None,
+    json: Json = False,
+) -> None:
+    """Show measures of every shape and mode by meta-loop; of the LKG's gain, each stretch of meta-loops.
+
+    Of one trial, of the best one, or the mean over trials; --output and --json have every meta-loop, with the band in
+    which the middle 80 % of the trials lie. The best of all trials at each loop is no run, and is not shown. The first
+    promotion makes the LKG and is no gain.
     """
-    if trial is not None and best:
-        raise ConfigError("--trial and --best exclude each other; choose one")
-    return trial if trial is not None else BEST if best else MEAN
-
-
-def show(loops: DataFrame, measures: tuple[str, ...], pick: int | str, output: str | None, *, as_json: bool) -> None:
-    """Print a table a measure, or JSON; ``output`` takes every meta-loop as a data file too."""
     import pandas as pd
 
+    from psa_tui.analysis.curves_text import curve_text
+    from psa_tui.analysis.export import check_data_format, data_bytes, marked
+    from psa_tui.analysis.text_tables import about
+    from psa_tui.analysis.trajectories import BEST, MEAN, trajectories
+    from psa_tui.cli.results.loading import loops_of
+    from psa_tui.cli.results.printing import described, print_json, print_text, write_file
+
+    if trial is not None and best:
+        raise ConfigError("--trial and --best exclude each other; choose one")
     if output is not None:
         check_data_format(Path(output))
-    curves = {measure: trajectories(loops, measure, pick) for measure in measures}
-    if as_json:
-        print_json(described(loops), **curves)
+    loops = loops_of(source, study, settings.get("results_dir"), arch, mode)
+    pick = trial if trial is not None else BEST if best else MEAN
+    found = {_COLUMNS[one]: trajectories(loops, _COLUMNS[one], pick) for one in dict.fromkeys(measure)}
+    if json:
+        print_json(described(loops), **found)
     else:
-        print_about(loops)
-        for measure, curve in curves.items():
-            print()
-            _print(measure, curve)
+        print_text(about(loops))
+        for name, curve in found.items():
+            print_text("", *curve_text(name, curve))
     if output is not None:
-        together = pd.concat([curve.assign(measure=measure) for measure, curve in curves.items()], ignore_index=True)
+        together = pd.concat([curve.assign(measure=name) for name, curve in found.items()], ignore_index=True)
         write_file(Path(output), data_bytes(marked(together, loops), Path(output).suffix))
-
-
-def _print(measure: str, curve: DataFrame) -> None:
-    is_gain = measure == "lkg_gain"
-    stretches = phases(curve)[1 if is_gain else 0 :]  # the first loop makes the LKG
-    names = [str(last) if first == last or not is_gain else f"{first}-{last}" for first, last in stretches]
-    rows = []
-    for (architecture, mode, label), cell in curve.groupby(["architecture", "mode", "label"], sort=False):
-        values = cell.set_index("meta_loop")["value"]
-        numbers = [
-            pct(values.loc[first:last].sum(min_count=1), "+.2f") if is_gain else pct(values.get(last, float("nan")))
-            for first, last in stretches
-        ]
-        rows.append([str(architecture), str(mode), str(label), *numbers])
-    print_paragraph(_WORDS[measure])
-    print_rows(["shape", "mode", "curve", *names], rows, words=3)

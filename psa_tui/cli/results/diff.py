@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import json as json_format
 import sys
-from typing import Annotated
 
-import typer
-
-from psa_tui.cli import options
+from psa_tui.cli.options import Json, takes_settings
 from psa_tui.cli.results.show import Run
 from psa_tui.formatting import printable
-from psa_tui.settings import load_settings
+from psa_tui.settings import Settings
 
 
-def diff(
-    run: Run,
-    other: Run,
-    results_dir: options.ResultsDir = None,
-    ascii: options.Ascii = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-) -> None:
+@takes_settings("results_dir", "ascii")
+def diff(settings: Settings, run: Run, other: Run, json: Json = False) -> None:
     """Compare two runs: first the settings that differ, then the results."""
-    settings = load_settings({"results_dir": results_dir, "ascii": ascii})
-
-    from psa_tui.cli.run_session import draws_in_ascii
     from psa_tui.runs.history import differing, load_runs
+    from psa_tui.views.output import draws_in_ascii
     from psa_tui.views.run_text import format_difference, results_of
 
     one, two = load_runs(settings.get("results_dir"), [run, other])

@@ -7,17 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from psa_tui.analysis.figures import FIGURES
-from psa_tui.analysis.figures.study_results import FigureKind, Material
+from psa_tui.analysis.figures.study_results import FigureKind, StudyResults
 from psa_tui.analysis.figures.style import FORMATS
 from psa_tui.errors import ConfigError
 from psa_tui.formatting import printable
+from psa_tui.settings import Settings
 
 _TERMINAL_FIGURES = ("regimes", "convergence")
 _PIPE_WIDTH = 80
 
 
 def chosen_figures(names: Sequence[str], *, terminal: bool) -> list[FigureKind]:
-    """The figures called ``names``, in the order of the set; without names all of them, in a terminal two.
+    """Return the figures called ``names``, in the order of the set; without names all of them, in a terminal two.
 
     Raises:
         ConfigError: there is no such figure, or it has no form for the terminal.
@@ -32,7 +33,7 @@ def chosen_figures(names: Sequence[str], *, terminal: bool) -> list[FigureKind]:
 
 
 def chosen_formats(text: str) -> list[str]:
-    """The file formats named in ``text``, separated by commas.
+    """Return the file formats named in ``text``, separated by commas.
 
     Raises:
         ConfigError: one of them is not offered.
@@ -43,30 +44,29 @@ def chosen_formats(text: str) -> list[str]:
     return found
 
 
-def write(figures: Sequence[FigureKind], material: Material, folder: Path, formats: Sequence[str]) -> None:
+def write(figures: Sequence[FigureKind], results: StudyResults, folder: Path, formats: Sequence[str]) -> None:
     """Draw each figure once and write it in every format."""
-    from psa_tui.analysis.figures.style import look, to_bytes
-    from psa_tui.cli.results.presenting import write_file
+    from psa_tui.analysis.figures.style import figure_style, to_bytes
+    from psa_tui.cli.results.printing import write_file
 
-    with look():
+    with figure_style():
         for figure in figures:
-            drawn = figure.draw(material)
+            drawn = figure.draw(results)
             for file_format in formats:
                 path = folder / f"{figure.name}.{file_format}"
                 write_file(path, to_bytes(drawn, file_format))
 
 
-def show(figures: Sequence[FigureKind], material: Material, ascii_wanted: bool | None) -> None:
+def show(figures: Sequence[FigureKind], results: StudyResults, settings: Settings) -> None:
     """Draw each figure in letters on stdout, as wide as the terminal (80 columns in a pipe)."""
     from rich.console import Console
 
-    from psa_tui.cli.run_session import draws_in_ascii
-    from psa_tui.settings import load_settings
+    from psa_tui.views.output import draws_in_ascii
 
-    ascii_only = draws_in_ascii(load_settings({"ascii": ascii_wanted}))
+    ascii_only = draws_in_ascii(settings)
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
     for index, figure in enumerate(figures):
         if index:
             console.print()
         assert figure.terminal is not None
-        console.print(figure.terminal(material, console.width, ascii_only))
+        console.print(figure.terminal(results, console.width, ascii_only))

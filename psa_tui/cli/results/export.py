@@ -7,34 +7,33 @@ from typing import Annotated
 
 import typer
 
-from psa_tui.cli import options as common
+from psa_tui.cli.options import takes_settings
 from psa_tui.cli.results import options
+from psa_tui.settings import Settings
 
 
+@takes_settings("results_dir")
 def export(
+    settings: Settings,
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="A name ending in .csv, .parquet or .json.")
     ],
     source: options.Source = "local",
     study: options.Study = None,
-    results_dir: common.ResultsDir = None,
-    trials: Annotated[
-        bool, typer.Option("--trials", help="One row a trial instead of one a meta-loop.", show_default=False)
-    ] = False,
+    trials: Annotated[bool, typer.Option("--trials", help="One row a trial instead of one a meta-loop.")] = False,
 ) -> None:
     """Write every meta-loop of a study's complete trials as CSV, Parquet or JSON.
 
     Accuracies are fractions. --source FILE reads the CSV and Parquet files again.
     """
+    from psa_tui.analysis.export import check_data_format, data_bytes
+    from psa_tui.analysis.shapes import family_of, network_attr
     from psa_tui.cli.results.loading import loops_of, trials_of
-    from psa_tui.cli.results.presenting import check_data_format, data_bytes, write_file
+    from psa_tui.cli.results.printing import write_file
 
     path = Path(output)
     check_data_format(path)
-    if trials:
-        table = trials_of(source, study, results_dir)
-        table = table.assign(dataset=table.attrs["dataset"], quick=table.attrs["quick"])
-    else:
-        loops = loops_of(source, study, results_dir)
-        table = loops.assign(study=loops.attrs["study"], quick=loops.attrs["quick"])
-    write_file(path, data_bytes(table, path.suffix))
+    table = (trials_of if trials else loops_of)(source, study, settings.get("results_dir"))
+    about = "dataset" if trials else "study"
+    marks = {about: table.attrs[about], "quick": table.attrs["quick"], **network_attr(family_of(table))}
+    write_file(path, data_bytes(table.assign(**marks), path.suffix))

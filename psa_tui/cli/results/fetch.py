@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from psa_tui.cli import options as common
+from psa_tui.cli.options import Json, takes_settings
 from psa_tui.cli.reproduce import options as grid_options
-from psa_tui.cli.results import options
+from psa_tui.settings import Settings
 
 Bucket = Annotated[
     str | None, typer.Option(metavar="NAME", help="The bucket (default: S3_BUCKET_NAME in aws/sagemaker/.env).")
@@ -18,7 +18,9 @@ Workers = Annotated[int, typer.Option(metavar="N", min=1, max=64, help="Download
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be downloaded, and do nothing.")]
 
 
+@takes_settings("results_dir")
 def fetch(
+    settings: Settings,
     bucket: Bucket = None,
     prefix: Prefix = None,
     grid: grid_options.Grid = "published",
@@ -27,8 +29,7 @@ def fetch(
     study: grid_options.Study = "sagemaker",
     workers: Workers = 8,
     dry_run: DryRun = False,
-    json: options.Json = False,
-    results_dir: common.ResultsDir = None,
+    json: Json = False,
 ) -> None:
     """Fetch the newest complete job of every shape and mode, and write the summary and trials files.
 
@@ -39,33 +40,36 @@ def fetch(
     from psa_tui.aws.client import open_client
     from psa_tui.aws.fetch import Fetched, FetchOrder, plan_fetch, store_fetch
     from psa_tui.aws.fetch import fetch as fetch_archives
+    from psa_tui.aws.fetch_report import FetchReport
     from psa_tui.aws.settings import load_aws_settings
-    from psa_tui.cli.results.fetching import FetchReport, fetch_progress, write_results
-    from psa_tui.cli.results.loading import results_folder
-    from psa_tui.studies.grids import parse_grid
-    from psa_tui.studies.spec import check_name
+    from psa_tui.aws.study import sagemaker_study
+    from psa_tui.cli.results.fetch_output import fetch_progress, print_report, write_results
 
+    spec = sagemaker_study(study, grid, modes, trials, meta_loops=None, seed=None)
     order = FetchOrder(
-        study=check_name(study),
-        shapes=parse_grid(grid),
-        modes=grid_options.parse_modes(modes, grid),
-        trials=trials,
-        workers=workers,
+        study=spec.name, networks=spec.networks, variants=spec.variants, trials=spec.trials, workers=workers
     )
-    settings = load_aws_settings({"S3_BUCKET_NAME": bucket, "S3_PREFIX": prefix})
-    settings.require("S3_BUCKET_NAME", "S3_PREFIX")
-    folder = results_folder(results_dir)
-    s3 = open_client("s3", settings, connections=workers)
-    listing = list_archives(s3, settings)
-    plan = plan_fetch(order, settings, listing, folder)
+    aws_settings = load_aws_settings({"S3_BUCKET_NAME": bucket, "S3_PREFIX": prefix})
+    aws_settings.require("S3_BUCKET_NAME", "S3_PREFIX")
+    folder = settings.get("results_dir")
+    s3 = open_client("s3", aws_settings, connections=workers)
+    listing = list_archives(s3, aws_settings)
+    plan = plan_fetch(order, aws_settings, listing, folder)
     fetched = Fetched()
     if not dry_run:
         with fetch_progress(len(plan.download)) as advance:
-            fetched = fetch_archives(s3, settings, order, plan, advance)
+            fetched = fetch_archives(s3, aws_settings, order, plan, advance)
         if fetched.accepted or fetched.refused:
-            store_fetch(order, settings, fetched, folder)
-    report = FetchReport(order, settings, listing, plan, fetched, folder, dry_run)
-    if not dry_run and not fetched.failed:
-        report.files = write_results(order, folder)
-    report.print_json() if json else report.print_lines()
-    report.conclude()
+            store_fetch(order, aws_settings, fetched, folder)
+    report = FetchReport(
+        order=order,
+        settings=aws_settings,
+        listing=listing,
+        plan=plan,
+        fetched=fetched,
+        folder=folder,
+        dry_run=dry_run,
+    )
+    files = write_results(report) if not dry_run and not fetched.failed else []
+    print_report(report, files, as_json=json)
+    report.check()

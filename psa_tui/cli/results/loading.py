@@ -5,53 +5,67 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from psa_tui.cli.output import print_note, print_warning
 from psa_tui.errors import ConfigError
-from psa_tui.settings import load_settings
+from psa_tui.views.messages import print_note, print_warning
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-
-def results_folder(results_dir: str | None) -> Path:
-    """The results folder in force."""
-    folder: Path = load_settings({"results_dir": results_dir}).get("results_dir")
-    return folder
+    from psa_tui.analysis.figures.study_results import StudyResults
 
 
-def trials_of(source: str, study: str | None, results_dir: str | None) -> DataFrame:
-    """The trials of a source; what is missing from them is said on stderr."""
+def trials_of(source: str, study: str | None, results_dir: Path) -> DataFrame:
+    """Load the trials of a source; what is missing from them is said on stderr."""
     from psa_tui.analysis.sources import load_trials
-    from psa_tui.analysis.summary import notices
 
-    trials = load_trials(source, study, results_folder(results_dir))
-    for notice in notices(trials):
-        print_warning(notice)
+    trials = load_trials(source, study, results_dir)
+    _warn(trials)
     if trials.empty:
         print_note("no complete trial yet")
     return trials
 
 
+def study_results_of(source: str, study: str | None, results_dir: Path, zero_r: float | None) -> StudyResults:
+    """Load what figures and the page show; what is missing from it is said on stderr. ``zero_r`` is a percentage."""
+    from psa_tui.analysis.figures.study_results import load_study_results
+
+    results = load_study_results(source, study, results_dir, fraction(zero_r))
+    _warn(results.trials)
+    return results
+
+
 def loops_of(
-    source: str, study: str | None, results_dir: str | None, shapes: str | None = None, mode: str | None = None
+    source: str, study: str | None, results_dir: Path, shapes: str | None = None, mode: str | None = None
 ) -> DataFrame:
-    """The meta-loops of a source, of all shapes and modes or of those asked for."""
+    """Load the meta-loops of a source, of all shapes and modes or of those asked for."""
+    from psa_tui.analysis.shapes import family_of, parse_shape, split_shapes
     from psa_tui.analysis.sources import load_meta_loops
     from psa_tui.analysis.summary import NOT_A_REPRODUCTION
-    from psa_tui.studies.grids import parse_shape
 
-    loops = load_meta_loops(source, study, results_folder(results_dir))
+    loops = load_meta_loops(source, study, results_dir)
     if loops.attrs["quick"]:
         print_warning(f"study {loops.attrs['study']} is {NOT_A_REPRODUCTION}")
-    wanted = {"architecture": [str(parse_shape(text)) for text in shapes.split(",")] if shapes else []}
-    wanted["mode"] = [mode] if mode else []
-    for column, names in wanted.items():
+    entries = split_shapes(shapes) if shapes else []
+    networks = [parse_shape(text, loops.attrs.get("dataset"), family_of(loops)) for text in entries]
+    names = [text if found is None else found.short_name for text, found in zip(entries, networks, strict=True)]
+    for flag, column, wanted in (("--arch", "architecture", names), ("--mode", "mode", [mode] if mode else [])):
         known = set(loops[column])
-        for name in names:
+        for name in wanted:
             if name not in known:
-                flag = "--arch" if column == "architecture" else "--mode"
                 shown = ", ".join(sorted(known)[:8])
                 raise ConfigError(f"{flag} {name}: no meta-loops of it; there are some of {shown}")
-        if names:
-            loops = loops[loops[column].isin(names)]
+        if wanted:
+            loops = loops[loops[column].isin(wanted)]
     return loops
+
+
+def fraction(percentage: float | None) -> float | None:
+    """Return a percentage that a person gave as a fraction."""
+    return None if percentage is None else percentage / 100
+
+
+def _warn(trials: DataFrame) -> None:
+    from psa_tui.analysis.summary import notices
+
+    for notice in notices(trials):
+        print_warning(notice)

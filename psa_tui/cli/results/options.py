@@ -23,9 +23,4 @@ ZeroR = Annotated[
         help="Accuracy of always answering the most frequent class (default: that of the study's data set).",
     ),
 ]
-Shapes = Annotated[
-    str | None, typer.Option("--arch", metavar="SHAPES", help="Only these shapes: 8*8,18*18 (default: all).")
-]
-Mode = Annotated[str | None, typer.Option(metavar="MODE", help="Only this mode (default: all).")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Output = Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write the file.")]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json as json_format
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from psa_tui.cli import options
-from psa_tui.cli.output import print_note
+from psa_tui.cli.options import Json, takes_settings
 from psa_tui.formatting import percent, printable
-from psa_tui.settings import load_settings
+from psa_tui.settings import Settings
+from psa_tui.views.messages import print_note
 
 if TYPE_CHECKING:
     from psa_tui.runs.history import RunDetails
@@ -21,22 +20,20 @@ _PIPE_WIDTH = 240
 _SPARKLINE_WIDTHS = (8, 40)
 
 
+@takes_settings("results_dir", "ascii")
 def runs(
+    settings: Settings,
     limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, help="List the N latest runs.")] = 20,
-    results_dir: options.ResultsDir = None,
-    ascii: options.Ascii = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    json: Json = False,
 ) -> None:
     """List the latest single runs, newest first, with the validation accuracy of their loops as a sparkline."""
-    settings = load_settings({"results_dir": results_dir, "ascii": ascii})
-
-    from psa_tui.cli.run_session import draws_in_ascii
     from psa_tui.runs.history import latest_runs
+    from psa_tui.views.output import draws_in_ascii
 
     found = latest_runs(settings.get("results_dir"), limit)
     if json:
         content = [
-            {**asdict(run.row), "promotions": run.promotions, "validation_accuracies": run.validation_accuracies}
+            {**run.row.as_json(), "promotions": run.promotions, "validation_accuracies": run.validation_accuracies}
             for run in found
         ]
         json_format.dump({"schema": 1, "runs": content}, sys.stdout, indent=2)

@@ -4,38 +4,31 @@ from __future__ import annotations
 
 import json as json_format
 import sys
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from psa_tui.cli import options
+from psa_tui.cli.options import Json, takes_settings
 from psa_tui.formatting import printable
-from psa_tui.settings import load_settings
+from psa_tui.settings import Settings
 
 Run = Annotated[
     str, typer.Argument(metavar="RUN", help="A run's name, as much of it as no other run's has, or latest.")
 ]
 
 
-def show(
-    run: Run,
-    results_dir: options.ResultsDir = None,
-    ascii: options.Ascii = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-) -> None:
+@takes_settings("results_dir", "ascii")
+def show(settings: Settings, run: Run, json: Json = False) -> None:
     """Show one run: its settings, its sessions, its bounty, its promotions and ablations, its checkpoint."""
-    settings = load_settings({"results_dir": results_dir, "ascii": ascii})
-
-    from psa_tui.cli.run_session import draws_in_ascii
     from psa_tui.runs.history import load_runs
+    from psa_tui.views.output import draws_in_ascii
     from psa_tui.views.run_text import checkpoint_state, format_run
 
     (found,) = load_runs(settings.get("results_dir"), [run])
     if json:
         content = {
             "schema": 1,
-            "run": asdict(found.row),
+            "run": found.row.as_json(),
             "modes": found.modes,
             "sessions": found.sessions,
             "promotions": found.promotions,
@@ -45,7 +38,7 @@ def show(
             "survived_ablations": found.survived_ablations,
             "median_loop_s": found.median_loop_s,
             "checkpoint": checkpoint_state(found.row),
-            "meta_loops": found.loops,
+            "meta_loops": [{"run": found.row.run} | loop.as_json() for loop in found.loops],
         }
         json_format.dump(content, sys.stdout, indent=2)
         print()

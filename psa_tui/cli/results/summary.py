@@ -5,19 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from psa_tui.cli import options as common
+from psa_tui.cli.options import Json, takes_settings
 from psa_tui.cli.results import options
+from psa_tui.settings import Settings
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from psa_tui.analysis.text_tables import TextTable
 
+
+@takes_settings("results_dir")
 def summary(
+    settings: Settings,
     source: options.Source = "local",
     study: options.Study = None,
-    results_dir: common.ResultsDir = None,
     output: options.Output = None,
-    json: options.Json = False,
+    json: Json = False,
 ) -> None:
     """Show mean, std, min and max of every shape and mode, and write them to psa_simplemlp_summary.md.
 
@@ -25,28 +29,29 @@ def summary(
     --output says otherwise.
     """
     from psa_tui.analysis.summary import SUMMARY_FILE, cell_statistics, summary_markdown
-    from psa_tui.cli.results.loading import results_folder, trials_of
-    from psa_tui.cli.results.presenting import described, print_json, write_file
+    from psa_tui.analysis.text_tables import about
+    from psa_tui.cli.results.loading import trials_of
+    from psa_tui.cli.results.printing import described, print_json, print_text, write_file
 
-    trials = trials_of(source, study, results_dir)
+    folder = settings.get("results_dir")
+    trials = trials_of(source, study, folder)
     cells = cell_statistics(trials)
     if json:
         print_json(described(trials), cells=cells)
     else:
-        _print(trials, cells)
-    path = Path(output) if output else results_folder(results_dir) / SUMMARY_FILE
-    write_file(path, summary_markdown(trials).encode())
+        print_text(about(trials), _table(trials, cells))
+    write_file(Path(output) if output else folder / SUMMARY_FILE, summary_markdown(trials).encode())
 
 
-def _print(trials: DataFrame, cells: DataFrame) -> None:
+def _table(trials: DataFrame, cells: DataFrame) -> TextTable:
     from psa_tui.analysis.frames import shown_architectures, shown_modes
-    from psa_tui.cli.results.presenting import print_about, print_rows
-    from psa_tui.studies.grids import parse_shape
+    from psa_tui.analysis.shapes import count_text, shape_sizes
+    from psa_tui.analysis.text_tables import TextTable
 
     found = {(row.architecture, row.mode): row for row in cells.itertuples()}
     rows = []
-    for architecture in shown_architectures(trials):
-        shape, size = architecture, f"{parse_shape(architecture).parameters:,}"
+    for architecture, its_size in shape_sizes(trials, shown_architectures(trials)).items():
+        shape, size = architecture, count_text(its_size.parameters)
         for mode in shown_modes(trials):
             cell = found.get((architecture, mode))
             numbers = ["N/A"] * 4 + ["0"]
@@ -55,5 +60,4 @@ def _print(trials: DataFrame, cells: DataFrame) -> None:
                 numbers = [*(f"{value:.2f}" for value in measures), str(cell.n)]
             rows.append([shape, mode, *numbers, size])
             shape = size = ""
-    print_about(trials)
-    print_rows(["shape", "mode", "mean %", "std", "min", "max", "n", "parameters"], rows, words=2)
+    return TextTable(["shape", "mode", "mean %", "std", "min", "max", "n", "parameters"], rows, 2)

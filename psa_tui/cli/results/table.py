@@ -9,8 +9,10 @@ from typing import Annotated
 
 import typer
 
-from psa_tui.cli import options as common
+from psa_tui.cli.options import takes_settings
 from psa_tui.cli.results import options
+from psa_tui.errors import ConfigError
+from psa_tui.settings import Settings
 
 
 class Kind(StrEnum):
@@ -29,12 +31,13 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
+@takes_settings("results_dir")
 def table(
+    settings: Settings,
     kind: Annotated[Kind, typer.Argument(help="accuracy: mean and std of each mode; architectures: their sizes.")],
     form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.MARKDOWN,
     source: options.Source = "local",
     study: options.Study = None,
-    results_dir: common.ResultsDir = None,
     output: options.Output = None,
 ) -> None:
     """Write a table ready to paste, on stdout or to --output.
@@ -44,13 +47,13 @@ def table(
     more than a page.
     """
     from psa_tui.analysis import tables
+    from psa_tui.analysis.export import data_bytes, marked
     from psa_tui.cli.results.loading import trials_of
-    from psa_tui.cli.results.presenting import data_bytes, marked, write_file
-    from psa_tui.errors import ConfigError
+    from psa_tui.cli.results.printing import write_file
 
     if form is Format.PARQUET and output is None and sys.stdout.isatty():
         raise ConfigError("--format parquet: not for a terminal; name a file with --output")
-    trials = trials_of(source, study, results_dir)
+    trials = trials_of(source, study, settings.get("results_dir"))
     if form is Format.MARKDOWN:
         content = tables.markdown_table(trials, kind).encode()
     elif form is Format.LATEX:

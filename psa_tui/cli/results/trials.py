@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from psa_tui.cli import options as common
+from psa_tui.cli.options import Json, takes_settings
 from psa_tui.cli.results import options
+from psa_tui.settings import Settings
 
 
+@takes_settings("results_dir")
 def trials(
+    settings: Settings,
     source: options.Source = "local",
     study: options.Study = None,
-    results_dir: common.ResultsDir = None,
     output: options.Output = None,
-    json: options.Json = False,
+    json: Json = False,
 ) -> None:
     """Show every trial's best validation accuracy, and write them to psa_simplemlp_trials.md.
 
@@ -21,10 +23,12 @@ def trials(
     """
     from psa_tui.analysis.frames import shown_modes
     from psa_tui.analysis.summary import TRIALS_FILE, trial_rows, trials_markdown
-    from psa_tui.cli.results.loading import results_folder, trials_of
-    from psa_tui.cli.results.presenting import described, print_about, print_json, print_rows, write_file
+    from psa_tui.analysis.text_tables import TextTable, about
+    from psa_tui.cli.results.loading import trials_of
+    from psa_tui.cli.results.printing import described, print_json, print_text, write_file
 
-    found = trials_of(source, study, results_dir)
+    folder = settings.get("results_dir")
+    found = trials_of(source, study, folder)
     if json:
         print_json(described(found), trials=found)
     else:
@@ -33,7 +37,5 @@ def trials(
             for architecture, lines in trial_rows(found)
             for index, (trial, cells) in enumerate(lines)
         ]
-        print_about(found)
-        print_rows(["shape", "trial", *shown_modes(found)], rows)
-    path = Path(output) if output else results_folder(results_dir) / TRIALS_FILE
-    write_file(path, trials_markdown(found).encode())
+        print_text(about(found), TextTable(["shape", "trial", *shown_modes(found)], rows))
+    write_file(Path(output) if output else folder / TRIALS_FILE, trials_markdown(found).encode())

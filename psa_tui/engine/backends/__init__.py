@@ -1,1 +1,1 @@
-"""Implementations of the engine's backend protocol, one package each."""
+"""What does the engine's arithmetic: one package for each backend (see ``psa_tui.engine.backend``)."""

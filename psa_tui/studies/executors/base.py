@@ -1,4 +1,4 @@
-"""Who does a study's work: the words a driver and its workers have for one another.
+"""Who does a study's work: the messages that workers send to the driver, and what the driver asks of an executor.
 
 An executor never writes to the disk: what its workers achieve comes back as messages, and the driver alone
 records it.
@@ -10,45 +10,56 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from psa_tui.storage.study_store import LoopRow, TrialRow
+from psa_tui.errors import CheckpointError, ConfigError, PsaError
+from psa_tui.storage.study_store import TrialLoop, TrialRow
 from psa_tui.studies.parts import Part
 
 
-@dataclass(frozen=True, slots=True)
-class Advanced:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartProgress:
     """A worker got on with its part."""
 
     worker: str
     part: Part
     meta_loop: int
-    loop_share: float
-    loop_s: float | None
+    """Meta-loops completed."""
+    loop_fraction: float = 0.0
+    """How much of the next meta-loop is done, from 0 to 1."""
+    loop_s: float | None = None
     """Seconds of the last meta-loop; None before there is one."""
-    bounties: tuple[tuple[float | None, ...], ...]
-    """One tuple a mode, one entry a trial of the part."""
-    rows: tuple[LoopRow, ...] = ()
-    """The meta-loops finished since the last message."""
+    bounties: tuple[tuple[float | None, ...], ...] = ()
+    """The best validation accuracies so far: one tuple a variant, one entry a trial of the part."""
+    loops: tuple[TrialLoop, ...] = ()
+    """The meta-loops finished since the last message, of all members."""
     trials: tuple[TrialRow, ...] = ()
-    """The trials as they stand, whenever ``rows`` has any or the part is done."""
+    """The trials as they stand, whenever ``loops`` has any or the part is done."""
     state: bytes | None = None
-    """The part's state after the last of ``rows``, now and then."""
+    """The part's state after ``meta_loop``, now and then."""
     done: bool = False
     """Whether the part is complete, and the worker free."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class PartFailed:
     """A worker lives and is free again, but could not train its part."""
 
     worker: str
     part: Part
     cause: str
-    hopeless: bool
+    permanent: bool
     """Whether trying again would end the same way."""
+
+    @classmethod
+    def of(cls, worker: str, part: Part, error: Exception) -> PartFailed:
+        """Return the message of a worker that met ``error``."""
+        text = " ".join(str(error).split())[:300]
+        if isinstance(error, PsaError):
+            return cls(worker, part, text, permanent=isinstance(error, CheckpointError | ConfigError))
+        return cls(worker, part, f"{type(error).__name__}: {text}", permanent=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class WorkerDied:
     """A worker is gone, and another takes its place under the same name."""
 
     worker: str
@@ -57,14 +68,14 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class WorkerStopped:
     """A worker was asked to stop, and did; ``part`` is not complete."""
 
     worker: str
     part: Part
 
 
-Message = Advanced | Refused | Lost | Left
+Message = PartProgress | PartFailed | WorkerDied | WorkerStopped
 
 
 class Executor(Protocol):
@@ -77,8 +88,8 @@ class Executor(Protocol):
     def submit(self, worker: str, part: Part, saved: bytes | None) -> None:
         """Let a free worker train ``part``, from ``saved`` on if that is given."""
 
-    def messages(self, patience_s: float) -> list[Message]:
-        """What happened; empty when nothing did within ``patience_s``."""
+    def messages(self, timeout_s: float) -> list[Message]:
+        """Return what happened; empty when nothing did within ``timeout_s``."""
 
     def stop(self) -> None:
         """Ask all workers to send what they have and to leave; ``messages`` brings it."""

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import platform
 import signal
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from psa_tui.errors import CheckpointError, PsaError
-from psa_tui.storage.study_store import LoopRow
-from psa_tui.studies.executors.base import Advanced, Left, Lost, Message, Refused
+from psa_tui.errors import PsaError
+from psa_tui.studies.executors.base import Message, PartFailed, PartProgress, WorkerDied, WorkerStopped
 from psa_tui.studies.parts import Part
 from psa_tui.studies.spec import StudySpec
 
-if TYPE_CHECKING:
-    from psa_tui.studies.training import PartRun
-
 _STATE_EVERY_S = 10.0
 """A killed worker loses about so much of its work, or one meta-loop."""
-_SHARE_EVERY_S = 0.5
 
 
 @dataclass(slots=True)
@@ -38,9 +30,9 @@ class _Worker:
 class LocalWorkers:
     """An executor of processes. They end by themselves when the driver's process does, however it ends."""
 
-    def __init__(self, spec: StudySpec, dataset_dir: Path, devices: Sequence[str]) -> None:
-        """``devices`` has one entry a worker: ``cpu``, ``mps``, or ``cuda:0``, ``cuda:1``, ..."""
-        self._spec, self._dataset_dir = spec, dataset_dir
+    def __init__(self, spec: StudySpec, dataset_dir: Path, devices: Sequence[str], backend: str) -> None:
+        """Start a worker for each of ``devices``: ``cpu``, ``mps``, or ``cuda:0``, ``cuda:1``, ..."""
+        self._spec, self._dataset_dir, self._backend = spec, dataset_dir, backend
         self._context = multiprocessing.get_context("spawn")
         self.workers = [f"worker {number}" for number in range(1, len(devices) + 1)]
         self._devices = dict(zip(self.workers, devices, strict=True))
@@ -49,14 +41,14 @@ class LocalWorkers:
 
     def _start(self, name: str) -> _Worker:
         ours, theirs = self._context.Pipe()
-        arguments = (theirs, self._spec, self._dataset_dir, self._devices[name], name)
+        arguments = (theirs, name, self._devices[name], self._spec, self._dataset_dir, self._backend)
         process = self._context.Process(target=_serve, args=arguments, daemon=True, name=f"psa {name}")
         process.start()
         theirs.close()
         return _Worker(process, ours)
 
     def pid(self, worker: str) -> int | None:
-        """The process id of a worker."""
+        """Return the process id of a worker."""
         return self._running[worker].process.pid
 
     def submit(self, worker: str, part: Part, saved: bytes | None) -> None:
@@ -69,11 +61,11 @@ class LocalWorkers:
             # It died while it was idle; ``messages`` says so and brings the part back.
             return
 
-    def messages(self, patience_s: float) -> list[Message]:
-        """What happened; empty when nothing did within ``patience_s``."""
+    def messages(self, timeout_s: float) -> list[Message]:
+        """Return what happened; empty when nothing did within ``timeout_s``."""
         watched = {found.pipe: name for name, found in self._running.items()}
         found_messages: list[Message] = []
-        for ready in wait(list(watched), patience_s):
+        for ready in wait(list(watched), timeout_s):
             assert isinstance(ready, Connection)
             name = watched[ready]
             found_messages += self._receive(name)
@@ -85,7 +77,7 @@ class LocalWorkers:
         try:
             while worker.pipe.poll():
                 message: Message = worker.pipe.recv()
-                if not isinstance(message, Advanced) or message.done:
+                if not isinstance(message, PartProgress) or message.done:
                     worker.part = None
                 received.append(message)
         except (EOFError, OSError):
@@ -94,7 +86,7 @@ class LocalWorkers:
             if self._stopping:
                 del self._running[name]
             else:
-                received.append(Lost(name, worker.part, _cause(worker.process.exitcode)))
+                received.append(WorkerDied(name, worker.part, _cause(worker.process.exitcode)))
                 self._running[name] = self._start(name)
         return received
 
@@ -126,8 +118,8 @@ def _cause(exit_code: int | None) -> str:
     return f"it ended with exit code {exit_code}"
 
 
-def _serve(pipe: Connection, spec: StudySpec, dataset_dir: Path, device: str, name: str) -> None:
-    """The process of one worker: train what comes through ``pipe`` until None comes, or the driver is gone."""
+def _serve(pipe: Connection, name: str, device: str, spec: StudySpec, dataset_dir: Path, backend: str) -> None:
+    """Be the process of one worker: train what comes through ``pipe`` until None comes, or the driver is gone."""
     # The driver hears the keyboard and the terminal; its workers hear the driver.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -137,12 +129,12 @@ def _serve(pipe: Connection, spec: StudySpec, dataset_dir: Path, device: str, na
         os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[index].strip() if visible else str(index)
         device = "cuda"
     try:
-        _train(pipe, spec, dataset_dir, device, name)
+        _train(pipe, name, device, spec, dataset_dir, backend)
     except (EOFError, OSError):
         return
 
 
-def _train(pipe: Connection, spec: StudySpec, dataset_dir: Path, device: str, name: str) -> None:
+def _train(pipe: Connection, name: str, device: str, spec: StudySpec, dataset_dir: Path, backend: str) -> None:
     data = None
     while (order := pipe.recv()) is not None:
         part, saved = order
@@ -153,49 +145,14 @@ def _train(pipe: Connection, spec: StudySpec, dataset_dir: Path, device: str, na
 
             set_threads(1)
             data = data or load_study_data(spec, dataset_dir, device)
-            run = PartRun(spec, part, data, saved, where=part.file_name)
-            if not _advance(pipe, run, name):
-                pipe.send(Left(name, part))
-                return
-        except PsaError as error:
-            pipe.send(Refused(name, part, str(error), hopeless=isinstance(error, CheckpointError)))
-        except (RuntimeError, MemoryError) as error:
-            text = " ".join(str(error).split())[:200]
-            pipe.send(Refused(name, part, f"{type(error).__name__}: {text}", hopeless=False))
-
-
-def _advance(pipe: Connection, run: PartRun, name: str) -> bool:
-    """Train a part to its end and tell of it; False when the driver asked to stop before."""
-    from psa_tui.studies.training import LoopDone
-
-    loop_s: float | None = None
-
-    def tell(
-        share: float = 0.0, rows: tuple[LoopRow, ...] = (), state: bytes | None = None, done: bool = False
-    ) -> None:
-        trials = tuple(run.trial_rows(platform.node())) if rows or done else ()
-        pipe.send(Advanced(name, run.part, run.meta_loop, share, loop_s, run.bounties, rows, trials, state, done))
-
-    state_due = time.monotonic() + _STATE_EVERY_S
-    share_due = 0.0
-    for step in run.run():
-        now = time.monotonic()
-        if isinstance(step, LoopDone):
-            loop_s = step.seconds
-            state = run.state() if now >= state_due and not run.finished else None
-            if state is not None:
-                state_due = now + _STATE_EVERY_S
-            tell(rows=step.rows, state=state, done=run.finished)
-            if run.finished:
-                return True
-        elif now >= share_due:
-            share_due = now + _SHARE_EVERY_S
-            tell(share=step.share)
-        if pipe.poll():
-            pipe.recv()
-            if run.meta_loop:
-                tell(state=run.state())
-            return False
-    # The state was that after the last loop already.
-    tell(done=True)
-    return True
+            run = PartRun(spec, part, data, saved, backend=backend)
+            for progress in run.run(name, _STATE_EVERY_S):
+                pipe.send(progress)
+                if pipe.poll() and not progress.done:
+                    # The driver asks to stop.
+                    if run.meta_loop:
+                        pipe.send(run.progress(name, saves=True))
+                    pipe.send(WorkerStopped(name, part))
+                    return
+        except (PsaError, RuntimeError, MemoryError) as error:
+            pipe.send(PartFailed.of(name, part, error))

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import importlib
 import logging
+import math
 import os
-import platform
 import signal
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from psa_tui.errors import CheckpointError, ConfigError, PsaError, RetryableError
-from psa_tui.storage.study_store import LoopRow
-from psa_tui.studies.executors.base import Advanced, Message, Refused
+from psa_tui.errors import ConfigError, RetryableError
+from psa_tui.storage.study_store import TrialLoop
+from psa_tui.studies.executors.base import Message, PartFailed, PartProgress
 from psa_tui.studies.parts import Part
 from psa_tui.studies.spec import StudySpec
 
@@ -41,7 +41,15 @@ class _Slot:
 class RayWorkers:
     """An executor of Ray tasks, one at a time in each of as many slots as the cluster has processors."""
 
-    def __init__(self, spec: StudySpec, dataset_dir: Path, device: str, address: str | None, slots: int | None) -> None:
+    def __init__(
+        self,
+        spec: StudySpec,
+        dataset_dir: Path,
+        device: str,
+        backend: str,
+        address: str | None = None,
+        slots: int | None = None,
+    ) -> None:
         """Join the cluster at ``address``, or start one on this machine; ``device`` is ``cpu``, ``cuda``, or
         ``auto`` for the GPUs of a cluster that has some.
 
@@ -85,7 +93,7 @@ class RayWorkers:
         self.workers = [f"slot {number}" for number in range(1, (slots or found) + 1)]
         needs = {"num_cpus": 0, "num_gpus": 1} if kind == "GPU" else {"num_cpus": 1}
         self._advance = ray.remote(max_retries=_RETRIES, **needs)(advance_part)
-        self._arguments = (spec, dataset_dir, device)
+        self._arguments = (spec, dataset_dir, device, backend)
         self._slots: dict[str, _Slot] = {}
         self._stopping = False
 
@@ -93,34 +101,30 @@ class RayWorkers:
         """Let a free slot train ``part``, from ``saved`` on if that is given."""
         self._slots[worker] = _Slot(part, self._advance.remote(*self._arguments, part, saved, worker))
 
-    def messages(self, patience_s: float) -> list[Message]:
-        """What happened; empty when nothing did within ``patience_s``."""
+    def messages(self, timeout_s: float) -> list[Message]:
+        """Return what happened; empty when nothing did within ``timeout_s``."""
         tasks = {slot.task: worker for worker, slot in self._slots.items()}
         if not tasks:
-            time.sleep(patience_s)
+            time.sleep(timeout_s)
             return []
-        ready, _ = self._ray.wait(list(tasks), num_returns=len(tasks), timeout=patience_s)
+        ready, _ = self._ray.wait(list(tasks), num_returns=len(tasks), timeout=timeout_s)
         return [self._collect(tasks[task]) for task in ready]
 
     def _collect(self, worker: str) -> Message:
         slot = self._slots.pop(worker)
         try:
-            step: Advanced = self._ray.get(slot.task)
+            step: PartProgress = self._ray.get(slot.task)
         except self._ray.exceptions.RayTaskError as error:
-            cause = error.cause if isinstance(error.cause, Exception) else error
-            text = " ".join(str(cause).split())[:200]
-            if isinstance(cause, PsaError):
-                return Refused(worker, slot.part, text, hopeless=isinstance(cause, CheckpointError))
-            return Refused(worker, slot.part, f"{type(cause).__name__}: {text}", hopeless=False)
+            return PartFailed.of(worker, slot.part, error.cause if isinstance(error.cause, Exception) else error)
         except self._ray.exceptions.RayError as error:
             text = " ".join(str(error).split())[:200]
-            return Refused(worker, slot.part, f"lost {_RETRIES + 1} times, at last: {text}", hopeless=True)
+            return PartFailed(worker, slot.part, f"lost {_RETRIES + 1} times, at last: {text}", permanent=True)
         if not step.done and not self._stopping:
             self.submit(worker, slot.part, step.state)
         return step
 
     def stop(self) -> None:
-        """Send no more tasks; ``messages`` brings what is finished within the driver's patience."""
+        """Send no more tasks; ``messages`` brings what is finished while the driver waits."""
         self._stopping = True
 
     def close(self) -> None:
@@ -132,7 +136,7 @@ class RayWorkers:
 
 
 def _check_answers(address: str) -> None:
-    """Ray itself waits for minutes, and then ends the process.
+    """Make sure that something answers, for Ray itself waits for minutes and then ends the process.
 
     Raises:
         RetryableError: nothing listens at ``address`` (``host:port``).
@@ -153,35 +157,21 @@ _loaded: dict[tuple[str, str], StudyData] = {}
 
 
 def advance_part(
-    spec: StudySpec, dataset_dir: Path, device: str, part: Part, saved: bytes | None, worker: str
-) -> Advanced:
+    spec: StudySpec, dataset_dir: Path, device: str, backend: str, part: Part, saved: bytes | None, worker: str
+) -> PartProgress:
     """Train ``part`` from ``saved`` on for some seconds, at least one meta-loop: the body of a task."""
     from psa_tui.machine.devices import set_threads
-    from psa_tui.studies.training import LoopDone, PartRun, load_study_data
+    from psa_tui.studies.training import PartRun, load_study_data
 
     set_threads(1)
     key = (spec.dataset_fingerprint, device)
     if key not in _loaded:
         _loaded[key] = load_study_data(spec, dataset_dir, device)
-    run = PartRun(spec, part, _loaded[key], saved, where=part.file_name)
-    rows: list[LoopRow] = []
-    loop_s = None
+    run = PartRun(spec, part, _loaded[key], saved, backend=backend)
+    loops: list[TrialLoop] = []
     until = time.monotonic() + _TASK_S
-    for step in run.run():
-        if isinstance(step, LoopDone):
-            rows += step.rows
-            loop_s = step.seconds
-            if time.monotonic() >= until:
-                break
-    return Advanced(
-        worker,
-        part,
-        run.meta_loop,
-        0.0,
-        loop_s,
-        run.bounties,
-        tuple(rows),
-        tuple(run.trial_rows(platform.node())),
-        None if run.finished else run.state(),
-        run.finished,
-    )
+    for progress in run.run(worker, save_every_s=math.inf):
+        loops += progress.loops
+        if progress.done or (progress.loops and time.monotonic() >= until):
+            break
+    return replace(progress, loops=tuple(loops), state=None if progress.done else run.state())

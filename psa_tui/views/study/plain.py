@@ -1,14 +1,13 @@
-"""A study as lines or as JSON objects: for pipes, logs, screen readers and programs."""
+"""A study as lines, for pipes, logs and screen readers."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from typing import TextIO
 
 from psa_tui.formatting import printable
-from psa_tui.studies.events import CellProgressed, StudyEvent, StudyFinished, StudyStarted, as_json
+from psa_tui.studies.events import CellProgressed, StudyEvent, StudyFinished, StudyStarted
 from psa_tui.views.study.state import StudyState
 from psa_tui.views.study.text import format_finished, format_progress, format_started
 
@@ -33,7 +32,7 @@ class StudyPlainView:
     def handle(self, event: StudyEvent) -> None:
         """Print what the event means; progress only once a minute."""
         now = self._clock()
-        before = self._state.told
+        before = self._state.message_count
         self._state.fold(event, now)
         if isinstance(event, StudyFinished):
             self._print(*format_finished(event, self._state))
@@ -44,7 +43,7 @@ class StudyPlainView:
         elif isinstance(event, CellProgressed) and now >= self._due:
             self._due = now + _EVERY_S
             self._print(format_progress(self._state, now))
-        self._print(*reversed(list(self._state.messages)[: self._state.told - before]))
+        self._print(*reversed(list(self._state.messages)[: self._state.message_count - before]))
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -52,19 +51,3 @@ class StudyPlainView:
     def _print(self, *lines: str) -> None:
         self._stream.writelines(printable(line) + "\n" for line in lines)
         self._stream.flush()
-
-
-class StudyJsonView:
-    """Writes one JSON object an event to ``stream``, each flushed at once."""
-
-    def __init__(self, stream: TextIO) -> None:
-        """``stream`` receives one line an event."""
-        self._stream = stream
-
-    def handle(self, event: StudyEvent) -> None:
-        """Write the event."""
-        self._stream.write(json.dumps(as_json(event), allow_nan=False) + "\n")
-        self._stream.flush()
-
-    def close(self) -> None:
-        """Nothing to give back."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from math import isnan
 
 from psa_tui.formatting import format_bytes
-from psa_tui.studies.plan import Plan
+from psa_tui.studies.plan import Plan, group_s
 
 _LONGEST = 5
 
 
 def format_plan(made: Plan) -> list[str]:
-    """The plan in lines of at most 80 columns."""
+    """Return the plan in lines of at most 80 columns."""
     spec = made.spec
     lines = [
-        f"{'cells':<12}{made.cells:,}: {len(spec.shapes)} shapes x {len(spec.modes)} modes",
+        f"{'cells':<12}{made.cells:,}: {len(spec.networks)} shapes x {len(spec.variants)} modes",
         f"{'trials':<12}{made.trials:,}: {spec.trials} a cell",
         f"{'meta-loops':<12}{made.meta_loops:,}: {spec.meta_loops} a trial",
         "",
@@ -23,18 +23,18 @@ def format_plan(made: Plan) -> list[str]:
     for workers, hours in made.hours_by_workers.items():
         here = f"  this machine ({made.device})" if workers == made.workers else ""
         lines.append(f"{workers:<12}{hours:>10,.2f}{here}")
-    lines += [f"{'':<12}Workers as fast as these; {len(made.measured)} of {len(spec.shapes)} shapes were measured."]
-    if not isnan(made.median_error) and len(made.measured) < len(spec.shapes):
+    lines += [f"{'':<12}Workers as fast as these; {len(made.measured)} of {len(spec.networks)} shapes were measured."]
+    if not isnan(made.median_error) and len(made.measured) < len(spec.networks):
         lines.append(
             f"{'':<12}A shape left out of the measured is predicted within {made.median_error:.0%} (median), "
             f"{made.worst_error:.0%} (worst)."
         )
-    longest = sorted(spec.shapes, key=lambda shape: -made.costs_s[shape])[:_LONGEST]
+    longest = sorted(spec.networks, key=lambda network: -made.costs_s[network])[:_LONGEST]
     lines += ["", f"{'costliest':<12}{'s a trial and loop':>20}{'worker hours':>14}"]
-    for shape in longest:
-        cost_s = made.costs_s[shape]
-        hours = cost_s * len(spec.modes) * spec.trials * spec.meta_loops / 3600
-        lines.append(f"{shape!s:<12}{cost_s:>20.4f}{hours:>14,.2f}{'' if shape in made.measured else '  predicted'}")
+    for network in longest:
+        cost_s = made.costs_s[network]
+        predicted = "" if network in made.measured else "  predicted"
+        lines.append(f"{network.short_name:<12}{cost_s:>20.4f}{group_s(spec, cost_s) / 3600:>14,.2f}{predicted}")
     lines += ["", *_cloud_lines(made)]
     fits = "" if made.memory_bytes <= made.available_memory_bytes else ": MORE than there is, take fewer --workers"
     lines += [

@@ -11,15 +11,17 @@ from rich.layout import Layout
 from rich.text import Text
 
 from psa_tui.formatting import duration
-from psa_tui.views.screen import Look
-from psa_tui.views.study.designmap import design_map, legend
-from psa_tui.views.study.glyphs import ASCII, UNICODE, StudyGlyphs
-from psa_tui.views.study.state import Standing, StudyState, Task, format_trials
+from psa_tui.views.display import DisplayOptions
+from psa_tui.views.glyphs import Glyphs
+from psa_tui.views.study.design_map import design_map, legend
+from psa_tui.views.study.state import GroupStatus, StudyState, Task, format_trials
 
 _WIDE = 120
 _ROOMY = 50
 """Columns from which on a worker's modes have lines of their own."""
 _SHORTEST_BAR = 5
+_LABEL = 8
+"""Characters of a mode's name and a space, or more where a mode has a longer one."""
 _STRIP = 10
 """Characters of the strip of accuracies: one for every ten percent."""
 _HELP = (
@@ -32,17 +34,12 @@ _HELP = (
 )
 
 
-def glyphs_of(look: Look) -> StudyGlyphs:
-    """The characters to draw with."""
-    return ASCII if look.ascii else UNICODE
-
-
-def render(state: StudyState, width: int, height: int, now: float, look: Look) -> RenderableType:
-    """The picture of ``state`` at ``now`` in ``width`` x ``height`` characters; without a map below 60x16."""
+def render(state: StudyState, width: int, height: int, now: float, options: DisplayOptions) -> RenderableType:
+    """Draw ``state`` at ``now`` in ``width`` x ``height`` characters; without a map below 60x16."""
     if state.started is None:
         return Layout(Text("loading"))
-    glyphs = glyphs_of(look)
-    if look.help:
+    glyphs = options.glyphs
+    if options.help:
         return Group(_ruled("help", width, glyphs), Text(_HELP))
     events = 3 if height < 38 else 8
     body = height - 4 - (events + 1) - 1
@@ -60,7 +57,7 @@ def render(state: StudyState, width: int, height: int, now: float, look: Look) -
         Layout(Group(*_top(state, width, now, glyphs)), size=3),
         Layout(name="body", size=body + 1),
         Layout(
-            Group(_ruled("what happened, newest first", width, glyphs), _messages(state, width, events, look)),
+            Group(_ruled("what happened, newest first", width, glyphs), _messages(state, width, events, options)),
             size=events + 1,
         ),
         Layout(_footer(state, width), size=1),
@@ -86,7 +83,7 @@ def _stacked(content: RenderableType, state: StudyState, height: int, width: int
     return whole
 
 
-def _top(state: StudyState, width: int, now: float, glyphs: StudyGlyphs) -> Iterator[Text]:
+def _top(state: StudyState, width: int, now: float, glyphs: Glyphs) -> Iterator[Text]:
     event = state.started
     assert event is not None
     quick = "QUICK, not a reproduction: " if event.quick else ""
@@ -101,21 +98,21 @@ def _top(state: StudyState, width: int, now: float, glyphs: StudyGlyphs) -> Iter
     yield _line(_throughput(state), width)
 
 
-def _progress(state: StudyState, width: int, now: float, glyphs: StudyGlyphs) -> Text:
+def _progress(state: StudyState, width: int, now: float, glyphs: Glyphs) -> Text:
     complete, failed, total = state.trial_counts
     left_s, all_s = state.work_s()
-    share = 1 - left_s / all_s if all_s else 0.0
+    part = 1 - left_s / all_s if all_s else 0.0
     counts = f"{complete:,}/{total:,} trials" + (f", {failed:,} failed" if failed else "")
     if state.finished is not None:
         when = str(state.finished.outcome)
     else:
         left = state.seconds_left(now)
         when = "time left unknown yet" if left is None else f"{duration(left)} left"
-    note = f" {100 * share:.0f} % of the work  {counts}  {when}"
+    note = f" {100 * part:.0f} % of the work  {counts}  {when}"
     if len(note) > width - _SHORTEST_BAR:
-        note = f" {100 * share:.0f} %  {when}"
+        note = f" {100 * part:.0f} %  {when}"
     room = max(width - len(note), _SHORTEST_BAR)
-    filled = round(room * share)
+    filled = round(room * part)
     text = Text(no_wrap=True)
     text.append(glyphs.bar * filled, "green")
     text.append(glyphs.bar_rest * (room - filled), "dim")
@@ -125,9 +122,9 @@ def _progress(state: StudyState, width: int, now: float, glyphs: StudyGlyphs) ->
 
 
 def _throughput(state: StudyState) -> str:
-    standings = [state.standing(shape) for shape in state.cells]
-    failed = standings.count(Standing.FAILED)
-    shapes = f"{standings.count(Standing.DONE)} of {len(standings)} shapes done" + (
+    statuses = [state.status(shape) for shape in state.groups]
+    failed = statuses.count(GroupStatus.FAILED)
+    shapes = f"{statuses.count(GroupStatus.DONE)} of {len(statuses)} shapes done" + (
         f", {failed} failed" if failed else ""
     )
     if state.rates is None:
@@ -136,18 +133,19 @@ def _throughput(state: StudyState) -> str:
     return f"{rate:.3g} meta-loops/s, predicted {predicted:.3g} ({100 * rate / predicted:.0f} %)   {shapes}"
 
 
-def _tasks(state: StudyState, width: int, height: int, glyphs: StudyGlyphs) -> Text:
-    """What each worker is at, with a line a mode where there is room."""
+def _tasks(state: StudyState, width: int, height: int, glyphs: Glyphs) -> Text:
+    """Say what each worker is at, with a line a mode where there is room."""
     event = state.started
     assert event is not None
     tasks = sorted(state.tasks.items(), key=lambda item: (len(item[0]), item[0]))
     with_modes = width >= _ROOMY and len(tasks) * (len(event.modes) + 1) <= height
+    label = max([_LABEL, *(len(mode) + 1 for mode in event.modes)])
     lines: list[Text] = []
     for worker, task in tasks:
-        lines += [_line(text, width) for text in _task_lines(worker, task, event.meta_loops, width, glyphs)]
+        lines += [_line(text, width) for text in _task_lines(worker, task, event.meta_loops, width, label, glyphs)]
         if with_modes:
             lines += [
-                _line(f"  {mode:<8}{_spread(bounties, glyphs)}", width)
+                _line(f"  {mode:<{label}}{_spread(bounties, glyphs)}", width)
                 for mode, bounties in zip(event.modes, task.bounties, strict=False)
             ]
     if not lines:
@@ -157,20 +155,20 @@ def _tasks(state: StudyState, width: int, height: int, glyphs: StudyGlyphs) -> T
     return Text("\n").join(lines)
 
 
-def _task_lines(worker: str, task: Task, meta_loops: int, width: int, glyphs: StudyGlyphs) -> Iterator[str]:
+def _task_lines(worker: str, task: Task, meta_loops: int, width: int, label: int, glyphs: Glyphs) -> Iterator[str]:
     everyone = tuple(bounty for mode in task.bounties for bounty in mode)
     name = f"{worker}  {task.shape}  {format_trials(task.trials)}"
     loop = f"{task.meta_loop}/{meta_loops}"
     if width >= _ROOMY:
         yield f"{name:<{width - 7 - len(loop)}}  loop {loop}"
-        yield f"  {'all':<8}{_spread(everyone, glyphs)}"
+        yield f"  {'all':<{label}}{_spread(everyone, glyphs)}"
     else:
         yield name
         yield f"{loop:>7} {_spread(everyone, glyphs)}"
 
 
-def _spread(bounties: tuple[float | None, ...], glyphs: StudyGlyphs) -> str:
-    """Members' accuracies: a strip from 0 to 100 %, their mean, and the extremes, in percent."""
+def _spread(bounties: tuple[float | None, ...], glyphs: Glyphs) -> str:
+    """Draw members' accuracies: a strip from 0 to 100 %, their mean, and the extremes, in percent."""
     reached = [bounty for bounty in bounties if bounty is not None]
     if not reached:
         return f"|{' ' * _STRIP}| no LKG yet"
@@ -183,8 +181,8 @@ def _spread(bounties: tuple[float | None, ...], glyphs: StudyGlyphs) -> str:
     return f"|{strip}| {100 * fmean(reached):.1f} ({low}-{high})"
 
 
-def _messages(state: StudyState, width: int, height: int, look: Look) -> Text:
-    shown = list(state.messages)[look.scroll : look.scroll + height]
+def _messages(state: StudyState, width: int, height: int, options: DisplayOptions) -> Text:
+    shown = list(state.messages)[options.scroll : options.scroll + height]
     return Text("\n").join([_line(message, width) for message in shown])
 
 
@@ -195,7 +193,7 @@ def _footer(state: StudyState, width: int) -> Text:
     return _line("q stop now  up, down scroll  ? help", width, "dim")
 
 
-def _ruled(title: str, width: int, glyphs: StudyGlyphs) -> Text:
+def _ruled(title: str, width: int, glyphs: Glyphs) -> Text:
     line = f"{glyphs.rule * 2} {title} "
     return _line(line + glyphs.rule * (width - len(line)), width, "dim")
 

@@ -20,14 +20,13 @@ from psa_tui.studies.events import (
     StudyStarted,
     WorkerLost,
 )
-from psa_tui.studies.grids import Shape, parse_shape
 
 _REMEMBERED_MESSAGES = 50
 _TIMED_LOOPS = 15
 
 
-class Standing(StrEnum):
-    """Where a shape stands."""
+class GroupStatus(StrEnum):
+    """How far a group, all trials of a shape, has come."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -38,10 +37,11 @@ class Standing(StrEnum):
 
 
 @dataclass(slots=True)
-class Cell:
-    """A shape with all its trials."""
+class GroupState:
+    """A shape with all its modes and trials."""
 
-    shape: Shape
+    depth: int
+    width: float
     cost_s: float
     """Predicted seconds of one trial's meta-loop."""
     complete: set[int] = field(default_factory=set)
@@ -68,7 +68,7 @@ class Task:
 
     @property
     def loops(self) -> float:
-        """Meta-loops done, with the share of the one under way."""
+        """Meta-loops done, with the part of the one under way."""
         return self.meta_loop + self.loop_share
 
 
@@ -79,23 +79,23 @@ class StudyState:
     started: StudyStarted | None = None
     started_at: float = 0.0
     progressed_at: float = 0.0
-    cells: dict[str, Cell] = field(default_factory=dict)
+    groups: dict[str, GroupState] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
     """By worker."""
     messages: deque[str] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_MESSAGES))
     """What happened, newest first."""
-    told: int = 0
-    """How much has happened, though no longer remembered."""
+    message_count: int = 0
+    """How many messages there were, forgotten ones included."""
     finished: StudyFinished | None = None
 
     def fold(self, event: StudyEvent, now: float) -> None:
-        """Take ``event`` in, which came at ``now``."""
+        """Take in ``event``, which came at ``now``."""
         self.progressed_at = now
         match event:
             case StudyStarted():
                 self.started, self.started_at = event, now
-                costs = zip(event.shapes, event.costs_s, strict=True)
-                self.cells = {shape: Cell(parse_shape(shape), cost_s) for shape, cost_s in costs}
+                facts = zip(event.shapes, event.depths, event.widths, event.costs_s, strict=True)
+                self.groups = {shape: GroupState(depth, width, cost_s) for shape, depth, width, cost_s in facts}
                 for notice in event.notices:
                     self._say(notice)
             case CellStarted():
@@ -108,7 +108,7 @@ class StudyState:
                 self._fold_finished(event)
             case CellFailed():
                 self._leave(event.worker, event.shape)
-                self.cells[event.shape].failed.update(event.trials if event.final else ())
+                self.groups[event.shape].failed.update(event.trials if event.final else ())
                 fate = "marked failed" if event.final else "will be tried again"
                 self._say(f"{event.shape} {format_trials(event.trials)} failed, {fate}: {event.cause}")
             case WorkerLost():
@@ -124,19 +124,19 @@ class StudyState:
         before = self.tasks.get(event.worker)
         if event.loop_s is not None and before is not None and event.meta_loop > before.meta_loop:
             members = len(event.trials) * len(event.bounties)
-            self.cells[event.shape].loop_s.append(event.loop_s / members)
+            self.groups[event.shape].loop_s.append(event.loop_s / members)
         self.tasks[event.worker] = Task(event.shape, event.trials, event.meta_loop, event.loop_share, event.bounties)
 
     def _fold_finished(self, event: CellFinished) -> None:
-        cell = self.cells[event.shape]
-        cell.complete.update(event.trials)
-        cell.failed.difference_update(event.trials)
-        cell.means = event.means
+        group = self.groups[event.shape]
+        group.complete.update(event.trials)
+        group.failed.difference_update(event.trials)
+        group.means = event.means
         if event.worker is not None:
             self._leave(event.worker, event.shape)
-            done = len(cell.complete) == self.trials
+            done = len(group.complete) == self.trials
             what = "done" if done else f"{format_trials(event.trials)} done"
-            self._say(f"{event.shape} {what}, best mean {percent(cell.best_mean)}")
+            self._say(f"{event.shape} {what}, best mean {percent(group.best_mean)}")
 
     def _leave(self, worker: str, shape: str) -> None:
         if worker in self.tasks and self.tasks[worker].shape == shape:
@@ -144,7 +144,7 @@ class StudyState:
 
     def _say(self, text: str) -> None:
         self.messages.appendleft(text)
-        self.told += 1
+        self.message_count += 1
 
     @property
     def trials(self) -> int:
@@ -157,31 +157,41 @@ class StudyState:
         if self.started is None:
             return 0, 0, 0
         modes = len(self.started.modes)
-        complete = sum(len(cell.complete) for cell in self.cells.values())
-        failed = sum(len(cell.failed) for cell in self.cells.values())
-        return complete * modes, failed * modes, len(self.cells) * self.trials * modes
+        complete = sum(len(group.complete) for group in self.groups.values())
+        failed = sum(len(group.failed) for group in self.groups.values())
+        return complete * modes, failed * modes, len(self.groups) * self.trials * modes
 
-    def standing(self, shape: str) -> Standing:
-        """Where ``shape`` stands."""
-        cell = self.cells[shape]
+    @property
+    def is_still(self) -> bool:
+        """Whether the screen stays as it is until something comes: the study is over."""
+        return self.finished is not None
+
+    @property
+    def scrollable(self) -> int:
+        """How many messages there are to scroll through."""
+        return len(self.messages)
+
+    def status(self, shape: str) -> GroupStatus:
+        """Return how far ``shape`` has come."""
+        group = self.groups[shape]
         if any(task.shape == shape for task in self.tasks.values()):
-            return Standing.RUNNING
-        if cell.failed:
-            return Standing.FAILED
-        if len(cell.complete) == self.trials:
-            return Standing.DONE
-        return Standing.BEGUN if cell.complete else Standing.WAITING
+            return GroupStatus.RUNNING
+        if group.failed:
+            return GroupStatus.FAILED
+        if len(group.complete) == self.trials:
+            return GroupStatus.DONE
+        return GroupStatus.BEGUN if group.complete else GroupStatus.WAITING
 
     @property
     def rates(self) -> tuple[float, float] | None:
         """Trials' meta-loops a second of the tasks that were timed: as they are, and as predicted; None before."""
-        timed = [self.cells[task.shape] for task in self.tasks.values() if self.cells[task.shape].loop_s]
+        timed = [self.groups[task.shape] for task in self.tasks.values() if self.groups[task.shape].loop_s]
         if not timed:
             return None
-        return sum(1 / median(cell.loop_s) for cell in timed), sum(1 / cell.cost_s for cell in timed)
+        return sum(1 / median(group.loop_s) for group in timed), sum(1 / group.cost_s for group in timed)
 
     def work_s(self) -> tuple[float, float]:
-        """Seconds of one worker that the study takes: what is left, and all of it.
+        """Return the seconds of one worker that the study takes: what is left, and all of it.
 
         A shape costs what its own meta-loops took, or else what was predicted times what other shapes took
         longer than predicted, the most alike counting most. Trials that failed for good are not left.
@@ -192,14 +202,14 @@ class StudyState:
         size = len(self.started.modes) * self.started.meta_loops
         every = sum(cost * self.trials for cost in costs.values()) * size
         left = sum(
-            costs[shape] * (self.trials - len(cell.complete | cell.failed)) for shape, cell in self.cells.items()
+            costs[shape] * (self.trials - len(group.complete | group.failed)) for shape, group in self.groups.items()
         )
         done = sum(self._task_s(task, costs, task.loops) for task in self.tasks.values())
         return max(left * size - done, 0.0), every
 
     def seconds_left(self, now: float) -> float | None:
-        """The time left; None until a loop was timed, after which it only waits for the workers to go on."""
-        if self.started is None or not any(cell.loop_s for cell in self.cells.values()):
+        """Return the time left; None until a loop was timed, after which it only waits for the workers to go on."""
+        if self.started is None or not any(group.loop_s for group in self.groups.values()):
             return None
         costs = self._costs_s()
         left, _ = self.work_s()
@@ -211,20 +221,23 @@ class StudyState:
         return max(longest - (now - self.progressed_at), 0.0)
 
     def _task_s(self, task: Task, costs: dict[str, float], loops: float) -> float:
-        """Seconds one worker needs for ``loops`` meta-loops of ``task``."""
+        """Return the seconds one worker needs for ``loops`` meta-loops of ``task``."""
         assert self.started is not None
         return costs[task.shape] * len(task.trials) * len(self.started.modes) * loops
 
     def _costs_s(self) -> dict[str, float]:
-        """Seconds of one trial's meta-loop, by shape."""
-        timed = {cell.shape: median(cell.loop_s) / cell.cost_s for cell in self.cells.values() if cell.loop_s}
-        return {
-            name: cell.cost_s * (timed.get(cell.shape) or (transfer(timed, cell.shape) if timed else 1.0))
-            for name, cell in self.cells.items()
-        }
+        """Return the seconds of one trial's meta-loop, by shape."""
+        ratios = {name: median(group.loop_s) / group.cost_s for name, group in self.groups.items() if group.loop_s}
+        timed: dict[tuple[float, float], float]
+        timed = {(self.groups[name].depth, self.groups[name].width): ratio for name, ratio in ratios.items()}
+        costs = {}
+        for name, group in self.groups.items():
+            suggested = transfer(timed, (group.depth, group.width)) if timed and name not in ratios else 1.0
+            costs[name] = group.cost_s * ratios.get(name, suggested)
+        return costs
 
 
 def format_trials(trials: tuple[int, ...]) -> str:
-    """``trial 3``, or ``trials 1-10``."""
+    """Return ``trial 3``, or ``trials 1-10``."""
     first, last = trials[0], trials[-1]
     return f"trial {first}" if first == last else f"trials {first}-{last}"

@@ -12,7 +12,7 @@ _NAMED = 5
 
 
 def format_started(event: StudyStarted) -> list[str]:
-    """What is trained, on what."""
+    """Return what is trained, on what."""
     trials = len(event.shapes) * len(event.modes) * event.trials
     quick = f" ({QUICK})" if event.quick else ""
     begun = "going on with" if event.resumed else "beginning"
@@ -24,7 +24,7 @@ def format_started(event: StudyStarted) -> list[str]:
 
 
 def format_progress(state: StudyState, now: float) -> str:
-    """Where the study stands, in a line."""
+    """Return where the study is, in a line."""
     complete, failed, total = state.trial_counts
     left_s, all_s = state.work_s()
     left = state.seconds_left(now)
@@ -36,26 +36,23 @@ def format_progress(state: StudyState, now: float) -> str:
 
 
 def format_finished(event: StudyFinished, state: StudyState) -> list[str]:
-    """How the session ended, what there is, and how to go on."""
+    """Return how the session ended, what there is, and how to go on."""
     _, _, total = state.trial_counts
     counts = f"{event.complete:,} of {total:,} trials complete" + (f", {event.failed:,} failed" if event.failed else "")
     lines = [f"{event.outcome}: {counts}, {duration(event.seconds)}" + (f" ({event.reason})" if event.reason else "")]
     if event.outcome is not StudyOutcome.FINISHED:
         lines.append(f"go on with: {event.go_on}")
-    best = max(
-        (cell for cell in state.cells.values() if cell.best_mean is not None),
-        key=lambda cell: cell.best_mean or 0.0,
-        default=None,
-    )
-    if best is not None:
-        lines.append(f"best mean so far: {percent(best.best_mean)} at {best.shape}")
+    means = {shape: group.best_mean for shape, group in state.groups.items() if group.best_mean is not None}
+    if means:
+        best = max(means, key=lambda shape: means[shape])
+        lines.append(f"best mean so far: {percent(means[best])} at {best}")
     if state.started is not None and state.started.quick:
         lines.append(QUICK)
     return lines
 
 
 def format_status(progress: StudyProgress, process: str | None) -> list[str]:
-    """Where a study stands: what it is, who works on it, what is done, what failed and why."""
+    """Return where a study is: what it is, who works on it, what is done, what failed and why."""
     spec = progress.spec
     counts = f"{progress.complete:,} of {progress.trials:,} trials complete"
     counts += f", {progress.failed:,} failed" if progress.failed else ""
@@ -63,8 +60,8 @@ def format_status(progress: StudyProgress, process: str | None) -> list[str]:
     every = progress.trials * spec.meta_loops
     lines = [
         f"study {spec.name}" + (f" ({QUICK})" if spec.quick else "") + f": {_state(progress, process)}",
-        f"{len(spec.shapes)} shapes x {len(spec.modes)} modes x {spec.trials} trials x {spec.meta_loops} meta-loops, "
-        f"{spec.dataset}, seed {spec.seed}",
+        f"{len(spec.networks)} shapes x {len(spec.variants)} modes x {spec.trials} trials x {spec.meta_loops} "
+        f"meta-loops, {spec.dataset}, seed {spec.seed}",
         f"{counts}; {done:,} of {every:,} meta-loops",
     ]
     if progress.seconds_left is not None and progress.complete < progress.trials:
@@ -88,7 +85,7 @@ def _state(progress: StudyProgress, process: str | None) -> str:
 
 
 def format_cell(cell: CellProgress, meta_loops: int) -> str:
-    """The mean of the complete trials; how many these are, or how far they have come, while some are not."""
+    """Return the mean of the complete trials; how many these are, or how far they have come, while some are not."""
     mean = "" if cell.mean is None else f"{100 * cell.mean:.2f}"
     if cell.complete == cell.trials:
         return mean or "no LKG"
@@ -100,10 +97,10 @@ def format_cell(cell: CellProgress, meta_loops: int) -> str:
 
 
 def format_unbegun(progress: StudyProgress) -> list[str]:
-    """The shapes nobody has begun, in a line or two."""
+    """Return the shapes nobody has begun, in a line or two."""
     begun = {cell.shape for cell in progress.cells if cell.meta_loops or cell.failed}
-    shapes = [str(shape) for shape in progress.spec.shapes if str(shape) not in begun]
+    shapes = [network.short_name for network in progress.spec.networks if network.short_name not in begun]
     if not shapes:
         return []
     names = ", ".join(shapes[:_NAMED]) + (", ..." if len(shapes) > _NAMED else "")
-    return ["", f"not begun: {len(shapes)} of {len(progress.spec.shapes)} shapes ({names})"]
+    return ["", f"not begun: {len(shapes)} of {len(progress.spec.networks)} shapes ({names})"]

@@ -12,8 +12,8 @@ from PIL import Image
 
 from psa_tui.analysis.figures import FIGURES
 from psa_tui.analysis.figures.late_breakthroughs import breakthroughs
-from psa_tui.analysis.figures.study_results import load_material
-from psa_tui.analysis.figures.style import COLUMN_WIDTH_IN, FORMATS, look, to_bytes
+from psa_tui.analysis.figures.study_results import load_study_results
+from psa_tui.analysis.figures.style import COLUMN_WIDTH_IN, FORMATS, figure_style, to_bytes
 from psa_tui.analysis.figures.winning_mode import WINNING_MODE
 
 MAPS = [name for name, figure in FIGURES.items() if not figure.needs_loops]
@@ -21,12 +21,12 @@ MAPS = [name for name, figure in FIGURES.items() if not figure.needs_loops]
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
-    return load_material("published", None, tmp_path_factory.mktemp("none"))
+    return load_study_results("published", None, tmp_path_factory.mktemp("none"))
 
 
-def drawn(figure, material):
-    with look():
-        return figure.draw(material)
+def drawn(figure, results):
+    with figure_style():
+        return figure.draw(results)
 
 
 def texts(figure, label):
@@ -39,7 +39,7 @@ def overlapping(boxes):
 
 @pytest.mark.parametrize("name", MAPS)
 def test_no_label_of_a_published_map_covers_another_label_a_shape_or_the_frame(published, name):
-    with look():
+    with figure_style():
         figure = FIGURES[name].draw(published)
         renderer = figure.canvas.get_renderer()
         plane = figure.axes[0]
@@ -74,7 +74,7 @@ def test_the_same_data_give_the_same_bytes_whatever_the_users_configuration(publ
     first = to_bytes(drawn(FIGURES["regimes"], published), file_format)
     monkeypatch.setitem(matplotlib.rcParams, "font.size", 20)
     monkeypatch.setitem(matplotlib.rcParams, "svg.hashsalt", "another")
-    fresh = load_material("published", None, "nowhere")
+    fresh = load_study_results("published", None, "nowhere")
     assert to_bytes(drawn(FIGURES["regimes"], fresh), file_format) == first
     assert re.search(rb"20\d\d-\d\d-\d\d", first) is None
 
@@ -94,8 +94,9 @@ def test_drawing_does_not_touch_pyplot():
 
     code = (
         "import sys; from psa_tui.analysis.figures import FIGURES; from psa_tui.analysis.figures.style import *;"
-        "from psa_tui.analysis.figures.study_results import load_material; m = load_material('published', None, 'x')\n"
-        "with look(): to_bytes(FIGURES['regimes'].draw(m), 'png')\n"
+        "from psa_tui.analysis.figures.study_results import load_study_results\n"
+        "results = load_study_results('published', None, 'x')\n"
+        "with figure_style(): to_bytes(FIGURES['regimes'].draw(results), 'png')\n"
         "print('matplotlib.pyplot' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
@@ -126,13 +127,13 @@ def test_the_effect_and_spread_of_a_shape_are_those_of_its_trials(published):
 
 
 def test_a_shape_whose_modes_print_the_same_best_mean_has_no_single_winner(make_study):
-    material = load_material("local", None, make_study(shapes=("8*8",), trials=1, modes=("none", "full")))
-    material.trials["best_validation_accuracy"] = 0.5
-    assert "several alike: 1." in WINNING_MODE.describe(material)
+    results = load_study_results("local", None, make_study(shapes=("8*8",), trials=1, modes=("none", "full")))
+    results.trials["best_validation_accuracy"] = 0.5
+    assert "several alike: 1." in WINNING_MODE.describe(results)
 
 
 def test_late_breakthroughs_are_the_large_gains_of_second_halves_only(make_study):
-    loops = load_material("local", None, make_study(meta_loops=30, trials=5)).loops
+    loops = load_study_results("local", None, make_study(meta_loops=30, trials=5)).loops
     expected = []
     for key, trial in loops.groupby(["architecture", "mode", "trial"]):
         best = None
@@ -162,14 +163,14 @@ def test_late_breakthroughs_are_the_large_gains_of_second_halves_only(make_study
     ],
 )
 def test_every_figure_is_drawn_and_described_from_partial_studies(make_study, study):
-    material = load_material("local", None, make_study(**study))
+    results = load_study_results("local", None, make_study(**study))
     for figure in FIGURES.values():
-        assert drawn(figure, material).axes
-        assert figure.describe(material).startswith(figure.title)
+        assert drawn(figure, results).axes
+        assert figure.describe(results).startswith(figure.title)
 
 
 def test_a_quick_study_says_so_in_its_figures(make_study):
-    material = load_material("local", None, make_study(quick=True))
+    results = load_study_results("local", None, make_study(quick=True))
     for figure in FIGURES.values():
-        shown = " ".join(text.get_text() for text in drawn(figure, material).findobj(lambda a: hasattr(a, "get_text")))
+        shown = " ".join(text.get_text() for text in drawn(figure, results).findobj(lambda a: hasattr(a, "get_text")))
         assert "quick, not a reproduction" in shown, figure.name

@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from psa_tui.analysis.figures.labels import place_labels
-from psa_tui.analysis.figures.style import look, new_figure
+from psa_tui.analysis.figures.style import figure_style, new_figure
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 10), st.floats(0, 10)), min_size=1, max_size=30))
 def test_labels_of_any_points_are_apart_and_clear_of_every_point(points):
-    with look():
+    with figure_style():
         figure = new_figure(3)
         axes = figure.add_axes((0.1, 0.1, 0.8, 0.8))
         axes.set_xlim(-1, 11)

@@ -6,13 +6,15 @@ import pytest
 pytest.importorskip("pandas")
 
 from psa_tui.analysis.figures import FIGURES
-from psa_tui.analysis.figures.study_results import load_material
+from psa_tui.analysis.figures.study_results import load_study_results
 from psa_tui.analysis.figures.terminal import letter_curves
+from psa_tui.analysis.frames import PUBLISHED_MODES
+from psa_tui.method.variants import distinct_variants
 
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
-    return load_material("published", None, tmp_path_factory.mktemp("none"))
+    return load_study_results("published", None, tmp_path_factory.mktemp("none"))
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
@@ -45,7 +47,9 @@ def test_a_shape_stands_at_its_depth_and_width(published):
 
 def test_curves_are_drawn_with_the_letters_of_their_modes_rising_to_the_right():
     x = np.arange(1, 101)
-    text = letter_curves("8*8", {"none": (x, 10 + 0 * x), "full": (x, 10 + 0.5 * x)}, 80, True).plain
+    text = letter_curves(
+        "8*8", distinct_variants(PUBLISHED_MODES), {"none": (x, 10 + 0 * x), "full": (x, 10 + 0.5 * x)}, 80, True
+    ).plain
     assert text.split("\n")[0] == "8*8: n none  F full"
     assert text.isascii()
     assert max(map(len, text.split("\n"))) <= 80

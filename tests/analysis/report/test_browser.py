@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("jinja2")
 
-from psa_tui.analysis.figures.study_results import load_material
+from psa_tui.analysis.figures.study_results import load_study_results
 from psa_tui.analysis.report.builder import build_page
 
 pytestmark = pytest.mark.slow
@@ -16,7 +16,7 @@ def opened(browser, make_study, tmp_path):
     """Open the page of a study in the browser; what the console and the network saw comes with it."""
     folder = make_study(trials=3, meta_loops=12)
     path = tmp_path / "report.html"
-    path.write_bytes(build_page(load_material("local", None, folder), folder))
+    path.write_bytes(build_page(load_study_results("local", None, folder), folder))
 
     @contextmanager
     def open_page(**options):

@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("jinja2")
 
 from psa_tui.analysis.figures import FIGURES
-from psa_tui.analysis.figures.study_results import load_material
+from psa_tui.analysis.figures.study_results import load_study_results
 from psa_tui.analysis.report.builder import build_page
 from psa_tui.analysis.report.findings import findings
 from psa_tui.analysis.report.gaps import gaps
@@ -35,8 +35,8 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
     folder = tmp_path_factory.mktemp("none")
-    material = load_material("published", None, folder)
-    return material, build_page(material, folder).decode()
+    results = load_study_results("published", None, folder)
+    return results, build_page(results, folder).decode()
 
 
 def test_the_published_page_is_small_self_contained_and_the_same_every_time(published, tmp_path):
@@ -45,7 +45,7 @@ def test_the_published_page_is_small_self_contained_and_the_same_every_time(publ
     assert len(text.encode()) < 3_000_000
     assert [address for address in page.addresses if not address.startswith(("#", "data:"))] == []
     assert len(page.ids) == len(set(page.ids))
-    assert build_page(load_material("published", None, tmp_path), tmp_path).decode() == text
+    assert build_page(load_study_results("published", None, tmp_path), tmp_path).decode() == text
 
 
 def test_references_within_figures_lead_to_ids_of_the_page(published):
@@ -89,8 +89,8 @@ def test_findings_follow_the_numbers_when_they_are_turned_around(published):
 def test_a_page_says_what_is_missing(make_study):
     left_out = tuple(("8*8", "none", trial) for trial in (1, 2))
     folder = make_study(left_out=left_out, quick=True)
-    material = load_material("local", None, folder)
-    text = Page(build_page(material, folder).decode()).text
+    results = load_study_results("local", None, folder)
+    text = Page(build_page(results, folder).decode()).text
     assert "quick, not a reproduction" in text
     assert "2 of 36 trials missing: 8*8 none (1 of 3)." in text
     assert "within 2 points of the published" not in text
@@ -107,16 +107,16 @@ def test_the_published_page_says_that_seeds_tests_and_meta_loops_are_unknown(pub
 
 def test_a_complete_study_misses_nothing_and_is_compared_with_the_published_one(make_study):
     folder = make_study(meta_loops=100)
-    material = load_material("local", None, folder)
-    text = Page(build_page(material, folder).decode()).text
-    assert gaps(material) == []
+    results = load_study_results("local", None, folder)
+    text = Page(build_page(results, folder).decode()).text
+    assert gaps(results) == []
     assert "Nothing: every planned trial is complete" in text
     assert "Of 12 cells that the published study has too" in text
 
 
 def test_a_study_of_other_settings_is_not_compared_with_the_published_one(make_study):
     folder = make_study(meta_loops=12)
-    text = Page(build_page(load_material("local", None, folder), folder).decode()).text
+    text = Page(build_page(load_study_results("local", None, folder), folder).decode()).text
     assert "meta loops 12 (published: 100)" in text
     assert "that the published study has too" not in text
 
@@ -131,10 +131,10 @@ def test_every_figure_has_its_words(published):
 def test_text_from_outside_stays_text(make_study):
     image, script, template = "<img src=x onerror=alert(1)>", "</script><script>alert(1)</script>", "{{ 7*7 }}"
     folder = make_study(shapes=("8*8",), trials=1, meta_loops=2)
-    material = load_material("local", None, folder)
-    for table in (material.trials, material.loops):
+    results = load_study_results("local", None, folder)
+    for table in (results.trials, results.loops):
         table.attrs = {**table.attrs, "study": image, "source": script, "settings": {"seed": template}}
-    page = Page(build_page(material, folder).decode())
+    page = Page(build_page(results, folder).decode())
     assert page.tags.count("script") == 2
     assert "img" not in page.tags
     assert all(hostile in page.text for hostile in (image, script, template))

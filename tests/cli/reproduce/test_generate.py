@@ -26,14 +26,14 @@ def test_the_published_grid_has_six_modes_and_options_need_no_command(psa, tmp_p
 
 
 def test_what_is_said_wrong_is_answered_in_one_line_and_exit_code_2(psa, tmp_path):
-    for arguments, told in (
+    for arguments, said in (
         (("--grid", "8*8", "--modes", "none,noise"), "--modes: 'noise' is no mode"),
         (("--grid", "8*8", "--modes", "none,none"), "--modes: 'none' is there twice"),
         (("--grid", "nowhere.txt"), "--grid 'nowhere.txt': cannot be read"),
     ):
         done = psa("reproduce", *arguments)
         assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr.startswith(f"psa: error: {told}")
+        assert done.stderr.startswith(f"psa: error: {said}")
     assert psa("reproduce", "generatt").returncode == 2
     assert not list(tmp_path.iterdir())
 

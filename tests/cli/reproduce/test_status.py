@@ -2,11 +2,12 @@ import json
 
 import pytest
 
-from psa_tui.method.variants import AblationMode
+from psa_tui.method.variants import FULL, NONE
 from psa_tui.storage.locks import locked
 from psa_tui.storage.study_store import FAILED, TrialRow, open_store
-from psa_tui.studies.driver import study_folder
-from psa_tui.studies.grids import Shape
+from psa_tui.studies.driver import enter_study
+from psa_tui.studies.grids import parse_network
+from psa_tui.studies.part_files import study_lock
 from psa_tui.studies.spec import StudySpec
 
 
@@ -15,8 +16,8 @@ def begun(tmp_path):
     """A study of three shapes, one complete, one failed, one not begun."""
     spec = StudySpec(
         name="mine",
-        shapes=(Shape(1, 4), Shape(2, 4), Shape(3, 4)),
-        modes=(AblationMode.NONE, AblationMode.FULL),
+        networks=(parse_network("1*4"), parse_network("2*4"), parse_network("3*4")),
+        variants=(NONE, FULL),
         trials=1,
         meta_loops=10,
         seed=0,
@@ -25,7 +26,7 @@ def begun(tmp_path):
         quick=True,
     )
     with open_store(tmp_path / "results") as store:
-        store.begin_local(spec)
+        enter_study(store, spec)
         session = store.begin_session("mine", 2, "here", {})
         rows = [
             TrialRow(architecture="1*4", mode=mode, trial=1, parameters=1, meta_loop=10, bounty=bounty, seconds=9.0)
@@ -52,9 +53,9 @@ def test_status_tells_progress_failures_and_time_left(psa, begun):
 
 
 def test_status_knows_whether_a_process_is_at_work(psa, begun):
-    folder = study_folder(begun, "mine")
-    folder.mkdir(parents=True)
-    with locked(folder / "study"):
+    lock = study_lock(begun, "mine")
+    lock.parent.mkdir(parents=True)
+    with locked(lock):
         assert "running, process " in psa("reproduce", "status", "--study", "mine").stdout
         assert json.loads(psa("reproduce", "status", "--study", "mine", "--json").stdout)["run_by_process"]
     content = json.loads(psa("reproduce", "status", "--study", "mine", "--json").stdout)

@@ -22,7 +22,7 @@ def quick_study(make_study, tmp_path):
 
 def test_help_names_every_command_and_loads_no_pandas(psa):
     shown = psa("results", "--help")
-    for name in ("summary", "trials", "regimes", "compare", "table", "export", "convergence", "growth"):
+    for name in ("summary", "trials", "regimes", "compare", "table", "export", "curves"):
         assert f"\n  {name} " in shown.stdout
     assert shown.returncode == 0
 
@@ -137,17 +137,33 @@ def test_export_gives_every_meta_loop(psa, quick_study, tmp_path, suffix):
     assert table["quick"].all()
 
 
-def test_convergence_and_growth_name_whose_curve_they_show(psa, quick_study):
-    mean = psa("results", "convergence", "--arch", "8*8", "--mode", "full").stdout
+def test_curves_name_whose_curve_they_show(psa, quick_study):
+    mean = psa("results", "curves", "--arch", "8*8", "--mode", "full").stdout
     assert "shape mode curve" in " ".join(mean.split())
     assert "mean of 3 trials" in mean
-    best = psa("results", "convergence", "--best", "--mode", "none").stdout
+    assert "validation accuracy of the candidates (percent) after meta-loop" in mean
+    assert "validation accuracy of the LKG (percent) after meta-loop" in mean
+    best = psa("results", "curves", "--best", "--mode", "none").stdout
     assert "the best of 2" in best
-    gained = psa("results", "growth", "--trial", "3", "--json")
+    gained = psa("results", "curves", "--measure", "gain", "--trial", "3", "--json")
     content = json.loads(gained.stdout)
     assert {row["label"] for row in content["lkg_gain"]} == {"trial 3"}
     assert content["lkg_gain"][0]["value"] is None
     assert len(content["lkg_gain"]) == 11 * 30
+
+
+def test_the_earlier_names_of_curves_print_what_they_printed_and_are_not_listed(psa, quick_study):
+    shown = psa("results", "--help").stdout
+    for name, options in (("convergence", ()), ("growth", ("--measure", "gain"))):
+        assert name not in shown.replace("convergence curves", "")
+        assert psa("results", name).stdout == psa("results", "curves", *options).stdout
+    assert "validation accuracy" not in psa("results", "growth").stdout
+
+
+def test_measures_are_shown_once_each_in_the_order_in_which_they_are_asked_for(psa, quick_study):
+    measures = ("--measure", "gain", "--measure", "lkg", "--measure", "gain")
+    content = json.loads(psa("results", "curves", *measures, "--json").stdout)
+    assert [name for name in content if name.startswith(("lkg", "validation"))] == ["lkg_gain", "lkg_accuracy"]
 
 
 @pytest.mark.parametrize(
@@ -156,9 +172,10 @@ def test_convergence_and_growth_name_whose_curve_they_show(psa, quick_study):
         (["summary"], 1, "no local study there; psa reproduce makes one, or say --source published"),
         (["growth", "--source", "published"], 1, "no meta-loops; psa reproduce records every one of them"),
         (["export", "-o", "x.xlsx", "--source", "published"], 2, "expected one of .csv, .parquet, .json"),
-        (["convergence", "--trial", "1", "--best"], 2, "--trial and --best exclude each other"),
+        (["curves", "--trial", "1", "--best"], 2, "--trial and --best exclude each other"),
+        (["curves", "--measure", "loss"], 2, "accuracy"),
         (["summary", "--source", "moon"], 2, "expected local, fetched, published or"),
-        (["regimes", "--source", "published", "--explain", "8x8"], 2, "LAYERS*NEURONS"),
+        (["regimes", "--source", "published", "--explain", "8x8"], 2, "--explain 8x8: the source has no trials of it"),
         (["trials", "--source", "published", "-o", "/dev/null/x"], 1, "cannot be written"),
     ],
 )

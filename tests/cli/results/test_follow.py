@@ -8,8 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from psa_tui.storage.checkpoint import FILE_NAME, read_checkpoint
-from psa_tui.storage.run_store import read_history
+from psa_tui.runs.checkpoint_files import DEFAULT_NAME
+from psa_tui.storage.checkpoint import read_checkpoint
+from psa_tui.storage.run_store import read_runs
 from tests.terminal import eventually, is_alive, surroundings
 
 pytestmark = pytest.mark.slow
@@ -21,7 +22,7 @@ READ_ONLY = "^read-only: the run goes on in another process   q leave "
 
 
 def history_of(folder):
-    with read_history(folder / "results") as history:
+    with read_runs(folder / "results") as history:
         row = history.latest(1)[0] if history is not None and history.latest(1) else None
         return row, [] if row is None else history.loops(row.run)
 
@@ -56,7 +57,7 @@ def test_in_a_pipe_there_is_a_line_a_loop_and_the_end_is_the_runs_own(start, tmp
     assert lines[0] == f"run {row.run}: [2*300], 328,810 parameters, mode full"
     told = [int(found[1]) for line in lines if (found := re.match(r"loop +(\d+)/25 ", line))]
     assert told == list(range(told[0], 26))
-    accuracies = [f"{100 * loop['validation_correct'] / loop['validation_count']:.2f} %" for loop in loops]
+    accuracies = [f"{100 * loop.validation_accuracy:.2f} %" for loop in loops]
     assert [line[12:].split("  ")[0].strip() for line in lines if line.startswith("loop")] == accuracies[told[0] - 1 :]
     assert lines[-2].startswith("finished: 25 of 25 meta-loops, ")
     assert lines[-1] == run.communicate()[0].splitlines()[-1]
@@ -130,7 +131,7 @@ def test_a_finished_run_stays_on_the_screen_until_q_and_its_result_is_left_behin
     tty.press("q")
     assert tty.wait_for_end() == 0
     tty.assert_restored()
-    record = read_checkpoint(tmp_path / "models" / FILE_NAME).record
+    record = read_checkpoint(tmp_path / "models" / DEFAULT_NAME).record
     name, finished, bounty = tty.left_behind().splitlines()
     assert name == f"run {record.run}"
     assert finished.startswith("finished: 3 of 3 meta-loops, ")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from psa_tui.storage.run_store import read_history
+from psa_tui.storage.run_store import read_runs
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
 def two_runs(psa, folder, monkeypatch):
     """The rows and loops of the two, in the order in which they began; the test works in their folder."""
     monkeypatch.chdir(folder)
-    with read_history(folder / "results") as history:
+    with read_runs(folder / "results") as history:
         latest, first = history.latest(9)
         return (first, history.loops(first.run)), (latest, history.loops(latest.run))
 
@@ -79,9 +79,9 @@ def test_show_tells_settings_sessions_bounty_verdicts_ablations_curve_and_checkp
     assert facts["meta-loops"] == "5 of 5"
     assert facts["bounty"] == f"{100 * row.bounty:.2f} % at meta-loop {row.bounty_meta_loop}"
     assert facts["test accuracy"] == f"{100 * row.test_accuracy:.2f} % (of the LKG)"
-    promoted = sum(loop["verdict"] == "promoted" for loop in loops)
+    promoted = sum(loop.verdict == "promoted" for loop in loops)
     assert facts["verdicts"] == f"{promoted} promoted, {5 - promoted} rolled back"
-    survived = sum(loop["verdict"] == "promoted" and loop["ablated_layer"] is not None for loop in loops)
+    survived = sum(loop.verdict == "promoted" and bool(loop.ablations) for loop in loops)
     assert facts["ablations"].startswith(f"4, {survived} survived; layer ")
     assert facts["ablations"].endswith("output 2")
     assert re.fullmatch("[▁-█]{5}", facts["accuracy"])
@@ -112,7 +112,11 @@ def test_show_as_json_has_every_loop_and_every_session(psa, two_runs):
     assert content["modes"] == [[1, "hidden"], [4, "output"]]
     assert [session["after_meta_loop"] for session in content["sessions"]] == [0, 3]
     assert content["sessions"][0]["versions"]["torch"]
-    assert content["meta_loops"] == loops
+    assert content["meta_loops"] == json.loads(json.dumps([{"run": row.run} | loop.as_json() for loop in loops]))
+    hits = [(loop["ablated_layer"], loop["ablated_neuron"]) for loop in content["meta_loops"]]
+    assert hits == [
+        (loop.ablations[0].layer, loop.ablations[0].unit) if loop.ablations else (None, None) for loop in loops
+    ]
     assert sum(content["ablations_by_layer"].values()) == 4
 
 
@@ -139,7 +143,7 @@ def test_diff_has_the_settings_that_differ_first_then_the_results(psa, two_runs)
     start, end = lines.index("settings that differ"), lines.index("results")
     differing = {line[:18].strip(): line[18:].split("  ") for line in lines[start + 1 : end] if line.startswith("  ")}
     assert list(differing)[:4] == ["architecture", "mode", "meta-loops", "seed"]
-    assert any("same: learning rate, batch size" in line for line in lines[start:end])
+    assert any("same: network, learning rate, batch size" in line for line in lines[start:end])
     gain = 100 * (latest.bounty - first.bounty)
     (bounty,) = [line for line in lines if line.startswith("  bounty")]
     assert bounty.split() == [

@@ -6,13 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from psa_tui.storage.study_store import read_store
+from tests.studies.recorded import recorded
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +48,7 @@ def wait_for_loops(folder):
 
 def table(folder):
     with read_store(folder) as store:
-        return [replace(row, seconds=0.0) for row in store.trials("here")], store.loops("here")
+        return recorded(store, "here")
 
 
 @pytest.fixture(scope="module")
@@ -118,9 +118,9 @@ def test_a_full_disk_is_one_line_and_what_was_recorded_is_gone_on_with(tmp_path,
 
 
 def test_another_process_on_the_same_study_is_refused_by_name(tmp_path):
-    first = start(tmp_path, "--quiet")
+    first = start(tmp_path, "--quiet", meta_loops=10_000)
     wait_for_loops(tmp_path)
-    code, _, stderr = finish(start(tmp_path, "--quiet"))
+    code, _, stderr = finish(start(tmp_path, "--quiet", meta_loops=10_000))
     first.terminate()
     finish(first)
     assert code == 2

@@ -4,11 +4,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 
 from psa_tui.storage.study_store import read_store
+from tests.studies.recorded import recorded
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +38,7 @@ def start(folder, *arguments):
 
 def table(folder):
     with read_store(folder) as store:
-        return [replace(row, seconds=0.0) for row in store.trials("rayed")], store.loops("rayed")
+        return recorded(store, "rayed")
 
 
 def wait_until(condition, patience_s=90):

@@ -1,8 +1,10 @@
 import io
 import json
 
-from psa_tui.studies.events import StudyFinished, StudyNote, StudyOutcome, from_json
-from psa_tui.views.study.plain import StudyJsonView, StudyPlainView
+from psa_tui.method.event_codec import decode_event
+from psa_tui.studies.events import StudyFinished, StudyNote, StudyOutcome
+from psa_tui.views.jsonl import JsonView
+from psa_tui.views.study.plain import StudyPlainView
 
 END = StudyFinished(
     outcome=StudyOutcome.STOPPED, reason="Ctrl-C", complete=120, failed=6, seconds=3700, go_on="psa reproduce run"
@@ -52,8 +54,8 @@ def test_more_events_than_are_remembered_are_all_printed(study):
 
 def test_json_lines_can_be_read_back_as_events(study):
     stream = io.StringIO()
-    view = StudyJsonView(stream)
+    view = JsonView(stream)
     events = [event for _, event in study.story()] + [END]
     for event in events:
         view.handle(event)
-    assert [from_json(json.loads(line)) for line in stream.getvalue().splitlines()] == events
+    assert [decode_event(json.loads(line)) for line in stream.getvalue().splitlines()] == events

@@ -8,27 +8,27 @@ import pytest
 
 from psa_tui.studies.events import CellFinished, StudyFinished, StudyOutcome
 from psa_tui.studies.grids import parse_grid
-from psa_tui.views.screen import Look
-from psa_tui.views.study.designmap import design_map
-from psa_tui.views.study.glyphs import ASCII, UNICODE
+from psa_tui.views.display import DisplayOptions
+from psa_tui.views.glyphs import ASCII, UNICODE
+from psa_tui.views.study.design_map import design_map
 
 SCREENS = Path(__file__).parent / "screens"
 
 
 @pytest.mark.parametrize(
-    ("size", "look", "name"),
+    ("size", "options", "name"),
     [
-        ((80, 24), Look(), "80x24"),
-        ((140, 45), Look(), "140x45"),
-        ((80, 24), Look(ascii=True), "80x24-ascii"),
-        ((80, 24), Look(help=True), "80x24-help"),
-        ((50, 12), Look(), "50x12"),
+        ((80, 24), DisplayOptions(), "80x24"),
+        ((140, 45), DisplayOptions(), "140x45"),
+        ((80, 24), DisplayOptions(ascii=True), "80x24-ascii"),
+        ((80, 24), DisplayOptions(help=True), "80x24-help"),
+        ((50, 12), DisplayOptions(), "50x12"),
     ],
 )
-def test_the_screens_of_a_study_are_as_they_were_approved(study, size, look, name):
+def test_the_screens_of_a_study_are_as_they_were_approved(study, size, options, name):
     state, now = study.replay(study.story())
     file = SCREENS / f"{name}.txt"
-    lines = [line.rstrip() for line in study.picture(state, *size, now + 2, look, color_system=None)]
+    lines = [line.rstrip() for line in study.picture(state, *size, now + 2, options, color_system=None)]
     if "REGENERATE_SCREENS" in os.environ:
         file.parent.mkdir(exist_ok=True)
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -38,12 +38,12 @@ def test_the_screens_of_a_study_are_as_they_were_approved(study, size, look, nam
 @pytest.mark.parametrize(("width", "height"), list(product((40, 59, 60, 80, 120, 160), (8, 15, 16, 24, 38, 50))))
 def test_every_line_fits_whatever_the_size(study, width, height):
     state, now = study.replay(study.story())
-    for look in (Look(), Look(ascii=True)):
-        lines = study.picture(state, width, height, now, look, color_system=None)
+    for options in (DisplayOptions(), DisplayOptions(ascii=True)):
+        lines = study.picture(state, width, height, now, options, color_system=None)
         assert len(lines) == height
         assert max(map(len, lines)) <= width
         assert lines[-1].startswith("q stop now")
-        if look.ascii:
+        if options.ascii:
             assert "".join(lines).isascii()
 
 
@@ -63,8 +63,8 @@ def test_depth_runs_across_and_width_down_on_log_axes(study):
     shapes = ("1*1", "1000*1", "1*1000", "32*1", "1*32")
     started = study.started(grid=",".join(shapes))
     state, _ = study.replay([(0.0, started)])
-    state.cells["1*1000"].complete.update(study.trials)
-    state.cells["1*1000"].means = (0.75,)
+    state.groups["1*1000"].complete.update(study.trials)
+    state.groups["1*1000"].means = (0.75,)
     rows, text = marks(state, 66, 32)
     assert rows[0][0] == "·"
     assert rows[0][60] == "·"
@@ -96,11 +96,22 @@ def test_a_quick_study_is_marked_and_an_ended_one_says_how_it_ended(study):
 def test_more_workers_than_lines_are_counted(study):
     grid = parse_grid("published")
     events = [(0.0, study.started(workers=64))]
-    events += [(1.0, study.progressed(str(shape), f"worker {n + 1}", 1)) for n, shape in enumerate(grid[:64])]
+    events += [(1.0, study.progressed(network.short_name, f"worker {n + 1}", 1)) for n, network in enumerate(grid[:64])]
     state, now = study.replay(events)
     shown = "\n".join(study.picture(state, 80, 24, now, color_system=None))
     assert "worker 1 " in shown
     assert "and 64 workers in all" in shown
+
+
+def test_a_mode_with_a_long_name_keeps_its_distance_from_what_its_trials_reached(study):
+    events = [(0.0, study.started(grid="8*8", modes=("none", "output+patience")))]
+    bounties = ((0.91, 0.93), (0.95, None))
+    events.append((1.0, study.progressed("8*8", "worker 1", 3, trials=(1, 2), bounties=bounties)))
+    state, now = study.replay(events)
+    shown = "\n".join(study.picture(state, 140, 45, now, color_system=None))
+    assert "  all             |         █| 93.0 (91-95)" in shown
+    assert "  none            |         █| 92.0 (91-93)" in shown
+    assert "  output+patience |         █| 95.0 (95-95)" in shown
 
 
 def test_text_from_outside_is_no_markup(study):

@@ -1,12 +1,12 @@
 import pytest
 
 from psa_tui.studies.events import CellFailed, CellFinished, CellStarted, StudyFinished, StudyOutcome, WorkerLost
-from psa_tui.views.study.state import Standing, StudyState
+from psa_tui.views.study.state import GroupStatus, StudyState
 
 GRID = "1*10,2*10,3*10"
 
 
-def begin(study, **changes):
+def started_study(study, **changes):
     """Three shapes at a second a trial's meta-loop, one trial and mode of ten loops each."""
     values = {"modes": ("none",), "trials": 1, "meta_loops": 10, "costs_s": (1.0, 1.0, 1.0), "workers": 1}
     state = StudyState()
@@ -24,14 +24,14 @@ def finish(state, shape, now, worker="w", trials=(1,), mean=0.5):
 
 
 def test_there_is_no_time_left_before_a_loop_was_timed(study):
-    state = begin(study)
+    state = started_study(study)
     state.fold(CellStarted(shape="1*10", worker="w", trials=(1,), meta_loop=0), 0.0)
     at(study, state, "1*10", 0, 0.5, share=0.5)
     assert state.seconds_left(0.5) is None
 
 
 def test_the_time_left_is_the_remaining_work_at_the_pace_that_was_seen(study):
-    state = begin(study)
+    state = started_study(study)
     state.fold(CellStarted(shape="1*10", worker="w", trials=(1,), meta_loop=0), 0.0)
     at(study, state, "1*10", 1, 3.0, loop_s=3.0)
     # Three times slower than predicted: 29 loops are left.
@@ -42,7 +42,7 @@ def test_the_time_left_is_the_remaining_work_at_the_pace_that_was_seen(study):
 
 
 def test_cells_are_weighed_by_their_cost_not_counted(study):
-    state = begin(study, costs_s=(1.0, 1.0, 8.0))
+    state = started_study(study, costs_s=(1.0, 1.0, 8.0))
     at(study, state, "1*10", 0, 0.0)
     at(study, state, "1*10", 1, 1.0, loop_s=1.0)
     assert state.seconds_left(1.0) == pytest.approx(9 + 10 + 80)
@@ -50,7 +50,7 @@ def test_cells_are_weighed_by_their_cost_not_counted(study):
 
 
 def test_two_workers_halve_the_time_until_only_one_has_work(study):
-    state = begin(study, workers=2)
+    state = started_study(study, workers=2)
     for worker, shape in (("v", "1*10"), ("w", "2*10")):
         at(study, state, shape, 0, 0.0, worker=worker)
         at(study, state, shape, 1, 1.0, loop_s=1.0, worker=worker)
@@ -62,7 +62,7 @@ def test_two_workers_halve_the_time_until_only_one_has_work(study):
 
 
 def test_throughput_is_compared_with_the_prediction_for_what_is_running(study):
-    state = begin(study, costs_s=(2.0, 1.0, 1.0))
+    state = started_study(study, costs_s=(2.0, 1.0, 1.0))
     assert state.rates is None
     at(study, state, "1*10", 0, 0.0)
     at(study, state, "1*10", 1, 1.0, loop_s=2.5)
@@ -70,41 +70,41 @@ def test_throughput_is_compared_with_the_prediction_for_what_is_running(study):
 
 
 def test_a_loop_is_timed_once_however_often_it_is_told(study):
-    state = begin(study)
+    state = started_study(study)
     at(study, state, "1*10", 0, 0.0)
     for now in (1.0, 1.5, 2.0):
         at(study, state, "1*10", 1, now, loop_s=1.0)
-    assert list(state.cells["1*10"].loop_s) == [1.0]
+    assert list(state.groups["1*10"].loop_s) == [1.0]
 
 
 def test_a_shape_goes_from_waiting_over_running_and_begun_to_done(study):
-    state = begin(study, trials=2)
-    assert state.standing("1*10") is Standing.WAITING
+    state = started_study(study, trials=2)
+    assert state.status("1*10") is GroupStatus.WAITING
     state.fold(CellStarted(shape="1*10", worker="w", trials=(1,), meta_loop=0), 0.0)
-    assert state.standing("1*10") is Standing.RUNNING
+    assert state.status("1*10") is GroupStatus.RUNNING
     finish(state, "1*10", 1.0)
-    assert state.standing("1*10") is Standing.BEGUN
+    assert state.status("1*10") is GroupStatus.BEGUN
     finish(state, "1*10", 2.0, trials=(2,))
-    assert state.standing("1*10") is Standing.DONE
+    assert state.status("1*10") is GroupStatus.DONE
     assert state.trial_counts == (2, 0, 6)
     assert state.messages[0] == "1*10 done, best mean 50.00 %"
 
 
 def test_a_failure_is_retried_unless_it_is_final_and_a_later_success_mends_it(study):
-    state = begin(study)
+    state = started_study(study)
     failed = {"shape": "1*10", "worker": "w", "trials": (1,), "cause": "killed"}
     state.fold(CellFailed(**failed, attempt=1, final=False), 1.0)
-    assert state.standing("1*10") is Standing.WAITING
+    assert state.status("1*10") is GroupStatus.WAITING
     assert "will be tried again: killed" in state.messages[0]
     state.fold(CellFailed(**failed, attempt=3, final=True), 2.0)
-    assert state.standing("1*10") is Standing.FAILED
+    assert state.status("1*10") is GroupStatus.FAILED
     assert state.trial_counts == (0, 1, 3)
     finish(state, "1*10", 3.0)
-    assert state.standing("1*10") is Standing.DONE
+    assert state.status("1*10") is GroupStatus.DONE
 
 
 def test_a_lost_worker_runs_nothing_and_the_end_empties_all(study):
-    state = begin(study)
+    state = started_study(study)
     at(study, state, "1*10", 1, 1.0)
     state.fold(WorkerLost(worker="w", cause="killed by SIGKILL"), 2.0)
     assert (state.tasks, state.messages[0]) == ({}, "w lost: killed by SIGKILL")

@@ -1,1 +1,63 @@
-"""Batched products for populations of fully connected networks, written by hand, on any device PyTorch has."""
+"""Batched products for populations of fully connected networks, on any device. Importing this needs no torch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+from psa_tui.networks.base import Network
+from psa_tui.networks.mlp import Mlp
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from psa_tui.engine.backend import Epoch
+    from psa_tui.engine.images import Images
+    from psa_tui.engine.process_group import ProcessGroup
+
+log = logging.getLogger(__name__)
+
+
+class TorchBackend:
+    """Trains fully connected networks on images of one channel, see ``psa_tui.engine.backend.Backend``."""
+
+    name = "torch"
+    data_parallel = True
+
+    def refusal(self, network: Network, device: str) -> str | None:
+        """Return why it cannot train ``network``; None when it can."""
+        if not isinstance(network, Mlp):
+            return f"trains networks of family {Mlp.family} only, not {network.family}"
+        if len(network.input_shape) == 3 and network.input_shape[0] != 1:
+            return f"trains on images of one channel only, not of {network.input_shape[0]}"
+        return None
+
+    def prepare(self, images: Images) -> None:
+        """Find the pixels of ``images`` that its products pass over."""
+        from psa_tui.engine.backends.torch.sparse_pixels import sparse_pixels
+
+        pixels = sparse_pixels(images)
+        log.debug("%d of %d pixels are dense", pixels.dense.shape[1], images.pixels.shape[1])
+
+    def train_epoch(
+        self, weights: Tensor, network: Network, images: Images, epoch: Epoch, group: ProcessGroup | None = None
+    ) -> Generator[tuple[int, Tensor], None, Tensor]:
+        """Train ``weights`` [M, parameters] in place, see ``Backend``."""
+        from psa_tui.engine.backends.torch.training import train_epoch
+
+        return train_epoch(weights, _mlp(network), images, epoch, group)
+
+    def count_correct(
+        self, weights: Tensor, network: Network, images: Images, group: ProcessGroup | None = None
+    ) -> Tensor:
+        """Count correct answers of ``weights`` [M, parameters], see ``Backend``."""
+        from psa_tui.engine.backends.torch.evaluation import count_correct
+
+        return count_correct(weights, _mlp(network), images, group)
+
+
+def _mlp(network: Network) -> Mlp:
+    if not isinstance(network, Mlp):
+        raise TypeError(f"backend {TorchBackend.name} got a network of family {network.family}")
+    return network

@@ -1,46 +1,40 @@
-"""How a population is laid out on a machine: which members train together, and on how many threads.
+"""Which members of a population train together.
 
 Members never influence one another, so any division gives the same mathematics; it only decides how well
-caches and cores are used. The constants were measured (docs/performance.md).
+caches are used. The constants were measured (docs/performance.md).
 """
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from psa_tui.engine.backends.torch.process_group import can_train_together
-from psa_tui.engine.population import Linear
-from psa_tui.networks.mlp import Architecture
-
-log = logging.getLogger(__name__)
+from psa_tui.networks.mlp import Linear
 
 _OPTIMISER_BYTES = 16 << 20
 """Weights, gradients and moments of members that train together should stay in the last-level cache."""
 _ACTIVATION_BYTES = 1024 << 10
 """One layer's activations of members that train together should stay in a core's own cache."""
-_SHARE_IMAGES = 64
-"""A share of a batch with fewer images is not worth a process."""
-_THREADING_WIDTH = 64
-"""Where processes cannot share: a first layer at least this wide is worth dividing among threads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Members of a population that train together, those that share an order of images side by side."""
+    """Members of a population that train together, those that follow one order of images side by side."""
 
     members: tuple[int, ...]
     orders: tuple[tuple[int, int], ...]
     """Successive runs of ``members``: the row of the order they follow, and how many they are."""
 
+    @property
+    def members_per_order(self) -> tuple[int, ...]:
+        """How many successive members follow each of the orders."""
+        return tuple(members for _, members in self.orders)
 
-def chunks(layers: tuple[Linear, ...], order_of: Sequence[int], batch_size: int, itemsize: int) -> list[Chunk]:
+
+def chunks(layers: Sequence[Linear], order_of: Sequence[int], batch_size: int, itemsize: int) -> list[Chunk]:
     """Divide a population, given each member's order, into chunks that fit the caches.
 
-    Members that share an order go together where they fit: their first layer is one matrix product.
+    Members that follow one order go together where they fit: their first layer is one matrix product.
     """
     groups: dict[int, list[int]] = {}
     for member, order in enumerate(order_of):
@@ -71,14 +65,14 @@ def chunks(layers: tuple[Linear, ...], order_of: Sequence[int], batch_size: int,
 
 
 def _evenly(members: Sequence[int], most: int) -> list[Sequence[int]]:
-    """``members`` in the fewest parts of at most ``most`` (at least one) members, all of about one size."""
+    """Divide ``members`` into the fewest parts of at most ``most`` (at least one), all of about one size."""
     parts = -(-len(members) // max(1, most))
     size = -(-len(members) // parts)
     return [members[start : start + size] for start in range(0, len(members), size)]
 
 
 def runs(positions: Sequence[int]) -> Iterator[slice]:
-    """``positions`` (ascending) as few slices: in a study every sixth member has the same mode."""
+    """Go through ``positions`` (ascending) as few slices: in a study every sixth member has the same variant."""
     start = 0
     while start < len(positions):
         step = positions[start + 1] - positions[start] if start + 1 < len(positions) else 1
@@ -87,60 +81,3 @@ def runs(positions: Sequence[int]) -> Iterator[slice]:
             end += 1
         yield slice(positions[start], positions[end - 1] + 1, step)
         start = end
-
-
-class Parallelism(NamedTuple):
-    """How a run uses the cores."""
-
-    processes: int
-    """They train one network together (see ``shares``)."""
-    threads: int
-    """Of each process."""
-
-    @property
-    def total_threads(self) -> int:
-        """How many cores are used; the last bits of the weights depend on it."""
-        return self.processes * self.threads
-
-
-def parallelism_of(
-    architecture: Architecture, batch_size: int, device: str, threads: int | None, memory_bytes: int
-) -> Parallelism:
-    """How one trial of ``architecture`` trains fastest on ``device`` ("cpu", "cuda:0").
-
-    ``threads`` is the total to use, None for the best. Only as many processes as fit ``memory_bytes`` are chosen.
-    """
-    if device == "cpu" and can_train_together():
-        processes = min(threads or _cores(), batch_size)
-        if threads is None:
-            processes = max(1, min(processes, batch_size // _SHARE_IMAGES))
-            while processes > 1 and architecture.training_bytes(batch_size, processes) > memory_bytes:
-                processes -= 1
-        chosen = Parallelism(processes, 1)
-    else:
-        # Handing small operations to several threads costs more than they take.
-        wide = device == "cpu" and architecture.groups[0].width >= _THREADING_WIDTH
-        chosen = Parallelism(1, threads or (_cores() if wide else 1))
-    log.debug(
-        "layout: %s, batch %d on %s, %d cores: %d processes of %d threads (--threads overrules)",
-        architecture,
-        batch_size,
-        device,
-        _cores(),
-        *chosen,
-    )
-    return chosen
-
-
-def processes_for(members: int, device: str) -> int:
-    """How many processes, of one thread each, train a population of ``members`` fastest on ``device``.
-
-    Members need nothing from one another, so processes divide the work without ever waiting, as threads must
-    after each operation; a GPU is fed by one process.
-    """
-    return min(_cores(), members) if device == "cpu" else 1
-
-
-def _cores() -> int:
-    """The cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

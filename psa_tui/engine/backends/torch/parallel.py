@@ -1,7 +1,8 @@
-"""What of an epoch one process computes, and what it has to exchange with others in every step.
+"""What of an epoch one process computes, and what it exchanges with others in every step.
 
-A process alone computes all of it. Processes that train one network together divide either the images of every
-batch, or, where there is a single wide hidden layer, its neurons. Both are the same sums in another order.
+A single process computes all of it. Processes that train one network together divide either the images of every
+batch (data parallel), or, where there is a single wide hidden layer, its neurons (tensor parallel). Both are the same
+sums in another order.
 """
 
 from __future__ import annotations
@@ -13,91 +14,96 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from psa_tui.engine.backends.torch.parameter_layout import Packed
+from psa_tui.engine.backends.torch.parameter_layout import ParameterLayout
 from psa_tui.engine.backends.torch.passes import Backward, Call, Forward
-from psa_tui.engine.backends.torch.process_group import ProcessGroup
-from psa_tui.engine.population import Linear, linear_layers
+from psa_tui.engine.process_group import ProcessGroup
+from psa_tui.networks.mlp import Linear, linear_layers
 
-_NEURONS = 16
+_NEURONS_PER_PROCESS = 16
 """A process with fewer neurons would spend its time on the images, which it sees all."""
 
 
-class Share(Protocol):
+class ParallelStrategy(Protocol):
     """What one process computes of an epoch."""
 
-    weights: Packed
+    weights: ParameterLayout
     """What the passes compute with."""
-    gradients: Packed
+    gradients: ParameterLayout
     """What the backward pass finds."""
-    updated: Tensor
-    """The weights that the optimiser updates here: [some]."""
-    updating: Tensor
+    updated_weights: Tensor
+    """The weights that this process's optimiser updates: [some]."""
+    updated_gradients: Tensor
     """Their gradients: [some]."""
-    units: slice
-    """Which of the hidden neurons are here."""
+    hidden_units: slice
+    """Which of the hidden neurons are computed here."""
 
-    def images(self, batch: int) -> slice:
-        """Which images of a batch are seen here."""
+    def batch_slice(self, batch: int) -> slice:
+        """Return which images of a batch are seen here."""
 
-    def step(self, forward: Forward, backward: Backward, update: Sequence[Call], turn: int) -> list[Call]:
-        """The calls of a step; ``turn`` counts the steps of an epoch."""
+    def step_calls(self, forward: Forward, backward: Backward, update: Sequence[Call], buffer: int) -> list[Call]:
+        """Return the calls of a step; ``buffer`` is 0 and 1 alternately, step by step."""
 
-    def finish(self, flat: Tensor) -> None:
-        """Write the trained weights into their rows of ``flat`` [M, parameters]."""
+    def store(self, rows: Tensor) -> None:
+        """Write the trained weights into their rows of ``rows`` [M, parameters]."""
 
 
-class Whole:
-    """All that the members of a chunk need, in a process that trains alone."""
+class SingleProcess:
+    """All members of a chunk, in a process that trains alone."""
 
-    def __init__(self, flat: Tensor, layers: tuple[Linear, ...], members: Sequence[int], columns: Tensor) -> None:
-        """Take the weights of ``members`` from ``flat``; ``columns`` is the order of the first layer's inputs."""
-        self._members = torch.tensor(members, device=flat.device)
-        self.weights, self.gradients = (Packed(layers, len(members), flat, columns) for _ in range(2))
-        self.weights.load(flat, self._members)
-        self.updated, self.updating = self.weights.flat, self.gradients.flat
-        self.units = slice(None)
+    def __init__(self, rows: Tensor, layers: Sequence[Linear], members: Sequence[int], pixel_order: Tensor) -> None:
+        """Take the weights of ``members`` from ``rows`` [M, parameters]."""
+        self._members = torch.tensor(members, device=rows.device)
+        self.weights, self.gradients = (ParameterLayout(layers, len(members), rows, pixel_order) for _ in range(2))
+        self.weights.load(rows, self._members)
+        self.updated_weights, self.updated_gradients = self.weights.flat, self.gradients.flat
+        self.hidden_units = slice(None)
 
-    def images(self, batch: int) -> slice:
-        """All of them."""
+    def batch_slice(self, batch: int) -> slice:
+        """Return all images of a batch."""
         return slice(0, batch)
 
-    def step(self, forward: Forward, backward: Backward, update: Sequence[Call], turn: int) -> list[Call]:
-        """Nothing to exchange."""
+    def step_calls(self, forward: Forward, backward: Backward, update: Sequence[Call], buffer: int) -> list[Call]:
+        """Return the calls of a step: nothing is exchanged."""
         return [*forward.calls, *backward.calls, *update]
 
-    def finish(self, flat: Tensor) -> None:
-        """Write the trained weights into their rows of ``flat`` [M, parameters]."""
-        self.weights.store(flat, self._members)
+    def store(self, rows: Tensor) -> None:
+        """Write the trained weights into their rows of ``rows`` [M, parameters]."""
+        self.weights.store(rows, self._members)
 
 
-class ImageShare:
-    """Some images of every batch: data parallelism with a divided optimiser.
+class DataParallel:
+    """Some images of every batch, with an optimiser that is divided among the processes.
 
-    Every process finds the gradients of its images, then updates its share of the weights with the sum of all
+    Every process finds the gradients of its images, then updates its part of the weights with the sum of all
     (ZeRO, Rajbhandari et al. 2020, https://arxiv.org/abs/1910.02054).
     """
 
-    def __init__(self, group: ProcessGroup, flat: Tensor, layers: tuple[Linear, ...], columns: Tensor) -> None:
-        """Take the weights of the only row of ``flat``."""
+    def __init__(self, group: ProcessGroup, rows: Tensor, layers: Sequence[Linear], pixel_order: Tensor) -> None:
+        """Take the weights of the only row of ``rows`` [1, parameters]."""
         self._group = group
         self._member = torch.zeros(1, dtype=torch.int64)
-        self.weights = Packed(layers, 1, flat, columns, group.weights)
-        self.gradients = Packed(layers, 1, flat, columns, group.gradients[group.rank])
-        self.weights.load(flat, self._member)
-        self._share = group.share(flat.shape[1])
-        self.updated, self.updating = group.weights[self._share].clone(), self.gradients.flat[self._share]
-        self.units = slice(None)
+        self.weights = ParameterLayout(layers, 1, rows, pixel_order, group.weights)
+        self.gradients = ParameterLayout(layers, 1, rows, pixel_order, group.gradients[group.rank])
+        self.weights.load(rows, self._member)
+        self._partition = group.partition(rows.shape[1])
+        self.updated_weights = group.weights[self._partition].clone()
+        self.updated_gradients = self.gradients.flat[self._partition]
+        self.hidden_units = slice(None)
 
-    def images(self, batch: int) -> slice:
-        """This process's share of them."""
-        return self._group.share(batch)
+    def batch_slice(self, batch: int) -> slice:
+        """Return this process's images of a batch."""
+        return self._group.partition(batch)
 
     def losses(self, batch: int) -> Tensor:
-        """Where losses are added up, this process's row of all: [1, batch]."""
+        """Return where losses are added up, this process's row of all: [1, batch]."""
         return self._group.losses[self._group.rank :][:1]
 
-    def step(self, forward: Forward, backward: Backward, update: Sequence[Call], turn: int) -> list[Call]:
-        """Wait until all weights are there; and after the passes, until nobody needs them and all gradients are."""
+    def step_calls(self, forward: Forward, backward: Backward, update: Sequence[Call], buffer: int) -> list[Call]:
+        """Return the calls of a step.
+
+        It begins when all weights are there. The passes are done everywhere before weights change: then nobody
+        needs the old ones, and all gradients are there.
+        """
         group = self._group
         others = [gradients for rank, gradients in enumerate(group.gradients) if rank != group.rank]
         return [
@@ -105,97 +111,101 @@ class ImageShare:
             *forward.calls,
             *backward.calls,
             group.barrier,
-            *(partial(self.updating.add_, gradients[self._share]) for gradients in others),
+            *(partial(self.updated_gradients.add_, gradients[self._partition]) for gradients in others),
             *update,
-            publish(self.updated, group.weights[self._share]),
+            _copy_to_shared_memory(self.updated_weights, group.weights[self._partition]),
         ]
 
-    def finish(self, flat: Tensor) -> None:
-        """Write the trained weights into the only row of ``flat``."""
+    def store(self, rows: Tensor) -> None:
+        """Write the trained weights into the only row of ``rows`` [1, parameters]."""
         self._group.barrier()
-        self.weights.store(flat, self._member)
+        self.weights.store(rows, self._member)
 
 
-class NeuronShare:
-    """Some neurons of the only hidden layer, with all images: tensor parallelism.
+class TensorParallel:
+    """Some neurons of the only hidden layer, with all images.
 
     Every process trains a narrower network; the sum of their logits is the logits of all (the first half of a
     layer pair of Megatron-LM, Shoeybi et al. 2019, https://arxiv.org/abs/1909.08053). Only logits are exchanged.
     """
 
-    def __init__(self, group: ProcessGroup, flat: Tensor, layers: tuple[Linear, ...], columns: Tensor) -> None:
-        """Take this process's share of the only row of ``flat``."""
+    def __init__(self, group: ProcessGroup, rows: Tensor, layers: Sequence[Linear], pixel_order: Tensor) -> None:
+        """Take this process's neurons of the only row of ``rows`` [1, parameters]."""
         hidden, output = layers
         self._group = group
-        self._layers = layers
-        self.units = group.share(hidden.outputs)
-        narrow = linear_layers([hidden.inputs, self.units.stop - self.units.start, output.outputs])
-        self.weights, self.gradients = (Packed(narrow, 1, flat, columns) for _ in range(2))
-        self._row = torch.zeros(1, narrow[-1].end, dtype=flat.dtype)
-        self._narrow = narrow
-        for ours, all_of_it in self._views(flat):
-            ours.copy_(all_of_it)
+        self._layers = hidden, output
+        self.hidden_units = group.partition(hidden.outputs)
+        width = self.hidden_units.stop - self.hidden_units.start
+        narrow_hidden, narrow_output = linear_layers([hidden.inputs, width, output.outputs])
+        self._narrow = narrow_hidden, narrow_output
+        self.weights, self.gradients = (ParameterLayout(self._narrow, 1, rows, pixel_order) for _ in range(2))
+        self._row = torch.zeros(1, narrow_output.end, dtype=rows.dtype)
+        for ours, full in self._views(rows):
+            ours.copy_(full)
         self.weights.load(self._row, torch.zeros(1, dtype=torch.int64))
-        self.updated, self.updating = self.weights.flat, self.gradients.flat
+        self.updated_weights, self.updated_gradients = self.weights.flat, self.gradients.flat
 
-    def _views(self, flat: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Places in the row of the narrow network, each with its place in ``flat`` [1, parameters].
+    def _views(self, rows: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Return views of the narrow network's row, each with its part of ``rows`` [1, parameters].
 
         The output's bias belongs to the first process; in the others' networks it is and stays zero.
         """
         (hidden, output), (narrow_hidden, narrow_output) = self._layers, self._narrow
         pairs = [
-            (narrow_hidden.weight(self._row), hidden.weight(flat)[:, self.units]),
-            (narrow_hidden.bias(self._row), hidden.bias(flat)[:, self.units]),
-            (narrow_output.weight(self._row), output.weight(flat)[:, :, self.units]),
+            (narrow_hidden.weight(self._row), hidden.weight(rows)[:, self.hidden_units]),
+            (narrow_hidden.bias(self._row), hidden.bias(rows)[:, self.hidden_units]),
+            (narrow_output.weight(self._row), output.weight(rows)[:, :, self.hidden_units]),
         ]
-        return pairs if self._group.rank else [*pairs, (narrow_output.bias(self._row), output.bias(flat))]
+        return pairs if self._group.rank else [*pairs, (narrow_output.bias(self._row), output.bias(rows))]
 
-    def images(self, batch: int) -> slice:
-        """All of them."""
+    def batch_slice(self, batch: int) -> slice:
+        """Return all images of a batch."""
         return slice(0, batch)
 
     def losses(self, batch: int) -> Tensor:
-        """The first row of all losses: [1, batch]. The other processes find the same ones, which must not count."""
-        return self.updated.new_zeros(1, batch) if self._group.rank else self._group.losses[:1]
+        """Return where losses are added up: [1, batch].
 
-    def step(self, forward: Forward, backward: Backward, update: Sequence[Call], turn: int) -> list[Call]:
-        """Tell this network's logits, wait for the others', and add them up in the same order everywhere.
+        That is the first row of all; the other processes find the same losses, which must not count.
+        """
+        return self.updated_weights.new_zeros(1, batch) if self._group.rank else self._group.losses[:1]
 
-        They are told in two places in turn: a process may be a step ahead of one that still reads.
+    def step_calls(self, forward: Forward, backward: Backward, update: Sequence[Call], buffer: int) -> list[Call]:
+        """Return the calls of a step: logits are exchanged, and added up in the same order everywhere.
+
+        They lie in two buffers alternately: a process may be a step ahead of one that still reads.
         """
         group, logits = self._group, forward.logits
-        told = [place[: logits.numel()].view_as(logits) for place in group.logits[turn % 2]]
+        parts = [part[: logits.numel()].view_as(logits) for part in group.logits[buffer]]
         return [
             *forward.calls,
-            publish(logits, told[group.rank]),
+            _copy_to_shared_memory(logits, parts[group.rank]),
             group.barrier,
-            partial(torch.add, told[0], told[1], out=logits),
-            *(partial(logits.add_, place) for place in told[2:]),
+            partial(torch.add, parts[0], parts[1], out=logits),
+            *(partial(logits.add_, part) for part in parts[2:]),
             *backward.calls,
             *([self.gradients.biases[-1].zero_] if group.rank else []),
             *update,
         ]
 
-    def finish(self, flat: Tensor) -> None:
-        """Write the trained weights of all processes into the only row of ``flat``."""
+    def store(self, rows: Tensor) -> None:
+        """Write the trained weights of all processes into the only row of ``rows`` [1, parameters]."""
         self.weights.store(self._row, torch.zeros(1, dtype=torch.int64))
-        for ours, all_of_it in self._views(self._group.weights.unsqueeze(0)):
-            all_of_it.copy_(ours)
+        for ours, full in self._views(self._group.weights.unsqueeze(0)):
+            full.copy_(ours)
         self._group.barrier()
-        flat.copy_(self._group.weights)
+        rows.copy_(self._group.weights)
 
 
-def share_of(
-    group: ProcessGroup, flat: Tensor, layers: tuple[Linear, ...], columns: Tensor
-) -> ImageShare | NeuronShare:
-    """What this process of ``group`` computes for the only row of ``flat``."""
-    wide = len(layers) == 2 and layers[0].outputs >= _NEURONS * group.size
-    return (NeuronShare if wide else ImageShare)(group, flat, layers, columns)
+def parallel_strategy(
+    group: ProcessGroup, rows: Tensor, layers: Sequence[Linear], pixel_order: Tensor
+) -> DataParallel | TensorParallel:
+    """Return what this process of ``group`` computes for the only row of ``rows`` [1, parameters]."""
+    wide = len(layers) == 2 and layers[0].outputs >= _NEURONS_PER_PROCESS * group.size
+    return (TensorParallel if wide else DataParallel)(group, rows, layers, pixel_order)
 
 
-def publish(source: Tensor, target: Tensor) -> Call:
-    """A copy into memory that other processes have read.
+def _copy_to_shared_memory(source: Tensor, target: Tensor) -> Call:
+    """Return the call that copies ``source`` into memory that other processes have read.
 
     It is a product, because the string instructions of a plain copy take five times as long on such cache lines.
     """

@@ -1,38 +1,39 @@
 """The weights of some members as the arithmetic wants them: layer by layer, in one flat tensor.
 
-A population keeps one row per member (see ``model``). While members train together their weights lie the
-other way round: all members' weights of the first layer, then of the second, and so on, and in the same way
+A population keeps one row per member (see ``psa_tui.engine.population``). While members train together their weights
+lie the other way round: all members' weights of the first layer, then of the second, and so on, and in the same way
 the biases. Members that see the same images then form one tall matrix per first layer, every batched product
 has contiguous operands, layers of one shape can be one batch, and the optimiser still sees one flat tensor.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 
 from torch import Tensor
 
-from psa_tui.engine.population import Linear
+from psa_tui.networks.mlp import Linear
 
 
-class Packed:
-    """A tensor for every parameter of ``members`` networks, seen per layer; also used for gradients and moments."""
+class ParameterLayout:
+    """A number for every parameter of ``members`` networks, seen per layer; also used for gradients."""
 
     def __init__(
         self,
-        layers: tuple[Linear, ...],
+        layers: Sequence[Linear],
         members: int,
         like: Tensor,
-        columns: Tensor | None = None,
-        space: Tensor | None = None,
+        pixel_order: Tensor | None = None,
+        storage: Tensor | None = None,
     ) -> None:
-        """Zeros of the dtype and on the device of ``like``, or what ``space`` [members * parameters] holds.
+        """Allocate zeros of the dtype and on the device of ``like``, or view ``storage`` [members * parameters].
 
-        ``columns`` reorders the first layer's inputs.
+        ``pixel_order``, int64 [inputs], reorders the first layer's inputs.
         """
         self.layers = layers
-        self.columns = columns
-        self.flat = like.new_zeros(members * layers[-1].end) if space is None else space
+        self.pixel_order = pixel_order
+        self.flat = like.new_zeros(members * layers[-1].end) if storage is None else storage
         """Every number, the weights layer by layer, then the biases: [members * parameters]."""
         self.weights: list[Tensor] = []
         """Per layer, a view [members, outputs, inputs]."""
@@ -49,7 +50,7 @@ class Packed:
             self.biases.append(self.flat[begin:end].view(members, layer.outputs, 1))
 
     def stacked(self) -> list[Tensor]:
-        """Every number once, in as few views [layers, members, ...] as can be: neighbours of one shape together."""
+        """Return every number once, in few views [layers, members, ...]: neighbours of one shape together."""
         views = []
         for same in (self.weights, self.biases):
             for shape, group in groupby(same, key=lambda view: view.shape):
@@ -61,13 +62,13 @@ class Packed:
         """Take the weights of ``members`` (indices, int64 [members]) from ``rows`` [M, parameters]."""
         for layer, weight, bias in zip(self.layers, self.weights, self.biases, strict=True):
             chosen = layer.weight(rows)[members]
-            weight.copy_(chosen if self.columns is None or layer.offset else chosen[:, :, self.columns])
+            weight.copy_(chosen if self.pixel_order is None or layer.offset else chosen[:, :, self.pixel_order])
             bias.copy_(layer.bias(rows)[members].unsqueeze(2))
 
     def store(self, rows: Tensor, members: Tensor) -> None:
-        """The inverse of ``load``: write the weights into their rows of ``rows``, in place."""
+        """Write the weights into their rows of ``rows`` [M, parameters], in place: the inverse of ``load``."""
         for layer, weight, bias in zip(self.layers, self.weights, self.biases, strict=True):
-            if self.columns is not None and not layer.offset:
-                weight = weight[:, :, self.columns.argsort()]
+            if self.pixel_order is not None and not layer.offset:
+                weight = weight[:, :, self.pixel_order.argsort()]
             layer.weight(rows)[members] = weight
             layer.bias(rows)[members] = bias.squeeze(2)

@@ -1,9 +1,9 @@
 """Which pixels are worth a place in the big matrix product: those that are not nearly always zero.
 
 About a quarter of MNIST's 784 pixels are black in almost every image; in a batch only a few images have ink
-there. The common columns stay a dense matrix. The others of a batch are a sum of very few rank-one terms: one
+there. The dense pixels stay a matrix. The sparse ones of a batch are a sum of very few rank-one terms: one
 for each of those images, and one for what centring makes of black. That is exact, whatever the images hold;
-images whose every pixel is busy merely have no such columns.
+images whose every pixel is busy merely have no sparse pixels.
 """
 
 from __future__ import annotations
@@ -15,111 +15,134 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_TOUCHED_SHARE = 1 / 16
-"""Columns are left to factors when at most this share of the images has ink in any of them."""
-_CANDIDATES_INK = 2.0
-"""Columns that together have more ink than this, in pixels an image, are not asked."""
-_MULTIPLE = 16
-"""The number of common columns is a multiple of this, a register's width."""
+from psa_tui.engine.images import Images
 
+_INKED_FRACTION = 1 / 16
+"""Pixels are sparse when at most this fraction of the images has ink in any of them."""
+_CANDIDATE_INK = 2.0
+"""Pixels that together have more ink than this, counted in pixels an image, are dense without further question."""
+_MULTIPLE = 16
+"""The number of dense pixels is a multiple of this, a register's width."""
 _BLOCK = 1000
 """Images counted at once, so that counting takes little memory."""
+_KEY = "torch"
+"""Of ``Images.prepared``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
-    """The pixels [N, 784] of a split, divided into common, rare and black columns."""
+class SparsePixels:
+    """The pixels [N, inputs] of a split, divided into dense and sparse ones, the positions without any ink last."""
 
-    order: Tensor
-    """The columns, common ones first, black ones last: int64 [784]."""
-    common: Tensor
-    """uint8 [N, common]."""
-    others: int
-    """How many columns are not common: rare or black."""
+    pixel_order: Tensor
+    """The positions in an image, dense ones first: int64 [inputs]."""
+    dense: Tensor
+    """The dense pixels: uint8 [N, dense]."""
+    sparse_count: int
+    """How many positions are not dense."""
     image: Tensor
-    """Of every pixel in them that is not zero, its row: int64 [E]."""
-    column: Tensor
-    """Its column, counted from the first of them: int64 [E]."""
+    """Of every sparse pixel that is not zero, its image: int64 [E]."""
+    position: Tensor
+    """Its position, counted from the first sparse one in ``pixel_order``: int64 [E]."""
     value: Tensor
     """The pixel: uint8 [E]."""
 
-    def factors(self, visits: Tensor, dtype: torch.dtype) -> Factors:
-        """The columns that are not common, of the images that the steps see: int64 [orders, steps, batch], none twice.
+    def factors(self, visits: Tensor, dtype: torch.dtype) -> LowRankFactors:
+        """Return the sparse pixels of the images that steps see, int64 ``visits`` [orders, steps, batch], none twice.
 
         The first factor of each order is left to what all its images have in common.
         """
         steps, batch = visits.shape[1:]
-        width = batch + self.others
-        found = [self._entries(order) for order in visits]
-        rank = 1 + max(int(slot.max()) + 1 if len(slot) else 0 for _, slot, *_ in found)
+        width = batch + self.sparse_count
+        entries = [self._entries(order) for order in visits]
+        rank = 1 + max(int(slot.max()) + 1 if len(slot) else 0 for _, slot, *_ in entries)
         step, index, value = [], [], []
-        for at, (image_step, slot, place, image, column, pixel) in enumerate(found):
+        for at, (image_step, slot, in_batch, image, position, pixel) in enumerate(entries):
             row = (at * rank + 1 + slot) * width
             step += [image_step, image_step[image]]
-            index += [row + place, row[image] + batch + column]
+            index += [row + in_batch, row[image] + batch + position]
             value += [torch.ones(len(slot), dtype=dtype, device=pixel.device), pixel.to(dtype)]
         sorted_step, entry = torch.cat(step).sort()
         counts = torch.bincount(sorted_step, minlength=steps).tolist()
-        return Factors(rank, torch.split(torch.cat(index)[entry], counts), torch.split(torch.cat(value)[entry], counts))
+        return LowRankFactors(
+            rank, torch.split(torch.cat(index)[entry], counts), torch.split(torch.cat(value)[entry], counts)
+        )
 
     def _entries(self, visits: Tensor) -> tuple[Tensor, ...]:
-        """Of the images with ink in these columns: their step, which of its images they are, and their place in it.
+        """Return, of the images with ink in sparse pixels: their step, their number in it, their index in its batch.
 
-        Then of every pixel with ink: its image among those, its column and its value.
+        Then of every sparse pixel with ink: the index of its image among those, its position and its value.
         """
         batch = visits.shape[1]
-        visited = torch.full((len(self.common),), -1, device=visits.device)
+        visited = torch.full((len(self.dense),), -1, device=visits.device)
         visited[visits.flatten()] = torch.arange(visits.numel(), device=visits.device)
-        position = visited[self.image]
-        entry = (position >= 0).nonzero().squeeze(1)
-        position, order = position[entry].sort()
+        visit = visited[self.image]
+        entry = (visit >= 0).nonzero().squeeze(1)
+        visit, order = visit[entry].sort()
         entry = entry[order]
-        position, image = torch.unique_consecutive(position, return_inverse=True)
-        step = position // batch
+        visit, image = torch.unique_consecutive(visit, return_inverse=True)
+        step = visit // batch
         slot = torch.arange(len(step), device=step.device) - torch.searchsorted(step, step)
-        return step, slot, position % batch, image, self.column[entry], self.value[entry]
+        return step, slot, visit % batch, image, self.position[entry], self.value[entry]
 
 
 @dataclass(frozen=True, slots=True)
-class Factors:
-    """Thin factors of some columns, for every step: what differs from zero in them.
+class LowRankFactors:
+    """The factors of every step's sparse pixels, as what in them is not zero.
 
-    A step's factors are a tensor [orders, rank, batch + columns]; an order's first ``batch`` columns, transposed, times
-    its others are the pixels of that batch. The first factor is not told here.
+    A step's factors are a tensor [orders, rank, batch + sparse]; an order's first ``batch`` columns, transposed, times
+    its others are the sparse pixels of that batch. The first factor's entries are not listed here.
     """
 
     rank: int
     index: Sequence[Tensor]
-    """For each step, places in the flattened tensor: int64 [some]."""
+    """For each step, indices into the flattened tensor: int64 [some]."""
     value: Sequence[Tensor]
     """For each step, what is there: [some]."""
 
 
-def divide_columns(pixels: Tensor) -> Columns:
-    """Divide ``pixels``, uint8 [N, 784]."""
+def pixel_centre(images: Images) -> float:
+    """Return what is subtracted from pixels: a network sees ``(pixel - centre) * scale``."""
+    return 255 * images.mean[0]
+
+
+def pixel_scale(images: Images) -> float:
+    """Return what centred pixels are multiplied with, in the first layer's product."""
+    return 1 / (255 * images.std[0])
+
+
+def sparse_pixels(images: Images) -> SparsePixels:
+    """Return the pixels of ``images``, divided; that is done once."""
+    if _KEY not in images.prepared:
+        images.prepared[_KEY] = divide_pixels(images.pixels)
+    found: SparsePixels = images.prepared[_KEY]
+    return found
+
+
+def divide_pixels(pixels: Tensor) -> SparsePixels:
+    """Divide ``pixels``, uint8 [N, inputs], into dense and sparse ones."""
     counts = torch.zeros(pixels.shape[1], dtype=torch.int64, device=pixels.device)
     for start in range(0, len(pixels), _BLOCK):
         some = pixels[start : start + _BLOCK]
         # A matrix product counts ten times faster than a sum of booleans, and exactly.
         counts += (torch.ones(len(some), device=some.device) @ (some != 0).float()).long()
     order = counts.argsort(descending=True, stable=True)
-    left = counts.sum() - counts[order].cumsum(0)
-    candidates = int((left > _CANDIDATES_INK * len(pixels)).sum())
-    rest = _take(pixels, order[candidates:])
-    image, column = rest.nonzero(as_tuple=True)
-    # The last column of every image that has ink in any of them decides from where on it is touched.
-    last = torch.full((len(pixels),), -1, device=pixels.device).scatter_reduce(0, image, column, "amax")
-    touched = torch.bincount(last + 1, minlength=rest.shape[1] + 1).flip(0).cumsum(0).flip(0)[1:]
-    needed = candidates + int((touched > _TOUCHED_SHARE * len(pixels)).sum())
-    common = min(len(order), -(-needed // _MULTIPLE) * _MULTIPLE)
-    rare = column >= common - candidates
-    image, column = image[rare], column[rare]
-    value, column = rest[image, column], column - (common - candidates)
-    return Columns(order, _take(pixels, order[:common]), len(order) - common, image, column, value)
+    following = counts.sum() - counts[order].cumsum(0)
+    surely_dense = int((following > _CANDIDATE_INK * len(pixels)).sum())
+    rest = _take(pixels, order[surely_dense:])
+    image, position = rest.nonzero(as_tuple=True)
+    # The last position where an image has ink decides up to where it is one of the inked.
+    last = torch.full((len(pixels),), -1, device=pixels.device).scatter_reduce(0, image, position, "amax")
+    inked = torch.bincount(last + 1, minlength=rest.shape[1] + 1).flip(0).cumsum(0).flip(0)[1:]
+    needed = surely_dense + int((inked > _INKED_FRACTION * len(pixels)).sum())
+    dense = min(len(order), -(-needed // _MULTIPLE) * _MULTIPLE)
+    sparse = position >= dense - surely_dense
+    image, position = image[sparse], position[sparse]
+    value, position = rest[image, position], position - (dense - surely_dense)
+    return SparsePixels(order, _take(pixels, order[:dense]), len(order) - dense, image, position, value)
 
 
-def _take(pixels: Tensor, columns: Tensor) -> Tensor:
-    """``columns`` of ``pixels``; on the CPU by NumPy, which is four times faster at it."""
+def _take(pixels: Tensor, positions: Tensor) -> Tensor:
+    """Return ``positions`` of every row of ``pixels``; on the CPU by NumPy, which is four times faster at it."""
     if pixels.device.type == "cpu":
-        return torch.from_numpy(np.take(pixels.numpy(), columns.numpy(), axis=1))
-    return pixels.index_select(1, columns)
+        return torch.from_numpy(np.take(pixels.numpy(), positions.numpy(), axis=1))
+    return pixels.index_select(1, positions)

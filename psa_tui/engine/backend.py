@@ -1,0 +1,125 @@
+"""The seam between the engine and the arithmetic: a backend trains an epoch and counts correct answers.
+
+A backend knows nothing of promotion, files or screens. Members of a population never influence one another: each
+trains on its own mean loss. To add a backend from outside, register it in the entry point group ``psa_tui.backends``;
+``--backend NAME`` then trains with it. Importing this needs no torch.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from psa_tui.engine.backends.module import ModuleBackend
+from psa_tui.engine.backends.torch import TorchBackend
+from psa_tui.errors import ConfigError
+from psa_tui.method.hyperparameters import Hyperparameters
+from psa_tui.networks.base import Network
+from psa_tui.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from psa_tui.engine.images import Images
+    from psa_tui.engine.process_group import ProcessGroup
+    from psa_tui.method.randomness import DropoutMaskDraws
+
+log = logging.getLogger(__name__)
+
+AUTO = "auto"
+ADAMW_BETAS = (0.9, 0.999)
+ADAMW_EPSILON = 1e-8
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """What one epoch trains with; the per-member entries follow the rows of the population."""
+
+    orders: Tensor
+    """The orders in which images are visited: int64 [orders, N]."""
+    order_of: tuple[int, ...]
+    """The row of ``orders`` that each member follows; members of one trial seed share theirs."""
+    hyperparameters: Hyperparameters
+    weight_decay: tuple[float, ...]
+    """Decoupled weight decay of each member, 0 where its variant has none."""
+    dropout: tuple[DropoutMaskDraws | None, ...]
+    """Each member's dropout masks, None where its variant has none."""
+
+    def of(self, members: Sequence[int]) -> Epoch:
+        """Return the epoch of some members."""
+        return Epoch(
+            self.orders,
+            tuple(self.order_of[member] for member in members),
+            self.hyperparameters,
+            tuple(self.weight_decay[member] for member in members),
+            tuple(self.dropout[member] for member in members),
+        )
+
+
+class Backend(Protocol):
+    """Does the arithmetic of networks it supports."""
+
+    name: str
+    """What ``--backend`` calls it."""
+    data_parallel: bool
+    """Whether a group of processes can train one member together with it; only then is it given a ``group``."""
+
+    def refusal(self, network: Network, device: str) -> str | None:
+        """Return why it cannot train ``network`` on ``device`` ("cpu", "cuda:0"); None when it can."""
+
+    def prepare(self, images: Images) -> None:
+        """Compute what training wants of ``images`` beforehand, so that a group of processes has it only once.
+
+        Only asked of a backend that is ``data_parallel``.
+        """
+
+    def train_epoch(
+        self, weights: Tensor, network: Network, images: Images, epoch: Epoch, group: ProcessGroup | None = None
+    ) -> Generator[tuple[int, Tensor], None, Tensor]:
+        """Train ``weights`` [M, parameters] for one epoch with a fresh AdamW (Loshchilov & Hutter 2019).
+
+        A member's row is overwritten when its epoch is complete. The processes of a ``group`` train one member
+        together: each takes this epoch, and ends it with the same weights.
+
+        Yields:
+            After every step, the number of images a member has seen so far (the mean over the members), and the
+            losses so far [M, some]: of members in no particular order, summed by place in the batch.
+
+        Returns:
+            Each member's mean training loss over the epoch [M].
+        """
+
+    def count_correct(
+        self, weights: Tensor, network: Network, images: Images, group: ProcessGroup | None = None
+    ) -> Tensor:
+        """Return how many images each member of ``weights`` [M, parameters] classifies correctly: int64 [M].
+
+        A tie between classes counts as the first of them, as ``torch.argmax`` has it. The processes of a ``group``
+        count for one member together.
+        """
+
+
+BACKENDS: Registry[Backend] = Registry("backend", "psa_tui.backends")
+
+
+BACKENDS.register(TorchBackend.name, TorchBackend())
+BACKENDS.register(ModuleBackend.name, ModuleBackend())
+
+
+def choose_backend(wanted: str, network: Network, device: str) -> Backend:
+    """Return the backend that ``wanted`` stands for; ``auto`` takes the first that supports ``network``.
+
+    Raises:
+        ConfigError: the one asked for does not support it, or none does.
+    """
+    reasons = []
+    for name in BACKENDS if wanted == AUTO else (wanted,):
+        backend = BACKENDS.find(name)
+        reason = backend.refusal(network, device)
+        if reason is None:
+            log.debug("backend: %s (--backend overrules)", name)
+            return backend
+        reasons.append(f"{name}: {reason}")
+    raise ConfigError(f"--backend {wanted} cannot train {network} on {device} ({'; '.join(reasons)})")

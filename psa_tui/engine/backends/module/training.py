@@ -1,0 +1,125 @@
+"""One epoch and its evaluation for any network: autograd over ``Network.forward``, member by member.
+
+Members are not batched: whatever a network computes will do, and a trial ends with the same bits alone and among
+others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torch.optim.adamw import adamw
+
+from psa_tui.engine.backend import ADAMW_BETAS, ADAMW_EPSILON, Epoch
+from psa_tui.engine.images import Images
+from psa_tui.method.randomness import DropoutMaskDraws
+from psa_tui.networks.base import DropoutMasks, Network
+
+_EVALUATION_BATCH = 1000
+
+
+def train_epoch(
+    weights: Tensor, network: Network, images: Images, epoch: Epoch
+) -> Generator[tuple[int, Tensor], None, Tensor]:
+    """Train ``weights`` [M, parameters] for one epoch, see ``psa_tui.engine.backend.Backend``."""
+    count = epoch.orders.shape[1]
+    batch_size = min(epoch.hyperparameters.batch_size, count)
+    members = [_Member(weights, member, network, epoch) for member in range(len(weights))]
+    losses = weights.new_zeros(len(weights), batch_size)
+    seen = 0
+    for batches in torch.split(epoch.orders, batch_size, dim=1):
+        inputs = [network_inputs(images, batch, weights.dtype) for batch in batches]
+        labels = images.labels[batches]
+        for member, sums in zip(members, losses, strict=True):
+            sums[: batches.shape[1]] += member.step(inputs[member.order], labels[member.order])
+        seen += batches.shape[1]
+        yield seen, losses
+    for member, row in zip(members, weights, strict=True):
+        row.copy_(member.row)
+    return losses.sum(1) / count
+
+
+class _Member:
+    """One trial's epoch: its weights and its optimiser."""
+
+    def __init__(self, weights: Tensor, member: int, network: Network, epoch: Epoch) -> None:
+        self.network = network
+        self.order = epoch.order_of[member]
+        self.dropout = epoch.dropout[member]
+        self.learning_rate = epoch.hyperparameters.learning_rate
+        self.weight_decay = epoch.weight_decay[member]
+        self.row = weights[member].clone()
+        self.tensors = {name: view.detach().requires_grad_() for name, view in _tensors(network, self.row).items()}
+        self.gradient, self.first_moment, self.second_moment = (torch.zeros_like(self.row) for _ in range(3))
+        self.gradients = _tensors(network, self.gradient)
+        self.steps = torch.zeros(())
+
+    def step(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """Take one step on ``inputs`` [batch, *input_shape]; return the losses from before it: [batch]."""
+        masks = None if self.dropout is None else draw_dropout_masks(self.dropout, self.network, inputs)
+        losses = cross_entropy(self.network.forward(self.tensors, inputs, masks), labels, reduction="none")
+        found = torch.autograd.grad(losses.mean(), list(self.tensors.values()))
+        for gradient, computed in zip(self.gradients.values(), found, strict=True):
+            gradient.copy_(computed)
+        with torch.no_grad():
+            # Decoupled decay, a factor of its own: where it is 1 in this dtype it changes no bit.
+            self.row.mul_(1 - self.learning_rate * self.weight_decay)
+            adamw(
+                [self.row],
+                [self.gradient],
+                [self.first_moment],
+                [self.second_moment],
+                [],
+                [self.steps],
+                foreach=False,
+                amsgrad=False,
+                beta1=ADAMW_BETAS[0],
+                beta2=ADAMW_BETAS[1],
+                lr=self.learning_rate,
+                weight_decay=0.0,
+                eps=ADAMW_EPSILON,
+                maximize=False,
+            )
+        return losses.detach()
+
+
+def count_correct(weights: Tensor, network: Network, images: Images) -> Tensor:
+    """Return how many images each member of ``weights`` [M, parameters] classifies correctly, see ``Backend``."""
+    correct = torch.zeros(len(weights), dtype=torch.int64, device=weights.device)
+    everything = torch.arange(len(images), device=weights.device)
+    with torch.no_grad():
+        for batch in torch.split(everything, _EVALUATION_BATCH):
+            inputs = network_inputs(images, batch, weights.dtype)
+            for member, row in enumerate(weights):
+                logits = network.forward(_tensors(network, row), inputs, None)
+                correct[member] += (logits.argmax(1) == images.labels[batch]).sum()
+    return correct
+
+
+def network_inputs(images: Images, batch: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return the images of ``batch``, int64 [batch], as a network sees them: [batch, *input_shape]."""
+    pixels = images.pixels[batch].view(len(batch), *images.input_shape).to(dtype)
+    shape = [-1] + [1] * (len(images.input_shape) - 1)
+    mean, std = (pixels.new_tensor(values).view(shape) for values in (images.mean, images.std))
+    return pixels.div_(255).sub_(mean).div_(std)
+
+
+def draw_dropout_masks(draws: DropoutMaskDraws, network: Network, like: Tensor) -> DropoutMasks:
+    """Draw one step's masks of all hidden units, for the images of ``like`` [batch, ...]."""
+    drawn = torch.empty(network.hidden_units, len(like), dtype=like.dtype)
+    draws.fill_dropout_mask(drawn.numpy())
+    mask = drawn.t().to(like.device)
+
+    def dropout(activations: Tensor, first_unit: int) -> Tensor:
+        found = mask[:, first_unit : first_unit + activations.shape[1]]
+        return activations * found.view(*found.shape, *[1] * (activations.dim() - 2))
+
+    return dropout
+
+
+def _tensors(network: Network, row: Tensor) -> Mapping[str, Tensor]:
+    """Return views of ``row`` [parameters] by name."""
+    return {tensor.name: tensor.view(row.unsqueeze(0))[0] for tensor in network.tensors}

@@ -1,0 +1,55 @@
+"""Counting correct answers of a population of fully connected networks."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from psa_tui.engine.backends.torch.chunking import chunks
+from psa_tui.engine.backends.torch.parameter_layout import ParameterLayout
+from psa_tui.engine.backends.torch.passes import Forward
+from psa_tui.engine.backends.torch.sparse_pixels import pixel_centre, pixel_scale
+from psa_tui.engine.images import Images
+from psa_tui.engine.process_group import ProcessGroup
+from psa_tui.networks.mlp import Mlp
+
+_BATCH = 1000
+_WEIGHT_BYTES = 1 << 20
+"""Members whose weights fit in this are evaluated together."""
+
+
+def count_correct(weights: Tensor, network: Mlp, images: Images, group: ProcessGroup | None = None) -> Tensor:
+    """Return how many images each member of ``weights`` [M, parameters] classifies correctly, see ``Backend``."""
+    if group is not None:
+        group.counts[group.rank] = count_correct(weights, network, images[group.partition(len(images))])[0]
+        group.barrier()
+        return group.counts.sum().unsqueeze(0)
+    correct = torch.zeros(len(weights), dtype=torch.int64, device=weights.device)
+    batch = max(1, min(_BATCH, len(images)))
+    divided = chunks(network.layers, range(len(weights)), batch, weights.element_size())
+    row_bytes = network.parameters * weights.element_size()
+    together = max(1, _WEIGHT_BYTES // (len(divided[0].members) * row_bytes))
+    for start in range(0, len(divided), together):
+        # Chunks that are evaluated together see each batch of images converted once.
+        some = divided[start : start + together]
+        layouts = []
+        for chunk in some:
+            layouts.append(ParameterLayout(network.layers, len(chunk.members), weights))
+            layouts[-1].load(weights, torch.tensor(chunk.members, device=weights.device))
+        # The members of these chunks are neighbours, in order.
+        counts = [correct[chunk.members[0] : chunk.members[-1] + 1] for chunk in some]
+        inputs = weights.new_empty(1, 0, images.pixels.shape[1])
+        for begin in range(0, len(images), batch):
+            pixels, labels = images.pixels[begin : begin + batch], images.labels[begin : begin + batch]
+            if len(pixels) != inputs.shape[1]:
+                inputs = weights.new_empty(1, *pixels.shape)
+                forwards = [
+                    Forward(layout, [len(chunk.members)], inputs, pixel_scale(images), keep_activations=False)
+                    for layout, chunk in zip(layouts, some, strict=True)
+                ]
+            inputs[0].copy_(pixels).sub_(pixel_centre(images))
+            for forward, count in zip(forwards, counts, strict=True):
+                forward.run()
+                # Unlike argmax, max is quick along a dimension that is not the last; it too takes the first maximum.
+                count += (forward.logits.max(1).indices == labels).sum(1)
+    return correct

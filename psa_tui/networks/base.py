@@ -1,0 +1,178 @@
+"""What the program needs to know of a network, whatever its family. No torch.
+
+A ``Network`` is a frozen description: it names its parameters, its units (what can be ablated, and which numbers
+belong to each), its text form and its size. Weights live elsewhere: a row is one flat array of shape [parameters] in
+the order of ``tensors``. To add a family from outside, register a ``NetworkFamily`` in the entry point group
+``psa_tui.networks``; ``--network NAME`` then trains with it.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from psa_tui.method.ablation import UnitParameters
+from psa_tui.method.events import Block
+from psa_tui.registry import Registry
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+_EVALUATION_BATCH = 2000
+_BYTES_PER_LAYER = 16 * 1024
+"""Python and tensor bookkeeping of one layer (two tensors, their gradients and views)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterSpec:
+    """One tensor of a network: its name in checkpoints, its shape, and where it lies in a row."""
+
+    name: str
+    shape: tuple[int, ...]
+    offset: int
+
+    @property
+    def size(self) -> int:
+        """How many numbers it has."""
+        return math.prod(self.shape)
+
+    def view(self, rows: Any) -> Any:
+        """Return this tensor of every row, a view of ``rows`` [M, parameters]: [M, *shape]."""
+        return rows[:, self.offset : self.offset + self.size].reshape(len(rows), *self.shape)
+
+
+class DropoutMasks(Protocol):
+    """Multiplies activations with dropout masks, layer by layer."""
+
+    def __call__(self, activations: Tensor, first_unit: int) -> Tensor:
+        """Return ``activations`` [batch, units, ...] of the hidden units from ``first_unit`` on, masked and scaled."""
+
+
+class Network(ABC):
+    """One network of a family. Equal networks compare equal and hash equal (subclasses are frozen dataclasses)."""
+
+    family: ClassVar[str]
+    """What ``--network`` calls its family."""
+    input_shape: tuple[int, ...]
+    """The shape of one image: (1, 28, 28) are channels, rows, columns."""
+    classes: int
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """Return the canonical text form, which the family's ``parse`` reads back."""
+
+    @property
+    @abstractmethod
+    def short_name(self) -> str:
+        """The text form of grids and tables, without spaces: ``18*18``; the family's ``parse`` reads it too."""
+
+    @property
+    @abstractmethod
+    def parameters(self) -> int:
+        """How many numbers a row has, in closed form: asking costs nothing however large the network."""
+
+    @property
+    @abstractmethod
+    def tensors(self) -> Sequence[ParameterSpec]:
+        """Its tensors in the order of a row, without gaps."""
+
+    @property
+    @abstractmethod
+    def unit_counts(self) -> Sequence[int]:
+        """How many units each layer has; the last layer is the output."""
+
+    @property
+    def hidden_layers(self) -> Sequence[int]:
+        """The layers whose units are hidden ones: all but the last."""
+        return range(len(self.unit_counts) - 1)
+
+    @abstractmethod
+    def unit_parameters(self, layer: int, unit: int) -> UnitParameters:
+        """Return which numbers of a row belong to a unit."""
+
+    @abstractmethod
+    def blocks(self) -> Sequence[Block]:
+        """Return the rows of its table on the dashboard, in closed form."""
+
+    @abstractmethod
+    def initial_weights(self, draws: np.random.Generator) -> np.ndarray:
+        """Draw a random initialisation: float32 [parameters]."""
+
+    @abstractmethod
+    def forward(self, tensors: Mapping[str, Tensor], inputs: Tensor, dropout: DropoutMasks | None) -> Tensor:
+        """Compute logits [batch, classes] of standardised ``inputs`` [batch, *input_shape] with plain torch operations.
+
+        ``tensors`` are one member's by name; ``dropout`` is called after every hidden layer's activation.
+        """
+
+    @property
+    @abstractmethod
+    def depth(self) -> int:
+        """Hidden layers."""
+
+    @property
+    @abstractmethod
+    def hidden_units(self) -> int:
+        """Units of all hidden layers, in closed form."""
+
+    @property
+    @abstractmethod
+    def input_parameters(self) -> int:
+        """Weights of the layer that reads the images."""
+
+    @property
+    def inputs(self) -> int:
+        """Numbers of one image."""
+        return math.prod(self.input_shape)
+
+    @property
+    def width(self) -> float:
+        """Hidden units a layer, the mean."""
+        return self.hidden_units / max(self.depth, 1)
+
+    def meta_loop_operations(self, train_count: int, validation_count: int, pixels: int | None = None) -> int:
+        """Return the multiplications and additions of one trial's meta-loop.
+
+        Two per parameter and image in each of: the forward pass, the gradients of the parameters, and the gradients
+        of the activations, which the first layer does not need. Evaluation is a forward pass. ``pixels`` says how
+        many of an image's numbers take part in training, for a backend that passes over black ones.
+        """
+        unseen = 0 if pixels is None else self.inputs - pixels
+        first = self.input_parameters
+        training = 3 * self.parameters - first - 2 * unseen * first // self.inputs
+        return 2 * (training * train_count + self.parameters * validation_count)
+
+    def training_bytes(self, batch_size: int, members: int = 1, processes: int = 1) -> int:
+        """Return the memory that ``members`` trials need while they train, in bytes: an estimate beforehand.
+
+        Six float32 copies of the parameters (LKG, candidate, gradient, two AdamW moments, the copy being written),
+        three of the activations of one batch (all members train together at most, and few of them are evaluated
+        together), and the bookkeeping of each layer. Of several processes each has its own LKG, candidate, gradient
+        and activations; they divide the moments, and a second copy of the weights.
+        """
+        units = self.inputs + self.hidden_units + self.classes
+        rows = processes * max(members * batch_size // processes, _EVALUATION_BATCH)
+        copies = 6 if processes == 1 else 4 + 3 * processes
+        layers = processes * _BYTES_PER_LAYER * (self.depth + 1)
+        return members * copies * 4 * self.parameters + 3 * 4 * rows * units + layers
+
+
+class NetworkFamily(Protocol):
+    """Makes networks of text."""
+
+    default_architecture: str
+    """What ``--arch`` is where nobody says."""
+
+    def parse(self, text: str, input_shape: tuple[int, ...], classes: int) -> Network:
+        """Return the network that ``text`` describes, for images of ``input_shape``.
+
+        Raises:
+            ConfigError: the text is none of this family; the message shows it with a caret under the fault.
+        """
+
+
+NETWORKS: Registry[NetworkFamily] = Registry("network", "psa_tui.networks")

@@ -1,0 +1,105 @@
+"""The notation of stacked layers: ``[4*4, 2*8]``, and ``512,256``. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psa_tui.errors import ConfigError
+from psa_tui.formatting import caret
+
+_DIGITS = "0123456789"
+_MOST_DIGITS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """``count`` successive hidden layers of ``width`` neurons."""
+
+    count: int
+    width: int
+
+
+def parse_groups(text: str) -> list[Group]:
+    """Return the groups of ``[4*4, 2*8]``; spaces are allowed, and the brackets may be left out together.
+
+    Raises:
+        ConfigError: the text is anything else; the message shows it with a caret under the fault.
+    """
+    return _Parser(text, "architecture", "groups like [4*4, 2*8] (layers*neurons)").groups()
+
+
+def groups_of_widths(text: str) -> str:
+    """Return ``512,256``, one width per hidden layer, in the notation of groups: ``[1*512, 1*256]``.
+
+    Raises:
+        ConfigError: the text is anything else; the message shows it with a caret under the fault.
+    """
+    widths = _Parser(text, "hidden layers", "widths like 512,256").widths()
+    return "[" + ", ".join(f"1*{width}" for width in widths) + "]"
+
+
+class _Parser:
+    def __init__(self, text: str, what: str, expected: str) -> None:
+        self.text = text
+        self.position = 0
+        self.what = what
+        self.expected = expected
+
+    def groups(self) -> list[Group]:
+        bracketed = self._accept("[")
+        groups = [self._group()]
+        while self._accept(","):
+            groups.append(self._group())
+        if bracketed and not self._accept("]"):
+            self._fail("expected ',' or ']'")
+        self._end()
+        return groups
+
+    def widths(self) -> list[int]:
+        widths = [self._number("a width")]
+        while self._accept(","):
+            widths.append(self._number("a width"))
+        self._end()
+        return widths
+
+    def _group(self) -> Group:
+        count = self._number("a number of layers")
+        if not self._accept("*"):
+            self._fail("expected '*'")
+        return Group(count, self._number("a number of neurons"))
+
+    def _number(self, what: str) -> int:
+        self._skip_spaces()
+        start = self.position
+        while self.position < len(self.text) and self.text[self.position] in _DIGITS:
+            self.position += 1
+        digits = self.text[start : self.position]
+        if not digits:
+            self._fail(f"expected {what}")
+        if digits.startswith("0"):
+            self._fail(f"{what} starts at 1, with no leading zero", start)
+        if len(digits) > _MOST_DIGITS:
+            self._fail(f"{what} has at most {_MOST_DIGITS} digits", start)
+        return int(digits)
+
+    def _accept(self, symbol: str) -> bool:
+        self._skip_spaces()
+        if self.text[self.position : self.position + 1] != symbol:
+            return False
+        self.position += 1
+        return True
+
+    def _end(self) -> None:
+        self._skip_spaces()
+        if self.position < len(self.text):
+            self._fail("nothing more was expected")
+
+    def _skip_spaces(self) -> None:
+        while self.text[self.position : self.position + 1] == " ":
+            self.position += 1
+
+    def _fail(self, reason: str, position: int | None = None) -> None:
+        raise ConfigError(
+            f"{self.what}: {reason}; write {self.expected}",
+            caret(self.text, self.position if position is None else position),
+        )

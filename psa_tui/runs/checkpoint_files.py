@@ -1,0 +1,37 @@
+"""Which file in a models folder is a run's checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from psa_tui.errors import CheckpointError
+from psa_tui.formatting import printable
+from psa_tui.storage.checkpoint import previous_path
+
+DEFAULT_NAME = "mnist_lkg.safetensors"
+"""The first system's name, for fully connected networks on images like MNIST's."""
+_ENDING = "_lkg.safetensors"
+_DEFAULT_FAMILY, _DEFAULT_SHAPE = "mlp", (1, 28, 28)
+
+
+def checkpoint_name(family: str, dataset: str, input_shape: tuple[int, ...]) -> str:
+    """Return the file's name: the first system's where it could have trained the same, else one of its own."""
+    if family == _DEFAULT_FAMILY:
+        return DEFAULT_NAME if input_shape == _DEFAULT_SHAPE else f"{dataset}{_ENDING}"
+    return f"{dataset}_{family}{_ENDING}"
+
+
+def find_checkpoint(folder: Path) -> Path:
+    """Return the checkpoint of ``folder`` that is meant where nobody says which; it need not be there.
+
+    Raises:
+        CheckpointError: the first system's is not there, and there are several others.
+    """
+    default = folder / DEFAULT_NAME
+    if default.exists() or previous_path(default).exists():
+        return default
+    found = sorted(path for path in folder.glob(f"*{_ENDING}") if not path.name.startswith("."))
+    if len(found) > 1:
+        names = ", ".join(printable(path.name) for path in found[:5])
+        raise CheckpointError(f"{folder}: which one? there are {names}; keep each in a --model-dir of its own")
+    return found[0] if found else default

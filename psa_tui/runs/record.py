@@ -1,0 +1,144 @@
+"""A run's record, the counterpart of its checkpoint's header, and the events that open and close a session."""
+
+from __future__ import annotations
+
+import platform
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from psa_tui import __version__
+from psa_tui.method.events import Outcome, RunFinished, RunStarted
+from psa_tui.method.progress import Progress
+from psa_tui.runs.resuming import changes, extended_history, resume_command
+from psa_tui.settings import RunConfig
+from psa_tui.storage.checkpoint import Record
+from psa_tui.storage.run_store import SplitCounts
+
+if TYPE_CHECKING:
+    from psa_tui.data import Dataset
+
+
+def new_record(
+    config: RunConfig,
+    old: Record | None,
+    data: Dataset,
+    last_meta_loop: int,
+    device: str,
+    threads: int,
+    backend: str,
+) -> Record:
+    """Return the record a session starts from; ``old`` is that of the checkpoint it goes on from."""
+    trial = config.trial
+    progress = Progress(validation_count=len(data.validation.labels)) if old is None else old.progress
+    history = () if old is None else old.mode_history
+    return Record(
+        run=new_run_name() if old is None else old.run,
+        network=trial.network.family,
+        input_shape=trial.network.input_shape,
+        classes=trial.network.classes,
+        architecture=str(trial.network),
+        parameters=trial.network.parameters,
+        mode_history=extended_history(history, trial.variant, progress.meta_loop + 1),
+        seed=trial.seed,
+        dataset=data.name,
+        dataset_requested=trial.dataset if old is None else old.dataset_requested,
+        dataset_fingerprint=data.fingerprint,
+        hyperparameters=trial.hyperparameters,
+        last_meta_loop=last_meta_loop,
+        progress=progress,
+        test_correct=None if old is None else old.test_correct,
+        test_count=len(data.test.labels),
+        device=device,
+        threads=threads,
+        backend=backend,
+        machine=_machine(),
+        versions=_versions(),
+    )
+
+
+def started_event(
+    record: Record, old: Record | None, data: Dataset, config: RunConfig, path: Path, lacking: int
+) -> RunStarted:
+    """Return the event that opens the session; the history lacks ``lacking`` earlier loops."""
+    notices = list(data.notices)
+    if lacking:
+        notices.append(f"the history in {config.results_dir} lacks {lacking} earlier meta-loops of this run")
+    if old is not None:
+        notices += changes(old, record)
+    network, splits = config.trial.network, split_counts(data)
+    return RunStarted(
+        run=record.run,
+        resumed=old is not None,
+        network=record.network,
+        architecture=record.architecture,
+        parameters=record.parameters,
+        unit_counts=tuple(network.unit_counts),
+        blocks=tuple(network.blocks()),
+        mode=record.mode,
+        hyperparameters=record.hyperparameters,
+        seed=record.seed,
+        dataset=record.dataset,
+        dataset_fingerprint=record.dataset_fingerprint,
+        train_count=splits.train,
+        validation_count=splits.validation,
+        test_count=splits.test,
+        majority_class_accuracy=splits.majority_class_accuracy,
+        device=record.device,
+        threads=record.threads,
+        backend=record.backend,
+        checkpoint=str(path),
+        last_meta_loop=record.last_meta_loop,
+        progress=record.progress,
+        notices=tuple(notices),
+    )
+
+
+def finished_event(record: Record, outcome: Outcome, reason: str, config: RunConfig, seconds: float) -> RunFinished:
+    """Return the event that closes the session after ``seconds``."""
+    return RunFinished(
+        run=record.run,
+        outcome=outcome,
+        reason=reason,
+        last_meta_loop=record.last_meta_loop,
+        progress=record.progress,
+        test_accuracy=record.test_accuracy,
+        seconds=seconds,
+        resume_command=resume_command(config.model_dir, config.results_dir),
+    )
+
+
+def split_counts(data: Dataset) -> SplitCounts:
+    """Return how many images the splits have."""
+    from psa_tui.data import majority_class_accuracy
+
+    return SplitCounts(
+        train=len(data.train.labels),
+        validation=len(data.validation.labels),
+        test=len(data.test.labels),
+        majority_class_accuracy=majority_class_accuracy(data.validation),
+    )
+
+
+def new_run_name() -> str:
+    """Return a name no other run has: the time, and random bits."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def _versions() -> dict[str, str]:
+    import numpy
+    import torch
+
+    return {
+        "psa-tui": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+    }
+
+
+def _machine() -> str:
+    import torch
+
+    return f"{platform.platform()}, {torch.backends.cpu.get_cpu_capability()}"

@@ -1,0 +1,227 @@
+"""One session of one run: persist every loop, then publish it.
+
+At each finished meta-loop, and at the end, the history is written first, then the checkpoint, then the views
+are told. A kill between the first two leaves a loop, or an end, that the history knows and the checkpoint does
+not; a resume runs it again, to the same bits, and writes the same row.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from psa_tui.errors import DataError
+from psa_tui.machine.devices import choose, detect, set_threads
+from psa_tui.machine.memory import available_memory_bytes
+from psa_tui.machine.signals import LeaveAtOnce
+from psa_tui.method.events import Event, MetaLoopFinished, Outcome, RunFinished
+from psa_tui.method.variants import find_variant
+from psa_tui.runs.context import RunContext
+from psa_tui.runs.publishing import Publisher
+from psa_tui.runs.record import finished_event, new_record, new_run_name, split_counts, started_event
+from psa_tui.runs.resuming import extended_history, holds_run
+from psa_tui.runs.stored_loops import earlier_loops
+from psa_tui.settings import RunConfig
+from psa_tui.storage.checkpoint import Checkpoint, Record, write_checkpoint
+from psa_tui.storage.run_store import RunStore
+
+if TYPE_CHECKING:
+    import torch
+
+    from psa_tui.data import Dataset
+    from psa_tui.engine.backend import Backend
+    from psa_tui.engine.images import Images
+    from psa_tui.engine.meta_loop import Population
+
+log = logging.getLogger(__name__)
+
+_PAUSE_POLL_S = 0.2
+_INTERRUPTED = 130
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """What a run computes with."""
+
+    population: Population
+    train: Images
+    validation: Images
+    test: Images
+
+
+class RunSession:
+    """One session of one run, from loading to its last event."""
+
+    def __init__(
+        self,
+        path: Path,
+        config: RunConfig,
+        checkpoint: Checkpoint | None,
+        last_meta_loop: int,
+        context: RunContext,
+        store: RunStore,
+    ) -> None:
+        """``path`` is the checkpoint's, and locked; ``checkpoint`` is None for a run that begins."""
+        self.path = path
+        self.config = config
+        self.checkpoint = checkpoint
+        self.last_meta_loop = last_meta_loop
+        self.stop = context.stop
+        self.control = context.control
+        self.say = context.say
+        self.publish = Publisher(context.views, context.stop)
+        self.store = store
+        self.started = time.perf_counter()
+
+    def execute(self) -> RunFinished:
+        """Run to the last meta-loop, or until a stop is asked for; return the last event, which was published."""
+        with self.stop.loading():
+            import torch
+
+            from psa_tui.data import load_dataset
+            from psa_tui.engine.backend import choose_backend
+            from psa_tui.engine.meta_loop import run_meta_loops
+            from psa_tui.engine.parallelism import parallelism_of
+
+        trial = self.config.trial
+        device = torch.device(choose(self.config.device, detect()).device)
+        backend = choose_backend(self.config.backend, trial.network, str(device))
+        parallelism = parallelism_of(
+            trial.network,
+            backend,
+            trial.hyperparameters.batch_size,
+            str(device),
+            self.config.threads,
+            available_memory_bytes(),
+        )
+        set_threads(parallelism.threads)
+        data = load_dataset(trial.dataset, self.config.dataset_dir, self.say)
+        self._check_edition(data)
+        old = None if self.checkpoint is None else self.checkpoint.record
+        record = new_record(
+            self.config, old, data, self.last_meta_loop, str(device), parallelism.total_threads, backend.name
+        )
+        loaded = self._load(record, data, device, backend)
+        record = self._branch_off(record, data)
+        self._write(record, loaded)
+        lacking = self.store.begin_session(record, self.path, split_counts(data))
+        self.stop.in_loops = True
+        self.publish(started_event(record, old, data, self.config, self.path, lacking))
+        if old is not None:
+            self.publish(earlier_loops(self.store.loops(record.run)))
+        log.debug("first step after %.2f s", time.perf_counter() - self.started)
+        try:
+            events = run_meta_loops(
+                loaded.population,
+                loaded.train,
+                loaded.validation,
+                trial.hyperparameters,
+                self.last_meta_loop,
+                parallelism.processes,
+            )
+            with closing(events):
+                for event in events:
+                    if isinstance(event, MetaLoopFinished):
+                        record = replace(record, progress=event.progress, test_correct=None)
+                        self.store.add(record.run, event)
+                        self._write(record, loaded)
+                    self.publish(event)
+                    record = self._obey(event, record, loaded)
+                    if self.stop.reason is not None:
+                        break
+            record = self._measure_test(record, loaded)
+            outcome = Outcome.FINISHED if record.finished else Outcome.STOPPED
+            end = self._end(record, outcome, "" if record.finished else self.stop.reason or "")
+            self._write(record, loaded)
+        except LeaveAtOnce as leave:
+            self.publish(self._end(record, Outcome.STOPPED, str(leave)))
+            raise
+        except Exception as error:
+            self.publish(self._end(record, Outcome.FAILED, str(error) or type(error).__name__))
+            raise
+        self.publish(end)
+        return end
+
+    def _check_edition(self, data: Dataset) -> None:
+        if self.checkpoint is not None and self.checkpoint.record.dataset_fingerprint != data.fingerprint:
+            raise DataError(
+                f"{self.path} was trained on another edition of {data.name} than the one in "
+                f"{self.config.dataset_dir}; point --dataset-dir at the original files"
+            )
+
+    def _obey(self, event: Event, record: Record, loaded: _Loaded) -> Record:
+        """Do what was asked for at the keyboard; the record changes with the mode."""
+        changed = self.control.poll(record.mode)
+        while changed is not None:
+            self.publish(changed)
+            changed = None
+            while self.control.paused and changed is None and self.stop.reason is None and not self.control.quit:
+                changed = self.control.poll(record.mode, wait_s=_PAUSE_POLL_S)
+        if self.control.quit:
+            self.stop.request("the key q", _INTERRUPTED)
+        if not isinstance(event, MetaLoopFinished):
+            return record
+        if self.control.stop_after_loop:
+            self.stop.request("the key s", _INTERRUPTED)
+        if self.control.next_mode is not None:
+            variant, self.control.next_mode = find_variant(self.control.next_mode), None
+            record = replace(record, mode_history=extended_history(record.mode_history, variant, event.meta_loop + 1))
+            loaded.population.trials[0].variant = variant
+            self._write(record, loaded)
+            self.publish(self.control.state())
+        return record
+
+    def _branch_off(self, record: Record, data: Dataset) -> Record:
+        """Give a copy of a checkpoint that still exists a run name of its own: each keeps its own history."""
+        home = self.store.home(record.run)
+        if home is None or home == self.path.absolute() or not holds_run(home, record.run):
+            return record
+        branch = replace(record, run=new_run_name())
+        self.store.begin_session(branch, self.path, split_counts(data))
+        self.store.copy_loops(record.run, branch.run, record.progress.meta_loop)
+        return branch
+
+    def _load(self, record: Record, data: Dataset, device: torch.device, backend: Backend) -> _Loaded:
+        from psa_tui.engine.images import load_images
+        from psa_tui.engine.meta_loop import Population, Trial
+        from psa_tui.engine.population import flat_weights, initial_population_row, stack
+
+        network = self.config.trial.network
+        if self.checkpoint is None:
+            row = initial_population_row(network, record.seed)
+        else:
+            row = flat_weights(network, self.checkpoint.weights)
+        train, validation, test = (
+            load_images(split, data.spec, device) for split in (data.train, data.validation, data.test)
+        )
+        trials = [Trial(record.seed, self.config.trial.variant, record.progress)]
+        return _Loaded(Population(network, trials, stack([row], device), backend), train, validation, test)
+
+    def _measure_test(self, record: Record, loaded: _Loaded) -> Record:
+        """Read the test images once, with the LKG; without one there is nothing to measure."""
+        if record.progress.lkg_correct is None:
+            return record
+        population = loaded.population
+        correct = population.backend.count_correct(population.lkg, population.network, loaded.test)
+        return replace(record, test_correct=int(correct[0]))
+
+    def _write(self, record: Record, loaded: _Loaded) -> None:
+        from psa_tui.engine.population import named_weights
+
+        weights = named_weights(loaded.population.network, loaded.population.lkg)
+        write_checkpoint(self.path, Checkpoint(record, weights))
+
+    def _end(self, record: Record, outcome: Outcome, reason: str) -> RunFinished:
+        """Tell the history how the session ends; the views are not told yet."""
+        event = finished_event(record, outcome, reason, self.config, time.perf_counter() - self.started)
+        try:
+            self.store.end(event)
+        except Exception:
+            if outcome is not Outcome.FAILED:
+                raise
+            log.debug("the failure could not be recorded", exc_info=True)
+        return event

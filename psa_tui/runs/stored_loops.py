@@ -1,0 +1,30 @@
+"""Stored runs and meta-loops as the things they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from psa_tui.data import DATASETS
+from psa_tui.method.events import EarlierLoops, Verdict
+from psa_tui.networks import NETWORKS, Network
+from psa_tui.storage.meta_loops import MetaLoopRow
+from psa_tui.storage.run_store import RunRow
+
+
+def earlier_loops(loops: Sequence[MetaLoopRow]) -> EarlierLoops:
+    """Return what a run did before, as the event that opens a session that goes on."""
+    return EarlierLoops(
+        meta_loops=tuple(loop.meta_loop for loop in loops),
+        validation_accuracies=tuple(loop.validation_accuracy for loop in loops),
+        promoted=tuple(loop.verdict == Verdict.PROMOTED for loop in loops),
+        ablations=tuple(loop.ablations for loop in loops),
+        train_losses=tuple(loop.train_loss for loop in loops),
+    )
+
+
+def network_of(row: RunRow) -> Network | None:
+    """Return a stored run's network; None where its family or its data set is not installed."""
+    family, spec = NETWORKS.get(row.network), DATASETS.get(row.dataset)
+    if family is None or spec is None:
+        return None
+    return family.parse(row.architecture, spec.input_shape, spec.classes)

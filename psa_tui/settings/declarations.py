@@ -1,0 +1,230 @@
+"""Every setting, declared once.
+
+Options of commands, ``PSA_*`` variables, keys of psa.toml and ``psa config`` follow from ``SETTINGS``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from psa_tui.data import AUTO, DATASETS
+from psa_tui.engine.backend import BACKENDS
+from psa_tui.errors import ConfigError
+from psa_tui.method.hyperparameters import HYPERPARAMETERS
+from psa_tui.method.variants import find_variant
+from psa_tui.networks import NETWORKS
+from psa_tui.networks.mlp import groups_of_widths
+from psa_tui.registry import Registry
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+LARGEST_SEED = 2**63 - 1
+
+
+def _integer(least: int, most: int | None = None) -> Callable[[str], int]:
+    wanted = f"a whole number of at least {least}" if most is None else f"a whole number from {least} to {most}"
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text) if text.isascii() and "_" not in text else None
+        except ValueError:
+            value = None
+        if value is None or value < least or (most is not None and value > most):
+            raise ConfigError(f"expected {wanted}")
+        return value
+
+    return parse
+
+
+def _one_of(*names: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in names:
+            raise ConfigError(f"expected one of {', '.join(names)}")
+        return text
+
+    return parse
+
+
+def _registered(registry: Registry[Any], *more: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in more and text not in registry:
+            raise ConfigError(f"expected one of {', '.join((*more, *registry))}")
+        return text
+
+    return parse
+
+
+def _text_as_given(text: str) -> str:
+    return text
+
+
+def _flag(text: str) -> bool:
+    value = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(text.lower())
+    if value is None:
+        raise ConfigError("expected true or false")
+    return value
+
+
+def _path(text: str) -> Path:
+    if not text or "\0" in text:
+        raise ConfigError("expected a path")
+    return Path(text).expanduser()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting: ``name`` in psa.toml, ``PSA_NAME`` in the environment, ``--name`` on the command line."""
+
+    name: str
+    parse: Callable[[str], Any]
+    default: str | None = None
+    help: str
+    metavar: str | None = None
+    """What stands for its value in help texts; None for a flag."""
+    aliases: tuple[str, ...] = ()
+    """Further spellings of the option."""
+    default_in_words: str | None = None
+    """What help texts call the default; None for the value itself, an empty string for nothing."""
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return "PSA_" + self.name.upper()
+
+    @property
+    def option(self) -> str:
+        """The option of commands."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def help_text(self) -> str:
+        """What ``--help`` says: its meaning and its default."""
+        words = self.default if self.default_in_words is None else self.default_in_words
+        return f"{self.help.removesuffix('.')} (default {words})." if words and self.metavar else self.help
+
+
+_HELP_OF_MODE = "none, decay, dropout, full, hidden or output, or a plug-in's; +RULE adds a promotion rule"
+_HELP_OF_DATASET = (
+    "auto, mnist, mnist5k, fashion-mnist, kmnist or a plug-in's. auto: full MNIST, or the embedded 5,000 digits when "
+    "there is neither a file nor a network"
+)
+_HELP_OF_THREADS = "CPU threads of the arithmetic, in as many processes on x86 Linux"
+
+SETTINGS: dict[str, Setting] = {
+    setting.name: setting
+    for setting in (
+        Setting(
+            name="network",
+            parse=_registered(NETWORKS),
+            default="mlp",
+            metavar="NAME",
+            help="The network's family: mlp (fully connected), or a plug-in's",
+        ),
+        Setting(
+            name="arch",
+            parse=_text_as_given,
+            default_in_words='"[1*1024]"',
+            metavar="GROUPS",
+            help='Hidden layers as layers*neurons groups, "[4*4, 2*8]"',
+        ),
+        Setting(
+            name="hidden_layers",
+            parse=groups_of_widths,
+            metavar="WIDTHS",
+            help="The same as one width a layer: 512,256.",
+        ),
+        Setting(
+            name="mode",
+            parse=find_variant,
+            default="none",
+            metavar="MODE",
+            help=_HELP_OF_MODE,
+            aliases=("--ablation-mode",),
+        ),
+        *(
+            Setting(
+                name=one.option,
+                parse=one.parse,
+                default=one.format(one.default),
+                metavar=one.metavar,
+                help=one.help,
+            )
+            for one in HYPERPARAMETERS
+        ),
+        Setting(
+            name="meta_loops",
+            parse=_integer(1, 1_000_000_000),
+            default="100",
+            metavar="N",
+            help="Meta-loops to run in this call",
+        ),
+        Setting(
+            name="seed",
+            parse=_integer(0, LARGEST_SEED),
+            default_in_words="random, and shown",
+            metavar="N",
+            help="Seed of every random draw",
+        ),
+        Setting(
+            name="dataset",
+            parse=_registered(DATASETS, AUTO),
+            default=AUTO,
+            metavar="NAME",
+            help=_HELP_OF_DATASET,
+        ),
+        Setting(
+            name="dataset_dir",
+            parse=_path,
+            default="dataset",
+            metavar="DIR",
+            help="Where data sets are, in torchvision's layout",
+        ),
+        Setting(name="model_dir", parse=_path, default="models", metavar="DIR", help="Where checkpoints are"),
+        Setting(name="results_dir", parse=_path, default="results", metavar="DIR", help="Where the history is"),
+        Setting(
+            name="device",
+            parse=_one_of(*DEVICES),
+            default="auto",
+            metavar="NAME",
+            help="cpu, cuda or mps; auto takes the best there is",
+        ),
+        Setting(
+            name="backend",
+            parse=_registered(BACKENDS, AUTO),
+            default=AUTO,
+            metavar="NAME",
+            help="torch (fast, fully connected networks), module (any network) or a plug-in's; auto takes the first "
+            "that can",
+        ),
+        Setting(
+            name="threads",
+            parse=_integer(1, 4 * (os.cpu_count() or 1)),
+            default_in_words="chosen",
+            metavar="N",
+            help=_HELP_OF_THREADS,
+        ),
+        Setting(
+            name="num_workers",
+            parse=_integer(0, 4096),
+            default="4",
+            default_in_words="",
+            metavar="N",
+            help="No effect: the data lie in memory and no loader processes are needed.",
+        ),
+        Setting(name="debug", parse=_flag, default="false", help="Log in detail on stderr; show tracebacks."),
+        Setting(name="plain", parse=_flag, default="false", help="One line a meta-loop, also in a terminal."),
+        Setting(name="json", parse=_flag, default="false", help="One JSON object an event on stdout."),
+        Setting(name="quiet", parse=_flag, default="false", help="Print the result only."),
+        Setting(name="ascii", parse=_flag, default="false", help="Draw with ASCII characters only."),
+        Setting(name="save_svg", parse=_path, metavar="FILE", help="Write the dashboard's last frame as SVG."),
+        Setting(
+            name="tensorboard",
+            parse=_path,
+            metavar="DIR",
+            help="Also write the curves for TensorBoard, in a folder named like the run in DIR.",
+        ),
+    )
+}

@@ -1,0 +1,159 @@
+"""The value of every setting, where it came from, and the frozen config a run is made of.
+
+A value is looked for in this order, and the first found wins: the command line, the environment
+(``PSA_LR``), ``.env``, ``psa.toml`` (``lr = 1e-3``), the checkpoint that is being continued, the default.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from psa_tui.data import DatasetSpec, dataset_spec
+from psa_tui.engine.trial import TrialConfig
+from psa_tui.errors import ConfigError
+from psa_tui.method.hyperparameters import HYPERPARAMETERS, Hyperparameters
+from psa_tui.networks import NETWORKS, Network
+from psa_tui.settings.declarations import SETTINGS, Setting
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """What one run trains, where, and on what; ``None`` means "not said": the run decides and records its choice."""
+
+    trial: TrialConfig
+    dataset_dir: Path
+    model_dir: Path
+    results_dir: Path
+    device: str
+    threads: int | None
+    backend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A setting's parsed value and where it came from: ``--lr``, ``PSA_LR``, ``.env``, ``psa.toml``, ..."""
+
+    value: Any
+    origin: str
+    rank: int
+    """Position of the source in the order of precedence; 0 is the command line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One source of settings: raw text by setting name, and how to name the origin of a value."""
+
+    values: Mapping[str, str]
+    origin: Callable[[Setting], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All layers, highest precedence first; ask for one value, or for the whole frozen config."""
+
+    layers: tuple[Layer, ...]
+
+    def with_checkpoint(self, values: Mapping[str, str], pinned: Collection[str] = ()) -> Settings:
+        """The same settings with a checkpoint's values: before the defaults, or before all else where ``pinned``."""
+        *layers, default = self.layers
+        fixed = {name: value for name, value in values.items() if name in pinned}
+        hidden = {"hidden_layers"} if "arch" in pinned else set()
+        layers = [Layer({n: v for n, v in layer.values.items() if n not in hidden}, layer.origin) for layer in layers]
+        return Settings((Layer(fixed, _checkpoint), *layers, Layer(values, _checkpoint), default))
+
+    def with_option(self, name: str, text: str) -> Settings:
+        """Return the same settings with one more option of the command line."""
+        given, *others = self.layers
+        return Settings((Layer({**given.values, name: text}, given.origin), *others))
+
+    def find(self, name: str) -> Value | None:
+        """The value of ``name`` and its origin, or None when no source has it.
+
+        Raises:
+            ConfigError: the first source that has it holds something that cannot be its value.
+        """
+        setting = SETTINGS[name]
+        for rank, layer in enumerate(self.layers):
+            if name in layer.values:
+                text = layer.values[name]
+                try:
+                    return Value(setting.parse(text), layer.origin(setting), rank)
+                except ConfigError as error:
+                    shown = "" if error.detail else f", found {text[:80]!r}"
+                    raise ConfigError(f"{layer.origin(setting)}: {error}{shown}", error.detail) from None
+        return None
+
+    def get(self, name: str) -> Any:
+        """The value of ``name``, or None when no source has it."""
+        found = self.find(name)
+        return None if found is None else found.value
+
+    def is_explicit(self, name: str) -> bool:
+        """Whether a user said it (on the command line, in the environment or in a file)."""
+        found = self.find(name)
+        return found is not None and found.origin not in ("checkpoint", "default")
+
+    def hyperparameters(self) -> Hyperparameters:
+        """Return what a trial trains with."""
+        return Hyperparameters(**{one.name: self.get(one.option) for one in HYPERPARAMETERS})
+
+    def explicit_hyperparameters(self) -> dict[str, Any]:
+        """Return those a user said, by field."""
+        return {one.name: self.get(one.option) for one in HYPERPARAMETERS if self.is_explicit(one.option)}
+
+    def dataset_spec(self) -> DatasetSpec:
+        """Return what is known of the data set before it is loaded; ``auto`` is MNIST, or digits of its form."""
+        return dataset_spec(self.get("dataset"))
+
+    def network(self) -> Value:
+        """Return the network, from whichever of ``arch`` and ``hidden_layers`` has precedence.
+
+        Raises:
+            ConfigError: one source says both, or the text is none of the family.
+        """
+        family, spec = NETWORKS.find(self.get("network")), self.dataset_spec()
+        arch, widths = self.find("arch"), self.find("hidden_layers")
+        default = Value(family.default_architecture, "default", len(self.layers))
+        values = [value for value in (arch, widths) if value is not None]
+        first = min([*values, default], key=lambda value: value.rank)
+
+        def parsed(value: Value) -> Network:
+            try:
+                return family.parse(value.value, spec.input_shape, spec.classes)
+            except ConfigError as error:
+                shown = "" if error.detail else f", found {str(value.value)[:80]!r}"
+                raise ConfigError(f"{value.origin}: {error}{shown}", error.detail) from None
+
+        networks = {value.origin: parsed(value) for value in [*values, default] if value.rank == first.rank}
+        if len(set(networks.values())) > 1:
+            raise ConfigError(f"{' and '.join(networks)} name two architectures; say one of them")
+        return Value(networks[first.origin], first.origin, first.rank)
+
+    def run_config(self) -> RunConfig:
+        """Return the frozen config of a run; a seed that nobody said is drawn now."""
+        seed = self.get("seed")
+        trial = TrialConfig(
+            network=self.network().value,
+            variant=self.get("mode"),
+            hyperparameters=self.hyperparameters(),
+            dataset=self.get("dataset"),
+            seed=secrets.randbits(32) if seed is None else seed,
+            meta_loops=self.get("meta_loops"),
+        )
+        return RunConfig(
+            trial=trial,
+            dataset_dir=self.get("dataset_dir"),
+            model_dir=self.get("model_dir"),
+            results_dir=self.get("results_dir"),
+            device=self.get("device"),
+            threads=self.get("threads"),
+            backend=self.get("backend"),
+        )
+
+
+def _checkpoint(setting: Setting) -> str:
+    return "checkpoint"

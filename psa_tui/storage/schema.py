@@ -1,0 +1,181 @@
+"""The tables of the results database: as they are now, and how those of earlier formats become so."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+from psa_tui.method.hyperparameters import HYPERPARAMETERS
+from psa_tui.storage.meta_loops import COLUMNS
+
+FORMAT = 3
+_HYPERPARAMETERS = "".join(
+    f"    {one.name} {one.sql_type} NOT NULL DEFAULT {one.default!r},\n" for one in HYPERPARAMETERS
+)
+_RUN_TABLES = {
+    "runs": f"""
+    run TEXT PRIMARY KEY,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    state TEXT NOT NULL,              -- running, finished, stopped or failed
+    reason TEXT NOT NULL,
+    checkpoint TEXT NOT NULL,
+    network TEXT NOT NULL,            -- the family, such as mlp
+    architecture TEXT NOT NULL,
+    parameters INTEGER NOT NULL,
+    mode TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    dataset TEXT NOT NULL,
+    dataset_requested TEXT NOT NULL,  -- auto, when mnist5k stands in for full MNIST
+    dataset_fingerprint TEXT NOT NULL,
+    train_count INTEGER,              -- images of the splits; NULL when unknown
+    validation_count INTEGER,
+    test_count INTEGER,
+    majority_class_accuracy REAL,     -- of the validation images, a fraction; NULL when unknown
+{_HYPERPARAMETERS}    meta_loop INTEGER NOT NULL,       -- meta-loops completed
+    last_meta_loop INTEGER NOT NULL,  -- the meta-loop at which the run is complete
+    bounty REAL,                      -- highest validation accuracy ever reached, a fraction
+    bounty_meta_loop INTEGER NOT NULL,
+    lkg_accuracy REAL,                -- validation accuracy of the LKG, a fraction
+    lkg_meta_loop INTEGER NOT NULL,
+    test_accuracy REAL                -- of the LKG, a fraction; measured when a session ends
+""",
+    "sessions": f"""
+    run TEXT NOT NULL REFERENCES runs (run) ON DELETE CASCADE,
+    session INTEGER NOT NULL,
+    started_at TEXT NOT NULL,
+    ended_at TEXT,
+    after_meta_loop INTEGER NOT NULL,
+    outcome TEXT,                     -- finished, stopped or failed; NULL while it runs, or if it was killed
+{_HYPERPARAMETERS}    device TEXT NOT NULL,
+    threads INTEGER NOT NULL,
+    backend TEXT NOT NULL,
+    machine TEXT NOT NULL,
+    versions TEXT NOT NULL,           -- JSON
+    PRIMARY KEY (run, session)
+""",
+    "meta_loops": f"""
+    run TEXT NOT NULL REFERENCES runs (run) ON DELETE CASCADE,
+{COLUMNS.strip()},
+    PRIMARY KEY (run, meta_loop)
+""",
+}
+_STUDY_TABLES = {
+    "studies": """
+    study TEXT PRIMARY KEY,
+    source TEXT NOT NULL,             -- local (trained by psa reproduce) or fetched (from a bucket)
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    quick INTEGER NOT NULL,           -- 1: cut short on purpose, no reproduction
+    seed INTEGER,                     -- NULL when unknown
+    meta_loops INTEGER,               -- of each trial; NULL when unknown
+    trials INTEGER,                   -- of each architecture and mode; NULL when unknown
+    settings TEXT NOT NULL            -- JSON: architectures, modes, data set, hyperparameters
+""",
+    "study_sessions": """
+    study TEXT NOT NULL REFERENCES studies (study) ON DELETE CASCADE,
+    session INTEGER NOT NULL,
+    started_at TEXT NOT NULL,
+    ended_at TEXT,                    -- of the last sign of life while there is no outcome
+    outcome TEXT,                     -- finished, stopped or failed; NULL while it runs, or if it was killed
+    reason TEXT NOT NULL,
+    workers INTEGER NOT NULL,
+    machine TEXT NOT NULL,
+    versions TEXT NOT NULL,           -- JSON
+    PRIMARY KEY (study, session)
+""",
+    "trials": """
+    study TEXT NOT NULL REFERENCES studies (study) ON DELETE CASCADE,
+    architecture TEXT NOT NULL,       -- the short form, such as 18*18
+    mode TEXT NOT NULL,
+    trial INTEGER NOT NULL,           -- counts from 1
+    parameters INTEGER NOT NULL,
+    seed INTEGER,                     -- NULL when unknown
+    state TEXT NOT NULL,              -- running, complete or failed
+    reason TEXT NOT NULL,             -- why it failed
+    meta_loop INTEGER,                -- meta-loops completed; NULL when unknown
+    bounty REAL,                      -- best validation accuracy, a fraction
+    bounty_meta_loop INTEGER,
+    test_accuracy REAL,               -- of the LKG, a fraction; NULL when unknown
+    seconds REAL NOT NULL,            -- its share of the workers' time
+    origin TEXT NOT NULL,             -- the machine or job that trained it
+    PRIMARY KEY (study, architecture, mode, trial)
+""",
+    "trial_loops": f"""
+    study TEXT NOT NULL REFERENCES studies (study) ON DELETE CASCADE,
+    architecture TEXT NOT NULL,
+    trial INTEGER NOT NULL,
+{COLUMNS.strip()},
+    PRIMARY KEY (study, architecture, mode, trial, meta_loop)
+""",
+    "jobs": """
+    study TEXT NOT NULL REFERENCES studies (study) ON DELETE CASCADE,
+    job TEXT NOT NULL,
+    architecture TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    etag TEXT NOT NULL,
+    state TEXT NOT NULL,              -- accepted or refused
+    reason TEXT NOT NULL,
+    fetched_at TEXT NOT NULL,
+    PRIMARY KEY (study, job)
+""",
+}
+_OLD_LOOP = (
+    "meta_loop, mode, "
+    "CASE WHEN ablated_layer IS NULL THEN NULL ELSE '[[' || ablated_layer || ',' || ablated_neuron || ',0,0]]' END "
+    "AS ablations, train_loss, validation_correct, validation_count, finite, verdict, '' AS reason"
+)
+_FROM_FORMAT_2 = {
+    "runs": "SELECT *, 'mlp' AS network, NULL AS train_count, NULL AS validation_count, NULL AS test_count, "
+    "NULL AS majority_class_accuracy, bounty AS lkg_accuracy, bounty_meta_loop AS lkg_meta_loop FROM main.{}",
+    "sessions": "SELECT *, 'torch' AS backend FROM main.{}",
+    "meta_loops": f"SELECT run, {_OLD_LOOP}, seconds FROM main.{{}}",
+    "trial_loops": f"SELECT study, architecture, trial, {_OLD_LOOP}, NULL AS seconds FROM main.{{}}",
+}
+"""What tables of formats 1 and 2 hold in the columns of today; how many weights an ablation hit they do not say."""
+
+
+def create_or_upgrade(connection: sqlite3.Connection, version: int) -> None:
+    """Bring the tables to ``FORMAT``, within a transaction; ``version`` is that of the file, 0 for a new one."""
+    tables = {**_RUN_TABLES, **_STUDY_TABLES}
+    found = set(_tables_of(version))
+    old = found & set(_FROM_FORMAT_2) if version < FORMAT else set()
+    for name in old:
+        connection.execute(f"ALTER TABLE {name} RENAME TO old_{name}")
+    for name, columns in tables.items():
+        if name in old or name not in found:
+            connection.execute(f"CREATE TABLE {name} (\n{columns.strip()}\n) WITHOUT ROWID")
+    for name in old:
+        converted = _FROM_FORMAT_2[name].format(f"old_{name}")
+        columns = ", ".join(_columns(connection, f"({converted})"))
+        connection.execute(f"INSERT INTO {name} ({columns}) {converted}")
+    # Dropped only now: what refers to a table must find it until its own rows have moved.
+    for name in ("meta_loops", "sessions", "runs", "trial_loops"):
+        if name in old:
+            connection.execute(f"DROP TABLE old_{name}")
+    for table in ("runs", "sessions"):
+        known = _columns(connection, table)
+        for one in HYPERPARAMETERS:
+            if one.name not in known:
+                column = f"{one.name} {one.sql_type} NOT NULL DEFAULT {one.default!r}"
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+    connection.execute(f"PRAGMA user_version = {FORMAT}")
+
+
+def view_as_current(connection: sqlite3.Connection, version: int) -> None:
+    """Let a connection that only reads see the tables of an earlier format in the columns of today."""
+    if 0 < version < FORMAT:
+        for name in set(_tables_of(version)) & set(_FROM_FORMAT_2):
+            connection.execute(f"CREATE TEMP VIEW {name} AS {_FROM_FORMAT_2[name].format(name)}")
+
+
+def _tables_of(version: int) -> Iterator[str]:
+    """The tables that a file of ``version`` has."""
+    if version >= 1:
+        yield from _RUN_TABLES
+    if version >= 2:
+        yield from _STUDY_TABLES
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
+    return [column[0] for column in connection.execute(f"SELECT * FROM {table} LIMIT 0").description]

@@ -1,0 +1,159 @@
+"""One session of work on a study, from its workers to the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from math import inf
+from typing import TYPE_CHECKING
+
+from psa_tui.data import DATASETS
+from psa_tui.engine.backend import choose_backend
+from psa_tui.engine.parallelism import processes_for
+from psa_tui.errors import ConfigError
+from psa_tui.machine.devices import choose, detect
+from psa_tui.machine.signals import LeaveAtOnce, StopRequest
+from psa_tui.networks import Network
+from psa_tui.runs.publishing import Publisher
+from psa_tui.settings import Settings
+from psa_tui.storage.study_store import open_store
+from psa_tui.studies.cost_model import guess_s
+from psa_tui.studies.driver import Driver
+from psa_tui.studies.events import StudyEvent, StudyFinished, StudyOutcome
+from psa_tui.studies.executors.base import Executor
+from psa_tui.studies.request import resume_command
+from psa_tui.studies.spec import StudySpec
+from psa_tui.studies.work_queue import Limits
+
+if TYPE_CHECKING:
+    from psa_tui.views.base import View
+
+LOCALLY, ON_RAY = "local", "ray"
+_WORTH_MEASURING_S = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOptions:
+    """How this session is to work on the study, whatever the study is."""
+
+    on: str = LOCALLY
+    workers: int | None = None
+    max_hours: float | None = None
+    max_parameters: int | None = None
+    address: str | None = None
+    """Of a Ray cluster."""
+
+    @property
+    def limits(self) -> Limits:
+        """What of the study is to be done."""
+        return Limits(
+            inf if self.max_hours is None else self.max_hours,
+            self.max_parameters or inf,
+            cheapest_first=self.max_hours is not None,
+        )
+
+
+def run_session(
+    spec: StudySpec,
+    settings: Settings,
+    options: SessionOptions,
+    make_view: Callable[[StopRequest], View[StudyEvent]],
+    say: Callable[[str], None],
+) -> int:
+    """Run the study to its end, or until something stops it; return the exit code that says which.
+
+    Raises:
+        PsaError: the session cannot begin, or cannot record what it does; what was recorded is intact.
+    """
+    start_workers = _executor(settings, spec, options)
+    resume = resume_command(settings, spec)
+    try:
+        cost_s = _cost_model(settings, spec, options, say)
+    except KeyboardInterrupt:
+        say("left before anything was begun")
+        return 130
+    outcome: StudyOutcome | None = None
+    with StopRequest() as stop, open_store(settings.get("results_dir")) as store:
+        driver = Driver(
+            spec,
+            store,
+            settings.get("results_dir"),
+            start_workers,
+            cost_s=cost_s,
+            limits=options.limits,
+            stop=stop,
+            versions=_versions(settings),
+            resume_command=resume,
+        )
+        view = make_view(stop)
+        publish = Publisher([view], stop, "study")
+        try:
+            for event in driver.run():
+                stop.in_loops = True
+                publish(event)
+                outcome = event.outcome if isinstance(event, StudyFinished) else None
+        except LeaveAtOnce as leave:
+            view.close()
+            say(f"left at once ({leave}); what was committed is intact: {resume} goes on")
+            return leave.exit_code
+        finally:
+            view.close()
+    return stop.exit_code or int(outcome is StudyOutcome.INCOMPLETE)
+
+
+def worker_devices(wanted: str, workers: int | None, spec: StudySpec) -> list[str]:
+    """Return the device of each worker: one worker a GPU, or one a core, unless ``workers`` says how many.
+
+    Raises:
+        ConfigError: this machine has no device of the ``wanted`` kind.
+    """
+    capabilities = detect()
+    chosen = choose(wanted, capabilities).device
+    if chosen.startswith("cuda"):
+        found = [accelerator.device for accelerator in capabilities.accelerators if accelerator.kind == "cuda"]
+        return [found[index % len(found)] for index in range(workers or len(found))]
+    return [chosen] * (workers or processes_for(len(spec.networks) * len(spec.variants) * spec.trials, chosen))
+
+
+def _versions(settings: Settings) -> dict[str, str]:
+    """Return what the session's row says it trained with."""
+    libraries = {name: version for name, version in detect().versions.items() if version}
+    return libraries | {"backend": settings.get("backend")}
+
+
+def _executor(settings: Settings, spec: StudySpec, options: SessionOptions) -> Callable[[], Executor]:
+    backend, dataset_dir = settings.get("backend"), settings.get("dataset_dir")
+    if options.on == ON_RAY:
+        from psa_tui.studies.executors.ray import RayWorkers
+
+        device = settings.get("device")
+        if device not in ("auto", "cpu", "cuda"):
+            raise ConfigError(f"--device {device}: on a Ray cluster expected auto, cpu or cuda")
+        return lambda: RayWorkers(spec, dataset_dir.absolute(), device, backend, options.address, options.workers)
+    if options.on != LOCALLY:
+        raise ConfigError(f"--on {options.on[:40]!r}: expected {LOCALLY} or {ON_RAY}")
+    if options.address is not None:
+        raise ConfigError(f"--address names a Ray cluster; say --on {ON_RAY} with it")
+    from psa_tui.studies.executors.local import LocalWorkers
+
+    devices = worker_devices(settings.get("device"), options.workers, spec)
+    for network in spec.networks:
+        # Refused here rather than by every worker.
+        choose_backend(backend, network, devices[0])
+    return lambda: LocalWorkers(spec, dataset_dir, devices, backend)
+
+
+def _cost_model(
+    settings: Settings, spec: StudySpec, options: SessionOptions, say: Callable[[str], None]
+) -> Callable[[Network], float]:
+    """Return what predicts a trial's meta-loop: a measurement where the study is long enough to pay for it."""
+    guess = partial(guess_s, data=DATASETS.find(spec.dataset))
+    loops = len(spec.variants) * spec.trials * spec.meta_loops
+    if options.on != LOCALLY or sum(map(guess, spec.networks)) * loops < _WORTH_MEASURING_S:
+        return guess
+    from psa_tui.studies.plan import measure_costs
+
+    devices = worker_devices(settings.get("device"), options.workers, spec)
+    say("measuring some of the shapes for moments, to predict the time")
+    return measure_costs(spec, len(devices), devices[0].partition(":")[0], settings.get("backend")).predict

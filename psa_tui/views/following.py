@@ -1,0 +1,60 @@
+"""Watching a run of another process: its dashboard, read-only, or its lines."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from psa_tui.method.events import Event, RunStarted
+from psa_tui.runs.controls import Control
+from psa_tui.runs.following import Following
+from psa_tui.settings import Settings
+from psa_tui.views.base import View
+from psa_tui.views.dashboard import DashboardView
+from psa_tui.views.jsonl import JsonView
+from psa_tui.views.messages import print_note, print_warning
+from psa_tui.views.output import draws_in_ascii
+from psa_tui.views.plain import PlainView
+
+_POLL_S = 0.5
+
+
+def follow_in_lines(following: Following, settings: Settings) -> None:
+    """Print a line, or an object, an event until the run ends."""
+    view: View[Event] = JsonView(sys.stdout) if settings.get("json") else PlainView(sys.stdout)
+    while following.finished is None:
+        for seen in following.poll():
+            if isinstance(seen.event, RunStarted):
+                for notice in seen.event.notices:
+                    print_warning(notice)
+            view.handle(seen.event)
+        if following.finished is None:
+            time.sleep(_POLL_S)
+
+
+def follow_on_screen(following: Following, settings: Settings) -> None:
+    """Draw the dashboard until somebody presses q."""
+    control = Control()
+    view = DashboardView(sys.stdout, control, ascii_only=draws_in_ascii(settings), read_only=True)
+    try:
+        while not control.quit and (view.is_drawing or following.finished is None):
+            for seen in following.poll():
+                view.handle(seen.event, seen.age_s)
+            _wait_for_q(control)
+    finally:
+        was_drawing = view.is_drawing
+        view.close()
+    if following.finished is None:
+        print_note(f"left run {following.run} at meta-loop {following.progress.meta_loop}; it goes on")
+    elif was_drawing:
+        print(f"run {following.run}")
+        PlainView(sys.stdout).handle(following.finished)
+
+
+def _wait_for_q(control: Control) -> None:
+    """Wait until the next poll is due, or q is pressed."""
+    due = time.monotonic() + _POLL_S
+    while not control.quit and (left := due - time.monotonic()) > 0:
+        # Without a drawing process nobody can press a key, and the poll returns at once.
+        if control.poll("", wait_s=left) is None:
+            time.sleep(max(due - time.monotonic(), 0.0))

@@ -1,0 +1,79 @@
+"""The dashboard's log: a line a meta-loop, the newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+from rich.text import Text
+
+from psa_tui.formatting import percent, points
+from psa_tui.method.ablation import AblatedUnit
+from psa_tui.method.events import MetaLoopFinished, Verdict
+from psa_tui.views.display import DisplayOptions
+from psa_tui.views.state import RunState
+from psa_tui.views.text import format_units, format_verdict, needs_reason
+
+_ACCURACY_FROM = 70
+"""Columns from which on the accuracy and the numbers of weights stand in the line."""
+_REASON_FROM = 110
+"""Columns from which on the promotion rule's reason stands in the line, even the published rule's."""
+
+
+def log_title(options: DisplayOptions) -> str:
+    """Name the log, and how far back it is scrolled."""
+    return "ablations and verdicts, newest first" + (f" ({options.scroll} scrolled)" if options.scroll else "")
+
+
+def log(state: RunState, width: int, height: int, options: DisplayOptions) -> Text:
+    """Write as many loops as fit, from the one scrolled to."""
+    text = Text(no_wrap=True)
+    loops = list(islice(state.recent, options.scroll, options.scroll + height))
+    for index, loop in enumerate(loops):
+        text.append("\n" if index else "")
+        text.append_text(_line(loop, width, options))
+    return text if loops else Text("nothing yet", style="dim")
+
+
+def _line(loop: MetaLoopFinished, width: int, options: DisplayOptions) -> Text:
+    promoted = loop.verdict is Verdict.PROMOTED
+    glyph = options.glyphs.promoted if promoted else options.glyphs.hit
+    style = "green" if promoted else "red"
+    line = Text(f"{loop.meta_loop:>5} ", no_wrap=True)
+    if width >= _ACCURACY_FROM:
+        line.append(f"{glyph} {format_verdict(loop):<19}", style)
+        line.append(f"{percent(loop.validation_accuracy):>8}  ")
+        line.append(_details(loop, width - len(line), wide=width >= _REASON_FROM))
+    else:
+        verdict = "promoted" if promoted else "rolled back" if loop.finite else "not finite"
+        gain = "" if loop.gain is None or not loop.finite else f" {points(loop.gain)}"
+        line.append(f"{glyph} {verdict}{gain}", style)
+        if loop.ablation is not None:
+            line.pad_right(max(27 - len(line), 0))
+            line.append(f" {format_units(loop.ablation.units, loop.ablation.layers, width - len(line) - 1)}")
+    line.truncate(width, overflow=options.overflow)
+    return line
+
+
+def _details(loop: MetaLoopFinished, room: int, *, wide: bool) -> str:
+    """Return what fits of: the units, how many weights were hit, and the rule's reason where the gain is not all."""
+    reason = f"  {loop.reason}" if needs_reason(loop) or (wide and loop.reason) else ""
+    listed, short, weights = "", "", ""
+    if loop.ablation is not None:
+        units, layers = loop.ablation.units, loop.ablation.layers
+        listed = format_units(units, layers, room)
+        short = format_units(units, layers, room - len(reason)) if needs_reason(loop) else listed
+        weights = _weights(units)
+    for details in (listed + weights + reason, listed + reason, short + reason, listed + weights):
+        if len(details) <= room:
+            return details
+    return listed
+
+
+def _weights(units: Sequence[AblatedUnit]) -> str:
+    """Return how many weights lead into the units and, where these were changed too, out of them."""
+    incoming = sum(unit.incoming for unit in units)
+    outgoing = sum(unit.outgoing for unit in units)
+    if not incoming:
+        return ""
+    return f" ({incoming} in" + (f", {outgoing} out)" if outgoing else ")")

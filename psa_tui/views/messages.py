@@ -1,0 +1,44 @@
+"""Print errors, warnings and notes beside a command's data, each one line on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from psa_tui.errors import ConfigError
+from psa_tui.formatting import printable
+
+
+def print_error(message: str, detail: str = "") -> None:
+    """Say why the command failed; ``detail`` may have lines of its own."""
+    _say("error: ", message)
+    for line in detail.splitlines():
+        print(printable(line), file=sys.stderr)
+
+
+def print_warning(message: str) -> None:
+    """Say what a user must know although the command goes on."""
+    _say("warning: ", message)
+
+
+def print_note(message: str) -> None:
+    """Say what the command does."""
+    _say("", message)
+
+
+def confirmed(question: str, details: Sequence[str], no_terminal: str) -> bool:
+    """Show ``details`` and ask ``question`` on stderr; return whether the answer was yes.
+
+    Raises:
+        ConfigError: there is no terminal to ask on, in the words of ``no_terminal``.
+    """
+    if not sys.stdin.isatty():
+        raise ConfigError(no_terminal)
+    for line in details:
+        print(line, file=sys.stderr)
+    print(printable(f"{question} [y/N] "), end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _say(kind: str, message: str) -> None:
+    print(printable(f"psa: {kind}{message}"), file=sys.stderr)

@@ -1,0 +1,89 @@
+"""The network map: layers across, their units down, and what ablations did to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from psa_tui.views.glyphs import Glyphs
+from psa_tui.views.state import RunState
+
+_STYLES = {"untouched": "dim", "hit": "red", "survived": "green", "now": "bold reverse"}
+_LEGEND_WIDTH = 39
+
+
+def network_map(state: RunState, width: int, height: int, glyphs: Glyphs) -> Text:
+    """Draw the map in ``width`` x ``height`` characters, legend and axis included.
+
+    Where a layer has more units than rows, or the network more layers than columns, a mark stands for several
+    neighbours and shows the strongest of what happened to them.
+    """
+    rows, columns = height - 2, (width - 1) // 2
+    if state.started is None or rows < 1 or columns < 2:
+        return Text("")
+    counts = state.started.unit_counts
+    marks = _marks(state, counts, rows, columns)
+    shown_columns = min(len(counts) - 1, columns - 1) + 1
+    text = Text(no_wrap=True)
+    hit = "rolled back" if width >= _LEGEND_WIDTH else "hit"
+    for name, meaning in (("hit", hit), ("survived", "survived"), ("now", "now"), ("untouched", "never")):
+        if text.cell_len + 2 + len(meaning) <= width:
+            text.append(getattr(glyphs, name), _STYLES[name])
+            text.append(f" {meaning} ")
+    for row in range(min(rows, max(counts))):
+        text.append("\n")
+        for column in range(shown_columns):
+            what = marks.get((column, row))
+            if what is None and row < min(counts[_first_layer(column, len(counts), columns)], rows):
+                what = "untouched"
+            if what is None:
+                text.append("  ")
+            else:
+                text.append(getattr(glyphs, what), _STYLES[what])
+                text.append(" ")
+    text.append("\n" + _axis(len(counts), shown_columns, columns), "dim")
+    return text
+
+
+def _marks(state: RunState, counts: Sequence[int], rows: int, columns: int) -> dict[tuple[int, int], str]:
+    """Return what happened at each touched position, by (column, row)."""
+    marks: dict[tuple[int, int], str] = {}
+    for (layer, unit), hits in state.hits.items():
+        position = _position(layer, unit, counts, rows, columns)
+        if hits.survived or marks.get(position) != "survived":
+            marks[position] = "survived" if hits.survived else "hit"
+    if state.ablation is not None:
+        for one in state.ablation.units:
+            marks[_position(one.layer, one.unit, counts, rows, columns)] = "now"
+    return marks
+
+
+def _position(layer: int, unit: int, counts: Sequence[int], rows: int, columns: int) -> tuple[int, int]:
+    """Return the column and row that show a unit."""
+    hidden = len(counts) - 1
+    if layer == hidden:
+        column = min(hidden, columns - 1)
+    else:
+        column = layer if hidden <= columns - 1 else layer * (columns - 1) // hidden
+    count = counts[layer]
+    return column, unit if count <= rows else unit * rows // count
+
+
+def _first_layer(column: int, layers: int, columns: int) -> int:
+    """Return the first layer that ``column`` shows; the last column is the output layer."""
+    hidden = layers - 1
+    if column == min(hidden, columns - 1):
+        return hidden
+    return column if hidden <= columns - 1 else -(-column * hidden // (columns - 1))
+
+
+def _axis(layers: int, shown: int, columns: int) -> str:
+    """Write layer numbers under the columns, every fifth where they are many; "out" under the output layer."""
+    line = [" "] * (2 * shown + 2)
+    for column in range(shown - 1):
+        label = str(_first_layer(column, layers, columns))
+        if column % 5 == 0 and 2 * column + len(label) < 2 * (shown - 1):
+            line[2 * column : 2 * column + len(label)] = label
+    line[2 * (shown - 1) :] = "out"
+    return "".join(line)

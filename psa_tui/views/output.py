@@ -1,0 +1,34 @@
+"""Which output the settings and the terminal call for."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from psa_tui.errors import ConfigError
+from psa_tui.settings import Settings
+
+
+def chosen_output(settings: Settings) -> str:
+    """``json``, ``quiet`` or ``plain``, whichever the source of highest precedence asks for; else an empty string.
+
+    Raises:
+        ConfigError: one source asks for two of them.
+    """
+    found = {name: settings.find(name) for name in ("json", "quiet", "plain")}
+    asked = {name: value.rank for name, value in found.items() if value is not None and value.value}
+    chosen = [name for name, rank in asked.items() if rank == min(asked.values())]
+    if len(chosen) > 1:
+        raise ConfigError(f"--{chosen[0]} and --{chosen[1]} exclude each other; choose one")
+    return chosen[0] if chosen else ""
+
+
+def can_draw() -> bool:
+    """Whether stdout is a terminal on which a cursor can move."""
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+
+
+def draws_in_ascii(settings: Settings) -> bool:
+    """Whether pictures keep to ASCII: it was asked for, or stdout has no more."""
+    is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    return bool(settings.get("ascii")) or not is_unicode

@@ -1,0 +1,142 @@
+"""The dashboard's panels of numbers: title, progress, LKG and architecture."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from psa_tui.formatting import duration, percent
+from psa_tui.views.display import DisplayOptions
+from psa_tui.views.state import RunState
+from psa_tui.views.text import format_ablation, format_bounty, format_lkg, variant_of
+
+_RATE_FROM = 80
+"""Columns from which on the rate stands beside the loss, where it has no line of its own."""
+_ABLATION = 34
+"""Columns of what was ablated, below the bars."""
+
+
+def title(state: RunState) -> str:
+    """Say what runs, on what."""
+    assert state.started is not None
+    return f"PSA {state.started.architecture}  mode {state.mode}  {state.started.dataset}  run {state.started.run}"
+
+
+def header(state: RunState, width: int, now: float) -> Text:
+    """Write the facts of the run and, at the right, how long it has taken."""
+    event = state.started
+    assert event is not None
+    threads = "1 thread" if event.threads == 1 else f"{event.threads} threads"
+    facts = f"{event.parameters:,} parameters  {event.device}, {threads}  seed {event.seed}"
+    settings = f"  lr {event.hyperparameters.learning_rate:g}  batch {event.hyperparameters.batch_size}"
+    clock = duration((now if state.finished is None else state.finished_at) - state.started_at)
+    line = facts + settings if len(facts + settings) + len(clock) + 2 <= width else facts
+    return Text(f"{line[: width - len(clock) - 1]:<{width - len(clock)}}{clock}", no_wrap=True)
+
+
+def progress_bars(state: RunState, width: int, now: float, options: DisplayOptions, lines: int = 3) -> Group:
+    """Draw ``lines`` of: the run's bar, the epoch's, and what was ablated for it."""
+    event, progress = state.started, state.progress
+    assert event is not None
+    assert progress is not None
+    done, last = progress.meta_loop, event.last_meta_loop
+    if state.finished is not None:
+        when = str(state.finished.outcome)
+    else:
+        left = state.seconds_left(now)
+        when = "" if left is None else f"{duration(left)} left"
+    images, total, loss, rate = 0, event.train_count, "", ""
+    if state.epoch is not None:
+        images, total = state.epoch.images, state.epoch.image_count
+        loss = f"loss {state.epoch.loss:.4f}"
+        rate = f"{images / state.epoch.seconds:,.0f} images/s" if state.epoch.seconds > 0 else ""
+    # Without a third line of its own, the rate stands beside the loss where there is room for both.
+    notes = 32 if lines == 2 and width >= _RATE_FROM else 16
+    if notes == 32:
+        loss = f"{loss}  {rate}"
+    ablated = "no ablation"
+    if state.ablation is not None:
+        ablated = format_ablation(state.ablation.units, state.ablation.layers, _ABLATION - 2)
+    loop_time = "" if state.loop_s is None else f"{state.loop_s:.2f} s/loop"
+    epoch = _bar("epoch", images, total, f"{images * 100 // total} %", loss, width - notes, options)
+    if options.read_only:
+        epoch = _since_last_loop(state, now, width - notes, options)
+        is_hidden = variant_of(state.mode).ablates and state.finished is None
+        ablated = "its neuron shows when it ends" if is_hidden else ""
+    shown = [
+        _bar("meta-loop", done, last, f"{done}/{last}", when, width - notes, options),
+        epoch,
+        Text(f"{'':<11}{ablated:<{_ABLATION}}{rate:<18}{loop_time}", no_wrap=True),
+    ]
+    return Group(*shown[:lines])
+
+
+def _since_last_loop(state: RunState, now: float, width: int, options: DisplayOptions) -> Text:
+    """Draw how long ago the last loop ended, beside what one takes: all that a history tells of the loop under way."""
+    usual_s = state.loop_s
+    if state.finished is not None:
+        return Text("")
+    if usual_s is None:
+        return _bar("this loop", 0, 1, "", "", width, options)
+    since_s = max(now - state.loop_started_at, 0.0)
+    thousandths = min(round(1000 * since_s / usual_s), 1000) if usual_s > 0 else 1000
+    return _bar("this loop", thousandths, 1000, f"{since_s:.1f} s", f"usually {usual_s:.2f} s", width, options)
+
+
+def _bar(name: str, part: int, whole: int, count: str, note: str, width: int, options: DisplayOptions) -> Text:
+    """Draw a bar and its count in ``width`` characters, and ``note`` behind them."""
+    room = max(width - 11 - 14, 5)
+    filled = room * part // max(whole, 1)
+    text = Text(f"{name:<11}", no_wrap=True)
+    text.append(options.glyphs.bar * filled, "green")
+    text.append(options.glyphs.bar_rest * (room - filled), "dim")
+    text.append(f"{count:>14}  {note}")
+    return text
+
+
+def lkg(state: RunState, width: int, lines: int = 4) -> Text:
+    """Write in ``lines`` (2 or 4) the weights in force, the best ever reached, and what became of candidates."""
+    progress = state.progress
+    assert progress is not None
+    if progress.lkg_correct is None:
+        first = Text("no LKG yet: the first loop makes it", style="bold")
+    else:
+        first = Text(format_lkg(progress), style="bold green")
+    in_a_row = progress.rollbacks_in_a_row
+    row = f"{in_a_row} rollback{'' if in_a_row == 1 else 's'} in a row"
+    counts = f"{progress.promotions} promoted, {progress.rollbacks} rolled back"
+    bounty = "no bounty yet" if progress.best_correct is None else format_bounty(progress)
+    sick = f", {progress.non_finite} not finite" if progress.non_finite else ""
+    # The bounty's loop is left out where something else needs the room: it is mostly the LKG's.
+    if progress.best_correct is not None and len(f"{counts}{sick}" + (f"   {bounty}" if lines == 2 else "")) > width:
+        bounty = f"bounty {percent(progress.bounty)}"
+    if lines == 4 and len(f"{counts}{sick}") > width:
+        bounty, sick = f"{bounty}{sick}", ""
+    if lines == 2:
+        text = Text.assemble(first, f"   {row}\n{counts}{sick}   {bounty}")
+    else:
+        text = Text.assemble(first, f"\n{row}\n{counts}{sick}\n{bounty}")
+    text.no_wrap = True
+    return text
+
+
+def architecture(state: RunState, height: int, options: DisplayOptions) -> RenderableType:
+    """Draw a table of the network's layers, and below it the newest messages."""
+    event = state.started
+    assert event is not None
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("layers")
+    table.add_column("neurons", justify="right")
+    table.add_column("parameters", justify="right")
+    rows = [(block.name, f"{block.units:,}", f"{block.parameters:,}") for block in event.blocks]
+    room = max(height - 3 - min(len(state.messages), 2), 1)
+    if len(rows) > room:
+        rows = [*rows[: room - 1], (f"{len(rows) - room + 1} more", "", "")]
+    for row in rows:
+        table.add_row(*row)
+    table.add_row("all", "", f"{event.parameters:,}", style="bold")
+    messages = [
+        Text(message, style="dim", no_wrap=True, overflow=options.overflow) for message in list(state.messages)[:2]
+    ]
+    return Group(table, *messages)

@@ -1,0 +1,41 @@
+"""Checkpoints and runs as rows of the tables that ``psa status`` prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from psa_tui.formatting import percent
+from psa_tui.runs.status import CheckpointSummary
+from psa_tui.storage.run_store import RunRow
+
+CHECKPOINT_COLUMNS = ("checkpoint", "shape", "parameters", "modes", "loops", "bounty", "at", "test")
+RUN_COLUMNS = ("run", "state", "shape", "mode", "seed", "data", "loops", "bounty", "test")
+
+
+def checkpoint_cells(summary: CheckpointSummary) -> list[str]:
+    """Return a checkpoint's row."""
+    return [
+        Path(summary.path).name,
+        summary.architecture,
+        f"{summary.parameters:,}",
+        " ".join(f"{mode}@{loop}" if loop > 1 else mode for loop, mode in summary.mode_history),
+        f"{summary.meta_loop}/{summary.last_meta_loop}",
+        percent(summary.bounty),
+        str(summary.bounty_meta_loop),
+        percent(summary.test_accuracy),
+    ]
+
+
+def run_cells(row: RunRow) -> list[str]:
+    """Return a run's row."""
+    return [
+        row.run,
+        row.state,
+        row.architecture,
+        row.mode,
+        str(row.seed),
+        row.dataset,
+        f"{row.meta_loop}/{row.last_meta_loop}",
+        percent(row.bounty),
+        percent(row.test_accuracy),
+    ]

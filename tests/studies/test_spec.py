@@ -1,0 +1,76 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from psa_tui.errors import ConfigError
+from psa_tui.method.hyperparameters import Hyperparameters
+from psa_tui.method.variants import FIRST_STUDY, find_variant
+from psa_tui.studies.grids import parse_grid, parse_network
+from psa_tui.studies.spec import StudySpec, trial_seed
+
+SPEC = StudySpec(
+    name="some",
+    networks=parse_grid("8*8,[4*4,2*8]"),
+    variants=(*FIRST_STUDY, find_variant("output+strict")),
+    trials=3,
+    meta_loops=5,
+    seed=9,
+    dataset="mnist5k",
+    dataset_fingerprint="f",
+    hyperparameters=Hyperparameters(learning_rate=3e-3, batch_size=64),
+)
+
+
+def test_a_spec_survives_a_trip_through_json_in_the_keys_that_databases_have():
+    values = json.loads(json.dumps(SPEC.as_settings()))
+    assert StudySpec.from_settings(values) == SPEC
+    assert values == {
+        "name": "some",
+        "shapes": ["8*8", "[4*4,2*8]"],
+        "modes": ["none", "full", "hidden", "output", "output+strict"],
+        "trials": 3,
+        "meta_loops": 5,
+        "seed": 9,
+        "dataset": "mnist5k",
+        "dataset_fingerprint": "f",
+        "learning_rate": 3e-3,
+        "batch_size": 64,
+        "weight_decay": 1e-4,
+        "dropout": 0.1,
+        "quick": False,
+    }
+
+
+def test_a_hyperparameter_that_a_file_lacks_takes_its_default():
+    values = SPEC.as_settings()
+    del values["dropout"]
+    assert StudySpec.from_settings(values) == SPEC
+
+
+def test_a_mode_that_is_not_installed_is_named():
+    with pytest.raises(ConfigError, match="study some has the mode 'every-third', which is not installed here"):
+        StudySpec.from_settings({**SPEC.as_settings(), "modes": ["none", "every-third"]})
+
+
+def test_differences_are_named_and_a_spec_differs_from_itself_in_nothing():
+    assert SPEC.differences(replace(SPEC)) == []
+    other = replace(SPEC, networks=parse_grid("8*8"), hyperparameters=Hyperparameters(batch_size=64))
+    assert SPEC.differences(other) == ["shapes (8*8, [4*4,2*8], not 8*8)", "learning rate (0.003, not 0.0001)"]
+
+
+@given(st.integers(0, 2**63 - 1), st.integers(1, 999), st.integers(1, 999), st.integers(1, 99))
+def test_the_seed_of_an_l_by_w_trial_is_derived_from_depth_width_and_number(seed, depth, width, trial):
+    sequence = np.random.SeedSequence(entropy=seed, spawn_key=(depth, width, trial))
+    expected = int(sequence.generate_state(1, np.uint64)[0]) >> 1
+    assert trial_seed(seed, parse_network(f"{depth}*{width}"), trial) == expected < 2**63
+
+
+def test_every_trial_of_every_network_has_a_seed_of_its_own():
+    networks = parse_grid("4*4,2*8,[4*4,2*8],[2*8,4*4],[4*4,2*8,1*4]")
+    seeds = {trial_seed(0, network, trial) for network in networks for trial in range(1, 11)}
+    assert len(seeds) == 50
+    assert trial_seed(0, networks[2], 1) == trial_seed(0, parse_network("[4*4, 2*8]"), 1)

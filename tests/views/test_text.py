@@ -1,0 +1,95 @@
+"""Events in words."""
+
+from dataclasses import replace
+
+import pytest
+
+from psa_tui.method.ablation import AblatedUnit
+from psa_tui.method.events import Outcome, RunFinished
+from psa_tui.views.text import format_ablation, format_finished, format_loop, format_units
+
+
+def units(*hit, effect="zero"):
+    return [AblatedUnit(layer=layer, unit=unit, incoming=8, outgoing=0, effect=effect) for layer, unit in hit]
+
+
+@pytest.mark.parametrize(
+    ("ablated", "text"),
+    [
+        (units((0, 3)), "layer 0 neuron 3"),
+        (units((3, 3)), "output neuron 3"),
+        (units((0, 7), (3, 1), (0, 3)), "layer 0 neurons 3, 7; output neuron 1"),
+        (units((0, 3), effect="noise"), "noise at layer 0 neuron 3"),
+        (
+            [*units((0, 3), (1, 2), effect="noise"), *units((2, 5))],
+            "layer 2 neuron 5; noise at layer 0 neuron 3; layer 1 neuron 2",
+        ),
+        ([], "no unit"),
+    ],
+)
+def test_ablated_units_are_named_with_what_was_done_to_them_where_it_was_not_zeroing(ablated, text):
+    assert format_units(ablated, 4) == text
+
+
+@pytest.mark.parametrize(
+    ("ablated", "width", "text"),
+    [
+        (units((0, 3)), 5, "layer 0 neuron 3"),
+        (units((0, 3), (0, 4)), 20, "layer 0 neurons 3, 4"),
+        (units((0, 3), (0, 4)), 19, "2 units of layer 0"),
+        (units((3, 3), (3, 4)), 18, "2 output units"),
+        (units(*((layer, unit) for layer in range(4) for unit in range(3))), 40, "12 units of 4 layers"),
+        (units(*((0, unit) for unit in range(1500))), 40, "1500 units of layer 0"),
+        (units((0, 3), (1, 4), effect="noise"), 28, "noise at 2 units of 2 layers"),
+        (units((0, 3), (1, 4), effect="noise"), 27, "noise at 2 units"),
+        ([*units((0, 3)), *units((1, 4), effect="noise")], 20, "2 units of 2 layers"),
+    ],
+)
+def test_more_units_than_there_is_room_for_are_counted(ablated, width, text):
+    assert format_units(ablated, 4, width) == text
+
+
+def test_an_ablation_says_zeroed_unless_something_else_was_done():
+    assert format_ablation(units((0, 3)), 4) == "zeroed layer 0 neuron 3"
+    assert format_ablation(units((0, 3), effect="noise"), 4) == "noise at layer 0 neuron 3"
+    assert format_ablation(units((0, 3), (0, 4)), 4, 26) == "zeroed 2 units of layer 0"
+
+
+def test_a_line_tells_the_lkg_and_one_of_the_published_modes_fits_into_80_columns(build):
+    before = replace(build.run_started().progress, lkg_correct=700, best_correct=700, meta_loop=19)
+    ablation = build.units_ablated("[2*8]", 20, (1, 2))
+    loop = build.finished_loop(before, 642, ablation, reason="58 fewer correct than the LKG")
+    line = format_loop(loop, 40)
+    assert line == "loop 20/40   64.20 %  rolled back -5.80   LKG  70.00 %  layer 1 neuron 2  1.00 s"
+    assert len(line) <= 80
+
+
+def test_under_another_promotion_rule_its_reason_stands_behind_and_the_lkg_may_be_worse_than_the_bounty(
+    build, any_rule
+):
+    before = replace(build.run_started().progress, lkg_correct=700, best_correct=700, best_meta_loop=3)
+    loop = build.finished_loop(before, 642, promoted=True, mode="none+any", reason="anything goes")
+    assert format_loop(loop, 40).endswith("promoted -5.80      LKG  64.20 %  1.00 s  (anything goes)")
+
+
+def finished(progress, **changes):
+    values = {"run": "r", "outcome": Outcome.FINISHED, "reason": "", "last_meta_loop": 40, "progress": progress}
+    return RunFinished(**{**values, "test_accuracy": 0.75, "seconds": 1.0, **changes})
+
+
+def test_the_result_names_bounty_and_lkg_where_they_differ(build):
+    progress = replace(
+        build.run_started().progress,
+        meta_loop=40,
+        lkg_correct=951,
+        lkg_meta_loop=12,
+        best_correct=951,
+        best_meta_loop=12,
+    )
+    assert format_finished(finished(progress))[-1] == (
+        "bounty 95.10 % at meta-loop 12, test accuracy of the LKG 75.00 %"
+    )
+    better = replace(progress, best_correct=954, best_meta_loop=30)
+    assert format_finished(finished(better))[-1] == (
+        "bounty 95.40 % at meta-loop 30, LKG 95.10 % since meta-loop 12, test accuracy of the LKG 75.00 %"
+    )
