@@ -1,5 +1,4 @@
 import os
-import subprocess
 import sys
 
 import pytest
@@ -8,10 +7,10 @@ from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.progress import Progress
 from psa_tui.networks import NETWORKS
 from psa_tui.storage.checkpoint import Checkpoint, Record
-from tests.program import Forker
+from tests import program
 from tests.terminal import Terminal
 
-WHOLE_PROGRAMS = {"browser", "forker", "nodes", "psa_dataset", "terminal"}
+WHOLE_PROGRAMS = {"browser", "nodes", "psa", "psa_dataset", "terminal"}
 """Fixtures whose tests are slow."""
 
 
@@ -19,34 +18,21 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if not WHOLE_PROGRAMS.isdisjoint(item.fixturenames):
             item.add_marker(pytest.mark.slow)
-
-
-@pytest.fixture(scope="session")
-def forker():
-    """Where programs start at once."""
-    forker = Forker()
-    yield forker
-    forker.close()
+    # Files are divided among processes; the quick ones come last, so that all have something to do to the end.
+    slow_files = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow_files)
 
 
 @pytest.fixture
-def psa(tmp_path, monkeypatch, forker):
+def psa(tmp_path, monkeypatch):
     """Run the program as a user does, in an empty folder, with no settings but those the test makes."""
     for name in [name for name in os.environ if name.startswith("PSA_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments, **options):
-        if not options.keys() - {"env"} and forker.can_run(environment := options.get("env", os.environ)):
-            return forker.run([*map(str, arguments)], environment, timeout=120)
-        return subprocess.run(
-            [sys.executable, "-m", "psa_tui", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=120,
-            **options,
-        )
+        command = [sys.executable, "-m", "psa_tui", *arguments]
+        return program.run(command, capture_output=True, text=True, errors="replace", timeout=120, **options)
 
     return run
 

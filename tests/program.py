@@ -1,112 +1,235 @@
-"""Programs in processes of their own that need not load PyTorch first.
+"""Python programs in processes of their own that need not load PyTorch first.
 
 Most of the time of a small run goes into loading libraries. A process that has loaded them waits here, and forks for
 every program: each is still a process with its own folder, environment, streams and exit code, and loads all of
-psa_tui itself. What the interpreter or a library reads when it starts must be as it is here; otherwise, or where a test
-is about the loading, programs are started as usual.
+psa_tui itself. ``Popen`` and ``run`` are those of ``subprocess``, and start as they do what cannot be forked: another
+program, or one with other settings of what the interpreter or a library reads when it starts.
 """
 
+import atexit
+import fcntl
+import gc
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
+import termios
+import threading
+import types
+import warnings
+from functools import cache
+from pathlib import Path
+from subprocess import CompletedProcess, TimeoutExpired
 
-LIBRARIES = ("mlxtend.data", "numpy", "rich.console", "safetensors.torch", "torch", "typer", "uniplot")
-FIXED = ("CUDA", "LANG", "LC_", "LD_", "MKL", "OMP", "PYTHON", "TORCH")
-"""Beginnings of the names of variables that are read when the interpreter or a library starts."""
+ROOT = Path(__file__).parents[1]
+LIBRARIES = ("mlxtend.data", "numpy", "pandas", "rich.console", "safetensors.torch", "torch", "typer", "uniplot")
+FIXED = ("CUDA", "LD_", "MKL", "OMP", "PYTHON", "TORCH")
+"""Beginnings of the names of variables that are read when the interpreter or a library starts ..."""
+FREE = ("PYTHONDONTWRITEBYTECODE", "PYTHONIOENCODING", "PYTHONPATH", "PYTHONWARNINGS")
+"""... but for these, which a fork can still obey."""
+_ONE_AT_A_TIME = threading.Lock()
 
 
-class Forker:
-    """A process that has loaded the libraries."""
+class Popen(subprocess.Popen):
+    """A ``subprocess.Popen`` that forks from a process that has loaded the libraries, where it can.
 
-    def __init__(self):
-        ours, theirs = socket.socketpair()
-        self._at_start = _fixed(os.environ)
-        self._socket = ours
-        with theirs:
-            # It runs what it is told in other folders, so all it imports is found by where it is, not by where we are.
-            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.program", str(theirs.fileno())],
-                env=environment,
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-            )
-        ours.recv(1)
+    With ``terminal`` its standard input, a pseudo-terminal, controls it.
+    """
 
-    def can_run(self, environment):
-        """Whether nothing was changed that is read only when a program starts."""
-        return _fixed(environment) == self._at_start
+    def __init__(self, command, *, terminal=False, **options):
+        environment = options.get("env") or os.environ
+        others = options.keys() - {"cwd", "env", "stdin", "stdout", "stderr", "text", "errors", "start_new_session"}
+        words = [*map(os.fspath, map(str, command))]
+        self._forks = words[0] == sys.executable and words[1] != "-X" and not others and _fixed(environment) == _ours()
+        self._terminal, self._session = terminal, terminal or options.get("start_new_session", False)
+        if terminal and not self._forks:
+            options |= {"start_new_session": True, "preexec_fn": _take_terminal}
+        super().__init__(words, **options)
 
-    def run(self, arguments, environment, timeout, stdin=None):
-        """As ``subprocess.run`` of ``psa`` with these arguments in this folder, its output captured as text."""
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, open(os.devnull) as nothing:
-            told = {"arguments": arguments, "folder": os.getcwd(), "environment": dict(environment)}
-            streams = [stdin or nothing.fileno(), out.fileno(), err.fileno()]
-            socket.send_fds(self._socket, [b"3"], streams)
-            self._socket.sendall(json.dumps(told).encode() + b"\n")
-            with self._socket.makefile("r") as answers:
-                process = int(answers.readline())
-                self._socket.settimeout(timeout)
-                try:
-                    status = int(answers.readline())
-                except TimeoutError:
-                    os.kill(process, signal.SIGKILL)
-                    raise
-                finally:
-                    self._socket.settimeout(None)
-            texts = []
-            for stream in (out, err):
-                stream.seek(0)
-                texts.append(stream.read().decode(errors="replace").replace("\r\n", "\n"))
-        return subprocess.CompletedProcess(["psa", *arguments], status, *texts)
+    def _execute_child(self, args, executable, preexec_fn, close_fds, pass_fds, cwd, env, *others):
+        if not self._forks:
+            super()._execute_child(args, executable, preexec_fn, close_fds, pass_fds, cwd, env, *others)
+            return
+        p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite = others[3:9]
+        ends = [mine if theirs == -1 else theirs for mine, theirs in enumerate((p2cread, c2pwrite, errwrite))]
+        self._answers, answers = socket.socketpair()
+        order = {
+            "arguments": args[1:],
+            "folder": os.fspath(cwd or os.getcwd()),
+            "environment": dict(env or os.environ),
+            "session": self._session,
+            "terminal": self._terminal,
+        }
+        with answers, _ONE_AT_A_TIME:
+            socket.send_fds(_forker(), [b"."], [*ends, answers.fileno()])
+            _forker().sendall(json.dumps(order).encode() + b"\n")
+            self.pid = int(self._line())
+        self._child_created = True
+        self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
 
-    def close(self):
-        self._socket.close()
-        self._process.wait()
+    def _line(self):
+        line = b""
+        while not line.endswith(b"\n"):
+            line += self._answers.recv(1) or b"-9\n"
+        return line
+
+    def _wait(self, timeout):
+        if self._forks and self.returncode is None:
+            if not select.select([self._answers], [], [], timeout)[0]:
+                raise TimeoutExpired(self.args, timeout)
+            self.returncode = int(self._line())
+            self._answers.close()
+        return self.returncode if self._forks else super()._wait(timeout)
+
+    def _internal_poll(self, *arguments, **options):
+        if not self._forks:
+            return super()._internal_poll(*arguments, **options)
+        try:
+            return self._wait(0)
+        except TimeoutExpired:
+            return None
+
+
+def run(command, *, timeout=None, capture_output=False, check=False, **options):
+    """As ``subprocess.run``."""
+    if capture_output:
+        options |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with Popen(command, **options) as process:
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except BaseException:
+            process.kill()
+            raise
+    done = CompletedProcess(process.args, process.returncode, out, err)
+    if check:
+        done.check_returncode()
+    return done
 
 
 def _fixed(environment):
-    return {name: value for name, value in environment.items() if name.startswith(FIXED)}
+    found = {name: value for name, value in environment.items() if name.startswith(FIXED) and name not in FREE}
+    # Only whether the encoding is UTF-8 is decided at the start.
+    named = next((environment[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environment.get(name)), "C.UTF-8")
+    return found | {"LANG": named in ("C", "POSIX") or "utf" in named.lower()}
+
+
+@cache
+def _ours():
+    """What was fixed when this process started."""
+    return _fixed(os.environ)
+
+
+@cache
+def _forker():
+    """The connection to the process that forks, started when it is first needed."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        command = [sys.executable, "-m", "tests.program", str(theirs.fileno())]
+        process = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+    atexit.register(lambda: (ours.close(), process.wait()))
+    return ours
+
+
+def _take_terminal():
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def _fork_for_ever(connection):
     """Fork for every program that is asked for; returns in the child, with what it is to run."""
+    # Those that wait for programs need not be waited for.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     lines = connection.makefile("r")
     while True:
-        message, streams, _, _ = socket.recv_fds(connection, 1, 3)
-        if not message:
+        _, descriptors, _, _ = socket.recv_fds(connection, 1, 4)
+        if not descriptors:
             os._exit(0)
-        told = json.loads(lines.readline())
-        child = os.fork()
-        if not child:
-            lines.close()
-            connection.close()
-            for number, stream in enumerate(streams):
-                os.dup2(stream, number)
-                os.close(stream)
-            return told
-        for stream in streams:
-            os.close(stream)
-        connection.sendall(b"%d\n" % child)
+        order = json.loads(lines.readline())
+        if not os.fork():
+            break
+        for descriptor in descriptors:
+            os.close(descriptor)
+    lines.close()
+    connection.close()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    *streams, answers = descriptors
+    # What waits for the program does so whatever is sent to the group.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    if child := os.fork():
+        for descriptor in streams:
+            os.close(descriptor)
+        os.write(answers, b"%d\n" % child)
         _, status = os.waitpid(child, 0)
-        connection.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
+        os.write(answers, b"%d\n" % os.waitstatus_to_exitcode(status))
+        os._exit(0)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    os.close(answers)
+    for number, descriptor in enumerate(streams):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    return order
+
+
+def _become(order):
+    """Make of this process what the interpreter would be at its start."""
+    if order["session"]:
+        os.setsid()
+    if order["terminal"]:
+        _take_terminal()
+    os.chdir(order["folder"])
+    added = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    encoding = os.environ.get("PYTHONIOENCODING", "utf-8")
+    sys.stdin = sys.__stdin__ = os.fdopen(0, encoding=encoding, closefd=False)
+    sys.stdout = sys.__stdout__ = os.fdopen(1, "w", encoding=encoding, closefd=False)
+    sys.stdout.reconfigure(line_buffering=os.isatty(1))
+    sys.stderr = sys.__stderr__ = os.fdopen(2, "w", encoding=encoding, errors="backslashreplace", closefd=False)
+    sys.stderr.reconfigure(line_buffering=True)
+    if os.environ.get("PYTHONWARNINGS"):
+        sys.warnoptions = [os.environ["PYTHONWARNINGS"]]
+        warnings.simplefilter(os.environ["PYTHONWARNINGS"])
+    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+    path = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    kind, sys.argv = order["arguments"][0], order["arguments"]
+    sys.path[:] = [*path, *(entry for entry in sys.path[1:] if entry not in added)]
+    if kind == "-m":
+        sys.path.insert(0, order["folder"])
+        sys.argv = order["arguments"][1:]
+        return lambda: runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    if kind == "-c":
+        sys.path.insert(0, "")
+        sys.argv = ["-c", *order["arguments"][2:]]
+        main = sys.modules["__main__"] = types.ModuleType("__main__")
+        return lambda: exec(compile(order["arguments"][1], "<string>", "exec"), main.__dict__)
+    return lambda: runpy.run_path(kind, run_name="__main__")
+
+
+def _end(code):
+    """End as the interpreter would, but for taking apart the libraries, which costs a second."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        print(f"Exception ignored at the end: {error}", file=sys.stderr)
+        code = 120
+    os._exit(code)
 
 
 if __name__ == "__main__":
     for library in LIBRARIES:
         __import__(library)
-    connection = socket.socket(fileno=int(sys.argv[1]))
-    connection.sendall(b".")
-    told = _fork_for_ever(connection)
-    os.chdir(told["folder"])
-    os.environ.clear()
-    os.environ.update(told["environment"])
-    sys.argv = ["psa", *told["arguments"]]
-    # As for python -m, which puts the folder first.
-    sys.path.insert(0, told["folder"])
-    runpy.run_module("psa_tui", run_name="__main__", alter_sys=True)
+    # A fork need not look through what was there before it.
+    gc.freeze()
+    program = _become(_fork_for_ever(socket.socket(fileno=int(sys.argv[1]))))
+    try:
+        program()
+    except SystemExit as leave:
+        if isinstance(leave.code, str):
+            print(leave.code, file=sys.stderr)
+        _end(1 if isinstance(leave.code, str) else leave.code or 0)
+    _end(0)

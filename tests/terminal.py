@@ -3,12 +3,14 @@
 import contextlib
 import os
 import re
+import select
 import termios
 import time
 
-import pexpect
 import psutil
 import pyte
+
+from tests.program import Popen
 
 PATIENCE_S = 60.0
 ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
@@ -29,19 +31,15 @@ class Terminal:
 
     def __init__(self, command, folder, size=(80, 24), **environment):
         width, height = size
-        self.child = pexpect.spawn(
-            command[0],
-            list(command[1:]),
-            cwd=str(folder),
-            env=surroundings(**environment),
-            dimensions=(height, width),
-            timeout=PATIENCE_S,
-        )
+        self.fd, terminal = os.openpty()
+        termios.tcsetwinsize(terminal, (height, width))
+        streams = dict.fromkeys(("stdin", "stdout", "stderr"), terminal)
+        self.process = Popen(command, cwd=folder, env=surroundings(**environment), terminal=True, **streams)
+        os.close(terminal)
         self.raw = b""
         self.screen = pyte.Screen(width, height)
         self.stream = pyte.ByteStream(self.screen)
-        self.modes = termios.tcgetattr(self.child.child_fd)
-        self.processes = {}
+        self.modes = termios.tcgetattr(self.fd)
 
     @property
     def text(self):
@@ -50,12 +48,10 @@ class Terminal:
     def read(self, seconds):
         """Take in what comes within ``seconds``; False when nothing ever will again."""
         deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
+        while (left := deadline - time.monotonic()) > 0 and select.select([self.fd], [], [], left)[0]:
             try:
-                data = self.child.read_nonblocking(1 << 16, timeout=left)
-            except pexpect.TIMEOUT:
-                return True
-            except pexpect.EOF:
+                data = os.read(self.fd, 1 << 16)
+            except OSError:
                 return False
             self.raw += data
             self.stream.feed(data)
@@ -83,16 +79,20 @@ class Terminal:
         deadline = time.monotonic() + PATIENCE_S
         while self.read(0.2):
             assert time.monotonic() < deadline, self.text
-        self.child.wait()
-        return self.child.exitstatus if self.child.signalstatus is None else -self.child.signalstatus
+        return self.process.wait()
 
     def press(self, keys):
-        self.child.send(keys)
+        os.write(self.fd, keys.encode())
+
+    def hang_up(self):
+        """What happens when the window is closed."""
+        os.close(self.fd)
+        self.fd = None
 
     def resize(self, width, height):
         """What a terminal emulator does: it keeps what it shows, and tells the program."""
         self.screen.resize(height, width)
-        self.child.setwinsize(height, width)
+        termios.tcsetwinsize(self.fd, (height, width))
 
     @property
     def loop(self):
@@ -102,7 +102,7 @@ class Terminal:
 
     @property
     def trainer(self):
-        return psutil.Process(self.child.pid)
+        return psutil.Process(self.process.pid)
 
     def drawing(self, trainer=None):
         """The process that draws for ``trainer``."""
@@ -121,16 +121,18 @@ class Terminal:
         assert self.raw.rindex(LEAVE) > self.raw.rindex(ENTER)
         assert self.raw.rindex(SHOW) > self.raw.rindex(HIDE)
         assert self.raw.rfind(FRAME) < self.raw.rindex(LEAVE)
-        assert termios.tcgetattr(self.child.child_fd) == self.modes
+        assert termios.tcgetattr(self.fd) == self.modes
 
     def end(self):
         """Leave no process behind, whatever happened."""
         with contextlib.suppress(psutil.NoSuchProcess):
-            top = psutil.Process(self.child.pid)
+            top = psutil.Process(self.process.pid)
             for process in [*top.children(recursive=True), top]:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
-        self.child.close(force=True)
+        if self.fd is not None:
+            os.close(self.fd)
+        self.process.wait()
 
 
 def eventually(condition):

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 import safetensors
 
 import psa_tui
+from tests import program
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +36,7 @@ def copy(tmp_path_factory):
     def run(*words, **variables):
         command = [sys.executable, "-m", "psa_tui", *words]
         environment = clean | {"PYTHONPATH": str(folder)} | variables
-        done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, timeout=120)
+        done = program.run(command, cwd=work, env=environment, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -103,7 +103,7 @@ print(job_parameters(spec, CELL)["momentum"])
 """
     script = script.replace("CELL", '("1*3", "none")')
     environment = os.environ | {"PYTHONPATH": str(copy.folder)}
-    done = subprocess.run(
+    done = program.run(
         [sys.executable, "-c", script], cwd=copy.work, env=environment, capture_output=True, text=True, timeout=60
     )
     assert done.stdout.strip() == "0.25", done.stderr

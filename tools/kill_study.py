@@ -20,8 +20,9 @@ import psutil
 
 from psa_tui.storage.study_store import TRIAL_LOOP_COLUMNS, TrialRow, read_store
 
-_STUDY = ["--study", "killed", "--dataset", "mnist5k", "--grid", "4*4,1*8,2*8,3*5", "--trials", "3"]
-_STUDY += ["--meta-loops", "25"]
+_TRIALS, _META_LOOPS = 2, 25
+_STUDY = ["--study", "killed", "--dataset", "mnist5k", "--grid", "4*4,1*8,2*8,3*5", "--trials", str(_TRIALS)]
+_STUDY += ["--meta-loops", str(_META_LOOPS)]
 _GRACE_S = 120
 
 
@@ -73,7 +74,8 @@ def _kill_once(results: Path, dice: random.Random) -> str:
             _check_exit(driver, results)
             return ""
         time.sleep(0.02)
-    workers = [child for child in psutil.Process(driver.pid).children() if "spawn_main" in " ".join(child.cmdline())]
+    # Between the driver and its workers is the process that forks them.
+    workers = [worker for child in psutil.Process(driver.pid).children() for worker in child.children()]
     choice = dice.choice(["driver", "worker", "both"])
     victims = [] if choice == "driver" or not workers else [dice.choice(workers)]
     if choice != "worker" or not victims:
@@ -105,10 +107,10 @@ def _table(results: Path) -> tuple[list[TrialRow], list[tuple[object, ...]]]:
     with read_store(results) as store:
         assert store is not None
         trials = [replace(row, seconds=0.0) for row in store.trials("killed")]
-        assert len(trials) == 4 * 6 * 3
+        assert len(trials) == 4 * 6 * _TRIALS
         seconds = TRIAL_LOOP_COLUMNS.index("seconds")
         loops = [(*row[:seconds], *row[seconds + 1 :]) for row in store.loops("killed")]
-        assert len(loops) == len(trials) * 25
+        assert len(loops) == len(trials) * _META_LOOPS
         return trials, loops
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -63,26 +64,45 @@ def _is_debugging() -> bool:
 
 def main() -> None:
     """Run the command line; every foreseen error ends in one line on stderr and its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            # Closed before the program began.
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    code = _run()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What is left to print must not fail again when the interpreter ends; a result that nobody got is no success.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = code or 1
+    # Without it the interpreter looks through all objects of PyTorch before it ends, which takes most of a second.
+    gc.freeze()
+    sys.exit(code)
+
+
+def _run() -> str | int | None:
     try:
         app()
+    except SystemExit as leave:
+        return leave.code
     except PsaError as error:
         if _is_debugging():
             raise
         print_error(str(error), error.detail)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        return 1
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
     except Exception as error:
         if _is_debugging():
             raise
         if isinstance(error, OSError):
             print_error(f"{error.filename or 'input or output'}: {error.strerror or error}")
-            sys.exit(1)
+            return 1
         print_error(f"internal error: {type(error).__name__}: {error}; --debug shows where")
-        sys.exit(1)
+        return 1
+    return 0

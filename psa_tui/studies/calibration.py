@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
-import signal
 import statistics
 import time
 from collections.abc import Sequence
@@ -19,6 +17,7 @@ from psa_tui.method.variants import Variant
 from psa_tui.networks import Network
 from psa_tui.studies.parts import parts_of
 from psa_tui.studies.spec import StudySpec
+from psa_tui.studies.worker_process import start_worker
 
 if TYPE_CHECKING:
     from psa_tui.engine.backend import Backend
@@ -43,16 +42,8 @@ def calibrate(
     Raises:
         PsaError: a worker ended before it had measured all.
     """
-    context = multiprocessing.get_context("spawn")
-    pipes: list[Connection] = []
-    processes = []
-    for _ in range(workers):
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, spec, device, backend, budget_s), daemon=True)
-        process.start()
-        theirs.close()
-        pipes.append(ours)
-        processes.append(process)
+    started = [start_worker(_serve, spec, device, backend, budget_s, name="psa calibration") for _ in range(workers)]
+    pipes = [pipe for _, pipe in started]
     try:
         for pipe in pipes:
             _receive(pipe)
@@ -63,9 +54,10 @@ def calibrate(
             measured[network] = statistics.fmean([_receive(pipe) for pipe in pipes])
         return measured
     finally:
-        for process in processes:
-            process.terminate()
+        for process, pipe in started:
+            process.kill()
             process.join()
+            pipe.close()
 
 
 def _receive(pipe: Connection) -> float:
@@ -79,8 +71,6 @@ def _receive(pipe: Connection) -> float:
 
 def _serve(pipe: Connection, spec: StudySpec, device: str, backend: str, budget_s: float) -> None:
     """Be the process of one worker: measure the networks that come through ``pipe``."""
-    # The keyboard is the business of the process that asked.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     from psa_tui.engine.backend import choose_backend
     from psa_tui.machine.devices import set_threads
 

@@ -25,6 +25,7 @@ from psa_tui.studies.executors.base import Executor
 from psa_tui.studies.request import resume_command
 from psa_tui.studies.spec import StudySpec
 from psa_tui.studies.work_queue import Limits
+from psa_tui.studies.worker_process import load_libraries
 
 if TYPE_CHECKING:
     from psa_tui.views.base import View
@@ -137,6 +138,7 @@ def _executor(settings: Settings, spec: StudySpec, options: SessionOptions) -> C
         raise ConfigError(f"--address names a Ray cluster; say --on {ON_RAY} with it")
     from psa_tui.studies.executors.local import LocalWorkers
 
+    load_libraries()
     devices = worker_devices(settings.get("device"), options.workers, spec)
     for network in spec.networks:
         # Refused here rather than by every worker.

@@ -20,11 +20,11 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, TextIO
 
+from psa_tui.machine.child_processes import STOP_SIGNALS, isolated_children
 from psa_tui.runs.controls import Control
 
 SUSPEND, RESUME = "suspend", "resume"
 SUSPENDED = b"z"
-_NOT_FOR_THE_DRAWING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP)
 _PATIENCE_S = 2.0
 _SUSPEND_S = 0.5
 
@@ -45,14 +45,11 @@ class Drawing:
         events, self._events = os.pipe()
         self._commands, commands = os.pipe()
         arguments = [sys.executable, "-m", "psa_tui.views.terminal", str(events), str(commands)]
-        # Blocked signals stay blocked in the new process: a Ctrl-C before it could ignore them would end it.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, _NOT_FOR_THE_DRAWING)
-        try:
-            arguments += ["--ascii"] if ascii_only else []
-            arguments += ["--read-only"] if read_only else []
+        arguments += ["--ascii"] if ascii_only else []
+        arguments += ["--read-only"] if read_only else []
+        # A Ctrl-C before it could ignore them would end it.
+        with isolated_children((*STOP_SIGNALS, signal.SIGTSTP)):
             self._process = subprocess.Popen(arguments, pass_fds=(events, commands))
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(events)
         os.close(commands)
         os.set_blocking(self._events, False)

@@ -49,53 +49,57 @@ def _trial(architecture, mode, trial, corrects, parameters):
     return row, loops
 
 
+def write_study(
+    folder,
+    name="reproduction",
+    *,
+    shapes=("8*8", "18*18"),
+    modes=PUBLISHED_MODES,
+    trials=3,
+    meta_loops=12,
+    source="local",
+    dataset="mnist",
+    quick=False,
+    left_out=(),
+    failed=(),
+    network=None,
+    further=(),
+):
+    """Write a study into ``folder``: of each shape and mode, trials with random but repeatable loops."""
+    drawn = random.Random(name)
+    settings = {"shapes": list(shapes), "modes": [*modes, *further], "dataset": dataset}
+    settings |= {"network": network} if network else {}
+    rows, loops = [], []
+    # Trials of further modes come last, so that those of the others are the same with and without them.
+    cells = [*product(shapes, modes), *product(shapes, further)]
+    for (shape, mode), trial in product(cells, range(1, trials + 1)):
+        corrects = [drawn.randrange(60, 490) for _ in range(meta_loops)]
+        size = size_of(shape, dataset, network or "mlp", recorded=12_345)
+        row, its_loops = _trial(shape, mode, trial, corrects, size.parameters)
+        if (shape, mode, trial) in left_out:
+            continue
+        if (shape, mode, trial) in failed:
+            row = TrialRow(
+                architecture=shape,
+                mode=mode,
+                trial=trial,
+                parameters=row.parameters,
+                state="failed",
+                reason="out of memory",
+            )
+        rows.append(row)
+        loops += its_loops
+    with open_store(folder) as store:
+        store.enter(name, source, settings, quick, 7, meta_loops, trials)
+        store.put(name, rows, loops)
+    return folder
+
+
 @pytest.fixture
 def make_study(tmp_path):
-    """Write a study into the results folder: of each shape and mode, trials with random but repeatable loops."""
+    """``write_study`` into the results folder, or another."""
 
-    def make(
-        name="reproduction",
-        *,
-        shapes=("8*8", "18*18"),
-        modes=PUBLISHED_MODES,
-        trials=3,
-        meta_loops=12,
-        source="local",
-        dataset="mnist",
-        quick=False,
-        left_out=(),
-        failed=(),
-        folder=None,
-        network=None,
-        further=(),
-    ):
-        folder = tmp_path / "results" if folder is None else folder
-        drawn = random.Random(name)
-        settings = {"shapes": list(shapes), "modes": [*modes, *further], "dataset": dataset}
-        settings |= {"network": network} if network else {}
-        rows, loops = [], []
-        # Trials of further modes come last, so that those of the others are the same with and without them.
-        cells = [*product(shapes, modes), *product(shapes, further)]
-        for (shape, mode), trial in product(cells, range(1, trials + 1)):
-            corrects = [drawn.randrange(60, 490) for _ in range(meta_loops)]
-            size = size_of(shape, dataset, network or "mlp", recorded=12_345)
-            row, its_loops = _trial(shape, mode, trial, corrects, size.parameters)
-            if (shape, mode, trial) in left_out:
-                continue
-            if (shape, mode, trial) in failed:
-                row = TrialRow(
-                    architecture=shape,
-                    mode=mode,
-                    trial=trial,
-                    parameters=row.parameters,
-                    state="failed",
-                    reason="out of memory",
-                )
-            rows.append(row)
-            loops += its_loops
-        with open_store(folder) as store:
-            store.enter(name, source, settings, quick, 7, meta_loops, trials)
-            store.put(name, rows, loops)
-        return folder
+    def make(name="reproduction", *, folder=None, **options):
+        return write_study(tmp_path / "results" if folder is None else folder, name, **options)
 
     return make

@@ -1,10 +1,10 @@
 import shutil
-import subprocess
 
 import pytest
 
 from psa_tui import load_trials
 from psa_tui.analysis.tables import accuracy_data, architecture_data, latex_table, markdown_table
+from tests import program
 
 
 def test_deep_and_narrow_shapes_are_asymmetric():
@@ -61,7 +61,7 @@ def test_latex_compiles_without_overfull_lines(make_study, tmp_path):
         "\n".join([page, *tables, r"\end{document}"]).replace("\\label{", "%\\label{", 2)
     )
     command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "tables.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=120)
+    done = program.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=120)
     assert done.returncode == 0, done.stdout[-2000:]
     assert "Overfull" not in done.stdout
     assert (tmp_path / "tables.pdf").stat().st_size > 10_000

@@ -12,6 +12,7 @@ import pytest
 from psa_tui.aws.archive import read_archive
 from psa_tui.aws.source_archive import source_root
 from psa_tui.errors import ConfigError
+from tests import program
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +50,7 @@ class Instance:
             "PYTHONWARNINGS": "error",
             "HOME": str(self.root),
         }
-        return subprocess.Popen(
+        return program.Popen(
             [sys.executable, SCRIPT],
             env=environment,
             cwd=self.root,

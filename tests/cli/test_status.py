@@ -11,6 +11,7 @@ import pytest
 from psa_tui.runs.checkpoint_files import DEFAULT_NAME
 from psa_tui.storage.checkpoint import read_checkpoint
 from psa_tui.storage.run_store import read_runs
+from tests import program
 
 LKG = Path("models") / DEFAULT_NAME
 TINY = ("train", "--dataset", "mnist5k", "--arch", "[1*8]", "--lr", "1e-2", "--seed", "3", "--threads", "1")
@@ -43,7 +44,7 @@ def test_a_checkpoint_and_its_run_are_listed_with_modes_loops_bounty_and_test_ac
 
 
 def test_a_run_is_running_while_it_runs_interrupted_when_killed_and_finished_after_its_resume(psa):
-    process = subprocess.Popen(
+    process = program.Popen(
         [sys.executable, "-m", "psa_tui", *TINY, "--meta-loops", "60", "--json"], stdout=subprocess.PIPE, text=True
     )
     for line in process.stdout:
@@ -63,14 +64,14 @@ def test_a_killed_run_stays_interrupted_when_another_run_trains_in_its_place(psa
     psa(*TINY, "--meta-loops", 1)
     with read_runs(Path("results")) as history:
         (row,) = history.latest(1)
-    process = subprocess.Popen(
+    process = program.Popen(
         [sys.executable, "-m", "psa_tui", "resume", "--meta-loops", "60", "--json"], stdout=subprocess.PIPE, text=True
     )
     process.stdout.readline()
     process.send_signal(signal.SIGKILL)
     process.communicate()
     psa("clean")
-    other = subprocess.Popen(
+    other = program.Popen(
         [sys.executable, "-m", "psa_tui", *TINY, "--meta-loops", "600", "--json"], stdout=subprocess.PIPE, text=True
     )
     other.stdout.readline()
@@ -114,7 +115,7 @@ def test_a_history_that_was_removed_is_missed_loudly_and_the_run_goes_on(psa):
 
 def test_two_runs_share_one_history(psa):
     processes = [
-        subprocess.Popen(
+        program.Popen(
             [sys.executable, "-m", "psa_tui", *TINY, "--meta-loops", "5", "--model-dir", folder, "--quiet"],
             stdout=subprocess.DEVNULL,
         )

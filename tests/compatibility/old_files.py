@@ -8,10 +8,11 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+
+from tests import program
 
 FILES = Path(__file__).parent / "files"
 EXPECTED = FILES / "expected"
@@ -67,7 +68,7 @@ def user_version(results):
 def psa(folder, *arguments):
     """Run the program in ``folder`` with no settings but those given."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PSA_")}
-    return subprocess.run(
+    return program.run(
         [sys.executable, "-m", "psa_tui", *map(str, arguments)],
         cwd=folder,
         env=environment,

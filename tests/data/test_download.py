@@ -17,6 +17,7 @@ from psa_tui.data.download import download
 from psa_tui.data.idx import read_idx
 from psa_tui.data.load import load_dataset
 from psa_tui.errors import DataError, RetryableError
+from tests import program
 
 # torchvision and urllib leave the socket of an answer that was an error to the garbage collector.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
@@ -60,7 +61,7 @@ try:
 except PsaError as error:
     sys.exit(f"{{type(error).__name__}}: {{error}}")
 """
-    return subprocess.Popen(
+    return program.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
     )
 

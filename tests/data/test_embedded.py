@@ -15,6 +15,7 @@ import safetensors.numpy
 from psa_tui.data import load_dataset
 from psa_tui.data.embedded import cache_path
 from psa_tui.errors import DataError
+from tests import program
 
 
 def load():
@@ -126,7 +127,7 @@ from pathlib import Path
 from psa_tui.data import load_dataset
 print(load_dataset("mnist5k", Path()).fingerprint)
 """
-    processes = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    processes = [program.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
     printed = {process.communicate()[0] for process in processes}
     assert [process.returncode for process in processes] == [0, 0]
     assert printed == {f"{load().fingerprint}\n"}

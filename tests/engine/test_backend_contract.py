@@ -36,7 +36,8 @@ class RealEpochs:
 
     def __init__(self, text, name, epochs, dtype):
         self.network = mlp(text)
-        self.train, self.validation = real_images(name, os.environ.get("PSA_DATASET_DIR", ""))
+        train, self.validation = real_images(name, os.environ.get("PSA_DATASET_DIR", ""))
+        self.train = train[:2000] if name == "mnist5k" else train[:12_000]
         batch_size = 64 if name == "mnist5k" else 256
         hyperparameters = Hyperparameters(learning_rate=1e-4, batch_size=batch_size, weight_decay=0.1, dropout=0.25)
         members = [(1, variant) for variant in PUBLISHED]

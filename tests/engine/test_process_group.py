@@ -50,7 +50,7 @@ def test_processes_together_are_the_sixty_line_example(text, processes, train_im
     assert_every_variant_is_the_example(mlp(text), 4, images, validation_images, processes=processes)
 
 
-@TOGETHER
+@pytest.mark.parametrize(("text", "processes"), [("[2*6, 1*5]", 3), ("[1*50]", 2)])
 def test_processes_together_stray_in_float32_as_rounding_leads(text, processes, train_images, validation_images):
     images = train_images[:257]
     assert_every_variant_strays_as_rounding_leads(mlp(text), 2, images, validation_images, processes=processes)

@@ -6,11 +6,12 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests import program
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +31,7 @@ SMALL = ("--meta-loops", "2", "--seed", "1", "--threads", "1", "--json")
 
 def events(command, folder, **environment):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PSA_")}
-    done = subprocess.run(
+    done = program.run(
         [sys.executable, *command, *SMALL],
         cwd=folder,
         env={**kept, "OMP_NUM_THREADS": "1", **environment},

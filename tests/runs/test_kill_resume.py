@@ -1,9 +1,10 @@
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests import program
 
 pytestmark = pytest.mark.slow
 
@@ -75,7 +76,7 @@ print(at - 1, "kills")
 
 def test_a_kill_before_any_call_that_makes_a_file_durable_loses_nothing_and_changes_no_bit(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
-    done = subprocess.run(
+    done = program.run(
         [sys.executable, "-c", KILLED_AT_EVERY_CALL, str(tmp_path)],
         capture_output=True,
         text=True,
@@ -87,15 +88,15 @@ def test_a_kill_before_any_call_that_makes_a_file_durable_loses_nothing_and_chan
 
 
 def test_kills_at_random_moments_lose_nothing_and_change_no_bit():
-    done = subprocess.run([sys.executable, SCRIPT, "--kills", "18"], capture_output=True, text=True, timeout=600)
+    done = program.run([sys.executable, SCRIPT, "--kills", "12"], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "18 kills over 6 modes: 0 unreadable files" in done.stdout
+    assert "12 kills over 6 modes: 0 unreadable files" in done.stdout
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_run_killed_at_its_last_write_still_ends_finished_with_its_test_accuracy(moment, psa):
     settings = ["train", "--dataset", "mnist5k", "--arch", "1*2", "--meta-loops", "2", "--seed", "1", "--plain"]
-    killed = subprocess.run([sys.executable, "-c", KILLED_AT_THE_LAST_WRITE, *settings, moment], capture_output=True)
+    killed = program.run([sys.executable, "-c", KILLED_AT_THE_LAST_WRITE, *settings, moment], capture_output=True)
     assert killed.returncode == -9, killed.stderr
     assert psa("resume", "--plain").returncode == 0
     status = psa("status")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import program
+
 PLUGIN = Path(__file__).parent / "plugin"
 SEAMS = {
     "ablations": ("three", "--mode three"),
@@ -41,7 +43,7 @@ class Program:
         return [sys.executable, "-m", "psa_tui", *map(str, arguments)]
 
     def run(self, *arguments: object, plugin: Path | None = PLUGIN) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        return program.run(
             self.command(*arguments),
             cwd=self.folder,
             env=self.environment(plugin),
@@ -58,7 +60,7 @@ class Program:
 
     def stop(self, *arguments: object, after: str) -> None:
         """Run a command until it printed a line with ``after``, then ask it to stop."""
-        process = subprocess.Popen(
+        process = program.Popen(
             self.command(*arguments), cwd=self.folder, env=self.environment(), stdout=subprocess.PIPE, text=True
         )
         assert process.stdout is not None

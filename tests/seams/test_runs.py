@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 from psa_tui.storage.checkpoint import read_checkpoint
 from tests.seams.conftest import ALWAYS, EVERYTHING
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("seams")]
+pytestmark = pytest.mark.slow
 
 LOOPS = 6
 RULE = ("--mode", "three", "--arch", "[1*8]", "--dataset", "mnist5k")
@@ -79,7 +79,7 @@ def test_the_dashboard_shows_everything_at_once(psa, terminal):
         assert part in tty.screen.display[0], tty.text
     tty.wait_for_text("3 units")
     for block in ("1 entry", "2 skip", "output"):
-        assert block in tty.text
+        tty.wait_for_text(block)
     tty.press("q")
     assert tty.wait_for_end() == 130
     tty.assert_restored()

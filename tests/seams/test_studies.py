@@ -11,7 +11,7 @@ from psa_tui import load_meta_loops
 from tests.seams.conftest import Program, refusal
 from tests.terminal import Terminal
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("seams")]
+pytestmark = pytest.mark.slow
 
 SMALL = (
     *("--study", "mine", "--dataset", "digits8", "--trials", "2", "--meta-loops", "4"),

@@ -2,7 +2,6 @@ import json
 import os
 import pickle
 import random
-import subprocess
 import sys
 
 import numpy as np
@@ -20,6 +19,7 @@ from psa_tui.storage.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
+from tests import program
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ try:
 except CheckpointError as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    done = program.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert "cannot be written (File too large)" in done.stdout, done.stderr
     assert {p.name: p.read_bytes() for p in path.parent.iterdir()} == before
 

@@ -1,5 +1,4 @@
 import sqlite3
-import subprocess
 import sys
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ from psa_tui.method.progress import Progress
 from psa_tui.storage.database import FILE_NAME
 from psa_tui.storage.meta_loops import MetaLoopRow
 from psa_tui.storage.run_store import SplitCounts, open_runs, read_runs
+from tests import program
 
 UNITS = (
     AblatedUnit(layer=1, unit=2, incoming=4, outgoing=3),
@@ -162,7 +162,7 @@ with open_runs(pathlib.Path({str(tmp_path)!r})) as history:
     except HistoryError as error:
         print(error)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    done = program.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert "the history cannot be used" in done.stdout, done.stderr
     assert "free space" in done.stdout
     with read_runs(tmp_path) as history:

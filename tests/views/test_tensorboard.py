@@ -11,6 +11,7 @@ from psa_tui.method.events import EarlierLoops
 from psa_tui.runs.checkpoint_files import DEFAULT_NAME
 from psa_tui.storage.run_store import read_runs
 from psa_tui.views.tensorboard import TensorBoardView
+from tests import program
 
 pytestmark = pytest.mark.slow
 
@@ -94,7 +95,7 @@ def test_several_units_are_counted_and_earlier_loops_get_the_same_curves(build, 
 
 
 def test_a_resume_after_a_kill_repeats_no_loop_and_leaves_none_out(psa):
-    process = subprocess.Popen(
+    process = program.Popen(
         [sys.executable, "-m", "psa_tui", *TINY, "--tensorboard", "curves", "--meta-loops", "500", "--plain"],
         stdout=subprocess.PIPE,
         text=True,

@@ -175,7 +175,7 @@ def test_ctrl_c_while_everything_loads_leaves_no_traceback_of_any_process(termin
     tty.press("\x03")
     assert tty.wait_for_end() == 130
     assert b"Traceback" not in tty.raw
-    assert termios.tcgetattr(tty.child.child_fd) == tty.modes
+    assert termios.tcgetattr(tty.fd) == tty.modes
 
 
 def test_a_crash_shows_its_error_on_the_restored_screen(terminal, tmp_path):
@@ -221,6 +221,7 @@ def test_when_the_drawing_is_killed_the_run_goes_on_in_plain_lines(terminal, tmp
     tty.trainer.suspend()
     committed = record(tmp_path).progress.meta_loop
     drawing.kill()
+    eventually(lambda: not is_alive(drawing))
     tty.trainer.resume()
     assert tty.wait_for_end() == 0
     tty.assert_restored()
@@ -283,7 +284,7 @@ def test_a_closed_terminal_stops_the_run_with_everything_committed(terminal, tmp
     tty = terminal(words())
     tty.wait_for_loop()
     processes = [tty.trainer, tty.drawing()]
-    tty.child.ptyproc.fileobj.close()
+    tty.hang_up()
     eventually(lambda: not any(is_alive(process) for process in processes))
     row, loops = the_run(tmp_path)
     assert row.state == "stopped"
@@ -295,7 +296,7 @@ def test_a_run_that_outlives_its_terminal_wastes_no_time_on_drawing(terminal, tm
     tty = terminal(["/bin/bash", "-c", "trap '' HUP; exec \"$@\"", "bash", *words()])
     tty.wait_for_loop()
     drawing = tty.drawing()
-    tty.child.ptyproc.fileobj.close()
+    tty.hang_up()
     time.sleep(0.5)
     used, begun, done = cpu_s([drawing]), time.monotonic(), record(tmp_path).progress.meta_loop
     time.sleep(1.5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from psa_tui.errors import PsaError
 from psa_tui.studies.executors.base import Message, PartFailed, PartProgress, WorkerDied, WorkerStopped
 from psa_tui.studies.parts import Part
 from psa_tui.studies.spec import StudySpec
+from psa_tui.studies.worker_process import start_worker
 
 _STATE_EVERY_S = 10.0
 """A killed worker loses about so much of its work, or one meta-loop."""
@@ -33,19 +33,14 @@ class LocalWorkers:
     def __init__(self, spec: StudySpec, dataset_dir: Path, devices: Sequence[str], backend: str) -> None:
         """Start a worker for each of ``devices``: ``cpu``, ``mps``, or ``cuda:0``, ``cuda:1``, ..."""
         self._spec, self._dataset_dir, self._backend = spec, dataset_dir, backend
-        self._context = multiprocessing.get_context("spawn")
         self.workers = [f"worker {number}" for number in range(1, len(devices) + 1)]
         self._devices = dict(zip(self.workers, devices, strict=True))
         self._running = {name: self._start(name) for name in self.workers}
         self._stopping = False
 
     def _start(self, name: str) -> _Worker:
-        ours, theirs = self._context.Pipe()
-        arguments = (theirs, name, self._devices[name], self._spec, self._dataset_dir, self._backend)
-        process = self._context.Process(target=_serve, args=arguments, daemon=True, name=f"psa {name}")
-        process.start()
-        theirs.close()
-        return _Worker(process, ours)
+        arguments = (name, self._devices[name], self._spec, self._dataset_dir, self._backend)
+        return _Worker(*start_worker(_serve, *arguments, name=f"psa {name}"))
 
     def pid(self, worker: str) -> int | None:
         """Return the process id of a worker."""
@@ -120,9 +115,6 @@ def _cause(exit_code: int | None) -> str:
 
 def _serve(pipe: Connection, name: str, device: str, spec: StudySpec, dataset_dir: Path, backend: str) -> None:
     """Be the process of one worker: train what comes through ``pipe`` until None comes, or the driver is gone."""
-    # The driver hears the keyboard and the terminal; its workers hear the driver.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if device.startswith("cuda:"):
         index, visible = int(device.removeprefix("cuda:")), os.environ.get("CUDA_VISIBLE_DEVICES")
         # The index is among the GPUs this process was given, which need not be all.
@@ -139,7 +131,6 @@ def _train(pipe: Connection, name: str, device: str, spec: StudySpec, dataset_di
     while (order := pipe.recv()) is not None:
         part, saved = order
         try:
-            # Only a worker with work loads PyTorch.
             from psa_tui.machine.devices import set_threads
             from psa_tui.studies.training import PartRun, load_study_data
 

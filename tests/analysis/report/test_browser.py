@@ -7,16 +7,23 @@ pytest.importorskip("jinja2")
 
 from psa_tui.analysis.figures.study_results import load_study_results
 from psa_tui.analysis.report.builder import build_page
+from tests.analysis.conftest import write_study
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def opened(browser, make_study, tmp_path):
-    """Open the page of a study in the browser; what the console and the network saw comes with it."""
-    folder = make_study(trials=3, meta_loops=12)
-    path = tmp_path / "report.html"
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    """The page of a study."""
+    folder = write_study(tmp_path_factory.mktemp("study"), trials=3, meta_loops=12)
+    path = folder / "report.html"
     path.write_bytes(build_page(load_study_results("local", None, folder), folder))
+    return path
+
+
+@pytest.fixture
+def opened(browser, path):
+    """Open the page in the browser; what the console and the network saw comes with it."""
 
     @contextmanager
     def open_page(**options):

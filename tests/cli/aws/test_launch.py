@@ -1,13 +1,13 @@
 import io
 import json
 import os
-import subprocess
 import sys
 import tarfile
 
 import pexpect
 import pytest
 
+from tests import program
 from tests.cli.aws.cloud import BUCKET, PREFIX, price_list_entry
 from tests.cli.aws.conftest import ROLE
 
@@ -267,10 +267,10 @@ def test_a_launch_killed_at_any_request_is_finished_by_the_next_without_a_duplic
             "from psa_tui.cli.app import main\n"
             "main()\n"
         )
-        result = subprocess.run([sys.executable, "-c", script, "aws", *TWO, "--yes"], capture_output=True, text=True)
+        result = program.run([sys.executable, "-c", script, "aws", *TWO, "--yes"], capture_output=True, text=True)
         assert result.returncode == 9, result.stderr
     assert cells(cloud.jobs) == ["psa-8x8-none"]
-    done = subprocess.run([sys.executable, "-m", "psa_tui", "aws", *TWO, "--yes"], capture_output=True, text=True)
+    done = program.run([sys.executable, "-m", "psa_tui", "aws", *TWO, "--yes"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert cells(cloud.jobs) == ["psa-18x18-none", "psa-8x8-none"]
     assert journal() == dict.fromkeys(cloud.jobs, "launched")

@@ -1,11 +1,11 @@
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests import program
 from tests.aws.serving import ACCOUNT, bucket_server, environment, job, job_archive, use_environment
 
 pytestmark = pytest.mark.slow
@@ -30,7 +30,7 @@ def fetch(server, tmp_path, monkeypatch):
     def run(*arguments):
         command = [sys.executable, "-m", "psa_tui", "results", "fetch", "--grid", "8*8", *arguments]
         variables = os.environ | environment(server.url) | {"COLUMNS": "80"}
-        return subprocess.run(command, capture_output=True, text=True, env=variables, timeout=120)
+        return program.run(command, capture_output=True, text=True, env=variables, timeout=120)
 
     return run
 

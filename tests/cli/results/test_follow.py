@@ -11,6 +11,7 @@ import pytest
 from psa_tui.runs.checkpoint_files import DEFAULT_NAME
 from psa_tui.storage.checkpoint import read_checkpoint
 from psa_tui.storage.run_store import read_runs
+from tests import program
 from tests.terminal import eventually, is_alive, surroundings
 
 pytestmark = pytest.mark.slow
@@ -33,7 +34,7 @@ def start(tmp_path):
     started = []
 
     def start(*arguments, loops=2):
-        process = subprocess.Popen(
+        process = program.Popen(
             [*PSA, *arguments, "--quiet"], cwd=tmp_path, env=surroundings(), stdout=subprocess.PIPE, text=True
         )
         started.append(process)
@@ -50,7 +51,7 @@ def start(tmp_path):
 
 def test_in_a_pipe_there_is_a_line_a_loop_and_the_end_is_the_runs_own(start, tmp_path):
     run = start(*TRAIN, "--meta-loops", "25")
-    done = subprocess.run(FOLLOW, cwd=tmp_path, env=surroundings(), capture_output=True, text=True, timeout=120)
+    done = program.run(FOLLOW, cwd=tmp_path, env=surroundings(), capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     row, loops = history_of(tmp_path)
     lines = done.stdout.splitlines()
@@ -145,7 +146,7 @@ def test_if_the_drawing_process_dies_it_goes_on_in_lines(start, terminal):
     psutil.Process(tty.drawing().pid).kill()
     tty.wait_for_bytes(b"warning: the dashboard failed")
     tty.wait_for_bytes(b"\r\nloop ")
-    os.kill(tty.child.pid, signal.SIGINT)
+    os.kill(tty.process.pid, signal.SIGINT)
     assert tty.wait_for_end() == 130
 
 

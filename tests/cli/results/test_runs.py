@@ -1,13 +1,13 @@
 import json
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from psa_tui.storage.run_store import read_runs
+from tests import program
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +23,7 @@ def folder(tmp_path_factory):
         ("train", "--mode", "output", "--meta-loops", "2", "--quiet"),
         (*TINY, "--arch", "[1*8]", "--seed", "4", "--meta-loops", "2", "--model-dir", "other"),
     ):
-        subprocess.run([sys.executable, "-m", "psa_tui", *arguments], cwd=path, check=True, capture_output=True)
+        program.run([sys.executable, "-m", "psa_tui", *arguments], cwd=path, check=True, capture_output=True)
     return path
 
 

@@ -1,6 +1,5 @@
 """A study on a real Ray cluster of two nodes on this machine."""
 
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -8,6 +7,7 @@ from collections import Counter
 import pytest
 
 from psa_tui.storage.study_store import read_store
+from tests import program
 from tests.studies.recorded import recorded
 
 pytestmark = pytest.mark.slow
@@ -33,7 +33,7 @@ def nodes(monkeypatch):
 def start(folder, *arguments):
     command = [sys.executable, "-m", "psa_tui", *STUDY, "--meta-loops", META_LOOPS, "--quiet", "--results-dir", folder]
     with (folder.parent / f"{folder.name}.log").open("w") as log:
-        return subprocess.Popen([*map(str, command), *arguments], stdout=log, stderr=log)
+        return program.Popen([*map(str, command), *arguments], stdout=log, stderr=log)
 
 
 def table(folder):
