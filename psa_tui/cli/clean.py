@@ -43,23 +43,23 @@ def clean_all(settings: Settings, dry_run: DryRun = False, yes: Yes = False) -> 
 
 def _clean(path: Path, files: list[str], everything: bool, dry_run: bool, yes: bool) -> None:
     from psa_tui.runs.checkpoint_files import find_checkpoint
-    from psa_tui.storage import cleaning
+    from psa_tui.storage import clean_plan, cleaning
     from psa_tui.views.entries import format_entries, format_total
 
-    names = [cleaning.name_inside(path, text) for text in files]
+    names = [clean_plan.name_inside(path, text) for text in files]
     with cleaning.opened(path) as folder:
         found = {} if folder is None else folder.found
         if names:
-            plan = cleaning.plan_named(found, path, names)
+            plan = clean_plan.plan_named(found, path, names)
         else:
             default = find_checkpoint(path).name
-            plan = cleaning.plan_all(found, default) if everything else cleaning.plan_default(found, default)
+            plan = clean_plan.plan_all(found, default) if everything else clean_plan.plan_default(found, default)
         for name in plan.kept:
             print_note(f"kept: folder {printable(path / name)}")
         if folder is None or not plan.entries:
             print_note(f"nothing to remove in {printable(path)}")
             return
-        folder.check_free(plan)
+        folder.check(plan, is_everything=everything)
         if dry_run:
             print("\n".join(format_entries(path, plan.entries, "would be removed")))
             return

@@ -6,14 +6,19 @@ folder is an empty promise and no obstacle. The file holds the holder's process 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from psa_tui.errors import CheckpointError
+
+
+class NoSpaceError(CheckpointError):
+    """There is no lock file yet, and no space for one: nobody else holds it, or can."""
 
 
 class LockedError(CheckpointError):
@@ -43,12 +48,15 @@ def locked(path: Path) -> Iterator[None]:
 
     Raises:
         LockedError: another process holds it.
+        NoSpaceError: the disk is full.
         CheckpointError: the folder cannot be written.
     """
     descriptor = _take(path)
     try:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        # On a full disk others are told that an unknown process holds it.
+        with suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         yield
     finally:
         os.close(descriptor)
@@ -92,7 +100,8 @@ def _take(path: Path) -> int:
                 problem, remedy = "its file system cannot lock files", "choose another --model-dir"
             else:
                 problem, remedy = "cannot be written", "make it writable or choose another --model-dir"
-            raise CheckpointError(f"{path.parent}: {problem} ({error.strerror}); {remedy}") from None
+            refusal = NoSpaceError if error.errno in (errno.ENOSPC, errno.EDQUOT) else CheckpointError
+            raise refusal(f"{path.parent}: {problem} ({error.strerror}); {remedy}") from None
 
 
 def holder(path: Path) -> str | None:

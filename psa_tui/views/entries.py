@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from psa_tui.formatting import format_bytes, printable
-from psa_tui.storage.cleaning import Entry, Kind
+from psa_tui.storage.clean_plan import Entry, Kind
 
 
 def format_entries(folder: Path, entries: Sequence[Entry], what: str | None = None) -> list[str]:

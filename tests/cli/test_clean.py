@@ -178,13 +178,15 @@ def test_odd_file_names_are_printed_harmlessly_and_removed(clean, tmp_path):
     (tmp_path / "models").mkdir()
     for name in ("a\nb", "c\x1b[31md", "[red]e[bold]", os.fsdecode(b"f\xff")):
         (tmp_path / "models" / name).write_text("")
+    (tmp_path / "models" / CHECKPOINT).write_text("")
     assert clean("--all", "--yes") == (
         0,
         "      0 B  models/[red]e[bold]\n"
         "      0 B  models/a�b\n"
         "      0 B  models/c�[31md\n"
         "      0 B  models/f�\n"
-        "4 files (0 B) removed\n",
+        "      0 B  models/mnist_lkg.safetensors\n"
+        "5 files (0 B) removed\n",
         "",
     )
     assert listing(tmp_path / "models") == []
@@ -240,3 +242,34 @@ def test_the_default_asks_nothing_in_a_terminal(models, tmp_path, monkeypatch):
     child.close()
     assert (child.exitstatus, "[y/N]" in child.before) == (0, False)
     assert listing(models) == [".gitignore", "notes.txt"]
+
+
+@pytest.mark.parametrize("mark", ["nothing", "home", "around", "repository"])
+def test_a_folder_that_is_no_models_folder_is_never_emptied(clean, models, tmp_path, monkeypatch, mark):
+    if mark == "nothing":
+        (models / CHECKPOINT).rename(models / "thesis.tex")
+        (models / "mnist_lkg.previous.safetensors").unlink()
+    elif mark == "home":
+        monkeypatch.setenv("HOME", str(models))
+    elif mark == "around":
+        (models / "work").mkdir()
+        monkeypatch.chdir(models / "work")
+    else:
+        (models / ".git").mkdir()
+    before = listing(models)
+    for words in (("--all",), ("--all", "--yes"), ("--all", "--dry-run")):
+        code, out, err = clean(*words, "--model-dir", models)
+        assert (code, out) == (2, "")
+        assert "so it is not emptied" in err
+    assert listing(models) == before
+
+
+def test_a_setting_of_the_folder_cannot_lead_it_to_another(clean, models, tmp_path, monkeypatch):
+    (models / CHECKPOINT).write_bytes(b"x")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    (elsewhere / "psa.toml").write_text(f'model_dir = "{models}"')
+    code, _, err = clean("--all", "--yes")
+    assert (code, "model_dir in psa.toml: expected a path inside this folder" in err) == (2, True)
+    assert CHECKPOINT in listing(models)

@@ -1,3 +1,4 @@
+import errno
 import os
 import socket
 import tempfile
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from psa_tui.errors import CheckpointError, ConfigError, PsaError
 from psa_tui.runs.checkpoint_files import DEFAULT_NAME
 from psa_tui.storage import cleaning
-from psa_tui.storage.cleaning import Kind, name_inside, opened, plan_all, plan_default, plan_named
+from psa_tui.storage.clean_plan import Kind, name_inside, plan_all, plan_default, plan_named
+from psa_tui.storage.cleaning import opened
 from psa_tui.storage.locks import locked
 
 CHECKPOINT = "mnist_lkg.safetensors"
@@ -119,7 +121,7 @@ def test_a_lock_file_that_is_no_file_is_removed_and_nothing_is_written_through_i
         os.mkfifo(lock)
     with opened(models) as folder:
         plan = plan_default(folder.found, DEFAULT_NAME)
-        folder.check_free(plan)
+        folder.check(plan, is_everything=False)
         assert folder.remove(plan).failures == ()
     assert listing(models) == []
     assert target.read_text() == "precious"
@@ -199,7 +201,7 @@ def test_a_trainer_that_starts_after_the_check_keeps_its_files_and_the_rest_goes
     fill(models, CHECKPOINT, "notes.txt")
     with opened(models) as folder:
         plan = plan_all(folder.found, DEFAULT_NAME)
-        folder.check_free(plan)
+        folder.check(plan, is_everything=False)
         with locked(models / CHECKPOINT):
             outcome = folder.remove(plan)
     assert [entry.name for entry in outcome.removed] == ["notes.txt"]
@@ -215,7 +217,7 @@ def test_every_file_of_a_trainer_at_work_is_refused(models, named):
     with locked(models / CHECKPOINT), opened(models) as folder:
         plan = plan_named(folder.found, models, [named])
         with pytest.raises(CheckpointError, match=f"is being trained by process {os.getpid()}, so nothing"):
-            folder.check_free(plan)
+            folder.check(plan, is_everything=False)
 
 
 def test_a_file_that_vanished_meanwhile_is_no_failure_and_not_reported_as_removed(models):
@@ -303,3 +305,15 @@ def test_no_argument_changes_anything_outside_the_models_folder(texts, everythin
             assert "file" in listing(models)
         assert snapshot(root) == before
         assert snapshot(models / "sub") == inside
+
+
+def test_on_a_full_disk_files_go_although_no_lock_file_can_be_made(models, monkeypatch):
+    def no_space(file, *, wait):
+        raise OSError(errno.ENOSPC, "No space left on device", str(file))
+
+    fill(models, CHECKPOINT)
+    monkeypatch.setattr("psa_tui.storage.locks.take_lock", no_space)
+    with opened(models) as folder:
+        plan = plan_named(folder.found, models, [CHECKPOINT])
+        assert folder.remove(plan) == cleaning.Outcome(plan.entries, ())
+    assert CHECKPOINT not in listing(models)
