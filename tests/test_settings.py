@@ -101,3 +101,44 @@ def test_a_faulty_psa_toml_is_refused_by_name(tmp_path, content):
     (tmp_path / "psa.toml").write_bytes(content)
     with pytest.raises(ConfigError, match=r"psa\.toml"):
         load_settings({}, tmp_path)
+
+
+PATHS = [name for name, setting in SETTINGS.items() if setting.metavar in ("DIR", "FILE")]
+NESTED = "x = " + "[" * 100_000
+
+
+@pytest.mark.parametrize("name", PATHS)
+@pytest.mark.parametrize("text", ["~/here", "/tmp/here", "../here", "link/here"])
+def test_files_of_a_folder_name_no_path_outside_it_but_the_command_line_and_the_environment_may(
+    tmp_path, monkeypatch, name, text
+):
+    (tmp_path / "link").symlink_to(tmp_path.parent)
+    for file, content in ((".env", f"PSA_{name.upper()}={text}"), ("psa.toml", f'{name} = "{text}"')):
+        (tmp_path / file).write_text(content)
+        with pytest.raises(ConfigError, match="expected a path inside this folder"):
+            load_settings({}, tmp_path).find(name)
+        with pytest.raises(ConfigError, match="expected a path inside this folder"):
+            load_settings({}, tmp_path).with_checkpoint({}, pinned=("arch",)).find(name)
+        assert load_settings({name: text}, tmp_path).find(name).rank == 0
+        with monkeypatch.context() as changed:
+            changed.setenv(SETTINGS[name].variable, text)
+            assert load_settings({}, tmp_path).find(name).rank == 1
+        (tmp_path / file).unlink()
+
+
+def test_files_of_a_folder_may_name_paths_inside_it(tmp_path):
+    (tmp_path / "psa.toml").write_text('model_dir = "a/../b"\n')
+    assert load_settings({}, tmp_path).get("model_dir").name == "b"
+
+
+def test_dotenv_takes_in_no_other_variable(tmp_path, monkeypatch):
+    monkeypatch.setenv("SECRET", "hidden-value")
+    (tmp_path / ".env").write_text("PSA_LR=${SECRET}\n")
+    with pytest.raises(ConfigError, match=r"found '\$\{SECRET\}'"):
+        load_settings({}, tmp_path).get("lr")
+
+
+def test_a_nested_psa_toml_is_one_line(tmp_path):
+    (tmp_path / "psa.toml").write_text(NESTED)
+    with pytest.raises(ConfigError, match=r"psa\.toml: cannot be read"):
+        load_settings({}, tmp_path)

@@ -1,6 +1,7 @@
-"""Settings of the AWS commands: ``aws/sagemaker/.env``, then ``.env``, then the environment; the first found wins.
+"""Settings of the AWS commands: an option, then the environment, then ``aws/sagemaker/.env``; the first found wins.
 
-Credentials and profiles are not among them: boto3 finds those itself.
+The ``.env`` and psa.toml of the working folder do not set them: what a folder asks to be trained may come from
+anywhere, where its results are sent may not. Credentials and profiles are boto3's business.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from psa_tui.aws.redaction import safe
 from psa_tui.errors import ConfigError
 
-ENV_FILES = (Path("aws/sagemaker/.env"), Path(".env"))
-"""Relative to the working folder, in the order in which they are looked at."""
+ENV_FILE = Path("aws/sagemaker/.env")
+"""Relative to the working folder."""
 DEFAULTS = {
     "INSTANCE_TYPE": "ml.g4dn.xlarge",
     "USE_SPOT_INSTANCES": "false",
@@ -40,14 +42,24 @@ class AwsSettings:
     instance_type: str
     use_spot: bool
     max_run_s: int
+    origins: Mapping[str, str]
+    """Where each setting that is there was found, in words, by its name (``S3_BUCKET_NAME``, ...)."""
     looked_in: str
     """Where it was searched for, in words."""
+
+    def sources(self, *names: str) -> list[str]:
+        """Return a line for each of the settings called ``names`` that is there: its value and where it was found."""
+        return [
+            safe(f"{name} is {getattr(self, _FIELDS[name]) or '/'} ({self.origins[name]})")
+            for name in names
+            if name in self.origins
+        ]
 
     def require(self, *names: str) -> None:
         """Make sure that the settings called ``names`` (``S3_BUCKET_NAME``, ...) are there.
 
         Raises:
-            ConfigError: some are missing; the message names all of them, and the files that were looked for.
+            ConfigError: some are missing; the message names all of them, and where they were looked for.
         """
         missing = [name for name in names if getattr(self, _FIELDS[name]) is None]
         if missing:
@@ -75,30 +87,33 @@ def load_aws_settings(flags: Mapping[str, str | None] | None = None, folder: Pat
     An empty value counts as absent, as in a copied example that is not filled in.
 
     Args:
-        folder: where the env files are looked for; the working folder by default.
+        folder: where ``aws/sagemaker/.env`` is looked for; the working folder by default.
 
     Raises:
         ConfigError: a file cannot be read, or a value cannot be what it is for; all such values are named at once.
     """
-    folder = Path() if folder is None else folder
-    paths = [folder / file for file in ENV_FILES]
-    sources: list[Mapping[str, str | None]] = [flags or {}, *map(_read_env, paths), os.environ, DEFAULTS]
-    raw: dict[str, str] = {}
-    for source in reversed(sources):
-        raw |= {name: text.strip() for name in _FIELDS if (text := source.get(name))}
+    path = (Path() if folder is None else folder) / ENV_FILE
+    sources: dict[str, Mapping[str, str | None]] = {
+        "an option": flags or {},
+        "the environment": os.environ,
+        str(path): _read_env(path),
+        "the default": DEFAULTS,
+    }
     values: dict[str, Any] = dict.fromkeys(_FIELDS.values())
+    origins: dict[str, str] = {}
     faults = []
-    for name, text in raw.items():
-        parse, wanted = _PARSERS[name]
-        value = parse(text)
-        if value is None:
-            faults.append(f"{name} must be {wanted}")
-        else:
-            values[_FIELDS[name]] = value
-    looked_in = ", ".join(f"{path}{'' if path.is_file() else ' (not there)'}" for path in paths)
+    for name, (parse, wanted) in _PARSERS.items():
+        for origin, source in sources.items():
+            if text := source.get(name):
+                values[_FIELDS[name]] = value = parse(text.strip())
+                origins[name] = origin
+                if value is None:
+                    faults.append(f"{name} in {origin} must be {wanted}")
+                break
     if faults:
-        raise ConfigError(f"{'; '.join(faults)} (looked in {looked_in} and the environment)")
-    return AwsSettings(**values, looked_in=f"{looked_in} and the environment")
+        raise ConfigError("; ".join(faults))
+    looked_in = f"the environment and {path}{'' if path.is_file() else ' (not there)'}"
+    return AwsSettings(**values, origins=origins, looked_in=looked_in)
 
 
 def _read_env(path: Path) -> Mapping[str, str | None]:
@@ -107,7 +122,8 @@ def _read_env(path: Path) -> Mapping[str, str | None]:
     from dotenv import dotenv_values
 
     try:
-        return dotenv_values(path)
+        # Nothing is interpolated: a name in ${} would carry secrets of the environment into requests.
+        return dotenv_values(path, interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise ConfigError(f"{path}: cannot be read ({reason}); mend or remove it") from None

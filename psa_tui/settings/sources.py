@@ -26,8 +26,8 @@ def load_settings(flags: Mapping[str, object], folder: Path | None = None) -> Se
         (
             Layer(given, lambda s: s.option),
             Layer(_variables(os.environ), lambda s: s.variable),
-            Layer(_variables(_read_env(folder / ".env")), lambda s: f"{s.variable} in .env"),
-            Layer(_read_toml(folder / "psa.toml"), lambda s: f"{s.name} in psa.toml"),
+            Layer(_variables(_read_env(folder / ".env")), lambda s: f"{s.variable} in .env", folder),
+            Layer(_read_toml(folder / "psa.toml"), lambda s: f"{s.name} in psa.toml", folder),
             Layer(defaults, lambda _: "default"),
         )
     )
@@ -44,7 +44,8 @@ def _read_env(path: Path) -> dict[str, str | None]:
     from dotenv import dotenv_values
 
     try:
-        return dotenv_values(path)
+        # Nothing is interpolated: a name in ${} would show a secret of the environment in the next message.
+        return dotenv_values(path, interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error}); mend or remove it") from None
 
@@ -56,6 +57,8 @@ def _read_toml(path: Path) -> dict[str, str]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error}); mend or remove it") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: cannot be read (it is nested too deeply); mend or remove it") from None
     values = {}
     for key, value in content.items():
         name = key.replace("-", "_")

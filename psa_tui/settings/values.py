@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,25 @@ class Layer:
 
     values: Mapping[str, str]
     origin: Callable[[Setting], str]
+    bounds: Path | None = None
+    """The folder that its paths stay inside; None where it may name any."""
+
+    def parse(self, setting: Setting) -> Any:
+        """Return the value of ``setting``, which this layer has.
+
+        Raises:
+            ConfigError: it cannot be its value, or is a path that leads out of the bounds.
+        """
+        value = setting.parse(self.values[setting.name])
+        # What lies in a folder may say what is trained, but not where files are written, replaced or removed.
+        if self.bounds is not None and isinstance(value, Path):
+            bounds = self.bounds.resolve()
+            if not (bounds / value).resolve().is_relative_to(bounds):
+                raise ConfigError(
+                    f"expected a path inside this folder (only {setting.option}, or {setting.variable} in the "
+                    "environment, may name any)"
+                )
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +81,7 @@ class Settings:
         *layers, default = self.layers
         fixed = {name: value for name, value in values.items() if name in pinned}
         hidden = {"hidden_layers"} if "arch" in pinned else set()
-        layers = [Layer({n: v for n, v in layer.values.items() if n not in hidden}, layer.origin) for layer in layers]
+        layers = [replace(layer, values={n: v for n, v in layer.values.items() if n not in hidden}) for layer in layers]
         return Settings((Layer(fixed, _checkpoint), *layers, Layer(values, _checkpoint), default))
 
     def with_option(self, name: str, text: str) -> Settings:
@@ -81,7 +100,7 @@ class Settings:
             if name in layer.values:
                 text = layer.values[name]
                 try:
-                    return Value(setting.parse(text), layer.origin(setting), rank)
+                    return Value(layer.parse(setting), layer.origin(setting), rank)
                 except ConfigError as error:
                     shown = "" if error.detail else f", found {text[:80]!r}"
                     raise ConfigError(f"{layer.origin(setting)}: {error}{shown}", error.detail) from None

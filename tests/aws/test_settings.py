@@ -23,26 +23,41 @@ def nothing_set(monkeypatch, tmp_path):
     return tmp_path
 
 
-def test_the_sagemaker_file_comes_before_the_other_and_that_before_the_environment(tmp_path, monkeypatch):
-    for name in ("S3_BUCKET_NAME", "S3_PREFIX", "AWS_REGION"):
-        monkeypatch.setenv(name, "from-environment-1")
-    (tmp_path / ".env").write_text("S3_PREFIX=/from/file/\nS3_BUCKET_NAME=file\n")
-    (tmp_path / "aws" / "sagemaker" / ".env").write_text("S3_BUCKET_NAME='sagemaker'\nUSE_SPOT_INSTANCES=True\n")
+def test_an_option_comes_before_the_environment_and_that_before_the_sagemaker_file(tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text("S3_PREFIX=plain\nAWS_SAGEMAKER_ROLE=plain\n")
+    sagemaker = "S3_BUCKET_NAME='sagemaker'\nS3_PREFIX=/from/file/\nUSE_SPOT_INSTANCES=True\nAWS_REGION=us-east-1\n"
+    (tmp_path / "aws" / "sagemaker" / ".env").write_text(sagemaker)
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     found = load_aws_settings(folder=tmp_path)
-    assert (found.bucket, found.prefix, found.region) == ("sagemaker", "from/file", "eu-west-1")
+    assert (found.bucket, found.prefix, found.region, found.role) == ("sagemaker", "from/file", "eu-west-1", None)
     assert (found.use_spot, found.instance_type, found.max_run_s) == (True, "ml.g4dn.xlarge", 86400)
     assert load_aws_settings({"S3_BUCKET_NAME": "flag", "S3_PREFIX": None}, tmp_path).bucket == "flag"
     assert load_aws_settings({"S3_PREFIX": "/"}, tmp_path).prefix == ""
 
 
-def test_everything_missing_is_named_at_once_with_the_files_looked_for(tmp_path):
-    (tmp_path / ".env").write_text("S3_BUCKET_NAME=\n")
+def test_where_each_was_found_is_said_without_the_account(tmp_path, monkeypatch):
+    file = tmp_path / "aws" / "sagemaker" / ".env"
+    file.write_text("S3_BUCKET_NAME=sagemaker-123456789012\n")
+    monkeypatch.setenv("S3_PREFIX", "runs")
+    assert load_aws_settings(folder=tmp_path).sources("S3_BUCKET_NAME", "S3_PREFIX", "AWS_SAGEMAKER_ROLE") == [
+        f"S3_BUCKET_NAME is sagemaker-[account] ({file})",
+        "S3_PREFIX is runs (the environment)",
+    ]
+
+
+def test_a_value_never_takes_in_another_variable(tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    (tmp_path / "aws" / "sagemaker" / ".env").write_text("S3_PREFIX=${AWS_SECRET_ACCESS_KEY}\n")
+    assert load_aws_settings(folder=tmp_path).prefix == "${AWS_SECRET_ACCESS_KEY}"
+
+
+def test_everything_missing_is_named_at_once_with_the_places_looked_in(tmp_path):
+    (tmp_path / "aws" / "sagemaker" / ".env").write_text("S3_BUCKET_NAME=\n")
     with pytest.raises(ConfigError) as caught:
         load_aws_settings(folder=tmp_path).require("S3_BUCKET_NAME", "S3_PREFIX", "AWS_SAGEMAKER_ROLE", "INSTANCE_TYPE")
     assert str(caught.value).startswith(
-        f"S3_BUCKET_NAME, S3_PREFIX, AWS_SAGEMAKER_ROLE not set; looked in {tmp_path}/aws/sagemaker/.env (not there), "
-        f"{tmp_path}/.env and the environment"
+        "S3_BUCKET_NAME, S3_PREFIX, AWS_SAGEMAKER_ROLE not set; looked in the environment and "
+        f"{tmp_path}/aws/sagemaker/.env; "
     )
 
 
@@ -55,7 +70,7 @@ def test_wrong_values_are_named_at_once_and_not_shown(tmp_path):
         "MAX_RUN_SECONDS": "1e3",
         "INSTANCE_TYPE": "wJalrXUtnFEMI",
     }
-    (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+    (tmp_path / "aws" / "sagemaker" / ".env").write_text("".join(f"{k}={v}\n" for k, v in values.items()))
     with pytest.raises(ConfigError) as caught:
         load_aws_settings(folder=tmp_path)
     assert all(name in str(caught.value) for name in values)

@@ -6,7 +6,9 @@ Sizes are those of a paper's column (3.4 inches wide). Colours are told apart wi
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -62,7 +64,9 @@ _STYLE = {
 def figure_style() -> Iterator[None]:
     """Let Matplotlib draw in this style, whatever the user's own configuration says."""
     require("matplotlib")
-    import matplotlib.style
+    # Matplotlib reads a matplotlibrc of the current folder when it is imported, and that may name code to run.
+    with contextlib.chdir(os.sep):
+        import matplotlib.style
 
     with matplotlib.style.context(["default", _STYLE], after_reset=True):
         yield

@@ -64,6 +64,8 @@ def launch(
     launcher = launching.Launcher(aws_settings, spec)
     plan = launcher.plan(price, again)
     print("\n".join(plan_lines(plan, spec)))
+    for line in aws_settings.sources("S3_BUCKET_NAME", "S3_PREFIX", "AWS_SAGEMAKER_ROLE"):
+        print_note(line)
     plan.check_cost(limit)
     if dry_run:
         print_table(["shape", "mode", "job"], plan_rows(plan), gap=options.GAP)

@@ -9,6 +9,7 @@ import typer
 from psa_tui.cli.options import Json, takes_settings
 from psa_tui.cli.reproduce import options as grid_options
 from psa_tui.settings import Settings
+from psa_tui.views.messages import print_note
 
 Bucket = Annotated[
     str | None, typer.Option(metavar="NAME", help="The bucket (default: S3_BUCKET_NAME in aws/sagemaker/.env).")
@@ -51,6 +52,8 @@ def fetch(
     )
     aws_settings = load_aws_settings({"S3_BUCKET_NAME": bucket, "S3_PREFIX": prefix})
     aws_settings.require("S3_BUCKET_NAME", "S3_PREFIX")
+    for line in aws_settings.sources("S3_BUCKET_NAME", "S3_PREFIX"):
+        print_note(line)
     folder = settings.get("results_dir")
     s3 = open_client("s3", aws_settings, connections=workers)
     listing = list_archives(s3, aws_settings)
