@@ -7,7 +7,10 @@ import unicodedata
 
 def printable(text: object) -> str:
     """``text`` on one line, without the characters that drive a terminal."""
-    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c)[0] == "C" else c for c in str(text))
+    text = str(text)
+    if text.isprintable():
+        return text
+    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c)[0] == "C" else c for c in text)
 
 
 def percent(fraction: float | None) -> str:

@@ -29,12 +29,13 @@ def new_record(
     threads: int,
     backend: str,
 ) -> Record:
-    """Return the record a session starts from; ``old`` is that of the checkpoint it goes on from."""
+    """Return the record a session starts from; ``old`` is the checkpoint's, and without one it has no name yet."""
     trial = config.trial
     progress = Progress(validation_count=len(data.validation.labels)) if old is None else old.progress
     history = () if old is None else old.mode_history
     return Record(
-        run=new_run_name() if old is None else old.run,
+        run="" if old is None else old.run,
+        parent=None if old is None else old.parent,
         network=trial.network.family,
         input_shape=trial.network.input_shape,
         classes=trial.network.classes,
@@ -122,8 +123,8 @@ def split_counts(data: Dataset) -> SplitCounts:
 
 
 def new_run_name() -> str:
-    """Return a name no other run has: the time, and random bits."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    """Return a name for a run: the time, and 32 random bits."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
 
 
 def _versions() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 
@@ -96,6 +97,14 @@ def holds_run(path: Path, run: str) -> bool:
     try:
         return read_checkpoint(path).record.run == run
     except CheckpointError:
+        return False
+
+
+def is_same_place(one: Path, other: Path) -> bool:
+    """Return whether two paths name the same file of the same folder, by whatever links they lead there."""
+    try:
+        return one.name == other.name and os.path.samefile(one.parent, other.parent)
+    except OSError:
         return False
 
 

@@ -8,16 +8,17 @@ from pathlib import Path
 from psa_tui.data import dataset_spec
 from psa_tui.errors import CheckpointError
 from psa_tui.machine.memory import check_memory
-from psa_tui.method.events import RunFinished
+from psa_tui.method.events import Outcome, RunFinished
 from psa_tui.runs.checkpoint_files import checkpoint_name, find_checkpoint
 from psa_tui.runs.context import RunContext
-from psa_tui.runs.resuming import PINNED, check_no_orphan, check_same_run, checkpoint_settings
+from psa_tui.runs.record import finished_event
+from psa_tui.runs.resuming import PINNED, check_no_orphan, check_same_run, checkpoint_settings, is_same_place
 from psa_tui.runs.session import RunSession
 from psa_tui.settings import RunConfig, Settings
 from psa_tui.storage.atomic_write import make_folder
-from psa_tui.storage.checkpoint import Checkpoint, read_checkpoint
+from psa_tui.storage.checkpoint import Checkpoint, Record, read_checkpoint
 from psa_tui.storage.locks import locked
-from psa_tui.storage.run_store import open_runs
+from psa_tui.storage.run_store import open_runs, read_runs
 
 
 def train(settings: Settings, context: RunContext) -> RunFinished:
@@ -57,9 +58,22 @@ def resume(settings: Settings, add: int, context: RunContext) -> RunFinished | N
         checkpoint = read_checkpoint(path)
         record = checkpoint.record
         if record.complete and not add:
+            _repair_end(record, path, settings)
             return None
         config = settings.with_checkpoint(checkpoint_settings(record), pinned=PINNED).run_config()
         return _run(path, config, checkpoint, record.last_meta_loop + add, context)
+
+
+def _repair_end(record: Record, path: Path, settings: Settings) -> None:
+    """Let the history say that a complete run is finished, where a fault at its last write left something else."""
+    folder: Path = settings.get("results_dir")
+    with read_runs(folder) as history:
+        row = None if history is None else history.run(record.run)
+    if row is None or row.state == Outcome.FINISHED or not is_same_place(Path(row.checkpoint), path):
+        return
+    config = settings.with_checkpoint(checkpoint_settings(record), pinned=PINNED).run_config()
+    with open_runs(folder) as store:
+        store.end(finished_event(record, Outcome.FINISHED, "", config, 0.0))
 
 
 def _checkpoint_of(settings: Settings) -> Path:

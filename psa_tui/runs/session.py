@@ -23,7 +23,7 @@ from psa_tui.method.variants import find_variant
 from psa_tui.runs.context import RunContext
 from psa_tui.runs.publishing import Publisher
 from psa_tui.runs.record import finished_event, new_record, new_run_name, split_counts, started_event
-from psa_tui.runs.resuming import extended_history, holds_run
+from psa_tui.runs.resuming import extended_history, holds_run, is_same_place
 from psa_tui.runs.stored_loops import earlier_loops
 from psa_tui.settings import RunConfig
 from psa_tui.storage.checkpoint import Checkpoint, Record, write_checkpoint
@@ -106,9 +106,9 @@ class RunSession:
             self.config, old, data, self.last_meta_loop, str(device), parallelism.total_threads, backend.name
         )
         loaded = self._load(record, data, device, backend)
-        record = self._branch_off(record, data)
+        record = self._named(record, is_new=old is None)
         self._write(record, loaded)
-        lacking = self.store.begin_session(record, self.path, split_counts(data))
+        lacking = self.store.begin_session(record, self.path, split_counts(data), is_new=old is None)
         self.stop.in_loops = True
         self.publish(started_event(record, old, data, self.config, self.path, lacking))
         if old is not None:
@@ -175,15 +175,20 @@ class RunSession:
             self.publish(self.control.state())
         return record
 
-    def _branch_off(self, record: Record, data: Dataset) -> Record:
-        """Give a copy of a checkpoint that still exists a run name of its own: each keeps its own history."""
-        home = self.store.home(record.run)
-        if home is None or home == self.path.absolute() or not holds_run(home, record.run):
-            return record
-        branch = replace(record, run=new_run_name())
-        self.store.begin_session(branch, self.path, split_counts(data))
-        self.store.copy_loops(record.run, branch.run, record.progress.meta_loop)
-        return branch
+    def _named(self, record: Record, is_new: bool) -> Record:
+        """Give a new run a name that no other has, and so a copy of a checkpoint that still exists: it branches off.
+
+        The history learns of a branch after its checkpoint, and copies its loops then, or at the next session.
+        """
+        parent = record.parent
+        if not is_new:
+            home = self.store.home(record.run)
+            if home is None or is_same_place(home, self.path) or not holds_run(home, record.run):
+                return record
+            parent = record.run
+        while self.store.home(name := new_run_name()) is not None:
+            pass
+        return replace(record, run=name, parent=parent)
 
     def _load(self, record: Record, data: Dataset, device: torch.device, backend: Backend) -> _Loaded:
         from psa_tui.engine.images import load_images

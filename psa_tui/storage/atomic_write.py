@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import sys
 from pathlib import Path
 
 from psa_tui.errors import PsaError
+
+
+class UnsyncedError(OSError):
+    """The new content is in place, but the system could not make its name durable: a loss of power may undo it."""
 
 
 def temporary_path(path: Path) -> Path:
@@ -20,23 +26,45 @@ def atomic_write(path: Path, content: bytes, keep: Path | None = None) -> None:
     Written beside it, flushed, renamed, and the folder flushed.
 
     Raises:
+        UnsyncedError: it is written, and not yet durable.
         OSError: it cannot be written; ``path`` is as it was.
     """
     temporary = temporary_path(path)
+    # Opened first, so that after the rename nothing but the flush itself can fail.
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        temporary.unlink(missing_ok=True)
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if keep is not None and path.exists():
-            _keep(path, keep)
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except OSError:
-        with contextlib.suppress(OSError):
+        try:
             temporary.unlink(missing_ok=True)
-        raise
+            _write_synced(temporary, content)
+            if keep is not None and path.exists():
+                _keep(path, keep)
+            temporary.replace(path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+        try:
+            _sync(folder)
+        except OSError as error:
+            raise UnsyncedError(error.errno, error.strerror, str(path.parent)) from None
+    finally:
+        os.close(folder)
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    """Make a new file; a name that exists, also as a link, is refused."""
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        _sync(file.fileno())
+
+
+def _sync(descriptor: int) -> None:
+    """Flush to the medium; macOS's fsync leaves the content in the drive's cache."""
+    if sys.platform == "darwin":
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(descriptor)
 
 
 def _keep(path: Path, kept: Path) -> None:
@@ -47,19 +75,8 @@ def _keep(path: Path, kept: Path) -> None:
         os.link(path, spare)
     except OSError:
         # Some file systems have no hard links.
-        with spare.open("xb") as file:
-            file.write(path.read_bytes())
-            file.flush()
-            os.fsync(file.fileno())
+        _write_synced(spare, path.read_bytes())
     spare.replace(kept)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def make_folder(folder: Path, option: str, error_class: type[PsaError] = PsaError) -> None:

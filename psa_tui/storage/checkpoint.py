@@ -30,7 +30,7 @@ from psa_tui.formatting import printable
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.progress import Progress, decode_progress
 from psa_tui.networks.base import NETWORKS, Network
-from psa_tui.storage.atomic_write import atomic_write
+from psa_tui.storage.atomic_write import UnsyncedError, atomic_write
 
 FORMAT = "psa-tui checkpoint"
 FORMAT_VERSION = 2
@@ -43,6 +43,8 @@ class Record:
     """What the header says of a trial: its identity, its settings, its counters, and what it ran on."""
 
     run: str
+    parent: str | None = None
+    """The run this one branched off, when the file of that one was copied."""
     network: str
     """The network's family."""
     input_shape: tuple[int, ...]
@@ -107,10 +109,16 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Make ``checkpoint`` the content of ``path``, durably; the caller holds the lock.
 
     Raises:
-        CheckpointError: it cannot be written; ``path`` is as it was.
+        CheckpointError: it cannot be written, and ``path`` is as it was; or it is, but not yet durably. The message
+            says which.
     """
     try:
         atomic_write(path, encode(checkpoint), keep=previous_path(path))
+    except UnsyncedError as error:
+        raise CheckpointError(
+            f"{path}: written, but its folder cannot be flushed to the disk ({error.strerror}), so a loss of power may "
+            "undo it; see to the disk, then psa resume"
+        ) from None
     except OSError as error:
         before = "the file of the loop before is intact; " if path.exists() else ""
         raise CheckpointError(
@@ -175,13 +183,16 @@ def _read(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path}: there is no such checkpoint; psa train makes one") from None
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (safetensors.SafetensorError, ConfigError, KeyError, TypeError, ValueError) as error:
+    except CheckpointError:
+        raise
+    except Exception as error:
+        # Whatever its bytes do to a library, the other files are still to be read.
         raise CheckpointError(f"{path}: damaged or not a checkpoint ({_brief(error)})") from None
     return Checkpoint(record, weights)
 
 
 def _decode(metadata: dict[str, str]) -> Record:
-    found = {name: json.loads(text) for name, text in metadata.items() if name in _STORED}
+    found = {name: json.loads(text, parse_constant=_refuse) for name, text in metadata.items() if name in _STORED}
     values = {**_EARLIER_DEFAULTS, **found}
     own = {field.name: values[field.name] for field in fields(Record) if field.name != "hyperparameters"}
     own["hyperparameters"] = Hyperparameters.from_json(values)
@@ -196,13 +207,29 @@ def _decode(metadata: dict[str, str]) -> Record:
     counts = (record.progress.validation_count, record.test_count, record.threads, record.classes, *record.input_shape)
     if not record.mode_history or min(counts) < 1 or not isinstance(record.versions, dict):
         raise ValueError("its header makes no sense")
+    texts = [value for value in asdict(record).values() if isinstance(value, str)]
+    texts += [mode for _, mode in record.mode_history]
+    texts += [text for pair in record.versions.items() for text in pair]
+    # From here on the texts go to screens, files and databases.
+    if not all(isinstance(text, str) and text.isprintable() for text in texts):
+        raise ValueError("a text in its header has characters that cannot be printed")
     return record
 
 
-_SCALARS: tuple[Any, ...] = (int, float, str, int | None)
+def _refuse(constant: str) -> None:
+    raise ValueError(f"its header has the number {constant}")
+
+
+_SCALARS: tuple[Any, ...] = (int, float, str, int | None, str | None)
 _READABLE = tuple(str(version) for version in range(1, FORMAT_VERSION + 1))
-_EARLIER_DEFAULTS: Mapping[str, Any] = {"network": "mlp", "input_shape": [1, 28, 28], "classes": 10, "backend": "torch"}
-"""What files of format 1 do not say, because nothing else could be trained then."""
+_EARLIER_DEFAULTS: Mapping[str, Any] = {
+    "parent": None,
+    "network": "mlp",
+    "input_shape": [1, 28, 28],
+    "classes": 10,
+    "backend": "torch",
+}
+"""What earlier files do not say, because there was nothing else then."""
 _STORED = {field.name for field in fields(Record)} | {field.name for field in fields(Hyperparameters)}
 
 
@@ -242,5 +269,9 @@ def _record_digest(metadata: dict[str, str]) -> str:
     return hashlib.sha256(json.dumps(metadata, sort_keys=True).encode()).hexdigest()
 
 
+_TELLING = (safetensors.SafetensorError, ConfigError, KeyError, TypeError, ValueError)
+
+
 def _brief(error: Exception) -> str:
-    return printable(" ".join(str(error).split()))[:160]
+    text = " ".join(str(error).split()) if isinstance(error, _TELLING) else type(error).__name__
+    return printable(text)[:160]

@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from psa_tui.errors import HistoryError
+from psa_tui.formatting import printable
 from psa_tui.storage.atomic_write import make_folder
-from psa_tui.storage.schema import FORMAT, create_or_upgrade, view_as_current
+from psa_tui.storage.schema import APPLICATION_ID, FORMAT, create_or_upgrade, view_as_current
 
 FILE_NAME = "history.sqlite"
 
@@ -61,6 +62,8 @@ def open_database(folder: Path) -> Iterator[Database]:
     make_folder(folder, "--results-dir", HistoryError)
     with _connected(path, str(path), uri=False) as database:
         with database.errors() as connection:
+            # Before anything is changed: the file may be another program's.
+            _version(connection, path)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
         with database.transaction() as connection:
@@ -97,7 +100,9 @@ def _connected(path: Path, address: str, *, uri: bool) -> Iterator[Database]:
         connection = sqlite3.connect(address, uri=uri, timeout=10, isolation_level=None)
     except sqlite3.Error as error:
         raise _refusal(path, error) from None
+    connection.text_factory = _outside_text
     try:
+        connection.execute("PRAGMA trusted_schema = OFF")
         yield Database(connection, path)
     finally:
         connection.close()
@@ -105,14 +110,23 @@ def _connected(path: Path, address: str, *, uri: bool) -> Iterator[Database]:
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
     # One statement, so one moment: another process may be making the tables just now.
-    version, tables = connection.execute(
-        "SELECT user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_user_version"
+    application, version, tables, ours = connection.execute(
+        "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master), "
+        "(SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN ('runs', 'sessions', 'meta_loops')) "
+        "FROM pragma_application_id, pragma_user_version"
     ).fetchone()
+    is_empty = application == 0 and version == 0 and tables == 0
+    # Files of the first versions bear no mark but their tables.
+    is_ours = application == APPLICATION_ID or (application == 0 and version > 0 and ours == 3)
+    if not is_empty and not is_ours:
+        raise HistoryError(f"{path}: not a psa-tui history; move it away, or choose another --results-dir")
     if version > FORMAT:
         raise HistoryError(f"{path}: history format {version}, this version reads {FORMAT}; update psa-tui")
-    if version == 0 and tables:
-        raise HistoryError(f"{path}: not a psa-tui history; move it away, or choose another --results-dir")
     return int(version)
+
+
+def _outside_text(stored: bytes) -> str:
+    return printable(stored.decode(errors="replace"))
 
 
 def _refusal(path: Path, error: sqlite3.Error) -> HistoryError:

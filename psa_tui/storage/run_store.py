@@ -79,11 +79,12 @@ class RunStore:
         self._database = database
         self._session: tuple[str, int] | None = None
 
-    def begin_session(self, record: Record, checkpoint: Path, splits: SplitCounts) -> int:
+    def begin_session(self, record: Record, checkpoint: Path, splits: SplitCounts, *, is_new: bool = False) -> int:
         """Open a session of the run of ``record``, which stands where ``checkpoint`` does.
 
         Loops the checkpoint does not know of (a kill came between the two writes, or a previous generation
-        was put back) are forgotten: they are about to be run again.
+        was put back) are forgotten: they are about to be run again. Those of a run that branched off, and is not
+        known yet, are copied from its parent. A run that ``is_new`` is refused where its name is taken.
 
         Returns:
             The number of earlier loops the history lacks.
@@ -117,10 +118,18 @@ class RunStore:
             "dataset_fingerprint": record.dataset_fingerprint,
         }
         with self._database.transaction() as connection:
+            is_known = _count(connection, "runs", record.run)
             updates = ", ".join(f"{name} = excluded.{name}" for name in changing)
-            _insert(connection, "runs", fixed | changing, f"ON CONFLICT (run) DO UPDATE SET {updates}")
+            conflict = "" if is_new else f"ON CONFLICT (run) DO UPDATE SET {updates}"
+            _insert(connection, "runs", fixed | changing, conflict)
+            if record.parent is not None and not is_known:
+                columns = ", ".join(NAMES)
+                connection.execute(
+                    f"INSERT INTO meta_loops (run, {columns}) SELECT ?, {columns} FROM meta_loops WHERE run = ?",
+                    (record.run, record.parent),
+                )
             connection.execute("DELETE FROM meta_loops WHERE run = ? AND meta_loop > ?", (record.run, done))
-            (known,) = connection.execute("SELECT count(*) FROM meta_loops WHERE run = ?", (record.run,)).fetchone()
+            known = _count(connection, "meta_loops", record.run)
             (session,) = connection.execute(
                 "SELECT coalesce(max(session), 0) + 1 FROM sessions WHERE run = ?", (record.run,)
             ).fetchone()
@@ -138,23 +147,13 @@ class RunStore:
             }
             _insert(connection, "sessions", values)
         self._session = (record.run, session)
-        return done - int(known)
+        return done - known
 
     def home(self, run: str) -> Path | None:
         """Return where the checkpoint of ``run`` was when it was last worked on; None when the run is unknown."""
         with self._database.errors() as connection:
             row = connection.execute("SELECT checkpoint FROM runs WHERE run = ?", (run,)).fetchone()
         return None if row is None else Path(row[0])
-
-    def copy_loops(self, run: str, copy: str, last: int) -> None:
-        """Give ``copy``, a run that branched off, the loops of ``run`` up to ``last``."""
-        columns = ", ".join(NAMES)
-        with self._database.transaction() as connection:
-            connection.execute(
-                f"INSERT INTO meta_loops (run, {columns}) SELECT ?, {columns} FROM meta_loops "
-                "WHERE run = ? AND meta_loop <= ?",
-                (copy, run, last),
-            )
 
     def add(self, run: str, event: MetaLoopFinished) -> None:
         """Record a finished loop, in place of an earlier record of the same loop."""
@@ -233,6 +232,11 @@ def _insert(
 def _update(connection: sqlite3.Connection, table: str, values: dict[str, Any], where: dict[str, Any]) -> None:
     changes, found = (f"{sep}".join(f"{name} = ?" for name in part) for part, sep in ((values, ", "), (where, " AND ")))
     connection.execute(f"UPDATE {table} SET {changes} WHERE {found}", (*values.values(), *where.values()))
+
+
+def _count(connection: sqlite3.Connection, table: str, run: str) -> int:
+    (count,) = connection.execute(f"SELECT count(*) FROM {table} WHERE run = ?", (run,)).fetchone()
+    return int(count)
 
 
 def _mappings(cursor: sqlite3.Cursor) -> list[dict[str, Any]]:

@@ -9,6 +9,8 @@ from psa_tui.method.hyperparameters import HYPERPARAMETERS
 from psa_tui.storage.meta_loops import COLUMNS
 
 FORMAT = 3
+APPLICATION_ID = int.from_bytes(b"psat", "big")
+"""By which a file of ours is told from those of other programs."""
 _HYPERPARAMETERS = "".join(
     f"    {one.name} {one.sql_type} NOT NULL DEFAULT {one.default!r},\n" for one in HYPERPARAMETERS
 )
@@ -159,6 +161,7 @@ def create_or_upgrade(connection: sqlite3.Connection, version: int) -> None:
             if one.name not in known:
                 column = f"{one.name} {one.sql_type} NOT NULL DEFAULT {one.default!r}"
                 connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {FORMAT}")
 
 

@@ -11,6 +11,7 @@ from psa_tui.method.progress import Progress
 from psa_tui.storage.database import FILE_NAME
 from psa_tui.storage.meta_loops import MetaLoopRow
 from psa_tui.storage.run_store import SplitCounts, open_runs, read_runs
+from psa_tui.storage.schema import APPLICATION_ID
 from tests import program
 
 UNITS = (
@@ -134,14 +135,21 @@ def test_a_damaged_a_foreign_and_a_newer_database_are_refused_and_left_as_they_a
     assert path.read_bytes() == before
     for statement, message in (
         ("CREATE TABLE x (y)", "not a psa-tui history"),
-        ("PRAGMA user_version = 9", "history format 9, this version reads 3; update psa-tui"),
+        ("CREATE TABLE x (y); PRAGMA user_version = 2", "not a psa-tui history"),
+        ("CREATE TABLE runs (y); PRAGMA application_id = 7; PRAGMA user_version = 3", "not a psa-tui history"),
+        (
+            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 9",
+            "history format 9, this version reads 3; update psa-tui",
+        ),
     ):
         path.unlink()
         with sqlite3.connect(path) as connection:
-            connection.execute(statement)
+            connection.executescript(statement)
         connection.close()
+        before = path.read_bytes()
         with pytest.raises(HistoryError, match=message), opener(tmp_path):
             pass
+        assert path.read_bytes() == before
 
 
 def test_a_full_disk_is_one_clear_error_and_the_history_stays_readable(tmp_path, record):
