@@ -19,7 +19,7 @@ import time
 import warnings
 from collections.abc import Callable
 from types import TracebackType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -81,7 +81,10 @@ class ProcessGroup:
         self._tick = 0
         self._parent = os.getpid()
         self._children: dict[int, int] = {}
-        """The process id of each other process, and its rank."""
+        """The process id of each other process that has not been seen to end, and its rank."""
+        self._ended: dict[int, int] = {}
+        """The rank of each process that has ended, and its status."""
+        self._sigchld: Any = signal.SIG_DFL
 
     def partition(self, count: int) -> slice:
         """Return this process's part of ``count`` items: consecutive, of the size of the others' give or take one."""
@@ -95,6 +98,8 @@ class ProcessGroup:
         """
         if torch.get_num_threads() != 1:
             raise ValueError("processes that train together compute on one thread each")
+        # Where it is ignored, as some parents leave it, the system forgets how a process ended.
+        self._sigchld = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _IGNORED_SIGNALS)
         try:
             for rank in range(1, self.size):
@@ -177,8 +182,10 @@ class ProcessGroup:
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
                 del self._children[child]
-            # One that has come here may go: the run can be over for it.
-            if ended and self._ticks[rank] < self._tick:
+                self._ended[rank] = status
+        for rank, status in self._ended.items():
+            # One that has come here may go, because the run can be over for it; if not, the next barrier misses it.
+            if self._ticks[rank] < self._tick:
                 raise PsaError(
                     f"a process of this training ended ({self._cause(status)}); every finished meta-loop is kept: "
                     "psa resume goes on"
@@ -213,7 +220,9 @@ class ProcessGroup:
         for child in self._children:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-        self._children = {}
+        if self._children or self._ended:
+            signal.signal(signal.SIGCHLD, self._sigchld)
+        self._children, self._ended = {}, {}
 
 
 def _shared(count: int, dtype: torch.dtype) -> Tensor:
