@@ -126,6 +126,45 @@ def test_a_process_may_end_once_it_has_come_to_the_barrier_that_others_are_still
         group.barrier()
 
 
+@pytest.mark.parametrize("size", [2, 3, 4, 8])
+def test_a_process_that_is_killed_at_a_barrier_is_missed_at_the_next(size):
+    """All wait for the first process; the last is killed while it waits too, and then the first comes."""
+
+    def work():
+        while True:
+            group.barrier()
+
+    def give_up(number, frame):
+        raise TimeoutError("nobody missed it")
+
+    with group_of(size) as group:
+        group.start(work)
+        while group._ticks[size - 1] < 1:
+            time.sleep(0.001)
+        (victim,) = (child for child, rank in group._children.items() if rank == size - 1)
+        os.kill(victim, signal.SIGKILL)
+        before = signal.signal(signal.SIGALRM, give_up)
+        signal.alarm(20)
+        try:
+            with pytest.raises(PsaError, match=r"a process of this training ended \(signal 9\)"):
+                work()
+        finally:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, before)
+    assert children() == []
+
+
+def test_a_parent_that_ignores_the_end_of_children_trains_all_the_same(train_images, validation_images):
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        trained = population(MIXED, (1, FULL))
+        events = finished(run_meta_loops(trained, train_images, validation_images, HYPERPARAMETERS, 2, 3))
+        assert len(events) == 2
+        assert signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
 def test_a_process_that_fails_says_why():
     def fail():
         raise MemoryError("no room for it")
