@@ -51,11 +51,12 @@ def kill_once(size: int, draws: random.Random) -> float:
     held = rest[:1] if draws.random() < 0.5 else []
     for process in held:
         os.kill(process, signal.SIGSTOP)
-    time.sleep(draws.uniform(0, 0.02))
+    time.sleep(draws.uniform(0, 0.05))
     os.kill(victim, signal.SIGKILL)
     killed = time.monotonic()
     for process in held:
-        time.sleep(0.02)
+        # Long enough for the first process to see that the other one ended.
+        time.sleep(0.1)
         os.kill(process, signal.SIGCONT)
     _, status = os.waitpid(trainer, 0)
     return time.monotonic() - killed if status == 0 else float("inf")

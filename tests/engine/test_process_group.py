@@ -126,11 +126,13 @@ def test_a_process_may_end_once_it_has_come_to_the_barrier_that_others_are_still
         group.barrier()
 
 
-@pytest.mark.parametrize("size", [2, 3, 4, 8])
+@pytest.mark.parametrize("size", [3, 4, 8])
 def test_a_process_that_is_killed_at_a_barrier_is_missed_at_the_next(size):
-    """All wait for the first process; the last is killed while it waits too, and then the first comes."""
+    """All wait for one that is late; the last is killed while it waits too, and then the late one comes."""
 
     def work():
+        if group.rank == 1:
+            time.sleep(0.5)
         while True:
             group.barrier()
 
