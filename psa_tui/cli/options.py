@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -22,24 +23,28 @@ OUTPUT_OPTIONS = ("plain", "json", "quiet", "ascii")
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
-def takes_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def takes_settings(*names: str, **defaults: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of the settings ``names``, before its own.
 
-    The command's first parameter is the ``Settings`` that result.
+    The command's first parameter is the ``Settings`` that result. ``defaults`` are the words of help texts for defaults
+    that are this command's own, by setting.
     """
+    settings = {
+        name: replace(SETTINGS[name], default_in_words=defaults.get(name, SETTINGS[name].default_in_words))
+        for name in names
+    }
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
         declared = [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_option(SETTINGS[name]))
-            for name in names
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_option(setting))
+            for name, setting in settings.items()
         ]
         # An option without a default, that is an argument, comes first; the order is that of --help.
         arguments = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
 
         def call(**given: Any) -> None:
-            settings = load_settings({name: given.pop(name) for name in names})
-            command(settings, **given)
+            command(load_settings({name: given.pop(name) for name in names}), **given)
 
         call.__name__ = command.__name__
         call.__doc__ = command.__doc__

@@ -12,7 +12,7 @@ from psa_tui.cli.reproduce import options
 from psa_tui.settings import Settings
 
 
-@takes_settings("network", *HYPERPARAMETER_OPTIONS, "dataset", "model_dir")
+@takes_settings("network", *HYPERPARAMETER_OPTIONS, "dataset", "model_dir", dataset="mnist")
 def generate(
     settings: Settings,
     grid: options.Grid = "first",

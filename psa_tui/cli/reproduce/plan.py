@@ -12,7 +12,7 @@ from psa_tui.cli.reproduce import options
 from psa_tui.settings import Settings
 
 
-@takes_settings("network", *HYPERPARAMETER_OPTIONS, "dataset", "device", "backend")
+@takes_settings("network", *HYPERPARAMETER_OPTIONS, "dataset", "device", "backend", dataset="mnist")
 def plan(
     settings: Settings,
     grid: options.Grid = None,

@@ -22,6 +22,7 @@ from psa_tui.settings import Settings
     "backend",
     *OUTPUT_OPTIONS,
     "debug",
+    dataset="mnist, or the study's",
 )
 def run(
     settings: Settings,
