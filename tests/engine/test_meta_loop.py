@@ -26,6 +26,7 @@ def test_every_variant_is_the_sixty_line_example(text, backend, train_images, va
     assert_every_variant_is_the_example(mlp(text), 4, train_images, validation_images, backend)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["torch", "module"])
 @pytest.mark.parametrize("text", ["[1*16]", "[2*6, 1*5]"])
 def test_every_variant_in_float32_strays_as_rounding_leads(text, backend, train_images, validation_images):

@@ -67,6 +67,7 @@ def test_the_design_space_names_every_published_shape_on_the_plane_or_in_the_str
     assert set(published.shapes.index) - named == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_the_same_data_give_the_same_bytes_whatever_the_users_configuration(published, file_format, monkeypatch):
     import matplotlib
@@ -151,6 +152,7 @@ def test_late_breakthroughs_are_the_large_gains_of_second_halves_only(make_study
     assert found["lkg_gain"].is_monotonic_decreasing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "study",
     [
