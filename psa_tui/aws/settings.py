@@ -49,10 +49,11 @@ class AwsSettings:
 
     def sources(self, *names: str) -> list[str]:
         """Return a line for each of the settings called ``names`` that is there: its value and where it was found."""
+        found = {name: str(getattr(self, _FIELDS[name])) for name in names if name in self.origins}
+        # Of a role's ARN the name: the rest is the account's number, which is shown nowhere.
         return [
-            safe(f"{name} is {getattr(self, _FIELDS[name]) or '/'} ({self.origins[name]})")
-            for name in names
-            if name in self.origins
+            f"{name} is {safe(value.rpartition(':role/')[2]) or '/'} ({safe(self.origins[name])})"
+            for name, value in found.items()
         ]
 
     def require(self, *names: str) -> None:

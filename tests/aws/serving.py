@@ -232,6 +232,13 @@ def split_answer(answer: bytes) -> tuple[bytes, bytes]:
     return head + b"\r\n\r\n", body
 
 
+SOURCES = [
+    "psa: S3_BUCKET_NAME is sagemaker-eu-west-1-[account] (aws/sagemaker/.env)",
+    "psa: S3_PREFIX is runs/study (aws/sagemaker/.env)",
+]
+"""What fetch says of where it looks, in the folder of ``use_environment``."""
+
+
 def environment(url: str) -> dict[str, str]:
     """The environment of a user with credentials, whose AWS is at ``url``."""
     return {

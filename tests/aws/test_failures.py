@@ -19,6 +19,7 @@ from tests.aws.serving import (
     KEY_ID,
     ROLE,
     SECRET,
+    SOURCES,
     TOKEN,
     job,
     job_archive,
@@ -108,7 +109,8 @@ def test_faults_end_in_one_line_and_their_exit_code_and_give_nothing_away(
         assert words in err, (name, err)
         assert gives_away(out + err + caplog.text) == [], name
         if not debug:
-            assert [line for line in err.splitlines() if "missing" not in line][1:] == [], err
+            said = [line for line in err.splitlines() if "missing" not in line]
+            assert (said[:2], len(said)) == (SOURCES, 3), err
             assert not out or json.loads(out)["failed"][0]["job"] == job("8*8", "none")
         assert not Path("results/psa_simplemlp_summary.md").exists()
         paths += 1
@@ -202,7 +204,8 @@ def test_absent_credentials_profiles_and_settings_say_what_to_do(proxy, psa_here
     monkeypatch.delenv("AWS_PROFILE")
     Path("aws/sagemaker/.env").unlink()
     code, _, err = psa_here(*FETCH)
-    assert (code, "S3_BUCKET_NAME, S3_PREFIX not set; looked in aws/sagemaker/.env (not there)" in err) == (2, True)
+    looked = "S3_BUCKET_NAME, S3_PREFIX not set; looked in the environment and aws/sagemaker/.env (not there)"
+    assert (code, looked in err, err.count("\n")) == (2, True, 1)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
     code, _, err = psa_here(*FETCH, "--bucket", "some-bucket", "--prefix", "runs")
     assert code in (1, 2)

@@ -37,12 +37,17 @@ def test_an_option_comes_before_the_environment_and_that_before_the_sagemaker_fi
 
 def test_where_each_was_found_is_said_without_the_account(tmp_path, monkeypatch):
     file = tmp_path / "aws" / "sagemaker" / ".env"
-    file.write_text("S3_BUCKET_NAME=sagemaker-123456789012\n")
+    role = "arn:aws:iam::123456789012:role/service-role/training"
+    file.write_text(f"S3_BUCKET_NAME=sagemaker-123456789012\nS3_PREFIX=other\nAWS_SAGEMAKER_ROLE={role}\n")
     monkeypatch.setenv("S3_PREFIX", "runs")
     assert load_aws_settings(folder=tmp_path).sources("S3_BUCKET_NAME", "S3_PREFIX", "AWS_SAGEMAKER_ROLE") == [
         f"S3_BUCKET_NAME is sagemaker-[account] ({file})",
         "S3_PREFIX is runs (the environment)",
+        f"AWS_SAGEMAKER_ROLE is service-role/training ({file})",
     ]
+    (line,) = load_aws_settings({"S3_PREFIX": "p" * 900}, tmp_path).sources("S3_PREFIX")
+    assert line.endswith("p... (an option)"), "a long value never hides where it was found"
+    assert load_aws_settings({"S3_PREFIX": "/"}, tmp_path).sources("S3_PREFIX") == ["S3_PREFIX is / (an option)"]
 
 
 def test_a_value_never_takes_in_another_variable(tmp_path, monkeypatch):

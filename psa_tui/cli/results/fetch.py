@@ -52,10 +52,10 @@ def fetch(
     )
     aws_settings = load_aws_settings({"S3_BUCKET_NAME": bucket, "S3_PREFIX": prefix})
     aws_settings.require("S3_BUCKET_NAME", "S3_PREFIX")
-    for line in aws_settings.sources("S3_BUCKET_NAME", "S3_PREFIX"):
-        print_note(line)
     folder = settings.get("results_dir")
     s3 = open_client("s3", aws_settings, connections=workers)
+    for line in aws_settings.sources("S3_BUCKET_NAME", "S3_PREFIX"):
+        print_note(line)
     listing = list_archives(s3, aws_settings)
     plan = plan_fetch(order, aws_settings, listing, folder)
     fetched = Fetched()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests import program
-from tests.aws.serving import ACCOUNT, bucket_server, environment, job, job_archive, use_environment
+from tests.aws.serving import ACCOUNT, SOURCES, bucket_server, environment, job, job_archive, use_environment
 
 pytestmark = pytest.mark.slow
 
@@ -44,11 +44,13 @@ def test_a_user_gets_the_account_of_the_fetch_the_two_files_and_what_is_amiss(fe
     assert lines[1].endswith("), 0 unchanged, 0 refused before, 1 without a complete job")
     assert lines[2:] == ["jobs fetched: 1; study sagemaker has 1 of the 3 cells"]
     assert done.stderr.splitlines() == [
+        *SOURCES,
         "psa: wrote results/psa_simplemlp_summary.md",
         "psa: wrote results/psa_simplemlp_trials.md",
         f"psa: warning: {job('8*8', 'full')} refused: results.txt, line 1: no percentage above 1, at most 100",
         "psa: warning: 2 of 3 cells missing: 8*8 full, output",
-        "psa: error: jobs refused: 1; all others are stored; psa aws launch --again trains them anew",
+        "psa: error: jobs refused: 1; all others are stored; psa aws launch --again, with their shapes as --grid and "
+        "their --modes, trains them anew",
     ]
     assert done.returncode == 1
     summary = Path("results/psa_simplemlp_summary.md").read_text()
@@ -61,6 +63,20 @@ def test_json_is_one_object_on_stdout(fetch):
     assert done.returncode == 0
     assert content["schema"] == 1
     assert (content["study"], content["accepted"], content["missing"]) == ("mine", [job("8*8", "none")], [])
+
+
+def test_where_it_looks_and_what_says_so_are_told_and_no_plain_file_says_it(fetch, server, monkeypatch):
+    Path(".env").write_text("S3_BUCKET_NAME=other\nS3_PREFIX=other\n")
+    assert fetch("--dry-run", "--json").stderr.splitlines() == SOURCES
+    monkeypatch.setenv("S3_PREFIX", "elsewhere")
+    said = fetch("--dry-run").stderr.splitlines()
+    assert said[:2] == [SOURCES[0], "psa: S3_PREFIX is elsewhere (the environment)"]
+    assert "no complete job under s3://sagemaker-eu-west-1-[account]/elsewhere" in said[2]
+    said = fetch("--dry-run", "--prefix", "/", "--bucket", "some-bucket").stderr.splitlines()
+    assert said[:2] == ["psa: S3_BUCKET_NAME is some-bucket (an option)", "psa: S3_PREFIX is / (an option)"]
+    Path("psa.toml").write_text("S3_PREFIX = 'other'\n")
+    done = fetch("--dry-run")
+    assert (done.returncode, done.stderr.startswith("psa: error: psa.toml: 'S3_PREFIX' is no setting")) == (2, True)
 
 
 def test_wrong_options_are_usage_errors(fetch):
