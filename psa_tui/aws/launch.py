@@ -1,119 +1,72 @@
 """Launching training jobs: never twice, never after an answer that leaves room for doubt.
 
 Each job is written down before it is asked for (``launch_journal``). Whatever AWS answers other than a plain
-yes or no ends the launch. The next one asks SageMaker again for what was left open, by its exact name.
+yes or no ends the launch. The next one asks SageMaker again for what was left open, by its exact name. What ``--again``
+trains anew is an order of the journal, so that the same command goes on with it and pays nothing twice.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from psa_tui import __version__
 from psa_tui.aws.bucket import list_archives, place
 from psa_tui.aws.client import aws_errors, open_client
-from psa_tui.aws.jobs import Cell, cell_stem, job_name, parse_job
-from psa_tui.aws.launch_journal import LaunchJournal, LaunchState, launching, place_digest
-from psa_tui.aws.plan import LaunchPlan, divide, existing_jobs, make_plan
+from psa_tui.aws.job_request import SOURCE_NAME, LaunchOrder, default_image, job_request, require_launch_settings
+from psa_tui.aws.jobs import Cell, job_name, parse_job
+from psa_tui.aws.launch_journal import AgainOrder, LaunchJournal, LaunchState, digest, launching
+from psa_tui.aws.plan import Existing, LaunchPlan, divide, existing_jobs, make_plan
 from psa_tui.aws.pricing import find_price
 from psa_tui.aws.settings import AwsSettings
-from psa_tui.aws.source_archive import ENTRY_SCRIPT, REQUIREMENTS, build_source_archive, source_root
+from psa_tui.aws.source_archive import build_source_archive, source_root
 from psa_tui.aws.storage import key_under
-from psa_tui.aws.study import job_parameters
 from psa_tui.aws.training_jobs import training_jobs
 from psa_tui.errors import PsaError, RetryableError
 from psa_tui.studies.spec import StudySpec
-
-SOURCE_NAME = "source.tar.gz"
-CHECKPOINT_FOLDER = "/opt/ml/checkpoints"
-VOLUME_GB = 30
-_IMAGE_REPOSITORY = "pytorch-training:2.5.1-gpu-py311-cu124-ubuntu22.04-sagemaker"
-_IMAGE_REGISTRY = "763104351884"
-"""AWS's own registry of deep learning images, the same number in most regions."""
-_START = (
-    f"mkdir -p /opt/ml/code && cd /opt/ml/code && tar xzf /opt/ml/input/data/code/{SOURCE_NAME} && "
-    f"pip install -q -r {REQUIREMENTS} && exec python {ENTRY_SCRIPT}"
-)
-"""Run in place of the image's own start script, which does not pass TERM on to the training script."""
 
 
 class Launcher:
     """Plans and launches the jobs of one study."""
 
-    def __init__(self, settings: AwsSettings, spec: StudySpec) -> None:
-        """Connect to SageMaker and S3.
+    def __init__(self, settings: AwsSettings, spec: StudySpec, folder: Path) -> None:
+        """Connect to SageMaker and S3; the journal is kept in ``folder``.
 
         Raises:
             ConfigError: settings that a launch needs are missing; all of them are named.
         """
         require_launch_settings(settings)
-        self._settings, self._spec = settings, spec
+        self._settings, self._spec, self._folder = settings, spec, folder
         self._sagemaker, self._s3 = open_client("sagemaker", settings), open_client("s3", settings)
 
     def plan(self, price: str | None, again: bool) -> LaunchPlan:
         """Return what there is to launch; ``price`` is that of an instance an hour, None for the price list's.
 
         Raises:
+            ConfigError: a cell cannot stand in the name of a job.
             AwsError, RetryableError, ConfigError: jobs or prices cannot be listed.
+            PsaError: the journal cannot be read.
         """
-        cells = [
-            (network.short_name, variant.name) for network in self._spec.networks for variant in self._spec.variants
-        ]
+        cells = _cells(self._spec)
+        for cell in cells:
+            job_name(cell, datetime.now(UTC))
         found = find_price(price, self._settings, self._settings.instance_type)
-        return make_plan(cells, self._sagemaker, self._s3, self._settings, found, again)
+        existing, names = _look(self._sagemaker, self._s3, self._settings)
+        journal = LaunchJournal(self._folder)
+        order = journal.open_order(_command(self._spec), _where(self._settings), names) if again else None
+        return make_plan(cells, existing, self._settings, found, again, order)
 
-    def launch(self, plan: LaunchPlan, image: str | None, folder: Path, note: Callable[[str], None]) -> list[str]:
+    def launch(self, plan: LaunchPlan, image: str | None, note: Callable[[str], None]) -> list[str]:
         """Launch ``plan``, which was confirmed; see ``launch``."""
         order = LaunchOrder(
             plan=plan,
             spec=self._spec,
             image=image or default_image(str(self._settings.region)),
-            source=build_source_archive(source_root()),
+            source=build_source_archive(source_root()) if plan.cells else b"",
         )
-        return launch(self._sagemaker, self._s3, self._settings, order, folder, note)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaunchOrder:
-    """What to launch: a confirmed plan, and what all its jobs have in common."""
-
-    plan: LaunchPlan
-    spec: StudySpec
-    image: str
-    source: bytes
-    """The archive of ``source_archive``."""
-
-
-def default_image(region: str) -> str:
-    """Return AWS's PyTorch image for training on GPUs in ``region``."""
-    return f"{_IMAGE_REGISTRY}.dkr.ecr.{region}.amazonaws.com/{_IMAGE_REPOSITORY}"
-
-
-def require_launch_settings(settings: AwsSettings) -> None:
-    """Make sure that everything a launch needs is set.
-
-    Raises:
-        ConfigError: settings are missing; all of them are named.
-    """
-    account = [] if settings.role is not None and _is_arn(settings.role) else ["AWS_ACCOUNT_ID"]
-    settings.require("AWS_SAGEMAKER_ROLE", *account, "AWS_REGION", "S3_BUCKET_NAME", "S3_PREFIX")
-
-
-def _is_arn(role: str) -> bool:
-    return role.startswith("arn:")
-
-
-def role_arn(settings: AwsSettings) -> str:
-    """Return the role's ARN; a bare name is one of AWS_ACCOUNT_ID's roles."""
-    role = str(settings.role)
-    if _is_arn(role):
-        return role
-    return f"arn:aws:iam::{settings.account_id}:role/{role}"
+        return launch(self._sagemaker, self._s3, self._settings, order, self._folder, note)
 
 
 def launch(
@@ -126,72 +79,80 @@ def launch(
         note: told of every job launched, or found to have been launched before.
 
     Raises:
-        RetryableError: AWS gave no clear answer, or its quota is used up; the same command goes on.
+        RetryableError: AWS gave no clear answer, or its quota is used up; the same command goes on. Or the plan does
+            not hold any more.
         AwsError, ConfigError: AWS refused. What was launched before stays, and is in the journal.
     """
-    where = place_digest(str(settings.region), str(settings.bucket), str(settings.prefix))
+    plan, where, command = order.plan, _where(settings), _command(order.spec)
     launched: list[str] = []
     with launching(folder) as journal:
-        listed = training_jobs(sagemaker, settings)
-        open_names = _reconcile(journal, where, {job.job.name for job in listed}, note)
-        archives = list_archives(s3, settings).archives
-        to_do, _ = divide(order.plan.cells, existing_jobs(listed, archives, order.plan.again))
+        existing, names = _look(sagemaker, s3, settings)
+        open_names = _reconcile(journal, where, names, note)
+        to_do = _still_to_do(plan, existing, journal.open_order(command, where) if plan.again else None)
         source_uri = _upload(s3, settings, order.source) if to_do else ""
+        if plan.again and to_do:
+            journal.order(command, where, to_do)
         for number, cell in enumerate(to_do, start=1):
-            name = open_names.get(cell) or _new_name(cell, {job.job.name for job in listed})
+            name = open_names.get(cell) or _new_name(cell, names)
             journal.intend(name, where, order.spec.name)
             try:
                 _create(sagemaker, settings, journal, job_request(settings, order, cell, name, source_uri))
             except _QuotaReached:
+                again = (", --again included,", " and pays nothing twice") if plan.again else ("", "")
                 raise RetryableError(
                     f"{len(launched)} of {len(to_do)} jobs were launched, then the account's quota of "
-                    f"{order.plan.instance_type} was used up; repeat the command when some have ended, or ask for more"
+                    f"{plan.instance_type} was used up; ask for more, or wait until some have ended: the same command"
+                    f"{again[0]} goes on with the rest{again[1]}"
                 ) from None
             launched.append(name)
             note(f"{number}/{len(to_do)} launched {name}")
+        if plan.again:
+            _close(journal, command, where, note)
     return launched
 
 
-def job_request(settings: AwsSettings, order: LaunchOrder, cell: Cell, name: str, source_uri: str) -> dict[str, Any]:
-    """Return the request for one job, as ``create_training_job`` takes it."""
-    plan = order.plan
-    stopping_condition = {"MaxRuntimeInSeconds": plan.max_run_s}
-    if plan.max_wait_s is not None:
-        stopping_condition["MaxWaitTimeInSeconds"] = plan.max_wait_s
-    parameters = job_parameters(order.spec, cell)
-    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:8]
-    checkpoints = key_under(settings, "checkpoints", order.spec.name, f"{cell_stem(cell)}-{digest}")
-    return {
-        "TrainingJobName": name,
-        "RoleArn": role_arn(settings),
-        "AlgorithmSpecification": {
-            "TrainingImage": order.image,
-            "TrainingInputMode": "File",
-            "ContainerEntrypoint": ["/bin/sh", "-c"],
-            "ContainerArguments": [_START],
-        },
-        "HyperParameters": parameters,
-        "InputDataConfig": [
-            {
-                "ChannelName": "code",
-                "DataSource": {
-                    "S3DataSource": {
-                        "S3DataType": "S3Prefix",
-                        "S3Uri": source_uri,
-                        "S3DataDistributionType": "FullyReplicated",
-                    }
-                },
-            }
-        ],
-        "OutputDataConfig": {"S3OutputPath": f"s3://{settings.bucket}/{settings.prefix}".rstrip("/")},
-        "ResourceConfig": {"InstanceType": plan.instance_type, "InstanceCount": 1, "VolumeSizeInGB": VOLUME_GB},
-        "StoppingCondition": stopping_condition,
-        "EnableManagedSpotTraining": plan.spot,
-        # Of the cell and its settings, not of the job: the job after one that was stopped goes on where it was.
-        "CheckpointConfig": {"S3Uri": f"s3://{settings.bucket}/{checkpoints}", "LocalPath": CHECKPOINT_FOLDER},
-        "ProfilerConfig": {"DisableProfiler": True},
-        "Tags": [{"Key": "study", "Value": order.spec.name}, {"Key": "version", "Value": f"psa-tui-{__version__}"}],
-    }
+def _cells(spec: StudySpec) -> list[Cell]:
+    return [(network.short_name, variant.name) for network in spec.networks for variant in spec.variants]
+
+
+def _where(settings: AwsSettings) -> str:
+    return digest(str(settings.region), str(settings.bucket), str(settings.prefix))
+
+
+def _command(spec: StudySpec) -> str:
+    """Return what tells commands apart: what is trained, not on which instances or at what price."""
+    cells = sorted(" ".join(cell) for cell in _cells(spec))
+    return digest(spec.name, str(spec.trials), str(spec.meta_loops), str(spec.seed), *cells)
+
+
+def _look(sagemaker: Any, s3: Any, settings: AwsSettings) -> tuple[dict[Cell, Existing], set[str]]:
+    """Return the jobs that stand for a cell, and the names of all jobs there are."""
+    listed, archives = training_jobs(sagemaker, settings), list_archives(s3, settings).archives
+    return existing_jobs(listed, archives), {one.job.name for one in listed} | {one.job.name for one in archives}
+
+
+def _still_to_do(plan: LaunchPlan, existing: Mapping[Cell, Existing], order: AgainOrder | None) -> list[Cell]:
+    """Return the cells of ``plan`` that are to be launched by now.
+
+    Raises:
+        RetryableError: that would pay again for other jobs than those that were confirmed.
+    """
+    to_do, _ = divide(plan.cells, existing, plan.again, order)
+    replaced = {cell: job for cell, job in to_do.items() if job is not None}
+    is_same = (order.at if order else None) == (plan.order.at if plan.order else None)
+    if not (is_same and replaced.items() <= plan.replaces.items()):
+        raise RetryableError(
+            "jobs were launched or completed since the plan was made, so nothing was launched; repeat the command"
+        )
+    return list(to_do)
+
+
+def _close(journal: LaunchJournal, command: str, where: str, note: Callable[[str], None]) -> None:
+    """Close the open order of ``command`` if all is launched; only here, where it is said, and never by a crash."""
+    order = journal.open_order(command, where)
+    if order is not None and not order.left:
+        journal.close(order)
+        note(f"--again of {order.since} is complete: every cell was launched; the next --again pays anew")
 
 
 def _new_name(cell: Cell, taken: Collection[str]) -> str:

@@ -47,8 +47,8 @@ def launch(
     """Train every shape and mode of a grid on SageMaker: one job each, with all its trials.
 
     The plan comes first, with the most it can cost. Shapes and modes that have a complete or running job are
-    passed over, whatever its settings, so the same command again goes on after a failure. Launched from one results
-    folder, no job is ever launched twice.
+    passed over, whatever its settings, so the same command again goes on after a failure, with --again too: until
+    all its cells are launched, each once. Launched from one results folder, no job is ever launched twice.
     """
     from psa_tui.aws import launch as launching
     from psa_tui.aws.plan import plan_lines, plan_rows
@@ -61,17 +61,17 @@ def launch(
     spec = sagemaker_study(study, grid, modes, trials, meta_loops, seed)
     asked = {"INSTANCE_TYPE": instance_type, "USE_SPOT_INSTANCES": spot, "MAX_RUN_SECONDS": max_run_seconds}
     aws_settings = load_aws_settings({name: None if value is None else str(value) for name, value in asked.items()})
-    launcher = launching.Launcher(aws_settings, spec)
+    launcher = launching.Launcher(aws_settings, spec, settings.get("results_dir") / "aws")
     plan = launcher.plan(price, again)
     print("\n".join(plan_lines(plan, spec)))
-    for line in aws_settings.sources("S3_BUCKET_NAME", "S3_PREFIX", "AWS_SAGEMAKER_ROLE"):
-        print_note(line)
     plan.check_cost(limit)
     if dry_run:
         print_table(["shape", "mode", "job"], plan_rows(plan), gap=options.GAP)
-    if dry_run or not plan.cells:
-        print_note("nothing was launched")
-        return
-    options.confirm(f"Launch {plan.summary}?", "nothing was launched", yes)
-    launched = launcher.launch(plan, image, settings.get("results_dir") / "aws", print_note)
-    print_note(f"launched {len(launched)} of {len(plan.cells)} jobs; psa aws status shows them")
+    for line in aws_settings.sources("S3_BUCKET_NAME", "S3_PREFIX", "AWS_SAGEMAKER_ROLE"):
+        print_note(line)
+    if plan.cells and not dry_run:
+        options.confirm(f"Launch {plan.summary}?", "nothing was launched", yes)
+    # An order that was not told to be complete is closed, though nothing is left to launch.
+    launched = launcher.launch(plan, image, print_note) if not dry_run and (plan.cells or plan.order) else []
+    jobs = f"{len(launched)} of {len(plan.cells)} jobs"
+    print_note(f"launched {jobs}; psa aws status shows them" if launched else "nothing was launched")

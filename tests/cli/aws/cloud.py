@@ -40,6 +40,8 @@ class Cloud:
         """(operation, fault): the next request of that operation meets it. ``503``: refused, nothing done;
         ``lost``: done, and answered with 500; ``cut``: done, and the connection closed without an answer;
         else a JSON error code, refused with 400."""
+        self.quota: int | None = None
+        """The most jobs that may be active at a time."""
         self.complaint = "no"
         """What a refusal says beside its code."""
         self.prices: list[str] = []
@@ -63,6 +65,7 @@ class Cloud:
         self.client("s3").create_bucket(Bucket=BUCKET)
         self.prices = [price_list_entry(PRICE)]
         self.faults = []
+        self.quota = None
         self.complaint = "no"
         self.operations = []
 
@@ -112,6 +115,10 @@ class Cloud:
             return _answer(start_response, "200 OK", {})
         if operation == "sagemaker.CreateTrainingJob" and name in self.jobs:
             return _answer(start_response, "400 Bad", {"__type": "ResourceInUse", "message": f"{name} exists"})
+        if operation == "sagemaker.CreateTrainingJob" and self.quota is not None:
+            active = [job for job in self.jobs.values() if job.training_job_status in ("InProgress", "Stopping")]
+            if len(active) >= self.quota:
+                return _answer(start_response, "400 Bad", {"__type": "ResourceLimitExceeded", "message": "quota"})
         answer = self._moto(environ, start_response)
         if operation == "sagemaker.CreateTrainingJob":
             job = self.jobs[name]

@@ -1,13 +1,17 @@
 import io
+import itertools
 import json
 import os
+import re
+import shutil
+import subprocess
 import sys
 import tarfile
+from pathlib import Path
 
 import pexpect
 import pytest
 
-from tests import program
 from tests.cli.aws.cloud import BUCKET, PREFIX, price_list_entry
 from tests.cli.aws.conftest import ROLE
 
@@ -22,6 +26,12 @@ instance  ml.g4dn.xlarge, on demand, 0.736 USD an hour
 each job  at most 3,900 s (1:05:00), winding down included
 at most   1.60 USD for the instances; what S3 stores is extra
 """
+SOURCES = """\
+psa: S3_BUCKET_NAME is psa-results (aws/sagemaker/.env)
+psa: S3_PREFIX is runs (aws/sagemaker/.env)
+psa: AWS_SAGEMAKER_ROLE is psa-training (aws/sagemaker/.env)
+"""
+OLD = ["psa-18x18-none-20250801-123456", "psa-8x8-none-20250801-123456"]
 
 
 def cells(names):
@@ -31,6 +41,24 @@ def cells(names):
 def journal():
     with open("results/aws/launches.json") as file:
         return {launch["job"]: launch["state"] for launch in json.load(file)["launches"]}
+
+
+def orders():
+    """For each launch ``--again``: the cells left, and whether it is closed."""
+    with open("results/aws/launches.json") as file:
+        return [([shape for shape, _ in order["left"]], order["closed"]) for order in json.load(file)["orders"]]
+
+
+def complete(cloud, names=OLD):
+    """Jobs that SageMaker has forgotten, by their results."""
+    for name in names:
+        cloud.client("s3").put_object(Bucket=BUCKET, Key=f"{PREFIX}/{name}/output/model.tar.gz", Body=b"x")
+    cloud.operations.clear()
+
+
+def end_all(cloud, status="Completed"):
+    for name in cloud.jobs:
+        cloud.end(name, status)
 
 
 def test_the_plan_comes_first_and_each_job_carries_what_it_needs(aws, cloud):
@@ -90,15 +118,42 @@ def test_spot_jobs_have_a_checkpoint_folder_a_waiting_time_and_a_bound_on_their_
             "there is no terminal to ask on: Launch 2 jobs on ml.g4dn.xlarge, at most 1.60 USD? Add --yes to do it",
         ),
         (["--study", "a/b", "--yes"], 2, "--study 'a/b'"),
-        (["--max-run-seconds", "0", "--yes"], 2, "MAX_RUN_SECONDS must be"),
+        (["--max-run-seconds", "0", "--yes"], 2, "MAX_RUN_SECONDS in an option must be"),
         (["--max-cost", "free", "--yes"], 2, "--max-cost: expected US dollars"),
     ],
 )
 def test_nothing_is_launched_or_uploaded_without_a_confirmed_plan_within_its_limits(aws, cloud, arguments, code, said):
     found, _, err = aws(*TWO, *arguments)
-    assert (found, said in err, err.count("\n")) == (code, True, 1)
+    assert (found, said in err, err.removeprefix(SOURCES).count("\n")) == (code, True, 1)
     assert cloud.writes() == []
     assert not os.path.exists("results")
+
+
+def test_where_jobs_go_and_the_file_that_says_so_are_told_once_and_before_the_question(aws, cloud, monkeypatch):
+    Path(".env").write_text("S3_BUCKET_NAME='other'\nS3_PREFIX='other'\nAWS_SAGEMAKER_ROLE='other'\n")
+    for arguments in (["--dry-run"], ["--yes"]):
+        err = aws(*TWO, *arguments)[2]
+        assert (err.startswith(SOURCES), err.count("S3_BUCKET_NAME")) == (True, 1)
+    code, _, err = aws(*TWO)
+    assert (code, err) == (0, f"{SOURCES}psa: nothing was launched\n"), "told where all jobs are there, too"
+    monkeypatch.setenv("S3_PREFIX", "elsewhere")
+    assert "psa: S3_PREFIX is elsewhere (the environment)\n" in aws(*TWO, "--dry-run")[2]
+    child = pexpect.spawn(sys.executable, ["-m", "psa_tui", "aws", *TWO, "--grid", "9*9"], encoding="utf-8", timeout=60)
+    child.expect_exact("[y/N] ")
+    assert "S3_BUCKET_NAME is psa-results (aws/sagemaker/.env)" in child.before
+    child.close(force=True)
+    Path("psa.toml").write_text("S3_BUCKET_NAME = 'other'\n")
+    assert aws(*TWO, "--dry-run") == (
+        2,
+        "",
+        "psa: error: psa.toml: 'S3_BUCKET_NAME' is no setting (psa config lists them)\n",
+    )
+
+
+def test_without_boto3_one_line_says_how_to_get_it(aws, monkeypatch):
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    error = 'psa: error: this command needs boto3; pip install "psa-tui[aws]"\n'
+    assert aws(*TWO, "--yes") == (2, "", error)
 
 
 @pytest.mark.parametrize("prices", [[], [price_list_entry("0.7"), price_list_entry("0.9")]])
@@ -151,7 +206,7 @@ def test_complete_and_running_jobs_are_passed_over_on_every_page_by_exact_name(a
     assert cells(cloud.jobs).count("psa-18x18-none") == 2
     cloud.operations.clear()
     code, out, err = aws("launch", "--grid", "8*8,18*18,8*9", "--modes", "none", "--yes")
-    assert (code, err, cloud.writes()) == (0, "psa: nothing was launched\n", [])
+    assert (code, err, cloud.writes()) == (0, f"{SOURCES}psa: nothing was launched\n", [])
 
 
 def test_results_of_a_job_that_sagemaker_forgot_count_as_complete(aws, cloud):
@@ -225,6 +280,113 @@ def test_complete_cells_are_launched_again_on_request_and_running_ones_are_not(a
     assert (code, "1 to launch" in out) == (0, True)
     assert cells(cloud.jobs).count(first.rsplit("-", 2)[0]) == 2
     assert cells(cloud.jobs).count(second.rsplit("-", 2)[0]) == 1
+    end_all(cloud)
+    assert aws(*TWO, "--yes")[2].endswith("psa: nothing was launched\n")
+    assert orders() == [([], True)]
+
+
+PAID = f"""\
+again     2 complete cells paid again, at most 1.60 USD:
+          8*8 none: {OLD[1]}
+          18*18 none: {OLD[0]}
+"""
+
+
+def test_what_is_paid_again_is_named_with_its_money_before_the_question(aws, cloud):
+    complete(cloud)
+    complete(cloud, ["psa-8x8-none-20250701-123456"])
+    code, out, err = aws(*TWO, "--again")
+    assert (code, out) == (2, PLAN + PAID), "the newest complete job of each cell is named"
+    question = "Launch 2 jobs on ml.g4dn.xlarge, at most 1.60 USD, 2 of them for complete cells?"
+    assert (question in err, cloud.writes(), os.path.exists("results")) == (True, [], False)
+    out = aws(*TWO, "--again", "--dry-run")[1]
+    assert f"launch again, complete: {OLD[1]}" in out
+    assert not os.path.exists("results")
+    assert "again" not in aws(*TWO)[1]
+
+
+def test_under_a_quota_the_same_command_with_again_goes_on_and_pays_for_each_cell_once(aws, cloud):
+    """Repeated for as long as it takes, and all that was launched is complete, failed or stopped by then."""
+    three = ["launch", "--grid", "8*8,18*18,9*9", "--modes", "none", "--again", "--yes"]
+    complete(cloud)
+    cloud.quota = 1
+    code, out, err = aws(*three)
+    assert (code, "1 of 3 jobs were launched, then the account's quota of ml.g4dn.xlarge" in err) == (3, True)
+    assert err.endswith(": the same command, --again included, goes on with the rest and pays nothing twice\n")
+    (first,) = cloud.jobs
+    cloud.end(first)
+    code, out, err = aws(*three, "--instance-type", "ml.g5.xlarge", "--price", "1")
+    assert (code, "1 of 2 jobs were launched" in err) == (3, True)
+    goes_on = r"""again     1 complete cell paid again, at most 1\.09 USD:
+          18\*18 none: psa-18x18-none-20250801-123456
+order     goes on with --again of 20..-..-.. ..:.. UTC; not paid again: 1 cell:
+          8\*8 none: psa-8x8-none-20[0-9-]*
+"""
+    assert re.search(goes_on, out), out
+    end_all(cloud, "Failed")
+    code, _, err = aws(*three)
+    assert (code, "psa: 1/1 launched psa-9x9-none-20" in err) == (0, True)
+    assert "is complete: every cell was launched; the next --again pays anew\n" in err
+    assert cells(cloud.jobs) == ["psa-18x18-none", "psa-8x8-none", "psa-9x9-none"]
+    end_all(cloud)
+    code, out, _ = aws(*three)
+    assert (code, "again     3 complete cells paid again, at most 2.40 USD" in out, len(cloud.jobs)) == (3, True, 4)
+    assert orders() == [([], True), (["18*18", "9*9"], False)]
+
+
+@pytest.mark.parametrize("fault", ["503", "cut"])
+def test_a_doubtful_answer_to_the_last_job_of_an_order_is_found_out_before_anything_is_paid_again(
+    aws, cloud, fault, monkeypatch
+):
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    complete(cloud)
+    cloud.quota = 1
+    assert aws(*TWO, "--again", "--yes")[0] == 3
+    end_all(cloud)
+    cloud.faults = [(CREATE, fault)]
+    code, _, err = aws(*TWO, "--again", "--yes")
+    assert (code, "the same command finds out before it goes on" in err) == (3, True)
+    end_all(cloud)
+    code, _, err = aws(*TWO, "--again", "--yes")
+    assert (code, "is complete: every cell was launched" in err) == (0, True)
+    assert cells(cloud.jobs) == ["psa-18x18-none", "psa-8x8-none"]
+    assert orders() == [([], True)]
+
+
+def test_another_command_with_again_is_an_order_of_its_own_and_both_go_on(aws, cloud):
+    complete(cloud)
+    cloud.quota = 1
+    assert aws(*TWO, "--again", "--yes")[0] == 3
+    (first,) = cloud.jobs
+    cloud.end(first)
+    cloud.quota = None
+    one = ["launch", "--grid", "8*8", "--modes", "none", "--again"]
+    code, out, _ = aws(*one, "--yes")
+    assert (code, f"8*8 none: {first}" in out, len(cloud.jobs)) == (0, True, 2)
+    end_all(cloud)
+    assert aws("launch", "--grid", "18*18,8*8", "--modes", "none", "--again", "--yes")[0] == 0
+    assert cells(cloud.jobs) == ["psa-18x18-none", "psa-8x8-none", "psa-8x8-none"]
+    assert orders() == [([], True), ([], True)]
+
+
+def test_a_plan_that_does_not_hold_any_more_when_it_is_confirmed_launches_nothing(aws, cloud):
+    complete(cloud)
+    child = pexpect.spawn(sys.executable, ["-m", "psa_tui", "aws", *TWO, "--again"], encoding="utf-8", timeout=60)
+    child.expect_exact("[y/N] ")
+    assert aws(*TWO, "--again", "--yes")[0] == 0
+    end_all(cloud)
+    child.sendline("y")
+    child.expect_exact("jobs were launched or completed since the plan was made, so nothing was launched")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert (child.exitstatus, len(cloud.jobs)) == (3, 2)
+
+
+def test_an_order_that_cannot_be_read_ends_the_launch_before_the_question(aws, cloud):
+    Path("results/aws").mkdir(parents=True)
+    Path("results/aws/launches.json").write_text('{"schema": 3}')
+    code, out, err = aws(*TWO, "--again", "--yes")
+    assert (code, out, "a job could be launched twice" in err, cloud.writes()) == (1, "", True, [])
 
 
 def test_a_doubtful_listing_launches_nothing(aws, cloud, monkeypatch):
@@ -251,26 +413,78 @@ def test_a_plain_refusal_ends_the_launch_with_what_aws_says(aws, cloud):
     assert list(journal().values()) == ["refused"]
 
 
-def test_a_launch_killed_at_any_request_is_finished_by_the_next_without_a_duplicate(cloud):
-    """The process dies before, or right after SageMaker has made the job."""
-    for moment in ("before", "after"):
-        script = (
-            "import os, sys\n"
-            "import botocore.client\n"
-            "call = botocore.client.BaseClient._make_api_call\n"
-            "def deadly(self, name, parameters):\n"
-            f"    if name == 'CreateTrainingJob' and {moment == 'before'}: os._exit(9)\n"
-            "    answer = call(self, name, parameters)\n"
-            "    if name == 'CreateTrainingJob': os._exit(9)\n"
-            "    return answer\n"
-            "botocore.client.BaseClient._make_api_call = deadly\n"
-            "from psa_tui.cli.app import main\n"
-            "main()\n"
-        )
-        result = program.run([sys.executable, "-c", script, "aws", *TWO, "--yes"], capture_output=True, text=True)
-        assert result.returncode == 9, result.stderr
-    assert cells(cloud.jobs) == ["psa-8x8-none"]
-    done = program.run([sys.executable, "-m", "psa_tui", "aws", *TWO, "--yes"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert cells(cloud.jobs) == ["psa-18x18-none", "psa-8x8-none"]
-    assert journal() == dict.fromkeys(cloud.jobs, "launched")
+KILLER = """
+import functools, os, signal, sys
+import botocore.client, botocore.session
+import typer
+import psa_tui.cli.app
+
+main, answers = psa_tui.cli.app.main, os.dup(1)
+os.dup2(2, 1)
+# Everything is loaded once, for all processes.
+psa_tui.cli.app.app = typer.main.get_command(psa_tui.cli.app.app)
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+
+def run():
+    try:
+        main()
+    except SystemExit as end:
+        return end.code or 0
+    return 0
+
+sys.argv = ["psa", "aws", "launch", "--grid", "9*9", "--modes", "none", "--again", "--dry-run"]
+assert run() == 0
+call = botocore.client.BaseClient._make_api_call
+for line in sys.stdin:
+    sys.argv = line.split()
+    deadly, seen = sys.argv.pop(), []
+    def deadly_call(self, operation, parameters):
+        seen.append(operation)
+        if deadly in (f"before-{len(seen)}", f"before-{operation}-{seen.count(operation)}"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        answer = call(self, operation, parameters)
+        if deadly == f"after-{operation}-{seen.count(operation)}":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return answer
+    if os.fork() == 0:
+        botocore.client.BaseClient._make_api_call = deadly_call
+        os._exit(run())
+    os.write(answers, b"%d\\n" % os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+"""Forks a process for each command it is told, which is killed at the request named at its end."""
+
+
+@pytest.fixture
+def killed(cloud):
+    """Run ``psa aws ...`` in a process of its own that is killed at a request; returns its exit code."""
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+
+        def run(*arguments, at="never"):
+            print("psa", "aws", *arguments, at, file=process.stdin, flush=True)
+            return int(process.stdout.readline())
+
+        yield run
+        process.stdin.close()
+
+
+@pytest.mark.parametrize("flags", [(), ("--again",)])
+def test_a_launch_killed_at_any_request_is_finished_by_the_next_without_a_duplicate(cloud, killed, flags):
+    """Dead before the request, or right after SageMaker has made the job, which is complete when the next looks."""
+    deaths = 0
+    after = [f"after-CreateTrainingJob-{number}" for number in (1, 2)]
+    for at in itertools.chain(after, (f"before-{number}" for number in itertools.count(1))):
+        cloud.reset()
+        shutil.rmtree("results", ignore_errors=True)
+        if flags:
+            complete(cloud)
+        if killed(*TWO, *flags, "--yes", at=at) != -9:
+            break
+        deaths += 1
+        end_all(cloud)
+        assert killed(*TWO, *flags, "--yes") == 0, at
+        assert cells(cloud.jobs) == ["psa-18x18-none", "psa-8x8-none"], at
+        assert set(journal()) == set(cloud.jobs), at
+        assert not flags or (orders(), set(journal().values())) == ([([], True)], {"launched"}), at
+    assert deaths == len(after) + 8
