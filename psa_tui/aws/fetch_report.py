@@ -111,8 +111,8 @@ class FetchReport:
             )
         if self.refused:
             raise PsaError(
-                f"jobs refused: {len(self.refused)}; all others are stored; psa aws launch --again, with their shapes as "
-                "--grid and their --modes, trains them anew"
+                f"jobs refused: {len(self.refused)}; all others are stored; psa aws launch --again, with their shapes "
+                "as --grid and their --modes, trains them anew"
             )
 
 

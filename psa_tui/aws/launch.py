@@ -53,8 +53,8 @@ class Launcher:
         for cell in cells:
             job_name(cell, datetime.now(UTC))
         found = find_price(price, self._settings, self._settings.instance_type)
-        existing, names = _look(self._sagemaker, self._s3, self._settings)
         journal = LaunchJournal(self._folder)
+        existing, names = _look(self._sagemaker, self._s3, self._settings, journal)
         order = journal.open_order(_command(self._spec), _where(self._settings), names) if again else None
         return make_plan(cells, existing, self._settings, found, again, order)
 
@@ -86,7 +86,7 @@ def launch(
     plan, where, command = order.plan, _where(settings), _command(order.spec)
     launched: list[str] = []
     with launching(folder) as journal:
-        existing, names = _look(sagemaker, s3, settings)
+        existing, names = _look(sagemaker, s3, settings, journal)
         open_names = _reconcile(journal, where, names, note)
         to_do = _still_to_do(plan, existing, journal.open_order(command, where) if plan.again else None)
         source_uri = _upload(s3, settings, order.source) if to_do else ""
@@ -125,10 +125,14 @@ def _command(spec: StudySpec) -> str:
     return digest(spec.name, str(spec.trials), str(spec.meta_loops), str(spec.seed), *cells)
 
 
-def _look(sagemaker: Any, s3: Any, settings: AwsSettings) -> tuple[dict[Cell, Existing], set[str]]:
-    """Return the jobs that stand for a cell, and the names of all jobs there are."""
+def _look(
+    sagemaker: Any, s3: Any, settings: AwsSettings, journal: LaunchJournal
+) -> tuple[dict[Cell, Existing], set[str]]:
+    """Return the jobs that stand for a cell, and the names of all jobs that AWS knows."""
     listed, archives = training_jobs(sagemaker, settings), list_archives(s3, settings).archives
-    return existing_jobs(listed, archives), {one.job.name for one in listed} | {one.job.name for one in archives}
+    names = {one.job.name for one in listed} | {one.job.name for one in archives}
+    unlisted = filter(None, map(parse_job, set(journal.launched_lately(_where(settings))) - names))
+    return existing_jobs(listed, archives) | {job.cell: Existing(job.name, "not listed yet") for job in unlisted}, names
 
 
 def _still_to_do(plan: LaunchPlan, existing: Mapping[Cell, Existing], order: AgainOrder | None) -> list[Cell]:

@@ -16,7 +16,7 @@ import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from psa_tui.storage.locks import take_lock
 FILE_NAME = "launches.json"
 _SCHEMA = 2
 """1 had no orders."""
+_LATELY = timedelta(hours=6)
 
 
 class LaunchState(StrEnum):
@@ -104,6 +105,12 @@ class LaunchJournal:
         """Return the requests whose outcome is not known."""
         return [launch for launch in self._launches.values() if launch.place == place and launch.state == "intended"]
 
+    def launched_lately(self, place: str) -> list[str]:
+        """Return the jobs launched in the last hours, which AWS may not list yet."""
+        since = (datetime.now(UTC) - _LATELY).isoformat(timespec="seconds")
+        launched = [launch for launch in self._launches.values() if launch.state == LaunchState.LAUNCHED]
+        return [launch.job for launch in launched if launch.place == place and launch.at >= since]
+
     def intend(self, job: str, place: str, study: str) -> None:
         """Record that ``job`` is about to be asked for."""
         self._launches[job] = Launch(job, place, study, LaunchState.INTENDED, _now())
@@ -159,7 +166,7 @@ def _read(path: Path) -> tuple[dict[str, Launch], list[AgainOrder]]:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["schema"] not in (1, _SCHEMA):
             raise ValueError(f"schema {content['schema']}, this version reads {_SCHEMA}")
-        launches = [Launch(**{**values, "state": LaunchState(values["state"])}) for values in content["launches"]]
+        launches = [_read_launch(values) for values in content["launches"]]
         orders = [_read_order(values) for values in (content["orders"] if content["schema"] == _SCHEMA else ())]
     except FileNotFoundError:
         return {}, []
@@ -169,6 +176,11 @@ def _read(path: Path) -> tuple[dict[str, Launch], list[AgainOrder]]:
             "away once psa aws status shows every job you expect"
         ) from None
     return {launch.job: launch for launch in launches}, orders
+
+
+def _read_launch(values: dict[str, Any]) -> Launch:
+    texts: dict[str, Any] = {name: str(value) for name, value in values.items()}
+    return Launch(**{**texts, "state": LaunchState(values["state"])})
 
 
 def _read_order(values: dict[str, Any]) -> AgainOrder:

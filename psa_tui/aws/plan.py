@@ -30,7 +30,7 @@ class Existing:
 
     job: str
     state: str
-    """``complete``, SageMaker's word for a job that is active, or that it is a job of the open order."""
+    """``complete``, SageMaker's word for a job that is active, or why it counts although it is neither."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -249,6 +249,21 @@ def test_a_request_that_arrives_after_all_does_not_become_a_second_job(aws, clou
     assert cells(cloud.jobs) == ["psa-18x18-none", "psa-8x8-none"]
 
 
+@pytest.mark.parametrize("flags", [[], ["--again"]])
+def test_a_job_that_sagemaker_does_not_list_yet_is_not_launched_again(aws, cloud, flags):
+    assert aws(*TWO, "--yes")[0] == 0
+    hidden = dict(cloud.jobs)
+    cloud.jobs.clear()
+    cloud.operations.clear()
+    code, out, _ = aws(*TWO, *flags, "--yes", "--dry-run")
+    assert (code, out.count("not listed yet: psa-")) == (0, 2)
+    assert (aws(*TWO, *flags, "--yes")[0], cloud.writes()) == (0, [])
+    cloud.jobs.update(hidden)
+    end_all(cloud, "Failed")
+    assert aws(*TWO, *flags, "--yes")[0] == 0
+    assert len(cloud.jobs) == 4, "a job that failed is no reason to pass over its cell"
+
+
 def test_a_repeated_request_within_one_launch_makes_one_job(aws, cloud):
     cloud.faults = [(CREATE, "cut")]
     assert aws(*TWO, "--yes")[0] == 0
