@@ -6,7 +6,8 @@ import pytest
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.progress import Progress
 from psa_tui.networks import NETWORKS
-from psa_tui.storage.checkpoint import Checkpoint, Record
+from psa_tui.storage.checkpoint import Checkpoint
+from psa_tui.storage.header import Record
 from tests import program
 from tests.terminal import Terminal
 

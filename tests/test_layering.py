@@ -9,7 +9,7 @@ import psa_tui
 
 ROOT = Path(psa_tui.__file__).parent
 FLOORS = (
-    {"errors", "formatting", "registry"},
+    {"errors", "formatting", "outside", "registry"},
     {"method"},
     {"networks"},
     {"data", "storage"},

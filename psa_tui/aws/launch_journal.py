@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from psa_tui.aws.jobs import Cell, parse_job
+from psa_tui.aws.redaction import safe
 from psa_tui.errors import PsaError
+from psa_tui.outside import open_outside, outside_json
 from psa_tui.storage.atomic_write import atomic_write
 from psa_tui.storage.locks import take_lock
 
@@ -163,7 +165,8 @@ def _now() -> str:
 
 def _read(path: Path) -> tuple[dict[str, Launch], list[AgainOrder]]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        with open_outside(path) as file:
+            content = outside_json(file.read())
         if content["schema"] not in (1, _SCHEMA):
             raise ValueError(f"schema {content['schema']}, this version reads {_SCHEMA}")
         launches = [_read_launch(values) for values in content["launches"]]
@@ -172,8 +175,8 @@ def _read(path: Path) -> tuple[dict[str, Launch], list[AgainOrder]]:
         return {}, []
     except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise PsaError(
-            f"{path}: cannot be read ({error}), and without it a job could be launched twice; restore it, or move it "
-            "away once psa aws status shows every job you expect"
+            f"{path}: cannot be read ({safe(error, 80)}), and without it a job could be launched twice; restore it, or "
+            "move it away once psa aws status shows every job you expect"
         ) from None
     return {launch.job: launch for launch in launches}, orders
 

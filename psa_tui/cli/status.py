@@ -5,14 +5,18 @@ from __future__ import annotations
 import json as json_format
 import sys
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from psa_tui.cli.options import Json, takes_settings
+from psa_tui.errors import HistoryError
 from psa_tui.settings import Settings
 from psa_tui.views.messages import print_note, print_warning
 from psa_tui.views.tables import print_table
+
+if TYPE_CHECKING:
+    from psa_tui.storage.run_store import RunRow
 
 
 @takes_settings("model_dir", "results_dir")
@@ -26,7 +30,13 @@ def status(
     from psa_tui.views.status import CHECKPOINT_COLUMNS, RUN_COLUMNS, checkpoint_cells, run_cells
 
     checkpoints = list_checkpoints(settings.get("model_dir"))
-    rows = list_runs(settings.get("results_dir"), runs)
+    rows: list[RunRow] = []
+    unreadable = None
+    try:
+        rows = list_runs(settings.get("results_dir"), runs)
+    except HistoryError as error:
+        # What is wrong with the history does not hide the checkpoints.
+        unreadable = error
     if json:
         content = {
             "schema": 1,
@@ -35,14 +45,17 @@ def status(
         }
         json_format.dump(content, sys.stdout, indent=2)
         print()
-        return
-    if checkpoints:
+    elif checkpoints:
         print_table(CHECKPOINT_COLUMNS, [checkpoint_cells(one) for one in checkpoints if one.problem is None])
     else:
         print_note(f"no checkpoint in {settings.get('model_dir')}; psa train makes one")
     for broken in checkpoints:
-        if broken.problem is not None:
+        if broken.problem is not None and not json:
             print_warning(broken.problem)
+    if unreadable is not None:
+        raise unreadable
+    if json:
+        return
     if rows:
         print()
         print_table(RUN_COLUMNS, [run_cells(row) for row in rows])

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+MOST_LOOPS = 10**15
+"""More than any run has; sums of them stay far from the end of 64 bits."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
@@ -72,3 +75,28 @@ def decode_progress(values: Mapping[str, Any]) -> Progress:
     if "best_correct" not in values:
         values = {**values, "best_correct": values["lkg_correct"], "best_meta_loop": values["lkg_meta_loop"]}
     return Progress(**values)
+
+
+def check_progress(progress: Progress) -> None:
+    """Make sure that counters from a file can be those of a trial.
+
+    Raises:
+        TypeError: one is no whole number.
+        ValueError: they contradict one another.
+    """
+    correct = [count for count in (progress.lkg_correct, progress.best_correct) if count is not None]
+    loops = [
+        progress.lkg_meta_loop,
+        progress.best_meta_loop,
+        progress.promotions,
+        progress.rollbacks,
+        progress.rollbacks_in_a_row,
+        progress.non_finite,
+    ]
+    numbers = [progress.meta_loop, progress.validation_count, *correct, *loops]
+    if not all(type(number) is int for number in numbers):
+        raise TypeError("its counters are no whole numbers")
+    if min(numbers) < 0 or progress.validation_count < 1 or progress.meta_loop > MOST_LOOPS:
+        raise ValueError("its counters are out of range")
+    if max(correct, default=0) > progress.validation_count or max(loops) > progress.meta_loop:
+        raise ValueError("its counters contradict one another")

@@ -13,7 +13,7 @@ from psa_tui.method.events import Outcome, RunFinished, RunStarted
 from psa_tui.method.progress import Progress
 from psa_tui.runs.resuming import changes, extended_history, resume_command
 from psa_tui.settings import RunConfig
-from psa_tui.storage.checkpoint import Record
+from psa_tui.storage.header import Record
 from psa_tui.storage.run_store import SplitCounts
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from psa_tui.errors import CheckpointError, ConfigError
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
 from psa_tui.method.variants import Variant
 from psa_tui.settings import Settings
-from psa_tui.storage.checkpoint import Record, network_of, previous_path, read_checkpoint
+from psa_tui.storage.checkpoint import network_of, previous_path, read_checkpoint
+from psa_tui.storage.header import Record
 
 PINNED = ("network", "arch", "mode", "seed", "dataset", *(one.option for one in HYPERPARAMETERS))
 """The settings that a resume takes from the checkpoint whatever else says."""

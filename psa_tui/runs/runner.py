@@ -16,7 +16,8 @@ from psa_tui.runs.resuming import PINNED, check_no_orphan, check_same_run, check
 from psa_tui.runs.session import RunSession
 from psa_tui.settings import RunConfig, Settings
 from psa_tui.storage.atomic_write import make_folder
-from psa_tui.storage.checkpoint import Checkpoint, Record, read_checkpoint
+from psa_tui.storage.checkpoint import Checkpoint, read_checkpoint
+from psa_tui.storage.header import Record
 from psa_tui.storage.locks import locked
 from psa_tui.storage.run_store import open_runs, read_runs
 

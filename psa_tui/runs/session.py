@@ -26,7 +26,8 @@ from psa_tui.runs.record import finished_event, new_record, new_run_name, split_
 from psa_tui.runs.resuming import extended_history, holds_run, is_same_place
 from psa_tui.runs.stored_loops import earlier_loops
 from psa_tui.settings import RunConfig
-from psa_tui.storage.checkpoint import Checkpoint, Record, write_checkpoint
+from psa_tui.storage.checkpoint import Checkpoint, write_checkpoint
+from psa_tui.storage.header import Record
 from psa_tui.storage.run_store import RunStore
 
 if TYPE_CHECKING:

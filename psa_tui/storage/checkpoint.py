@@ -15,11 +15,8 @@ import hashlib
 import json
 import shlex
 import stat
-import typing
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import safetensors
@@ -27,69 +24,17 @@ import safetensors.numpy
 
 from psa_tui.errors import CheckpointError, ConfigError
 from psa_tui.formatting import printable
-from psa_tui.method.hyperparameters import Hyperparameters
-from psa_tui.method.progress import Progress, decode_progress
 from psa_tui.networks.base import NETWORKS, Network
 from psa_tui.storage.atomic_write import UnsyncedError, atomic_write
+from psa_tui.storage.header import Record, decode_record
 
 FORMAT = "psa-tui checkpoint"
 FORMAT_VERSION = 2
 _WEIGHTS_DIGEST = "weights_sha256"
 _RECORD_DIGEST = "record_sha256"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """What the header says of a trial: its identity, its settings, its counters, and what it ran on."""
-
-    run: str
-    parent: str | None = None
-    """The run this one branched off, when the file of that one was copied."""
-    network: str
-    """The network's family."""
-    input_shape: tuple[int, ...]
-    classes: int
-    architecture: str
-    parameters: int
-    mode_history: tuple[tuple[int, str], ...]
-    """(first meta-loop, mode), oldest first; the last entry is the mode in force."""
-    seed: int
-    dataset: str
-    dataset_requested: str
-    """What the user asked for; "auto" with ``dataset`` "mnist5k" means that full MNIST was not to be had."""
-    dataset_fingerprint: str
-    hyperparameters: Hyperparameters
-    last_meta_loop: int
-    """The meta-loop at which the run is complete."""
-    progress: Progress
-    test_correct: int | None
-    test_count: int
-    """``test_correct`` is the LKG's count on the test images; None until it was measured at a run's end."""
-    device: str
-    threads: int
-    backend: str
-    machine: str
-    versions: dict[str, str]
-
-    @property
-    def mode(self) -> str:
-        """The name of the variant in force."""
-        return self.mode_history[-1][1]
-
-    @property
-    def finished(self) -> bool:
-        """Whether every meta-loop of the run is done."""
-        return self.progress.meta_loop >= self.last_meta_loop
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing is left to do: finished, and the test images were read if there is an LKG."""
-        return self.finished and (self.test_correct is not None or self.progress.lkg_correct is None)
-
-    @property
-    def test_accuracy(self) -> float | None:
-        """The LKG's accuracy on the test images, a fraction, where it was measured."""
-        return None if self.test_correct is None else self.test_correct / self.test_count
+_READABLE = tuple(str(version) for version in range(1, FORMAT_VERSION + 1))
+_MOST_HEADER = 4_000_000
+"""Characters of a header's metadata."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +117,17 @@ def _read(path: Path) -> Checkpoint:
                     f"{path}: checkpoint format {printable(version)}, this version reads up to {FORMAT_VERSION}; "
                     "update psa-tui"
                 )
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no mapping)
+            if sum(map(len, metadata.values())) > _MOST_HEADER:
+                raise ValueError(f"its header has more than {_MOST_HEADER:,} characters")
+            names = file.keys()
+            if any(file.get_slice(name).get_dtype() != "F32" for name in names):
+                raise ValueError("its tensors are not float32")
+            weights = {name: file.get_tensor(name) for name in names}
         if metadata.pop(_RECORD_DIGEST, None) != _record_digest(metadata):
             raise ValueError("its header does not match its digest")
         if metadata[_WEIGHTS_DIGEST] != _weights_digest(weights):
             raise ValueError("its weights do not match their digest")
-        record = _decode(metadata)
+        record = decode_record(metadata)
         _check_shapes(record, weights)
     except FileNotFoundError:
         raise CheckpointError(f"{path}: there is no such checkpoint; psa train makes one") from None
@@ -189,48 +139,6 @@ def _read(path: Path) -> Checkpoint:
         # Whatever its bytes do to a library, the other files are still to be read.
         raise CheckpointError(f"{path}: damaged or not a checkpoint ({_brief(error)})") from None
     return Checkpoint(record, weights)
-
-
-def _decode(metadata: dict[str, str]) -> Record:
-    found = {name: json.loads(text, parse_constant=_refuse) for name, text in metadata.items() if name in _STORED}
-    values = {**_EARLIER_DEFAULTS, **found}
-    own = {field.name: values[field.name] for field in fields(Record) if field.name != "hyperparameters"}
-    own["hyperparameters"] = Hyperparameters.from_json(values)
-    own["progress"] = decode_progress(values["progress"])
-    own["mode_history"] = tuple((int(loop), str(mode)) for loop, mode in values["mode_history"])
-    own["input_shape"] = tuple(int(size) for size in values["input_shape"])
-    for owner, given in ((Record, own), (Progress, asdict(own["progress"]))):
-        for name, kind in typing.get_type_hints(owner).items():
-            if kind in _SCALARS and not isinstance(given[name], kind):
-                raise TypeError(f"{name} is {given[name]!r}")
-    record = Record(**own)
-    counts = (record.progress.validation_count, record.test_count, record.threads, record.classes, *record.input_shape)
-    if not record.mode_history or min(counts) < 1 or not isinstance(record.versions, dict):
-        raise ValueError("its header makes no sense")
-    texts = [value for value in asdict(record).values() if isinstance(value, str)]
-    texts += [mode for _, mode in record.mode_history]
-    texts += [text for pair in record.versions.items() for text in pair]
-    # From here on the texts go to screens, files and databases.
-    if not all(isinstance(text, str) and text.isprintable() for text in texts):
-        raise ValueError("a text in its header has characters that cannot be printed")
-    return record
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"its header has the number {constant}")
-
-
-_SCALARS: tuple[Any, ...] = (int, float, str, int | None, str | None)
-_READABLE = tuple(str(version) for version in range(1, FORMAT_VERSION + 1))
-_EARLIER_DEFAULTS: Mapping[str, Any] = {
-    "parent": None,
-    "network": "mlp",
-    "input_shape": [1, 28, 28],
-    "classes": 10,
-    "backend": "torch",
-}
-"""What earlier files do not say, because there was nothing else then."""
-_STORED = {field.name for field in fields(Record)} | {field.name for field in fields(Hyperparameters)}
 
 
 def network_of(record: Record) -> Network | None:
@@ -253,8 +161,6 @@ def _check_shapes(record: Record, weights: dict[str, np.ndarray]) -> None:
             raise ValueError(f"its tensors are not those of {record.architecture}")
         if {name: array.shape for name, array in weights.items()} != {one.name: one.shape for one in network.tensors}:
             raise ValueError(f"its tensors are not those of {record.architecture}")
-    if any(array.dtype != np.float32 for array in weights.values()):
-        raise ValueError("its tensors are not float32")
 
 
 def _weights_digest(weights: dict[str, np.ndarray]) -> str:

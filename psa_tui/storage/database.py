@@ -8,13 +8,17 @@ for writing, and read through views when it is not; one of a later format is ref
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, get_type_hints
 
 from psa_tui.errors import HistoryError
 from psa_tui.formatting import printable
+from psa_tui.outside import outside_text
 from psa_tui.storage.atomic_write import make_folder
 from psa_tui.storage.schema import APPLICATION_ID, FORMAT, create_or_upgrade, view_as_current
 
@@ -49,6 +53,16 @@ class Database:
             yield self.connection
         except sqlite3.Error as error:
             raise _refusal(self.path, error) from None
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Say in one line what SQLite complains of, or that a row is none that this program writes."""
+        try:
+            with self.errors() as connection:
+                yield connection
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+            reason = printable(" ".join(str(error).split()))[:100]
+            raise HistoryError(f"{self.path}: has a row that makes no sense ({reason}); move it away") from None
 
 
 @contextmanager
@@ -89,6 +103,32 @@ def read_database(folder: Path, needed: int = 1) -> Iterator[Database | None]:
         yield database if known >= needed else None
 
 
+Row = TypeVar("Row")
+
+
+def checked_row(kind: type[Row], values: Mapping[str, Any]) -> Row:
+    """Return ``kind``, a dataclass, of ``values``; SQLite itself lets any column hold anything.
+
+    Raises:
+        TypeError: a value is not of its field's type.
+    """
+    plain: type = kind
+    for name, hint in _hints(plain).items():
+        value = values[name]
+        if isinstance(hint, type | UnionType) and not isinstance(value, hint) and not _is_whole_rate(value, hint):
+            raise TypeError(f"{name} is {str(value)[:40]!r}")
+    return kind(**values)
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _is_whole_rate(value: object, hint: Any) -> bool:
+    return isinstance(value, int) and issubclass(float, hint)
+
+
 def now() -> str:
     """The time as the database has it: UTC, ISO 8601, milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -100,7 +140,7 @@ def _connected(path: Path, address: str, *, uri: bool) -> Iterator[Database]:
         connection = sqlite3.connect(address, uri=uri, timeout=10, isolation_level=None)
     except sqlite3.Error as error:
         raise _refusal(path, error) from None
-    connection.text_factory = _outside_text
+    connection.text_factory = outside_text
     try:
         connection.execute("PRAGMA trusted_schema = OFF")
         yield Database(connection, path)
@@ -123,10 +163,6 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     if version > FORMAT:
         raise HistoryError(f"{path}: history format {version}, this version reads {FORMAT}; update psa-tui")
     return int(version)
-
-
-def _outside_text(stored: bytes) -> str:
-    return printable(stored.decode(errors="replace"))
 
 
 def _refusal(path: Path, error: sqlite3.Error) -> HistoryError:

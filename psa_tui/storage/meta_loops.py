@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from math import isfinite
+from operator import index
 from typing import Any
 
 from psa_tui.method.ablation import AblatedUnit
-from psa_tui.method.events import MetaLoopFinished
+from psa_tui.method.events import MetaLoopFinished, Verdict
+from psa_tui.outside import outside_json
 
 COLUMNS = """
     meta_loop INTEGER NOT NULL,
@@ -26,6 +29,7 @@ COLUMNS = """
 """
 """The columns as SQL declares them; the fields of ``MetaLoopRow`` in order."""
 _ZERO = "zero"
+_VERDICTS = frozenset(map(str, Verdict))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +64,19 @@ class MetaLoopRow:
         )
 
     @classmethod
-    def from_columns(cls, values: Mapping[str, Any]) -> MetaLoopRow:
-        """Return the row that the columns ``values`` hold."""
-        fields = {name: values[name] for name in NAMES}
-        decoded = decode_ablations(fields["ablations"])
-        return cls(**fields | {"ablations": decoded, "finite": bool(fields["finite"])})
+    def from_columns(cls, values: Sequence[Any]) -> MetaLoopRow:
+        """Return the row of what the columns hold, in order.
+
+        Raises:
+            TypeError, ValueError: it is no row that this program writes.
+        """
+        fields = dict(zip(NAMES, values, strict=True))
+        fields |= {"ablations": decode_ablations(fields["ablations"]), "finite": bool(fields["finite"])}
+        if not 0 <= fields["validation_correct"] <= fields["validation_count"] or not fields["validation_count"]:
+            raise ValueError(f"meta-loop {fields['meta_loop']}: no count of images")
+        if fields["verdict"] not in _VERDICTS:
+            raise ValueError(f"meta-loop {fields['meta_loop']}: verdict {fields['verdict']!r}")
+        return cls(**fields)
 
     @property
     def validation_accuracy(self) -> float:
@@ -107,13 +119,22 @@ def encode_ablations(units: Sequence[AblatedUnit]) -> str | None:
     return json.dumps(rows, separators=(",", ":"))
 
 
+@lru_cache(maxsize=16_384)
 def decode_ablations(text: str | None) -> tuple[AblatedUnit, ...]:
-    """Return the units of ``encode_ablations``."""
+    """Return the units of ``encode_ablations``; many loops share few different texts.
+
+    Raises:
+        TypeError, ValueError: it is none of its texts.
+    """
     if text is None:
         return ()
     return tuple(
         AblatedUnit(
-            layer=layer, unit=unit, incoming=incoming, outgoing=outgoing, effect=str(effect[0]) if effect else _ZERO
+            layer=index(layer),
+            unit=index(unit),
+            incoming=index(incoming),
+            outgoing=index(outgoing),
+            effect=str(effect[0]) if effect else _ZERO,
         )
-        for layer, unit, incoming, outgoing, *effect in json.loads(text)
+        for layer, unit, incoming, outgoing, *effect in outside_json(text)
     )

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from psa_tui.method.events import MetaLoopFinished, RunFinished
+from psa_tui.method.events import MetaLoopFinished, RunFinished, Verdict
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.progress import Progress
-from psa_tui.storage.checkpoint import Record
-from psa_tui.storage.database import Database, now, open_database, read_database
+from psa_tui.outside import outside_json
+from psa_tui.storage.database import Database, checked_row, now, open_database, read_database
+from psa_tui.storage.header import Record
 from psa_tui.storage.meta_loops import NAMES, MetaLoopRow
 
 
@@ -151,7 +153,7 @@ class RunStore:
 
     def home(self, run: str) -> Path | None:
         """Return where the checkpoint of ``run`` was when it was last worked on; None when the run is unknown."""
-        with self._database.errors() as connection:
+        with self._database.reading() as connection:
             row = connection.execute("SELECT checkpoint FROM runs WHERE run = ?", (run,)).fetchone()
         return None if row is None else Path(row[0])
 
@@ -181,29 +183,49 @@ class RunStore:
 
     def latest(self, limit: int) -> list[RunRow]:
         """Return the runs worked on last, newest first."""
-        with self._database.errors() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute("SELECT * FROM runs ORDER BY updated_at DESC, run LIMIT ?", (limit,))
             return [_run_row(row) for row in _mappings(rows)]
 
     def run(self, run: str) -> RunRow | None:
         """Return the run of that name, or None."""
-        with self._database.errors() as connection:
+        with self._database.reading() as connection:
             rows = _mappings(connection.execute("SELECT * FROM runs WHERE run = ?", (run,)))
         return _run_row(rows[0]) if rows else None
 
     def sessions(self, run: str) -> list[dict[str, Any]]:
         """Return the sessions of ``run`` in order; the keys are the columns of ``sessions``, versions are a mapping."""
-        with self._database.errors() as connection:
+        with self._database.reading() as connection:
             rows = _mappings(connection.execute("SELECT * FROM sessions WHERE run = ? ORDER BY session", (run,)))
-        return [{**row, "versions": json.loads(row["versions"])} for row in rows]
+        return [{**row, "versions": _versions(row["versions"])} for row in rows]
 
-    def loops(self, run: str, after: int = 0) -> list[MetaLoopRow]:
-        """Return the loops of ``run`` after loop ``after``, in order."""
-        with self._database.errors() as connection:
+    def loops(self, run: str, after: int = 0, most: int = -1) -> list[MetaLoopRow]:
+        """Return the loops of ``run`` after loop ``after``, in order, at most ``most`` of them."""
+        with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT * FROM meta_loops WHERE run = ? AND meta_loop > ? ORDER BY meta_loop", (run, after)
+                f"SELECT {', '.join(NAMES)} FROM meta_loops WHERE run = ? AND meta_loop > ? ORDER BY meta_loop LIMIT ?",
+                (run, after, most),
             )
-            return [MetaLoopRow.from_columns(row) for row in _mappings(rows)]
+            return [MetaLoopRow.from_columns(row) for row in rows]
+
+    def loop_batches(self, run: str, size: int = 10_000) -> Iterator[list[MetaLoopRow]]:
+        """Go through all loops of ``run`` in order, ``size`` at a time: a run may have millions."""
+        last = 0
+        while batch := self.loops(run, last, size):
+            last = batch[-1].meta_loop
+            yield batch
+
+    def validation_curve(self, run: str) -> tuple[array[float], int]:
+        """Return the validation accuracy of every loop's candidate, in order, and how many were promoted."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT validation_correct, validation_count FROM meta_loops WHERE run = ? ORDER BY meta_loop", (run,)
+            )
+            curve = array("d", (correct / count for correct, count in rows))
+            (promoted,) = connection.execute(
+                "SELECT count(*) FROM meta_loops WHERE run = ? AND verdict = ?", (run, str(Verdict.PROMOTED))
+            ).fetchone()
+        return curve, int(promoted)
 
 
 def _counters(progress: Progress) -> dict[str, Any]:
@@ -218,7 +240,15 @@ def _counters(progress: Progress) -> dict[str, Any]:
 
 def _run_row(values: dict[str, Any]) -> RunRow:
     own = {name: values[name] for name in RunRow.__dataclass_fields__ if name != "hyperparameters"}
-    return RunRow(**own, hyperparameters=Hyperparameters.from_json(values))
+    return checked_row(RunRow, own | {"hyperparameters": Hyperparameters.from_json(values)})
+
+
+def _versions(text: str) -> dict[str, Any]:
+    """Return the versions of a session by package."""
+    found = outside_json(text)
+    if not isinstance(found, dict):
+        raise TypeError("versions are no mapping")
+    return found
 
 
 def _insert(

@@ -13,7 +13,8 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from psa_tui.storage.database import Database, now, open_database, read_database
+from psa_tui.outside import outside_json
+from psa_tui.storage.database import Database, checked_row, now, open_database, read_database
 from psa_tui.storage.meta_loops import NAMES, MetaLoopRow
 
 LOCAL, FETCHED = "local", "fetched"
@@ -109,13 +110,9 @@ class StudyStore:
 
     def studies(self) -> list[StudyRow]:
         """All studies, by name."""
-        with self._database.errors() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute("SELECT * FROM studies ORDER BY study").fetchall()
-        names = StudyRow.__dataclass_fields__
-        found = [dict(zip(names, row, strict=True)) for row in rows]
-        return [
-            StudyRow(**row | {"quick": bool(row["quick"]), "settings": json.loads(row["settings"])}) for row in found
-        ]
+            return [_study_row(dict(zip(StudyRow.__dataclass_fields__, row, strict=True))) for row in rows]
 
     def study(self, name: str) -> StudyRow | None:
         """The study called ``name``, or None."""
@@ -161,14 +158,14 @@ class StudyStore:
 
     def sessions(self, study: str) -> list[SessionRow]:
         """The sessions of a study, oldest first."""
-        with self._database.errors() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute(
                 "SELECT session, started_at, ended_at, outcome, reason, workers, machine, versions "
                 "FROM study_sessions WHERE study = ? ORDER BY session",
                 (study,),
             ).fetchall()
-        found = [dict(zip(SessionRow.__dataclass_fields__, row, strict=True)) for row in rows]
-        return [SessionRow(**row | {"versions": json.loads(row["versions"])}) for row in found]
+            found = [dict(zip(SessionRow.__dataclass_fields__, row, strict=True)) for row in rows]
+            return [checked_row(SessionRow, row | {"versions": outside_json(row["versions"])}) for row in found]
 
     def put(
         self, study: str, trials: Iterable[TrialRow], loops: Iterable[TrialLoop] = (), session: int | None = None
@@ -191,19 +188,19 @@ class StudyStore:
 
     def trials(self, study: str) -> list[TrialRow]:
         """Every trial of a study that was begun, by architecture, mode and number."""
-        with self._database.errors() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute(
                 "SELECT architecture, mode, trial, parameters, seed, state, reason, meta_loop, bounty, "
                 "bounty_meta_loop, test_accuracy, seconds, origin FROM trials WHERE study = ? "
                 "ORDER BY architecture, mode, trial",
                 (study,),
             ).fetchall()
-        names = TrialRow.__dataclass_fields__
-        return [TrialRow(**dict(zip(names, row, strict=True))) for row in rows]
+            names = TrialRow.__dataclass_fields__
+            return [checked_row(TrialRow, dict(zip(names, row, strict=True))) for row in rows]
 
     def loops(self, study: str) -> list[tuple[Any, ...]]:
         """Return every loop of a study, by architecture, mode, trial and loop, in ``TRIAL_LOOP_COLUMNS``."""
-        with self._database.errors() as connection:
+        with self._database.reading() as connection:
             return connection.execute(
                 f"SELECT {', '.join(TRIAL_LOOP_COLUMNS)} FROM trial_loops WHERE study = ? "
                 "ORDER BY architecture, mode, trial, meta_loop",
@@ -238,7 +235,7 @@ class StudyStore:
 
     def jobs(self, study: str) -> list[JobRow]:
         """The jobs known of a study, by name."""
-        with self._database.errors() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute(
                 "SELECT job, architecture, mode, etag, state, reason, fetched_at FROM jobs "
                 "WHERE study = ? ORDER BY job",
@@ -267,6 +264,17 @@ def read_store(folder: Path) -> Iterator[StudyStore | None]:
     """
     with read_database(folder, needed=2) as database:
         yield None if database is None else StudyStore(database)
+
+
+def _study_row(values: dict[str, Any]) -> StudyRow:
+    settings = outside_json(values["settings"])
+    lists = {name: settings.get(name, []) for name in ("shapes", "modes")}
+    if not all(isinstance(found, list) and all(isinstance(one, str) for one in found) for found in lists.values()):
+        raise TypeError("settings without lists of shapes and modes")
+    texts = [settings.get(name) for name in ("dataset", "network")]
+    if not all(isinstance(text, str | None) for text in texts):
+        raise TypeError("settings without a data set's or a network's name")
+    return checked_row(StudyRow, values | {"quick": bool(values["quick"]), "settings": settings})
 
 
 def _marks(count: int) -> str:

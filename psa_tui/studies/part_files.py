@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from psa_tui.errors import CheckpointError
+from psa_tui.outside import open_outside
 from psa_tui.storage.atomic_write import atomic_write, make_folder
 from psa_tui.studies.parts import Part
 
@@ -39,7 +40,8 @@ class PartFiles:
         """
         path = self._folder / part.file_name
         try:
-            return path.read_bytes()
+            with open_outside(path) as file:
+                return file.read()
         except FileNotFoundError:
             return None
         except OSError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,8 +18,10 @@ import safetensors
 import safetensors.numpy
 
 from psa_tui.errors import CheckpointError
+from psa_tui.formatting import printable
 from psa_tui.method.hyperparameters import Hyperparameters
-from psa_tui.method.progress import Progress, decode_progress
+from psa_tui.method.progress import Progress, check_progress, decode_progress
+from psa_tui.outside import decode_json
 from psa_tui.studies.parts import Part
 from psa_tui.studies.spec import StudySpec
 
@@ -64,18 +67,26 @@ def decode_state(spec: StudySpec, part: Part, content: bytes, where: str) -> Par
         _check_version(header.get("format", ""), where)
         if header.pop("header_sha256", None) != _header_digest(header):
             raise ValueError("its header does not match its digest")
-        if Hyperparameters().as_json() | json.loads(header["study"]) != _identity(spec, part):
+        if Hyperparameters().as_json() | decode_json(header["study"]) != _identity(spec, part):
             raise ValueError("it belongs to another study")
         lkg = safetensors.numpy.load(content)[_WEIGHTS]
         if header["weights_sha256"] != hashlib.sha256(lkg.data).hexdigest():
             raise ValueError("its weights do not match their digest")
-        progress = tuple(decode_progress(values) for values in json.loads(header["progress"]))
+        progress = tuple(decode_progress(values) for values in decode_json(header["progress"]))
+        for one in progress:
+            check_progress(one)
+        if not 0 <= (seconds := float(header["seconds"])) < math.inf:
+            raise ValueError("its time is none")
         if lkg.shape != (len(progress), part.network.parameters) or lkg.dtype != np.float32:
             raise ValueError("its weights have another shape")
-        return PartState(progress, lkg, float(header["seconds"]))
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+        return PartState(progress, lkg, seconds)
+    except CheckpointError:
+        raise
+    except Exception as error:
+        # Whatever its bytes do to a library, it is a file that is damaged.
+        reason = printable(" ".join(str(error).split()))[:100]
         raise CheckpointError(
-            f"{where}: damaged ({str(error)[:100]}); move it away to train {part} anew, then psa reproduce run"
+            f"{where}: damaged ({reason}); move it away to train {part} anew, then psa reproduce run"
         ) from None
 
 
@@ -101,7 +112,7 @@ def _identity(spec: StudySpec, part: Part) -> dict[str, Any]:
 def _header(content: bytes) -> dict[str, str]:
     """Return the metadata of a safetensors file in memory: eight bytes of length, then JSON."""
     length = int.from_bytes(content[:8], "little")
-    found = json.loads(content[8 : 8 + length])["__metadata__"]
+    found = decode_json(content[8 : 8 + length])["__metadata__"]
     return {str(name): str(value) for name, value in found.items()}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,9 +13,8 @@ from psa_tui.errors import ConfigError
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.variants import Variant, find_variant
 from psa_tui.networks import Mlp, Network
+from psa_tui.outside import is_plain_name
 from psa_tui.studies.grids import parse_network
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +111,7 @@ def check_name(name: str) -> str:
     Raises:
         ConfigError: it cannot.
     """
-    if not _NAME.fullmatch(name):
+    if not is_plain_name(name):
         raise ConfigError(
             f"--study {name[:80]!r}: expected letters, digits, dots, dashes and underscores, 64 at most, "
             "a letter or digit first"

@@ -3,6 +3,8 @@ import os
 import pickle
 import random
 import sys
+import tracemalloc
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -177,3 +179,80 @@ def test_non_finite_weights_and_every_float_survive_the_round_trip(path, checkpo
     weights["0.bias"][:3] = [np.nan, np.inf, -0.0]
     write_checkpoint(path, Checkpoint(checkpoint.record, weights))
     assert read_checkpoint(path).weights["0.bias"].tobytes() == weights["0.bias"].tobytes()
+
+
+def headed(checkpoint, weights=None, **fields):
+    """The bytes of the checkpoint with other JSON texts in its header, and digests that fit them."""
+    from psa_tui.storage import checkpoint as module
+
+    good = encode(checkpoint)
+    metadata = json.loads(good[8 : 8 + int.from_bytes(good[:8], "little")])["__metadata__"] | fields
+    weights = checkpoint.weights if weights is None else weights
+    del metadata["record_sha256"]
+    metadata["weights_sha256"] = module._weights_digest(weights)
+    metadata["record_sha256"] = module._record_digest(metadata)
+    return safetensors.numpy.save(weights, metadata)
+
+
+def hostile_fields(checkpoint):
+    """Header fields that no run writes, as JSON texts; the digests of the files are made to fit."""
+    names = json.loads(json.dumps(sorted(checkpoint.record.__dataclass_fields__)))
+    texts = ("[" * 5000 + "]" * 5000, '{"a":' * 5000 + "1" + "}" * 5000, "1" * 5000, "1e999", "Infinity", "[NaN]")
+    yield from ({name: text} for name in names if name != "hyperparameters" for text in texts)
+    yield from ({name: json.dumps("a\x1b]0;title\x07")} for name in ("run", "machine", "dataset", "device"))
+    yield from ({"run": json.dumps(name)} for name in ("../../x", "/tmp/x", ".", "", "a b", "x" * 65))
+    for architecture in ("[999999999999*1]", "[999999999999*999999999999]", "[2*4, 1*3" + ", 1*1" * 3000 + "]"):
+        yield {"architecture": json.dumps(architecture)}
+        yield {"architecture": json.dumps(architecture), "parameters": str(10**15)}
+    for shape in ([10**12], [1] * 7000, [1, 28, 28, 0], [-1], [1.5], [None], [[1]]):
+        yield {"input_shape": json.dumps(shape)}
+    for history in ([[10**18, "none"]], [[1, "none"]] * 5000, [[3, "none"], [1, "full"]], [[1]], [["1", "none"]], []):
+        yield {"mode_history": json.dumps(history)}
+    for number in (10**18, -1, True, "x", 1.5):
+        yield {"last_meta_loop": json.dumps(number)}
+        yield {"test_correct": json.dumps(number)}
+        for name in ("meta_loop", "lkg_correct", "lkg_meta_loop", "best_correct", "promotions", "rollbacks"):
+            progress = {**json.loads(json.dumps(asdict(checkpoint.record.progress))), name: number}
+            yield {"progress": json.dumps(progress)}
+
+
+def test_no_field_of_a_header_makes_more_of_a_file_than_lies_in_it(path, checkpoint):
+    for fields in hostile_fields(checkpoint):
+        path.write_bytes(headed(checkpoint, **fields))
+        tracemalloc.start()
+        with pytest.raises(CheckpointError) as caught:
+            read_checkpoint(path)
+        assert tracemalloc.get_traced_memory()[1] < 4e6, fields
+        tracemalloc.stop()
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 400 + len(str(path))
+
+
+@pytest.mark.parametrize("shape", [[0, 2**40], [2**40, 0], [2**40], [2**63, 0], [0] * 70, [], [-1]], ids=str)
+@pytest.mark.parametrize("kind", ["F32", "F64", "BF16", "F8_E4M3", "F4", "C64", "X9"])
+def test_tensors_of_odd_shapes_and_kinds_are_refused_in_one_line(path, checkpoint, kind, shape):
+    good = encode(checkpoint)
+    metadata = json.loads(good[8 : 8 + int.from_bytes(good[:8], "little")])["__metadata__"]
+    tensors = {"0.weight": {"dtype": kind, "shape": shape, "data_offsets": [0, 0]}}
+    header = json.dumps({"__metadata__": metadata, **tensors}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint(path)
+    assert str(caught.value).isprintable()
+
+
+def test_status_tells_of_a_bad_file_in_a_line_and_of_the_good_ones_beside_it(psa, tmp_path, checkpoint):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    write_checkpoint(folder / DEFAULT_NAME, checkpoint)
+    for number, fields in enumerate(list(hostile_fields(checkpoint))[::9]):
+        (folder / f"bad{number}_lkg.safetensors").write_bytes(headed(checkpoint, **fields))
+    os.mkfifo(folder / "pipe_lkg.safetensors")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "history.sqlite").write_bytes(b"no database" * 1000)
+    done = psa("status")
+    assert done.returncode == 1
+    assert "mnist_lkg.safetensors [2*4, 1*3] 3,215" in done.stdout
+    lines = done.stderr.splitlines()
+    assert len(lines) == number + 3
+    assert all(line.startswith("psa: ") for line in lines)
