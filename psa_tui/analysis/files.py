@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from psa_tui.analysis.cells import read_cells
 from psa_tui.analysis.frames import PUBLISHED_MODES, completed_frame, completed_loops
 from psa_tui.analysis.shapes import is_installed, network_attr, parse_shape
 from psa_tui.errors import ConfigError, DataError
@@ -20,6 +20,17 @@ if TYPE_CHECKING:
 _MODE = re.compile(r"[A-Za-z][A-Za-z0-9_.+-]{0,63}", re.ASCII)
 _SHAPE = re.compile(r"[!-~]{1,200}", re.ASCII)
 """An architecture of a family that is not installed here."""
+_ABOUT = ("study", "dataset", "network", "quick", "architecture", "mode", "trial")
+_TRIAL_COLUMNS = (
+    *_ABOUT,
+    *(f"{name}{unit}" for name in ("best_validation_accuracy", "test_accuracy") for unit in ("", "_pct")),
+    *("seed", "meta_loops", "best_meta_loop", "parameters"),
+)
+_LOOP_COLUMNS = (
+    *_ABOUT,
+    *("meta_loop", "validation_accuracy", "validation_accuracy_pct", "verdict", "reason", "train_loss"),
+    *("ablated_layer", "ablated_neuron", "ablated_units"),
+)
 
 
 def read_trials(path: Path, study: str | None) -> DataFrame:
@@ -32,7 +43,7 @@ def read_trials(path: Path, study: str | None) -> DataFrame:
     Raises:
         DataError: the file cannot be read, or a row cannot be a trial; the message names the row.
     """
-    table = _chosen_study(_read(path), path, study)
+    table = _chosen_study(read_cells(path, _TRIAL_COLUMNS), path, study)
     checked = _Checked(table, path, ("architecture", "mode", "trial"))
     checked.accuracy("best_validation_accuracy", required=True)
     checked.accuracy("test_accuracy", required=False)
@@ -55,7 +66,7 @@ def read_meta_loops(path: Path, study: str | None) -> DataFrame:
     Raises:
         DataError: the file cannot be read, or a row cannot be a meta-loop; the message names the row.
     """
-    table = _chosen_study(_read(path), path, study)
+    table = _chosen_study(read_cells(path, _LOOP_COLUMNS), path, study)
     checked = _Checked(table, path, ("architecture", "mode", "trial", "meta_loop"))
     checked.accuracy("validation_accuracy", required=True)
     checked.one_of("verdict", ("promoted", "rolled_back"))
@@ -67,46 +78,6 @@ def read_meta_loops(path: Path, study: str | None) -> DataFrame:
     loops.attrs = {"source": str(path), "study": checked.single("study") or path.stem, "quick": checked.is_quick}
     loops.attrs |= network_attr(checked.family)
     return loops
-
-
-def _read(path: Path) -> DataFrame:
-    """Read the file as text, cell by cell (None where empty), with the number of each row or line as the index."""
-    import pandas as pd
-
-    try:
-        if path.suffix == ".parquet":
-            table = pd.read_parquet(path).astype("object")
-            table = table.set_axis(range(1, len(table) + 1)).map(lambda cell: None if pd.isna(cell) else str(cell))
-            return table.where(table.notna(), None).astype("object")
-        return _read_csv(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, TypeError, csv.Error) as error:  # pyarrow's complaints are ValueErrors
-        reason = printable(" ".join(str(error).split()))[:120]
-        raise DataError(f"{path}: not a {path.suffix} table ({reason}); psa results export writes one") from None
-
-
-def _read_csv(path: Path) -> DataFrame:
-    """Read a CSV file by Python's reader: unlike pandas' it never guesses what a row too long or too short means."""
-    import pandas as pd
-
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True)
-        header = [name.strip() for name in next(reader, [])]
-        lines: list[int] = []
-        rows: list[list[str | None]] = []
-        for row in reader:
-            if not row:
-                continue
-            if len(row) != len(header):
-                raise ValueError(f"line {reader.line_num} has {len(row)} cells, the header {len(header)}")
-            lines.append(reader.line_num)
-            rows.append([cell.strip() or None for cell in row])
-    if not header:
-        raise ValueError("it is empty")
-    if twice := sorted({name for name in header if header.count(name) > 1}):
-        raise ValueError(f"the column {twice[0]!r} is there twice")
-    return pd.DataFrame(rows, columns=header, index=lines, dtype="object")
 
 
 def _chosen_study(table: DataFrame, path: Path, study: str | None) -> DataFrame:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from psa_tui.analysis.shapes import network_attr, size_of, with_sizes
+from psa_tui.errors import DataError
 from psa_tui.method.variants import FIRST_STUDY, PUBLISHED, ordered
 from psa_tui.networks import Mlp
 
@@ -48,6 +50,8 @@ PUBLISHED_MODES = tuple(variant.name for variant in PUBLISHED)
 """The six modes of the published study, the three baselines first."""
 BASELINES = tuple(variant.name for variant in PUBLISHED if not variant.ablates)
 ABLATIVE = tuple(variant.name for variant in PUBLISHED if variant.ablates)
+MOST_CELLS = 5_000_000
+"""Shapes times modes times trials: 850 times those of the published study."""
 _FIRST_STUDY_MODES = tuple(variant.name for variant in FIRST_STUDY)
 _WHOLE_NUMBERS = ("seed", "meta_loops", "best_meta_loop")
 _WHOLE_NUMBERS_OF_LOOPS = ("ablated_layer", "ablated_neuron", "ablated_units")
@@ -64,7 +68,11 @@ def completed_frame(
     settings: dict[str, Any] | None = None,
     network: str = Mlp.family,
 ) -> DataFrame:
-    """Return ``rows`` (architecture, mode, trial, best_validation_accuracy and what else is known) as trials."""
+    """Return ``rows`` (architecture, mode, trial, best_validation_accuracy and what else is known) as trials.
+
+    Raises:
+        DataError: the table that shows all of them would be larger than ``MOST_CELLS``.
+    """
     recorded: dict[str, Any] = {}
     if "parameters" in rows:
         recorded = rows.dropna(subset=["parameters"]).set_index("architecture")["parameters"].to_dict()
@@ -90,7 +98,25 @@ def completed_frame(
         "dataset": dataset,
         "settings": settings or {},
     } | network_attr(network)
+    _check_size(table)
     return table
+
+
+def _check_size(trials: DataFrame) -> None:
+    """Refuse what a slip of the pen makes huge: a date for a trial's number."""
+    sizes = len(shown_architectures(trials)), len(shown_modes(trials)), trial_count(trials)
+    if math.prod(sizes) > MOST_CELLS:
+        shapes, modes, last = sizes
+        raise DataError(
+            f"{trials.attrs['source']}: {shapes} shapes, {modes} modes and trials up to {last:,} make a table of "
+            f"{math.prod(sizes):,} cells, expected at most {MOST_CELLS:,}; check the numbers of the trials"
+        )
+
+
+def trial_count(trials: DataFrame) -> int:
+    """Return how many trials a cell should have: as many as the study planned, or the highest number met."""
+    expected = trials.attrs.get("expected") or {"trials": 0}
+    return max(int(expected["trials"]), int(trials["trial"].max()) if len(trials) else 0)
 
 
 def completed_loops(rows: DataFrame, *, architectures: list[str]) -> DataFrame:

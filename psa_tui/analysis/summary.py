@@ -11,6 +11,7 @@ from psa_tui.analysis.frames import (
     percentages,
     shown_architectures,
     shown_modes,
+    trial_count,
 )
 from psa_tui.analysis.shapes import family_of, shape_sizes, with_sizes
 from psa_tui.formatting import printable
@@ -105,12 +106,6 @@ def trial_rows(trials: DataFrame) -> list[tuple[str, list[tuple[int, list[str]]]
         )
         for architecture in shown_architectures(trials)
     ]
-
-
-def trial_count(trials: DataFrame) -> int:
-    """Return how many trials a cell should have: as many as the study planned, or the highest number met."""
-    expected = trials.attrs.get("expected") or {"trials": 0}
-    return max(int(expected["trials"]), int(trials["trial"].max()) if len(trials) else 0)
 
 
 def missing_cells(trials: DataFrame) -> DataFrame:

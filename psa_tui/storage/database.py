@@ -92,11 +92,15 @@ def read_database(folder: Path, needed: int = 1) -> Iterator[Database | None]:
     Raises:
         HistoryError: it is damaged, foreign or from a newer version.
     """
-    path = folder if folder.is_file() else folder / FILE_NAME
+    is_file = folder.is_file()
+    path = folder if is_file else folder / FILE_NAME
     if not path.is_file():
         yield None
         return
-    with _connected(path, f"{path.absolute().as_uri()}?mode=ro", uri=True) as database:
+    # SQLite makes files beside one that it reads, unless told that nobody writes: then there is no log of writes.
+    is_at_rest = is_file and not path.with_name(f"{path.name}-wal").exists()
+    address = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_at_rest else ''}"
+    with _connected(path, address, uri=True) as database:
         with database.errors() as connection:
             known = _version(connection, path)
             view_as_current(connection, known)
@@ -150,15 +154,17 @@ def _connected(path: Path, address: str, *, uri: bool) -> Iterator[Database]:
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
     # One statement, so one moment: another process may be making the tables just now.
-    application, version, tables, ours = connection.execute(
+    application, version, tables, foreign, ours = connection.execute(
         "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master), "
+        "(SELECT count(*) FROM sqlite_master WHERE type NOT IN ('table', 'index') OR sql LIKE 'create virtual%'), "
         "(SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN ('runs', 'sessions', 'meta_loops')) "
         "FROM pragma_application_id, pragma_user_version"
     ).fetchone()
     is_empty = application == 0 and version == 0 and tables == 0
     # Files of the first versions bear no mark but their tables.
     is_ours = application == APPLICATION_ID or (application == 0 and version > 0 and ours == 3)
-    if not is_empty and not is_ours:
+    # We make no views and no triggers: what runs when a table is read or written would be another's.
+    if (not is_empty and not is_ours) or foreign:
         raise HistoryError(f"{path}: not a psa-tui history; move it away, or choose another --results-dir")
     if version > FORMAT:
         raise HistoryError(f"{path}: history format {version}, this version reads {FORMAT}; update psa-tui")

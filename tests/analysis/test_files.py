@@ -1,9 +1,19 @@
+import os
+import signal
+import sqlite3
+import time
+import tracemalloc
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from psa_tui import load_meta_loops, load_trials
-from psa_tui.errors import ConfigError, DataError, PsaError
+from psa_tui.errors import ConfigError, DataError, HistoryError, PsaError
+from psa_tui.storage.study_store import TrialRow, open_store
 
 HEADER = "architecture,mode,trial,best_validation_accuracy_pct\n"
 
@@ -126,3 +136,82 @@ def test_exported_tables_read_back_as_they_were(make_study, tmp_path, suffix):
         assert again[columns].astype("object").fillna("-").values.tolist() == (
             table[columns].astype("object").fillna("-").values.tolist()
         )
+
+
+def test_a_date_for_the_number_of_a_trial_makes_no_table_of_millions(csv, psa):
+    path = csv(HEADER + "8*8,none,20250801,50.00\n")
+    tracemalloc.start()
+    with pytest.raises(
+        DataError, match=r"trials up to 20,250,801 make a table of [0-9,]+ cells, expected at most 5,000"
+    ):
+        load_trials(path)
+    assert tracemalloc.get_traced_memory()[1] < 20e6
+    tracemalloc.stop()
+    done = psa("results", "table", "accuracy", "--source", path)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+
+
+def test_a_parquet_file_of_sixty_million_rows_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "trials.parquet"
+    million = pyarrow.table({"trial": pyarrow.array([1]).take(pyarrow.array(np.zeros(1_000_000, dtype=np.int8)))})
+    with pyarrow.parquet.ParquetWriter(path, million.schema) as writer:
+        for _ in range(60):
+            writer.write_table(million)
+    began = time.process_time()
+    with pytest.raises(DataError, match=r"it has 60,000,000 rows, at most 2,000,000 are read"):
+        load_trials(path)
+    assert time.process_time() - began < 1
+
+
+def test_a_csv_file_of_too_many_rows_is_refused_while_it_is_read(csv, monkeypatch):
+    monkeypatch.setattr("psa_tui.analysis.cells.MOST_ROWS", 3)
+    rows = [f"8*8,none,{trial},50.00\n" for trial in range(1, 5)]
+    assert len(load_trials(csv(HEADER + "".join(rows[:3])))) == 3
+    with pytest.raises(DataError, match="it has more than 3 rows"):
+        load_trials(csv(HEADER + "".join(rows)))
+
+
+def test_a_csv_file_without_end_of_line_or_beyond_any_size_is_not_read_to_its_end(csv):
+    path = csv(HEADER)
+    with path.open("r+b") as file:
+        file.truncate(2**29)
+    with pytest.raises(DataError, match="a line has more than 1,048,576 bytes"):
+        load_trials(path)
+    with path.open("r+b") as file:
+        file.truncate(2**40)
+    with pytest.raises(DataError, match=r"it has 1,099,511,627,776 bytes, at most"):
+        load_trials(path)
+
+
+@pytest.mark.parametrize("name", ["trials.csv", "trials.parquet", "trials.sqlite"])
+def test_a_pipe_or_a_device_is_refused_and_never_waited_for(tmp_path, name):
+    pipe, device = tmp_path / name, tmp_path / f"device-{name}"
+    os.mkfifo(pipe)
+    device.symlink_to("/dev/zero")
+    signal.alarm(20)
+    for path in (pipe, device):
+        with pytest.raises(DataError, match="it is no file|there is no such file"):
+            load_trials(path)
+    signal.alarm(0)
+
+
+def test_reading_a_database_of_another_folder_leaves_nothing_beside_it(tmp_path):
+    with open_store(tmp_path) as store:
+        store.enter("some", "local", {})
+        store.put("some", [TrialRow(architecture="8*8", mode="none", trial=1, parameters=6874, bounty=0.5)])
+    before = sorted(path.name for path in tmp_path.iterdir())
+    assert len(load_trials(tmp_path / "history.sqlite")) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == before == ["history.sqlite"]
+
+
+def test_a_database_whose_tables_are_views_is_not_queried(tmp_path):
+    with open_store(tmp_path) as store:
+        store.enter("some", "local", {})
+    path = tmp_path / "history.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE trials")
+        endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
+        connection.execute(f"CREATE VIEW trials AS {endless}")
+    connection.close()
+    with pytest.raises(HistoryError, match="not a psa-tui history"):
+        load_trials(path)
