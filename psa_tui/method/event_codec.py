@@ -21,6 +21,8 @@ SCHEMA_VERSION = 2
 Kind = TypeVar("Kind", bound=type)
 _CLASSES: dict[str, type] = {}
 _NAMES: dict[type, str] = {}
+_PLAIN = (int, bool, str)
+"""What JSON has as it is; looked at first, because an event may hold thousands of numbers."""
 
 
 def event(name: str) -> Callable[[Kind], Kind]:
@@ -62,6 +64,8 @@ def _encode_fields(record: Any) -> dict[str, Any]:
 
 
 def _encode(value: Any) -> Any:
+    if type(value) in _PLAIN:
+        return value
     if is_dataclass(value):
         return _encode_fields(value)
     if isinstance(value, tuple):
@@ -89,6 +93,8 @@ def _decode_fields(kind: type, values: dict[str, Any]) -> Any:
 
 
 def _decode(hint: Any, value: Any) -> Any:
+    if hint in _PLAIN:
+        return value
     choices = get_args(hint) if get_origin(hint) is UnionType else (hint,)
     if value is None:
         return nan if hint is float else None

@@ -80,7 +80,10 @@ class RunStarted:
 @event("earlier_loops")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierLoops:
-    """What a resumed run did before, from its history: parallel tuples, one entry a loop, in order."""
+    """What a resumed run did before, from its history: parallel tuples, one entry a loop, in order.
+
+    Of a run of many loops it comes in several events, one after another: each has the loops after those of the last.
+    """
 
     meta_loops: tuple[int, ...]
     validation_accuracies: tuple[float, ...]

@@ -91,22 +91,39 @@ class Following:
 
     def _begin(self, row: RunRow) -> Iterator[TimedEvent]:
         """The session so far."""
-        loops = self._store.loops(self.run)
         done = self._session["after_meta_loop"]
-        earlier = [loop for loop in loops if loop.meta_loop <= done]
-        self.progress = Progress(validation_count=loops[0].validation_count if loops else self._splits(row)[1])
-        for loop in earlier:
-            self.progress = _after(self.progress, loop)
+        known = earlier = 0
+        self.progress = Progress(validation_count=self._splits(row)[1])
+        for batch in self._store.loop_batches(self.run):
+            if not known:
+                self.progress = Progress(validation_count=batch[0].validation_count)
+            known += len(batch)
+            for loop in batch:
+                if loop.meta_loop <= done:
+                    earlier += 1
+                    self.progress = _after(self.progress, loop)
         self.progress = replace(self.progress, meta_loop=done)
         if self.progress.lkg_correct is None and row.bounty is not None and row.bounty_meta_loop <= done:
             # The loop that made the LKG is one that the history lacks.
             self.progress = _with_counters_of(row, self.progress)
-        yield TimedEvent(self._start(row, done - len(earlier)), _age_s(self._session["started_at"]))
-        summed_up = max(len(earlier), len(loops) - self._recent)
-        for loop in loops[len(earlier) : summed_up]:
-            self.progress = _after(self.progress, loop)
-        yield TimedEvent(earlier_loops(loops[:summed_up]), _age_s(self._session["started_at"]))
-        yield from self._loops(row, loops[summed_up:])
+        age_s = _age_s(self._session["started_at"])
+        yield TimedEvent(self._start(row, done - earlier), age_s)
+        yield from self._sum_up(row, max(earlier, known - self._recent), done, age_s)
+
+    def _sum_up(self, row: RunRow, count: int, done: int, age_s: float) -> Iterator[TimedEvent]:
+        """The first ``count`` loops in few events, the others one by one; those up to ``done`` are in the progress."""
+        if not count:
+            yield TimedEvent(earlier_loops([]), age_s)
+        recent: list[MetaLoopRow] = []
+        for batch in self._store.loop_batches(self.run):
+            first, count = batch[:count], count - len(batch[:count])
+            recent += batch[len(first) :]
+            for loop in first:
+                if loop.meta_loop > done:
+                    self.progress = _after(self.progress, loop)
+            if first:
+                yield TimedEvent(earlier_loops(first), age_s)
+        yield from self._loops(row, recent)
 
     def _loops(self, row: RunRow, loops: list[MetaLoopRow]) -> Iterator[TimedEvent]:
         """The loops one by one: the last was written when the row was, the others as long before as loops took."""

@@ -111,6 +111,16 @@ class RunDetails:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class RunOverview:
+    """One run in a list of runs, without its loops' rows: there may be millions."""
+
+    row: RunRow
+    validation_accuracies: Sequence[float]
+    """Of the candidate of every loop, fractions."""
+    promotions: int
+
+
 def _seconds(loops: Sequence[MetaLoopRow]) -> list[float]:
     return [loop.seconds for loop in loops if loop.seconds is not None]
 
@@ -162,14 +172,16 @@ def load_runs(folder: Path, names: Sequence[str]) -> list[RunDetails]:
         return [details_of(store, find_run(store, name)) for name in names]
 
 
-def latest_runs(folder: Path, limit: int) -> list[RunDetails]:
+def latest_runs(folder: Path, limit: int) -> list[RunOverview]:
     """The runs worked on last, newest first; empty when there is no history.
 
     Raises:
         HistoryError: the history cannot be read.
     """
     with read_runs(folder) as store:
-        return [] if store is None else [details_of(store, row) for row in store.latest(limit)]
+        if store is None:
+            return []
+        return [RunOverview(with_actual_state(row), *store.validation_curve(row.run)) for row in store.latest(limit)]
 
 
 def differing(one: dict[str, Any], other: dict[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -24,7 +24,7 @@ from psa_tui.runs.context import RunContext
 from psa_tui.runs.publishing import Publisher
 from psa_tui.runs.record import finished_event, new_record, new_run_name, split_counts, started_event
 from psa_tui.runs.resuming import extended_history, holds_run, is_same_place
-from psa_tui.runs.stored_loops import earlier_loops
+from psa_tui.runs.stored_loops import earlier_events
 from psa_tui.settings import RunConfig
 from psa_tui.storage.checkpoint import Checkpoint, write_checkpoint
 from psa_tui.storage.header import Record
@@ -113,7 +113,8 @@ class RunSession:
         self.stop.in_loops = True
         self.publish(started_event(record, old, data, self.config, self.path, lacking))
         if old is not None:
-            self.publish(earlier_loops(self.store.loops(record.run)))
+            for earlier in earlier_events(self.store, record.run):
+                self.publish(earlier)
         log.debug("first step after %.2f s", time.perf_counter() - self.started)
         try:
             events = run_meta_loops(

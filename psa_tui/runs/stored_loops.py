@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from psa_tui.data import DATASETS
+from psa_tui.errors import ConfigError
 from psa_tui.method.events import EarlierLoops, Verdict
 from psa_tui.networks import NETWORKS, Network
 from psa_tui.storage.meta_loops import MetaLoopRow
-from psa_tui.storage.run_store import RunRow
+from psa_tui.storage.run_store import RunRow, RunStore
+
+_MOST_LAYERS = 1_000_000
+
+
+def earlier_events(store: RunStore, run: str) -> Iterator[EarlierLoops]:
+    """Go through what ``run`` did before, thousands of loops an event; one event at least."""
+    nothing = True
+    for batch in store.loop_batches(run):
+        nothing = False
+        yield earlier_loops(batch)
+    if nothing:
+        yield earlier_loops([])
 
 
 def earlier_loops(loops: Sequence[MetaLoopRow]) -> EarlierLoops:
@@ -23,8 +36,16 @@ def earlier_loops(loops: Sequence[MetaLoopRow]) -> EarlierLoops:
 
 
 def network_of(row: RunRow) -> Network | None:
-    """Return a stored run's network; None where its family or its data set is not installed."""
+    """Return a stored run's network; None where it is not known here.
+
+    That is where its family or its data set is not installed, and where what the row says of it contradicts itself or
+    is larger than what can be trained: a database holds whatever was written into it.
+    """
     family, spec = NETWORKS.get(row.network), DATASETS.get(row.dataset)
     if family is None or spec is None:
         return None
-    return family.parse(row.architecture, spec.input_shape, spec.classes)
+    try:
+        network = family.parse(row.architecture, spec.input_shape, spec.classes)
+    except ConfigError:
+        return None
+    return network if network.parameters == row.parameters and network.depth <= _MOST_LAYERS else None

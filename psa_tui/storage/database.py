@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_type_hints
@@ -144,7 +144,8 @@ def _connected(path: Path, address: str, *, uri: bool) -> Iterator[Database]:
         connection = sqlite3.connect(address, uri=uri, timeout=10, isolation_level=None)
     except sqlite3.Error as error:
         raise _refusal(path, error) from None
-    connection.text_factory = outside_text
+    # Rows have few different texts, and it is called for each of them.
+    connection.text_factory = lru_cache(maxsize=1024)(outside_text)
     try:
         connection.execute("PRAGMA trusted_schema = OFF")
         yield Database(connection, path)

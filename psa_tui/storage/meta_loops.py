@@ -71,7 +71,8 @@ class MetaLoopRow:
             TypeError, ValueError: it is no row that this program writes.
         """
         fields = dict(zip(NAMES, values, strict=True))
-        fields |= {"ablations": decode_ablations(fields["ablations"]), "finite": bool(fields["finite"])}
+        fields["ablations"] = decode_ablations(fields["ablations"])
+        fields["finite"] = bool(fields["finite"])
         if not 0 <= fields["validation_correct"] <= fields["validation_count"] or not fields["validation_count"]:
             raise ValueError(f"meta-loop {fields['meta_loop']}: no count of images")
         if fields["verdict"] not in _VERDICTS:

@@ -11,6 +11,7 @@ from psa_tui.views.state import RunState
 
 _LABEL_WIDTH = 9
 _ZOOM = 3.0
+_MANY = 10_000
 _TO_ASCII = str.maketrans({"│": "|", "─": "-", "┌": "+", "┐": "+", "└": "+", "┘": "+", "┤": "|"})
 
 
@@ -35,9 +36,9 @@ def chart(state: RunState, width: int, height: int, glyphs: Glyphs) -> Text:
         series += [(x, least, False, glyphs.extreme), (x, most, False, glyphs.extreme), (x, mean, False, glyphs.mean)]
     else:
         series.append((loops, accuracies, False, glyphs.rolled_back))
-    series.append((*_staircase(loops, accuracies, np.array(state.promoted)), True, glyphs.lkg))
+    series.append((*_staircase(loops, accuracies, np.array(state.promoted, dtype=bool)), True, glyphs.lkg))
     if not binned:
-        promoted = np.array(state.promoted)
+        promoted = np.array(state.promoted, dtype=bool)
         series.append((loops[promoted], accuracies[promoted], False, glyphs.promoted))
     series = [one for one in series if len(one[0])]
 
@@ -90,6 +91,9 @@ def _staircase(loops: np.ndarray, accuracies: np.ndarray, promoted: np.ndarray) 
     levels = np.where(lkg < 0, np.nan, accuracies[lkg])
     x, y = np.repeat(loops, 2)[1:], np.repeat(levels, 2)[:-1]
     known = np.isfinite(y)
+    if len(loops) > _MANY:
+        # Of a million loops only the corners: each piece of a line costs.
+        known[1:-1] &= (y[1:-1] != y[:-2]) | (y[1:-1] != y[2:])
     return x[known], y[known]
 
 

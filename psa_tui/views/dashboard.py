@@ -8,12 +8,13 @@ from typing import ClassVar, Generic, TextIO, TypeVar
 
 from psa_tui.formatting import printable
 from psa_tui.method.event_codec import encode_event
-from psa_tui.method.events import EpochProgressed, Event, MetaLoopFinished, RunFinished, RunStarted
+from psa_tui.method.events import EarlierLoops, EpochProgressed, Event, MetaLoopFinished, RunFinished, RunStarted
 from psa_tui.runs.controls import Control
 from psa_tui.views.base import View
 from psa_tui.views.drawing import Drawing
 from psa_tui.views.messages import print_warning
 from psa_tui.views.plain import PlainView
+from psa_tui.views.state import curve_of
 from psa_tui.views.text import format_finished, format_loop, format_started
 
 AnyEvent = TypeVar("AnyEvent")
@@ -60,7 +61,8 @@ class Dashboard(ABC, Generic[AnyEvent]):
     def handle(self, event: AnyEvent, age_s: float = 0.0) -> None:
         """Pass on ``event``, which happened ``age_s`` ago."""
         if self._lines is None and not (self._drawing.is_behind and isinstance(event, self.progress)):
-            self._drawing.send({**encode_event(event), "age_s": age_s})
+            drawn = curve_of(event) if isinstance(event, EarlierLoops) else event
+            self._drawing.send({**encode_event(drawn), "age_s": age_s})
         if self._lines is not None:
             self._lines.handle(event)
             return

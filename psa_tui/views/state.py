@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
+from array import array
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import median
 
 from psa_tui.method.ablation import AblatedUnit
+from psa_tui.method.event_codec import event
 from psa_tui.method.events import (
     ControlChanged,
     EarlierLoops,
@@ -34,6 +36,34 @@ class Hits:
     survived: int = 0
 
 
+@event("earlier_curve")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierCurve:
+    """What a screen shows of ``EarlierLoops``: a tenth of its size, for the way to the drawing process."""
+
+    meta_loops: tuple[int, ...]
+    validation_accuracies: tuple[float, ...]
+    promoted: tuple[bool, ...]
+    hits: tuple[tuple[int, int, int, int], ...]
+    """Layer, unit, how often it was ablated, how often that was promoted."""
+
+
+def curve_of(event: EarlierLoops) -> EarlierCurve:
+    """Return what a screen shows of earlier loops."""
+    ablated: Counter[tuple[int, int]] = Counter()
+    survived: Counter[tuple[int, int]] = Counter()
+    for units, promoted in zip(event.ablations, event.promoted, strict=True):
+        for unit in units:
+            ablated[unit.layer, unit.unit] += 1
+            survived[unit.layer, unit.unit] += promoted
+    return EarlierCurve(
+        meta_loops=event.meta_loops,
+        validation_accuracies=event.validation_accuracies,
+        promoted=event.promoted,
+        hits=tuple((*place, count, survived[place]) for place, count in ablated.items()),
+    )
+
+
 @dataclass(slots=True)
 class RunState:
     """Everything a screen shows of a run; times are seconds on the clock that ``fold`` is given."""
@@ -46,9 +76,10 @@ class RunState:
     epoch: EpochProgressed | None = None
     ablation: UnitsAblated | None = None
     """What was done to the candidate under way."""
-    meta_loops: list[int] = field(default_factory=list)
-    accuracies: list[float] = field(default_factory=list)
-    promoted: list[bool] = field(default_factory=list)
+    meta_loops: array[int] = field(default_factory=lambda: array("q"))
+    accuracies: array[float] = field(default_factory=lambda: array("d"))
+    promoted: array[int] = field(default_factory=lambda: array("b"))
+    """0 or 1. Arrays, because a run may have millions of loops."""
     hits: dict[tuple[int, int], Hits] = field(default_factory=dict)
     """By layer and unit."""
     recent: deque[MetaLoopFinished] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_LOOPS))
@@ -61,7 +92,7 @@ class RunState:
     loop_started_at: float = 0.0
     loop_seconds: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMED_LOOPS))
 
-    def fold(self, event: Event, now: float) -> None:
+    def fold(self, event: Event | EarlierCurve, now: float) -> None:
         """Take in ``event``, which came at ``now``."""
         match event:
             case RunStarted():
@@ -69,11 +100,9 @@ class RunState:
                 self.mode, self.progress = event.mode, event.progress
                 self.messages.extendleft(event.notices)
             case EarlierLoops():
-                self.meta_loops[:0] = event.meta_loops
-                self.accuracies[:0] = event.validation_accuracies
-                self.promoted[:0] = event.promoted
-                for units, promoted in zip(event.ablations, event.promoted, strict=True):
-                    self._hit(units, promoted)
+                self._fold_earlier(curve_of(event))
+            case EarlierCurve():
+                self._fold_earlier(event)
             case UnitsAblated():
                 self.ablation = event
             case EpochProgressed():
@@ -88,6 +117,15 @@ class RunState:
             case RunFinished():
                 self.finished, self.finished_at, self.progress = event, now, event.progress
                 self.epoch = self.ablation = None
+
+    def _fold_earlier(self, event: EarlierCurve) -> None:
+        self.meta_loops.extend(event.meta_loops)
+        self.accuracies.extend(event.validation_accuracies)
+        self.promoted.extend(event.promoted)
+        for layer, unit, ablated, survived in event.hits:
+            hits = self.hits.setdefault((layer, unit), Hits())
+            hits.ablated += ablated
+            hits.survived += survived
 
     def _fold_loop(self, event: MetaLoopFinished, now: float) -> None:
         promoted = event.verdict is Verdict.PROMOTED

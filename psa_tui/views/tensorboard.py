@@ -16,6 +16,7 @@ from psa_tui.errors import ConfigError, PsaError
 from psa_tui.formatting import percent, printable
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.events import EarlierLoops, Event, MetaLoopFinished, RunFinished, RunStarted, Verdict
+from psa_tui.outside import is_plain_name
 from psa_tui.storage.atomic_write import make_folder
 from psa_tui.views.text import format_finished, format_started, format_units, format_verdict, needs_reason
 
@@ -50,7 +51,11 @@ class TensorBoardView:
             raise PsaError(f"{folder}: cannot be written; make it writable or choose another --tensorboard DIR")
         self._folder = folder
         self._writer: SummaryWriter | None = None
+        self._known: set[int] | None = None
+        """The loops that the folder has of a run that goes on; None before it was looked at."""
         self._tested: set[int] = set()
+        self._loops = self._promotions = 0
+        self._lkg: float | None = None
 
     def handle(self, event: Event) -> None:
         """Write what belongs to a curve or a text; the rest is not for this view."""
@@ -71,31 +76,32 @@ class TensorBoardView:
             self._writer = None
 
     def _start(self, event: RunStarted) -> None:
+        if not is_plain_name(event.run):
+            raise PsaError(f"run {printable(event.run)[:80]!r}: no name for a folder of --tensorboard DIR")
         self._started = event
         self._path = self._folder / event.run
         if not event.resumed:
             self._open(1)
 
     def _fill_up(self, event: EarlierLoops) -> None:
-        """Open the file after the last loop that the folder has without a gap, and write what it lacks."""
-        known = self._steps(VALIDATION)
-        self._tested = self._steps(TEST)
-        missing = [loop for loop in event.meta_loops if loop not in known]
-        first = min([*missing, self._started.progress.meta_loop + 1])
-        writer = self._open(first)
-        lkg: float | None = None
-        promotions = 0
+        """Open the file at the first loop that the folder lacks, and write it and all later ones."""
+        if self._known is None:
+            self._known, self._tested = self._steps(VALIDATION), self._steps(TEST)
         for index, loop in enumerate(event.meta_loops):
-            promotions += event.promoted[index]
+            self._loops += 1
+            self._promotions += event.promoted[index]
             if event.promoted[index]:
-                lkg = event.validation_accuracies[index]
-            if loop < first:
+                self._lkg = event.validation_accuracies[index]
+            if self._writer is None and loop in self._known:
                 continue
-            scalars = {LOSS: event.train_losses[index], VALIDATION: event.validation_accuracies[index], LKG: lkg}
-            scalars |= {PROMOTIONS: promotions, ROLLBACKS: index + 1 - promotions}
+            if self._writer is None:
+                self._open(loop)
+            scalars = {LOSS: event.train_losses[index], VALIDATION: event.validation_accuracies[index], LKG: self._lkg}
+            scalars |= {PROMOTIONS: self._promotions, ROLLBACKS: self._loops - self._promotions}
             scalars |= _ablation_scalars(event.ablations[index])
             self._add_scalars(loop, scalars)
-        writer.flush()
+        if self._writer is not None:
+            self._writer.flush()
 
     def _open(self, first: int) -> SummaryWriter:
         """Open a new file for the loops from ``first`` on."""
@@ -117,6 +123,8 @@ class TensorBoardView:
         return {scalar.step for scalar in found.Scalars(tag)} if tag in found.Tags()[SCALARS] else set()
 
     def _add_loop(self, event: MetaLoopFinished) -> None:
+        if self._writer is None:
+            self._open(event.meta_loop)
         progress = event.progress
         scalars = {LOSS: event.train_loss, VALIDATION: event.validation_accuracy, LKG: progress.lkg_accuracy}
         scalars |= {PROMOTIONS: progress.promotions, ROLLBACKS: progress.rollbacks}
@@ -144,12 +152,11 @@ class TensorBoardView:
         self._writer.flush()
 
     def _finish(self, event: RunFinished) -> None:
-        if self._writer is None:
-            return
         step = event.progress.meta_loop
+        writer = self._writer or self._open(step + 1)
         if event.test_accuracy is not None and step not in self._tested:
-            self._writer.add_scalar(TEST, event.test_accuracy, step)
-        self._writer.add_text("result", "\n".join(f"- {line}" for line in format_finished(event)), step)
+            writer.add_scalar(TEST, event.test_accuracy, step)
+        writer.add_text("result", "\n".join(f"- {printable(line)}" for line in format_finished(event)), step)
         self.close()
 
 

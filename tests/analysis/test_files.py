@@ -190,7 +190,7 @@ def test_a_pipe_or_a_device_is_refused_and_never_waited_for(tmp_path, name):
     device.symlink_to("/dev/zero")
     signal.alarm(20)
     for path in (pipe, device):
-        with pytest.raises(DataError, match="it is no file|there is no such file"):
+        with pytest.raises(DataError, match=r"it is no file|there is no such file"):
             load_trials(path)
     signal.alarm(0)
 

@@ -59,8 +59,8 @@ def test_a_recorded_run_folds_into_what_its_last_event_says(recorded, build):
     loops = [event for event in recorded if isinstance(event, MetaLoopFinished)]
     finished = recorded[-1]
     assert (state.progress, state.finished) == (finished.progress, finished)
-    assert state.meta_loops == list(range(1, 41))
-    assert state.accuracies == [loop.validation_accuracy for loop in loops]
+    assert list(state.meta_loops) == list(range(1, 41))
+    assert list(state.accuracies) == [loop.validation_accuracy for loop in loops]
     assert (state.promoted.count(True), state.promoted.count(False)) == (
         finished.progress.promotions,
         finished.progress.rollbacks,
@@ -94,9 +94,9 @@ def test_a_resumed_run_shows_its_earlier_loops_and_their_hits_before_its_own(bui
     state = RunState()
     for event in (build.run_started("[1*8]", 3, resumed=True), earlier, replace(last, ablation=None)):
         state.fold(event, 0.0)
-    assert state.meta_loops == [1, 2, 3]
-    assert state.accuracies == [0.5, 0.4, 0.6]
-    assert state.promoted == [True, False, True]
+    assert list(state.meta_loops) == [1, 2, 3]
+    assert list(state.accuracies) == [0.5, 0.4, 0.6]
+    assert list(state.promoted) == [True, False, True]
     assert {at: (hits.ablated, hits.survived) for at, hits in state.hits.items()} == {(1, 9): (1, 0)}
     assert list(state.recent) == [replace(last, ablation=None)]
 

@@ -14,7 +14,7 @@ from psa_tui.settings import Settings
 from psa_tui.views.messages import print_note
 
 if TYPE_CHECKING:
-    from psa_tui.runs.history import RunDetails
+    from psa_tui.runs.history import RunOverview
 
 _PIPE_WIDTH = 240
 _SPARKLINE_WIDTHS = (8, 40)
@@ -33,7 +33,11 @@ def runs(
     found = latest_runs(settings.get("results_dir"), limit)
     if json:
         content = [
-            {**run.row.as_json(), "promotions": run.promotions, "validation_accuracies": run.validation_accuracies}
+            {
+                **run.row.as_json(),
+                "promotions": run.promotions,
+                "validation_accuracies": list(run.validation_accuracies),
+            }
             for run in found
         ]
         json_format.dump({"schema": 1, "runs": content}, sys.stdout, indent=2)
@@ -44,7 +48,7 @@ def runs(
         print_note(f"no runs in {settings.get('results_dir')}; psa train makes one")
 
 
-def _print_table(found: list[RunDetails], ascii_only: bool) -> None:
+def _print_table(found: list[RunOverview], ascii_only: bool) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
