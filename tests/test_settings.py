@@ -142,3 +142,15 @@ def test_a_nested_psa_toml_is_one_line(tmp_path):
     (tmp_path / "psa.toml").write_text(NESTED)
     with pytest.raises(ConfigError, match=r"psa\.toml: cannot be read"):
         load_settings({}, tmp_path)
+
+
+def test_paths_that_are_no_utf_8_are_refused_at_the_door(tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match="--model-dir: expected a path in UTF-8"):
+        load_settings({"model_dir": "caf\udce9"}, tmp_path).get("model_dir")
+    (tmp_path / "caf\udce9").mkdir()
+    monkeypatch.chdir(tmp_path / "caf\udce9")
+    with pytest.raises(ConfigError, match="expected a path in UTF-8, in a folder whose own path is"):
+        load_settings({}).get("model_dir")
+    (tmp_path / "caf\udce9").rmdir()
+    with pytest.raises(ConfigError, match="the current folder is not there any more"):
+        load_settings({}).get("model_dir")

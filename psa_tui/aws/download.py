@@ -7,13 +7,14 @@ import re
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, cast
 
 from psa_tui.aws.bucket import Archive
 from psa_tui.aws.client import aws_errors
 from psa_tui.aws.settings import AwsSettings
-from psa_tui.errors import RetryableError
+from psa_tui.errors import DataError, RetryableError
 
 MOST_ARCHIVE_BYTES = 1024**3
 ATTEMPTS = 3
@@ -38,6 +39,7 @@ def download(s3: Any, settings: AwsSettings, archive: Archive) -> BinaryIO:
     Raises:
         RetryableError: it did not arrive whole and unaltered, ``ATTEMPTS`` times.
         AwsError: AWS refuses.
+        DataError: there is no room for it here.
     """
     pause_s = PAUSE_S
     for _ in range(ATTEMPTS - 1):
@@ -71,10 +73,13 @@ def _download_once(s3: Any, settings: AwsSettings, archive: Archive) -> BinaryIO
             raise RetryableError(
                 f"{what}: {content.tell()} bytes arrived, {archive.size_bytes} expected; repeat the command"
             )
-        content.seek(0)
+        with _room():
+            content.seek(0)
         return content
     except BaseException:
-        content.close()
+        # What is still to be written has no room either.
+        with suppress(OSError):
+            content.close()
         raise
 
 
@@ -88,10 +93,23 @@ def _copy(body: Any, content: BinaryIO, most: int) -> bytes:
         try:
             while content.tell() <= most and (chunk := body.read(_CHUNK_BYTES)):
                 digest.update(chunk)
-                content.write(chunk)
+                with _room():
+                    content.write(chunk)
         finally:
             hurry.cancel()
     return digest.digest()
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """Tell a disk that is full from a connection that fails: both are errors of the system."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{tempfile.tempdir or 'the folder for temporary files'}: an archive cannot be kept there while it is read "
+            f"({error.strerror}); free space there, or let TMPDIR name another folder"
+        ) from None
 
 
 def _shut(connection: Any) -> None:

@@ -12,6 +12,7 @@ from psa_tui.aws.client import aws_errors, redact
 from psa_tui.aws.settings import AwsSettings
 from psa_tui.errors import PsaError
 from psa_tui.formatting import printable
+from psa_tui.storage.atomic_write import named
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
@@ -85,19 +86,22 @@ class LogFile:
         self._temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._temporary.open("w", encoding="utf-8")
+            # What a killed process of the same id left; a link there is removed, never written through.
+            self._temporary.unlink(missing_ok=True)
+            self._file = self._temporary.open("x", encoding="utf-8")
         except OSError as error:
             raise PsaError(f"{path}: cannot be written ({error.strerror}); choose another --results-dir") from None
 
     def write(self, line: str) -> None:
         """Add a line."""
-        self._file.write(line + "\n")
+        with named(self.path):
+            self._file.write(line + "\n")
 
     def close(self) -> bool:
         """Keep the longer of this log and the one saved before; return whether it is this one."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+        with named(self.path), self._file:
+            self._file.flush()
+            os.fsync(self._file.fileno())
         size = self._temporary.stat().st_size
         longer = size > 0 and (not self.path.exists() or size >= self.path.stat().st_size)
         if longer:

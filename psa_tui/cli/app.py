@@ -6,6 +6,7 @@ import gc
 import io
 import os
 import sys
+import traceback
 from typing import Annotated
 
 import typer
@@ -15,6 +16,8 @@ from psa_tui.cli import aws, clean, config, dataset, device, reproduce, results,
 from psa_tui.errors import PsaError
 from psa_tui.settings import load_settings
 from psa_tui.views.messages import print_error
+
+_WRITERS = ("click.", "json.", "psa_tui.cli.", "psa_tui.views.", "rich.", "typer.")
 
 app = typer.Typer(
     name="psa",
@@ -62,14 +65,27 @@ def _is_debugging() -> bool:
         return False
 
 
+def _nameless(error: OSError) -> str:
+    """Say what an error of the system is about that names no file: what writes to the standard streams is known."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    module = frame.f_globals.get("__name__", "") + "."
+    return "standard output" if module.startswith(_WRITERS) else "a file or a connection (--debug shows which)"
+
+
+def _open_streams() -> None:
+    """Open the standard streams that are closed on nothing, so that no file of ours takes their numbers."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+
+
 def main() -> None:
     """Run the command line; every foreseen error ends in one line on stderr and its exit code."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            # Closed before the program began.
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-        elif isinstance(stream, io.TextIOWrapper):
+    _open_streams()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     code = _run()
     try:
@@ -101,7 +117,7 @@ def _run() -> str | int | None:
         if _is_debugging():
             raise
         if isinstance(error, OSError):
-            print_error(f"{error.filename or 'input or output'}: {error.strerror or error}")
+            print_error(f"{error.filename or _nameless(error)}: {error.strerror or error}")
             return 1
         print_error(f"internal error: {type(error).__name__}: {error}; --debug shows where")
         return 1

@@ -79,8 +79,18 @@ def download(
 
 @contextlib.contextmanager
 def _locked(dataset_dir: Path) -> Iterator[None]:
-    """Wait until no other process downloads into the folder; the lock ends with the process in any case."""
-    descriptor = take_lock(dataset_dir / ".psa-download.lock", wait=True)
+    """Wait until no other process downloads into the folder; the lock ends with the process in any case.
+
+    Raises:
+        DataError: the lock's name is a link, which is not followed.
+    """
+    path = dataset_dir / ".psa-download.lock"
+    try:
+        descriptor = take_lock(path, wait=True)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise DataError(f"{path}: is a link, expected a file or nothing; remove it, then repeat the command") from None
     try:
         yield
     finally:

@@ -35,7 +35,9 @@ class Publisher(Generic[AnyEvent]):
                 self._stop.request("its output was closed", 1)
             except OSError as error:
                 self._views.remove(view)
-                self._stop.request(f"its output failed ({error.strerror})", 1)
+                reason = f"{error.filename or 'its output'} failed ({error.strerror})"
+                self._stop.request(reason, 1)
+                log.error("%s; what was recorded is intact", reason)
             except Exception as error:
                 self._views.remove(view)
                 log.warning(

@@ -1,8 +1,9 @@
 """One session of one run: persist every loop, then publish it.
 
-At each finished meta-loop, and at the end, the history is written first, then the checkpoint, then the views
-are told. A kill between the first two leaves a loop, or an end, that the history knows and the checkpoint does
-not; a resume runs it again, to the same bits, and writes the same row.
+At each finished meta-loop the history is written first, then the checkpoint, then the views are told. A kill
+between the first two leaves a loop that the history knows and the checkpoint does not; a resume runs it again, to the
+same bits, and writes the same row. At the end the checkpoint comes first: a kill then leaves a complete run that the
+history calls interrupted, until a resume tells it.
 """
 
 from __future__ import annotations
@@ -136,9 +137,10 @@ class RunSession:
                     if self.stop.reason is not None:
                         break
             record = self._measure_test(record, loaded)
+            # Here the checkpoint comes first: a history that says finished is never ahead of it.
+            self._write(record, loaded)
             outcome = Outcome.FINISHED if record.finished else Outcome.STOPPED
             end = self._end(record, outcome, "" if record.finished else self.stop.reason or "")
-            self._write(record, loaded)
         except LeaveAtOnce as leave:
             self.publish(self._end(record, Outcome.STOPPED, str(leave)))
             raise

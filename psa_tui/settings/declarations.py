@@ -71,7 +71,15 @@ def _flag(text: str) -> bool:
 def _path(text: str) -> Path:
     if not text or "\0" in text:
         raise ConfigError("expected a path")
-    return Path(text).expanduser()
+    path = Path(text).expanduser()
+    try:
+        # It goes into messages, the history and the checkpoints' commands, with the folder it is relative to.
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        raise ConfigError("expected a path in UTF-8, in a folder whose own path is") from None
+    except FileNotFoundError:
+        raise ConfigError("the current folder is not there any more; go to one that is") from None
+    return path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from psa_tui.errors import PsaError
@@ -53,10 +54,21 @@ def atomic_write(path: Path, content: bytes, keep: Path | None = None) -> None:
 
 def _write_synced(path: Path, content: bytes) -> None:
     """Make a new file; a name that exists, also as a link, is refused."""
-    with path.open("xb") as file:
+    with named(path), path.open("xb") as file:
         file.write(content)
         file.flush()
         _sync(file.fileno())
+
+
+@contextlib.contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Let an error of the system within the block name ``path``, if it names nothing."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def _sync(descriptor: int) -> None:

@@ -65,9 +65,9 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             "undo it; see to the disk, then psa resume"
         ) from None
     except OSError as error:
-        before = "the file of the loop before is intact; " if path.exists() else ""
+        before, command = ("the file of the loop before is intact; ", "resume") if path.exists() else ("", "train")
         raise CheckpointError(
-            f"{path}: cannot be written ({error.strerror}); {before}see to space and permissions, then psa resume"
+            f"{path}: cannot be written ({error.strerror}); {before}see to space and permissions, then psa {command}"
         ) from None
 
 

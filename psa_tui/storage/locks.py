@@ -43,15 +43,15 @@ def lock_path(path: Path) -> Path:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of ``path`` while the block runs.
+def locked(path: Path, option: str = "--model-dir") -> Iterator[None]:
+    """Hold the lock of ``path`` while the block runs; ``option`` is what chooses another folder.
 
     Raises:
         LockedError: another process holds it.
         NoSpaceError: the disk is full.
         CheckpointError: the folder cannot be written.
     """
-    descriptor = _take(path)
+    descriptor = _take(path, option)
     try:
         # On a full disk others are told that an unknown process holds it.
         with suppress(OSError):
@@ -84,7 +84,7 @@ def take_lock(file: Path, *, wait: bool) -> int:
         os.close(descriptor)
 
 
-def _take(path: Path) -> int:
+def _take(path: Path, option: str) -> int:
     """Return a descriptor of the lock file of ``path``, with the lock on it."""
     patience_until = time.monotonic() + _PATIENCE_S
     while True:
@@ -97,9 +97,9 @@ def _take(path: Path) -> int:
             time.sleep(_PATIENCE_S / 10)
         except OSError as error:
             if error.filename is None:
-                problem, remedy = "its file system cannot lock files", "choose another --model-dir"
+                problem, remedy = "its file system cannot lock files", f"choose another {option}"
             else:
-                problem, remedy = "cannot be written", "make it writable or choose another --model-dir"
+                problem, remedy = "cannot be written", f"make it writable or choose another {option}"
             refusal = NoSpaceError if error.errno in (errno.ENOSPC, errno.EDQUOT) else CheckpointError
             raise refusal(f"{path.parent}: {problem} ({error.strerror}); {remedy}") from None
 
@@ -114,6 +114,8 @@ def holder(path: Path) -> str | None:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return _holder(descriptor)
+    except OSError:
+        return None
     else:
         return None
     finally:

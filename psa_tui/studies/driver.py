@@ -143,7 +143,7 @@ class Driver:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         try:
-            with locked(self._lock):
+            with locked(self._lock, "--results-dir"):
                 yield
         except LockedError:
             raise ConfigError(

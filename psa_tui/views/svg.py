@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 
-from psa_tui.errors import PsaError
+from psa_tui.errors import ConfigError
 from psa_tui.method.events import Event, RunFinished
+from psa_tui.storage.atomic_write import atomic_write
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.screen import FULL_SIZE, render
 from psa_tui.views.state import RunState
@@ -20,12 +22,25 @@ class SvgView:
     """Draws nothing until the run ends, then writes ``path``."""
 
     def __init__(self, path: Path, options: DisplayOptions, clock: Callable[[], float] = time.monotonic) -> None:
-        """``clock`` gives seconds."""
+        """Make sure, before anything runs, that ``path`` can be written; ``clock`` gives seconds.
+
+        Raises:
+            ConfigError: it cannot.
+        """
+        if path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
+            problem = (
+                "is a folder" if path.is_dir() else "cannot be written (there is no such folder, or no permission)"
+            )
+            raise ConfigError(f"--save-svg {path}: {problem}; name a file in a folder that is there")
         self._path, self._options, self._clock = path, options, clock
         self._state = RunState()
 
     def handle(self, event: Event) -> None:
-        """Fold the event in; the run's last one makes the picture."""
+        """Fold the event in; the run's last one makes the picture.
+
+        Raises:
+            OSError: it cannot be written.
+        """
         self._state.fold(event, self._clock())
         if isinstance(event, RunFinished):
             width, height = FULL_SIZE
@@ -38,10 +53,7 @@ class SvgView:
                 color_system="truecolor",
             )
             console.print(render(self._state, width, height, self._clock(), self._options), height=height)
-            try:
-                self._path.write_text(console.export_svg(title="psa train"), encoding="utf-8")
-            except OSError as error:
-                raise PsaError(f"{self._path}: the picture cannot be written ({error.strerror})") from None
+            atomic_write(self._path, console.export_svg(title="psa train").encode())
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -333,3 +333,17 @@ def test_when_the_service_is_down_the_rest_is_not_tried(study, proxy, psa_here):
     assert (code, "588 of 588 downloads failed" in err, "588 of 588 cells missing" in err) == (3, True, True)
     assert len(proxy.downloads()) < 80
     assert not SUMMARY.exists()
+
+
+def test_a_full_folder_of_temporary_files_is_told_from_a_connection_that_fails(bucket, proxy, psa_here, monkeypatch):
+    bucket.put(job("8*8", "none"), job_archive(TEN))
+    monkeypatch.setattr("psa_tui.aws.download._IN_MEMORY_BYTES", 16)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        code, _, err = psa_here("results", "fetch", "--grid", "8*8", "--modes", "none")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert code == 1
+    assert "an archive cannot be kept there while it is read (File too large); free space there, or let TMPDIR" in err
+    assert not Path("results").exists()

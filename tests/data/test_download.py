@@ -153,6 +153,15 @@ def test_a_folder_that_cannot_be_made_is_no_network_failure(small, tmp_path):
     )
 
 
+def test_a_link_in_place_of_the_lock_is_refused_and_its_target_left_alone(small, tmp_path):
+    (tmp_path / "diary").write_text("dear diary")
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset" / ".psa-download.lock").symlink_to(tmp_path / "diary")
+    with pytest.raises(DataError, match=r"dataset/\.psa-download\.lock: is a link, expected a file or nothing"):
+        download(small.spec, small.idx, tmp_path / "dataset")
+    assert (tmp_path / "diary").read_text() == "dear diary"
+
+
 def test_a_full_disk_is_no_network_failure(small, mirror, tmp_path):
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))"
     process = start(small, mirror, tmp_path, limit)

@@ -98,6 +98,7 @@ def test_a_run_killed_at_its_last_write_still_ends_finished_with_its_test_accura
     settings = ["train", "--dataset", "mnist5k", "--arch", "1*2", "--meta-loops", "2", "--seed", "1", "--plain"]
     killed = program.run([sys.executable, "-c", KILLED_AT_THE_LAST_WRITE, *settings, moment], capture_output=True)
     assert killed.returncode == -9, killed.stderr
+    assert "finished" not in psa("status").stdout, "the history is ahead of the checkpoint, or of the session's end"
     assert psa("resume", "--plain").returncode == 0
     status = psa("status")
     assert "finished" in status.stdout

@@ -14,6 +14,7 @@ import torch
 
 from psa_tui.errors import CheckpointError
 from psa_tui.runs.checkpoint_files import DEFAULT_NAME
+from psa_tui.storage.atomic_write import atomic_write, temporary_path
 from psa_tui.storage.checkpoint import (
     Checkpoint,
     encode,
@@ -172,6 +173,18 @@ except CheckpointError as error:
     done = program.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert "cannot be written (File too large)" in done.stdout, done.stderr
     assert {p.name: p.read_bytes() for p in path.parent.iterdir()} == before
+
+
+def test_a_first_checkpoint_that_cannot_be_written_is_not_to_be_resumed(tmp_path, checkpoint):
+    with pytest.raises(CheckpointError, match="see to space and permissions, then psa train"):
+        write_checkpoint(tmp_path / "gone" / DEFAULT_NAME, checkpoint)
+
+
+def test_an_error_of_flushing_names_the_file(path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda descriptor: os.read(-1, 1))
+    with pytest.raises(OSError, match="Bad file") as caught:
+        atomic_write(path, b"content")
+    assert caught.value.filename == str(temporary_path(path))
 
 
 def test_non_finite_weights_and_every_float_survive_the_round_trip(path, checkpoint):

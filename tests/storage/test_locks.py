@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import textwrap
@@ -55,3 +56,20 @@ def test_a_lock_file_that_is_a_link_is_refused_and_its_target_untouched(tmp_path
     with pytest.raises(CheckpointError), locked(tmp_path / "lkg"):
         pass
     assert target.read_text() == "content"
+
+
+def test_a_lock_that_cannot_be_made_names_the_option_that_chooses_another_folder(tmp_path):
+    lock_path(tmp_path / "study").mkdir()
+    with (
+        pytest.raises(CheckpointError, match="choose another --results-dir"),
+        locked(tmp_path / "study", "--results-dir"),
+    ):
+        pass
+
+
+def test_a_file_system_that_fails_to_lock_holds_nobody_off(tmp_path, monkeypatch):
+    lock_path(tmp_path / "lkg").touch()
+    monkeypatch.setattr("fcntl.flock", lambda *_: os.read(-1, 1))
+    assert holder(tmp_path / "lkg") is None
+    with pytest.raises(CheckpointError, match=r"its file system cannot lock files"), locked(tmp_path / "lkg"):
+        pass

@@ -1,7 +1,18 @@
+import logging
+import os
 import re
 from xml.etree import ElementTree
 
 import pytest
+
+from psa_tui.errors import ConfigError
+from psa_tui.machine.signals import StopRequest
+from psa_tui.method.events import Outcome, RunFinished
+from psa_tui.method.progress import Progress
+from psa_tui.runs.publishing import Publisher
+from psa_tui.views.display import DisplayOptions
+from psa_tui.views.svg import SvgView
+from tests.views.conftest import run_started
 
 
 def texts(file):
@@ -26,11 +37,46 @@ def test_a_piped_run_draws_its_last_frame_as_a_well_formed_svg(psa, tmp_path, op
     assert ("▲" in text) == (not options)
 
 
-def test_a_picture_that_cannot_be_written_does_not_harm_the_run(psa, tmp_path):
-    done = psa(
-        "train", "--dataset", "mnist5k", "--arch", "[1*8]", "--meta-loops", 2, "--save-svg", "no/such/folder.svg"
-    )
-    assert done.returncode == 0
-    assert "finished: 2 of 2 meta-loops" in done.stdout
-    assert "no/such/folder.svg: the picture cannot be written (No such file or directory)" in done.stderr
-    assert "Traceback" not in done.stderr
+FINISHED = RunFinished(
+    run="20260101-000000-abcd",
+    outcome=Outcome.FINISHED,
+    reason="",
+    last_meta_loop=40,
+    progress=Progress(validation_count=500),
+    test_accuracy=None,
+    seconds=1.0,
+    resume_command="psa resume",
+)
+
+
+@pytest.mark.parametrize("name", ["no/such/folder.svg", "."])
+def test_a_picture_that_cannot_be_written_is_refused_before_the_run_begins(psa, tmp_path, name):
+    done = psa("train", "--dataset", "mnist5k", "--arch", "[1*8]", "--meta-loops", 2, "--save-svg", name)
+    assert (done.returncode, done.stdout, list(tmp_path.iterdir())) == (2, "", [])
+    assert done.stderr.startswith(f"psa: error: --save-svg {name}: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_picture_takes_the_place_of_a_link_and_leaves_its_target_alone(tmp_path):
+    (tmp_path / "diary").write_text("dear diary")
+    (tmp_path / "last.svg").symlink_to(tmp_path / "diary")
+    view = SvgView(tmp_path / "last.svg", DisplayOptions())
+    view.handle(run_started())
+    view.handle(FINISHED)
+    assert (tmp_path / "diary").read_text() == "dear diary"
+    assert (tmp_path / "last.svg").read_text().startswith("<svg")
+
+
+def test_a_picture_that_turns_out_impossible_is_an_error_of_the_run(tmp_path, caplog):
+    (tmp_path / "pictures").mkdir()
+    view, stop = SvgView(tmp_path / "pictures" / "last.svg", DisplayOptions()), StopRequest()
+    (tmp_path / "pictures").rmdir()
+    with stop, caplog.at_level(logging.ERROR):
+        publish = Publisher([view], stop)
+        publish(run_started())
+        publish(FINISHED)
+    assert stop.exit_code == 1
+    (said,) = caplog.messages
+    assert said == f"{tmp_path}/pictures failed ({os.strerror(2)}); what was recorded is intact"
+    with pytest.raises(ConfigError):
+        SvgView(tmp_path / "pictures" / "last.svg", DisplayOptions())
