@@ -27,7 +27,7 @@ static long count, at;
 /* failure: 0 for none, -1 for SIGKILL, else an errno; with lasts it strikes from call at on, where it is plausible. */
 void fault_arm(const char *of, int log, long number, int how, int lasting, int record)
 {
-    snprintf(folder, sizeof folder, "%s/", of);
+    snprintf(folder, sizeof folder, "%s", of);
     log_fd = log, at = number, failure = how, lasts = lasting, records = record, count = 0, owner = getpid();
 }
 
@@ -54,7 +54,11 @@ static const char *absolute(int from, const char *path, char *out)
     return out;
 }
 
-static int counts(const char *path) { return owner && owner == getpid() && !strncmp(path, folder, strlen(folder)); }
+static int counts(const char *path)
+{
+    size_t length = strlen(folder);
+    return owner && owner == getpid() && !strncmp(path, folder, length) && (path[length] == '/' || !path[length]);
+}
 
 static int plausible(int kind)
 {

@@ -23,6 +23,7 @@ from pathlib import Path
 SOURCE = Path(__file__).with_suffix(".c")
 PATIENCE_S = 60.0
 _VARIABLE = "PSA_TOOLS_FAULTS"
+_PR_SET_CHILD_SUBREAPER = 36
 KILL = -1
 KINDS = {"ENOSPC": errno.ENOSPC, "EIO": errno.EIO, "EROFS": errno.EROFS, "EINTR": errno.EINTR, "SIGKILL": KILL}
 
@@ -91,7 +92,10 @@ def preloaded() -> None:
 
 @cache
 def _shim() -> ctypes.CDLL:
-    return ctypes.CDLL(os.environ[_VARIABLE])
+    shim = ctypes.CDLL(os.environ[_VARIABLE])
+    # What a killed process leaves is ours to wait for: a forked worker holds its locks as long as it lives.
+    shim.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    return shim
 
 
 def mark(what: str) -> None:
@@ -103,6 +107,7 @@ def run(folder: Path, work: Callable[[], None], fault: Fault | None = None, *, r
     """Do ``work`` in a forked process in ``folder``, and return how it ended; with ``records``, what it wrote too."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as log:
         sys.stdout.flush()
+        _shim()
         child = os.fork()
         if not child:
             _become(folder, work, fault, (out.fileno(), err.fileno(), log.fileno()), records)
@@ -148,6 +153,9 @@ def _wait(child: int) -> int | None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-child, 0)
     return os.waitstatus_to_exitcode(status) if ended else None
 
 

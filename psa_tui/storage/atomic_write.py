@@ -92,12 +92,20 @@ def _keep(path: Path, kept: Path) -> None:
 
 
 def make_folder(folder: Path, option: str, error_class: type[PsaError] = PsaError) -> None:
-    """Make ``folder`` where there is none; ``option`` is what chooses another one.
+    """Make ``folder`` where there is none, durably; ``option`` is what chooses another one.
 
     Raises:
         PsaError: it cannot be made; as ``error_class``.
     """
     try:
+        missing = [one for one in (folder, *folder.parents) if not one.exists()]
         folder.mkdir(parents=True, exist_ok=True)
+        for one in missing:
+            # Else a loss of power could take the folder, with all that was flushed within.
+            descriptor = os.open(one.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                _sync(descriptor)
+            finally:
+                os.close(descriptor)
     except OSError as error:
         raise error_class(f"{folder}: cannot be made ({error.strerror}); choose another {option}") from None

@@ -99,8 +99,10 @@ def read_database(folder: Path, needed: int = 1) -> Iterator[Database | None]:
         return
     # SQLite makes files beside one that it reads, unless told that nobody writes: then there is no log of writes.
     is_at_rest = is_file and not path.with_name(f"{path.name}-wal").exists()
-    address = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_at_rest else ''}"
-    with _connected(path, address, uri=True) as database:
+    address = path.absolute().as_uri()
+    if not is_file:
+        _undo_interrupted_write(path, address)
+    with _connected(path, f"{address}?mode=ro{'&immutable=1' if is_at_rest else ''}", uri=True) as database:
         with database.errors() as connection:
             known = _version(connection, path)
             view_as_current(connection, known)
@@ -151,6 +153,19 @@ def _connected(path: Path, address: str, *, uri: bool) -> Iterator[Database]:
         yield Database(connection, path)
     finally:
         connection.close()
+
+
+def _undo_interrupted_write(path: Path, address: str) -> None:
+    """Let SQLite undo what a killed writer left half written: it does not where one only reads, and refuses to read."""
+    with _connected(path, f"{address}?mode=ro", uri=True) as database:
+        try:
+            database.connection.execute("SELECT 1 FROM sqlite_master")
+            return
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorname", "") != "SQLITE_READONLY_ROLLBACK":
+                return
+    with _connected(path, f"{address}?mode=rw", uri=True) as database, database.errors() as connection:
+        connection.execute("SELECT 1 FROM sqlite_master")
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:

@@ -176,3 +176,19 @@ with open_runs(pathlib.Path({str(tmp_path)!r})) as history:
     with read_runs(tmp_path) as history:
         numbers = [row.meta_loop for row in history.loops(record.run)]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_a_history_whose_writer_was_killed_half_way_can_be_read(tmp_path):
+    script = f"""
+import os, signal, sqlite3
+connection = sqlite3.connect({str(tmp_path / FILE_NAME)!r}, isolation_level=None)
+connection.executescript("PRAGMA cache_size = 1; BEGIN; CREATE TABLE half (x)")
+connection.executemany("INSERT INTO half VALUES (randomblob(2000))", [()] * 200)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", script], timeout=60)
+    assert (tmp_path / f"{FILE_NAME}-journal").stat().st_size > 0
+    with read_runs(tmp_path) as store:
+        assert store.latest(10) == [] if store else True
+    with open_runs(tmp_path) as store:
+        assert store.latest(10) == []
