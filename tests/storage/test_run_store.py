@@ -186,7 +186,7 @@ connection.executescript("PRAGMA cache_size = 1; BEGIN; CREATE TABLE half (x)")
 connection.executemany("INSERT INTO half VALUES (randomblob(2000))", [()] * 200)
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    subprocess.run([sys.executable, "-c", script], timeout=60)
+    program.run([sys.executable, "-c", script], timeout=60)
     assert (tmp_path / f"{FILE_NAME}-journal").stat().st_size > 0
     with read_runs(tmp_path) as store:
         assert store.latest(10) == [] if store else True
