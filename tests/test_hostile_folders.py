@@ -11,17 +11,17 @@ pytestmark = pytest.mark.slow
 START = "import sys; del sys.path[0]; sys.argv[0] = 'psa'; from psa_tui.cli import main; main()"
 """As the installed script does, which has its own folder first on the path, not the current one."""
 RUN = ("--dataset", "mnist5k", "--meta-loops", "1", "--threads", "1", "--plain")
-STUDY = ("--grid", "1*2", "--modes", "none", "--trials", "1", "--meta-loops", "1", "--study", "tiny")
+STUDY = ("--grid", "1*2", "--modes", "none", "--trials", "1", "--meta-loops", "1")
 COMMANDS = {
     "train": ("train", "--arch", "1*2", *RUN),
     "resume": ("resume", "--meta-loops", "1", "--plain"),
     "status": ("status", "--json"),
     "clean": ("clean", "--dry-run"),
-    "dataset": ("dataset",),
+    "dataset": ("dataset", "--dataset", "mnist5k"),
     "device": ("device", "--json"),
     "config": ("config",),
     "plan": ("reproduce", "plan", *STUDY),
-    "run": ("reproduce", "run", *STUDY, "--dataset", "mnist5k", "--workers", "1", "--plain"),
+    "run": ("reproduce", "run", *STUDY, "--study", "tiny", "--dataset", "mnist5k", "--workers", "1", "--plain"),
     "runs": ("results", "runs"),
     "plot": ("results", "plot", "regimes", "--source", "published", "--format", "svg"),
     "report": ("results", "report", "--source", "published"),
@@ -30,7 +30,7 @@ MODULES = """
     argparse json pickle random rich torch numpy typing typer pydantic sqlite3 struct signal logging pathlib hashlib
     subprocess multiprocessing safetensors psa_tui pandas matplotlib tomllib dotenv psutil sitecustomize usercustomize
 """
-CODE = "import pathlib, os; pathlib.Path(os.environ['MARKER']).touch()\n"
+CODE = "import os; open(os.environ['MARKER'], 'w').close()\n"
 SETTINGS = 'save_svg = "{0}/x.svg"\n', 'model_dir = "{0}"\n', 'results_dir = "../outside"\n', "lr = [[1]]\n", "\0\1\2"
 
 
@@ -139,3 +139,4 @@ def test_no_file_link_or_setting_of_the_current_folder_leads_out_of_it(psa, host
     assert done.returncode in (0, 1, 2)
     assert "Traceback" not in done.stderr
     assert "internal error" not in done.stderr
+    assert "No such option" not in done.stderr
