@@ -52,7 +52,7 @@ def report(folder: Path, words: str) -> Any:
         with contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             psa(words)()
     except SystemExit as leave:
-        code = leave.code
+        code = leave.code if isinstance(leave.code, int) else int(leave.code is not None)
     if code or err.getvalue():
         raise ValueError(f"psa {words} ends with {code}: {err.getvalue()[-300:]}")
     return json.loads(out.getvalue())

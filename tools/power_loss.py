@@ -80,8 +80,8 @@ def record(folder: Path) -> list[faults.Call]:
         faults.mark(HISTORY)
 
     def work() -> None:
-        Database.transaction = marked  # type: ignore[assignment]
-        session.write_checkpoint = marking(CHECKPOINT, session.write_checkpoint)
+        Database.transaction = marked  # type: ignore[method-assign]
+        vars(session)["write_checkpoint"] = marking(CHECKPOINT, vars(session)["write_checkpoint"])
         psa(TRAIN)()
 
     done = faults.run(folder, work, records=True)
@@ -112,8 +112,9 @@ def changes_and_flushes(calls: list[faults.Call]) -> list[Change | tuple[str, in
             found.append(Change(call, names[call.path], names[call.path]))
         elif call.name in ("create", "mkdir", "link", "unlink", "rename"):
             file = len(found) + 1 if call.name in ("create", "mkdir") else names[call.path]
-            found.append(Change(call, parent, file))
-            found[-1].apply(names, {})
+            change = Change(call, parent, file)
+            change.apply(names, {})
+            found.append(change)
     return found
 
 
