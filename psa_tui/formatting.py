@@ -10,7 +10,12 @@ def printable(text: object) -> str:
     text = str(text)
     if text.isprintable():
         return text
-    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c)[0] == "C" else c for c in text)
+    return "".join("\N{REPLACEMENT CHARACTER}" if _drives(unicodedata.category(c)) else c for c in text)
+
+
+def _drives(category: str) -> bool:
+    """Whether characters of a Unicode category are controls or end a line; kinds of spaces do neither."""
+    return category[0] == "C" or category in ("Zl", "Zp")
 
 
 def percent(fraction: float | None) -> str:

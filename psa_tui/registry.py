@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from psa_tui.errors import ConfigError
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoints
+    from importlib.metadata import EntryPoint
 
 Item = TypeVar("Item")
 
@@ -31,7 +31,7 @@ class Registry(Generic[Item]):
         self.what = what
         self.group = group
         self._items: dict[str, Item] = {}
-        self._points: EntryPoints | None = None
+        self._points: tuple[EntryPoint, ...] | None = None
 
     def register(self, name: str, item: Item) -> Item:
         """Make ``item`` known as ``name`` and return it.
@@ -74,12 +74,13 @@ class Registry(Generic[Item]):
         yield from known
         yield from dict.fromkeys(point.name for point in self._entry_points() if point.name not in known)
 
-    def _entry_points(self) -> EntryPoints:
+    def _entry_points(self) -> tuple[EntryPoint, ...]:
         """The group's entry points, looked for once: reading what is installed takes tens of milliseconds."""
         if self._points is None:
             from importlib.metadata import entry_points
 
-            self._points = entry_points(group=self.group)
+            # A name is typed, and goes to screens and tables; one that cannot be is none.
+            self._points = tuple(point for point in entry_points(group=self.group) if point.name.isprintable())
         return self._points
 
     def _load(self, name: str) -> None:

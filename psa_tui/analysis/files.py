@@ -12,6 +12,7 @@ from psa_tui.analysis.shapes import is_installed, network_attr, parse_shape
 from psa_tui.errors import ConfigError, DataError
 from psa_tui.formatting import printable
 from psa_tui.networks import Mlp
+from psa_tui.outside import outside_text
 from psa_tui.settings import LARGEST_SEED
 
 if TYPE_CHECKING:
@@ -49,10 +50,10 @@ def read_trials(path: Path, study: str | None) -> DataFrame:
     checked.accuracy("test_accuracy", required=False)
     for name in ("seed", "meta_loops", "best_meta_loop", "parameters"):
         checked.whole(name, least=0 if name == "seed" else 1)
-    name, dataset = checked.single("study") or path.stem, checked.single("dataset")
+    name, dataset = checked.single("study") or outside_text(path.stem), checked.single("dataset")
     return completed_frame(
         checked.rows,
-        source=str(path),
+        source=outside_text(str(path)),
         study=name,
         dataset=dataset,
         quick=checked.is_quick,
@@ -75,7 +76,11 @@ def read_meta_loops(path: Path, study: str | None) -> DataFrame:
     checked.number("train_loss")
     checked.words("reason")
     loops = completed_loops(checked.rows, architectures=[])
-    loops.attrs = {"source": str(path), "study": checked.single("study") or path.stem, "quick": checked.is_quick}
+    loops.attrs = {
+        "source": outside_text(str(path)),
+        "study": checked.single("study") or outside_text(path.stem),
+        "quick": checked.is_quick,
+    }
     loops.attrs |= network_attr(checked.family)
     return loops
 
@@ -156,7 +161,7 @@ class _Checked:
     def words(self, name: str) -> None:
         """Take a column of any text that can be shown."""
         if name in self._table:
-            self.rows[name] = self._table[name].map(printable, na_action="ignore")
+            self.rows[name] = self._table[name]
 
     def number(self, name: str) -> None:
         """Take a column of numbers; what is not finite becomes NaN."""
@@ -167,7 +172,7 @@ class _Checked:
     def single(self, name: str) -> str | None:
         """Return the one value of a column that says something of the whole table; None when it is absent or varies."""
         values = self._table[name].dropna().unique() if name in self._table else []
-        return printable(values[0]) if len(values) == 1 else None
+        return str(values[0]) if len(values) == 1 else None
 
     @property
     def is_quick(self) -> bool:

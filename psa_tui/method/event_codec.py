@@ -6,6 +6,7 @@ needs. A field that holds hyperparameters is spread over the event's own keys.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
@@ -16,9 +17,11 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.progress import Progress, decode_progress
+from psa_tui.outside import outside_json
 
 SCHEMA_VERSION = 2
 Kind = TypeVar("Kind", bound=type)
+AnyEvent = TypeVar("AnyEvent")
 _CLASSES: dict[str, type] = {}
 _NAMES: dict[type, str] = {}
 _PLAIN = (int, bool, str)
@@ -50,6 +53,12 @@ def decode_event(values: dict[str, Any]) -> Any:
         raise ValueError("another schema version")
     content = {name: value for name, value in values.items() if name not in ("schema", "event")}
     return _decode_fields(_CLASSES[values["event"]], content)
+
+
+def printable_event(event: AnyEvent) -> AnyEvent:
+    """Return the event with texts that can be shown anywhere: what its view draws may hold names from outside."""
+    values: AnyEvent = decode_event(outside_json(json.dumps(encode_event(event))))
+    return values
 
 
 def _encode_fields(record: Any) -> dict[str, Any]:

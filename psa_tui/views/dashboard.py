@@ -77,7 +77,7 @@ class Dashboard(ABC, Generic[AnyEvent]):
         if self._drawing.is_open:
             self._drawing.send({"message": text})
         else:
-            print(text, file=sys.stderr)
+            print(printable(text), file=sys.stderr)
 
     def close(self) -> None:
         """Let the drawing process restore the terminal, and wait until it has."""

@@ -35,7 +35,7 @@ def confirmed(question: str, details: Sequence[str], no_terminal: str) -> bool:
     if not sys.stdin.isatty():
         raise ConfigError(no_terminal)
     for line in details:
-        print(line, file=sys.stderr)
+        print(printable(line), file=sys.stderr)
     print(printable(f"{question} [y/N] "), end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

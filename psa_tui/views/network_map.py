@@ -23,6 +23,8 @@ def network_map(state: RunState, width: int, height: int, glyphs: Glyphs) -> Tex
     if state.started is None or rows < 1 or columns < 2:
         return Text("")
     counts = state.started.unit_counts
+    if not counts:
+        return Text("its family or its data set is not installed here", no_wrap=True)
     marks = _marks(state, counts, rows, columns)
     shown_columns = min(len(counts) - 1, columns - 1) + 1
     text = Text(no_wrap=True)
@@ -50,13 +52,22 @@ def _marks(state: RunState, counts: Sequence[int], rows: int, columns: int) -> d
     """Return what happened at each touched position, by (column, row)."""
     marks: dict[tuple[int, int], str] = {}
     for (layer, unit), hits in state.hits.items():
+        if not _is_known(layer, unit, counts):
+            continue
         position = _position(layer, unit, counts, rows, columns)
         if hits.survived or marks.get(position) != "survived":
             marks[position] = "survived" if hits.survived else "hit"
     if state.ablation is not None:
         for one in state.ablation.units:
+            if not _is_known(one.layer, one.unit, counts):
+                continue
             marks[_position(one.layer, one.unit, counts, rows, columns)] = "now"
     return marks
+
+
+def _is_known(layer: int, unit: int, counts: Sequence[int]) -> bool:
+    """Whether the network has such a unit: a history may say anything."""
+    return 0 <= layer < len(counts) and 0 <= unit < counts[layer]
 
 
 def _position(layer: int, unit: int, counts: Sequence[int], rows: int, columns: int) -> tuple[int, int]:

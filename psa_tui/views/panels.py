@@ -59,7 +59,7 @@ def progress_bars(state: RunState, width: int, now: float, options: DisplayOptio
     if state.ablation is not None:
         ablated = format_ablation(state.ablation.units, state.ablation.layers, _ABLATION - 2)
     loop_time = "" if state.loop_s is None else f"{state.loop_s:.2f} s/loop"
-    epoch = _bar("epoch", images, total, f"{images * 100 // total} %", loss, width - notes, options)
+    epoch = _bar("epoch", images, total, f"{images * 100 // max(total, 1)} %", loss, width - notes, options)
     if options.read_only:
         epoch = _since_last_loop(state, now, width - notes, options)
         is_hidden = variant_of(state.mode).ablates and state.finished is None
@@ -134,7 +134,7 @@ def architecture(state: RunState, height: int, options: DisplayOptions) -> Rende
     if len(rows) > room:
         rows = [*rows[: room - 1], (f"{len(rows) - room + 1} more", "", "")]
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     table.add_row("all", "", f"{event.parameters:,}", style="bold")
     messages = [
         Text(message, style="dim", no_wrap=True, overflow=options.overflow) for message in list(state.messages)[:2]

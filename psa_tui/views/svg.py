@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from psa_tui.errors import ConfigError
+from psa_tui.method.event_codec import printable_event
 from psa_tui.method.events import Event, RunFinished
 from psa_tui.storage.atomic_write import atomic_write
 from psa_tui.views.display import DisplayOptions
@@ -41,7 +42,7 @@ class SvgView:
         Raises:
             OSError: it cannot be written.
         """
-        self._state.fold(event, self._clock())
+        self._state.fold(printable_event(event), self._clock())
         if isinstance(event, RunFinished):
             width, height = FULL_SIZE
             console = Console(

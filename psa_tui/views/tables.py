@@ -16,7 +16,7 @@ PIPE_WIDTH = 240
 
 
 def make_table(columns: Sequence[str], rows: Iterable[Sequence[str]], words: int | None = None, gap: int = 1) -> Table:
-    """Return a table without rules, whose texts cannot drive the terminal.
+    """Return a table without rules, whose texts cannot drive the terminal and are no markup.
 
     Args:
         words: columns after the first so many are numbers; None says that all are words.
@@ -28,7 +28,7 @@ def make_table(columns: Sequence[str], rows: Iterable[Sequence[str]], words: int
     table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0))
     for index, column in enumerate(columns):
         is_number = words is not None and index >= words
-        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
+        table.add_column(Text(printable(column)), justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     return table

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from psa_tui.errors import ConfigError, PsaError
 from psa_tui.formatting import percent, printable
 from psa_tui.method.ablation import AblatedUnit
+from psa_tui.method.event_codec import printable_event
 from psa_tui.method.events import EarlierLoops, Event, MetaLoopFinished, RunFinished, RunStarted, Verdict
 from psa_tui.outside import is_plain_name
 from psa_tui.storage.atomic_write import make_folder
@@ -59,6 +60,7 @@ class TensorBoardView:
 
     def handle(self, event: Event) -> None:
         """Write what belongs to a curve or a text; the rest is not for this view."""
+        event = printable_event(event)
         match event:
             case RunStarted():
                 self._start(event)
@@ -108,7 +110,7 @@ class TensorBoardView:
         from torch.utils.tensorboard import SummaryWriter
 
         self._writer = SummaryWriter(str(self._path), purge_step=first)
-        lines = (f"- {printable(line)}" for line in (*format_started(self._started), *self._started.notices))
+        lines = (f"- {line}" for line in (*format_started(self._started), *self._started.notices))
         self._writer.add_text("run", "\n".join(lines), self._started.progress.meta_loop + 1)
         self._writer.flush()
         return self._writer
@@ -156,7 +158,7 @@ class TensorBoardView:
         writer = self._writer or self._open(step + 1)
         if event.test_accuracy is not None and step not in self._tested:
             writer.add_scalar(TEST, event.test_accuracy, step)
-        writer.add_text("result", "\n".join(f"- {printable(line)}" for line in format_finished(event)), step)
+        writer.add_text("result", "\n".join(f"- {line}" for line in format_finished(event)), step)
         self.close()
 
 

@@ -12,6 +12,7 @@ import typer
 from psa_tui.cli.aws import options
 from psa_tui.cli.options import Json
 from psa_tui.errors import ConfigError, RetryableError
+from psa_tui.formatting import printable
 from psa_tui.views.messages import print_note
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def _follow(watcher: JobWatcher, found: JobsStatus, interval: float, everything:
         before = ""
         while True:
             if (line := format_counts(found)) != before:
-                print(f"{found.now:%Y-%m-%d %H:%M:%S} {line}", flush=True)
+                print(f"{found.now:%Y-%m-%d %H:%M:%S} {printable(line)}", flush=True)
                 before = line
             if not found.active:
                 return

@@ -8,6 +8,7 @@ import typer
 
 from psa_tui.cli.aws import options
 from psa_tui.errors import ConfigError, PsaError
+from psa_tui.formatting import printable
 from psa_tui.views.messages import print_error, print_note
 
 
@@ -35,7 +36,7 @@ def stop(
         print_note("no job is running")
         return
     for name in chosen:
-        print(name)
+        print(printable(name))
     options.confirm(f"Stop {len(chosen)} job{'' if len(chosen) == 1 else 's'}?", "nothing was stopped", yes)
     failures = []
     for name in chosen:

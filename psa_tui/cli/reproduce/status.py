@@ -61,4 +61,4 @@ def _print(progress: StudyProgress, process: str | None) -> None:
         typer.echo()
         Console(width=None if sys.stdout.isatty() else 160).print(table)
     for line in format_unbegun(progress):
-        typer.echo(line)
+        typer.echo(printable(line))
