@@ -9,7 +9,7 @@ from pathlib import Path
 from psa_tui.errors import CheckpointError, ConfigError
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
 from psa_tui.method.variants import Variant
-from psa_tui.settings import Settings
+from psa_tui.settings import MOST_THREADS, Settings
 from psa_tui.storage.checkpoint import network_of, previous_path, read_checkpoint
 from psa_tui.storage.header import Record
 
@@ -28,7 +28,8 @@ def checkpoint_settings(record: Record) -> dict[str, str]:
         "seed": str(record.seed),
         "dataset": record.dataset,
         "device": record.device.partition(":")[0],
-        "threads": str(record.threads),
+        # Those of a larger machine do not fit here; that it goes on with fewer is said, and --threads says how many.
+        "threads": str(record.threads if record.threads <= MOST_THREADS else os.cpu_count() or 1),
         "backend": record.backend,
     }
 

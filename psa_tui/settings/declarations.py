@@ -22,6 +22,7 @@ from psa_tui.registry import Registry
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 LARGEST_SEED = 2**63 - 1
+MOST_THREADS = 4 * (os.cpu_count() or 1)
 
 
 def _integer(least: int, most: int | None = None) -> Callable[[str], int]:
@@ -209,7 +210,7 @@ SETTINGS: dict[str, Setting] = {
         ),
         Setting(
             name="threads",
-            parse=_integer(1, 4 * (os.cpu_count() or 1)),
+            parse=_integer(1, MOST_THREADS),
             default_in_words="chosen",
             metavar="N",
             help=_HELP_OF_THREADS,

@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from psa_tui.runs.checkpoint_files import DEFAULT_NAME
-from psa_tui.storage.checkpoint import read_checkpoint
+from psa_tui.settings import MOST_THREADS
+from psa_tui.storage.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from psa_tui.storage.run_store import read_runs
 from tests import program
 
@@ -408,6 +410,19 @@ def test_a_change_of_threads_is_said_because_it_may_change_bits(psa):
         "psa: warning: threads: 1 before, 2 now; the run may not be bit-identical to an uninterrupted one\n"
     )
     assert psa("resume", "--meta-loops", 1, "--threads", 2).stderr == ""
+
+
+def test_a_run_of_a_machine_with_many_more_cores_goes_on_with_those_of_this_one_and_says_so(psa):
+    train(psa, "--meta-loops", 1, "--threads", 1)
+    made = read_checkpoint(LKG)
+    threads = 16 * MOST_THREADS
+    write_checkpoint(LKG, Checkpoint(replace(made.record, threads=threads), made.weights))
+    done = psa("resume", "--meta-loops", 1)
+    assert done.returncode == 0
+    assert done.stderr == (
+        f"psa: warning: threads: {threads} before, {os.cpu_count()} now; "
+        "the run may not be bit-identical to an uninterrupted one\n"
+    )
 
 
 def test_all_candidates_not_finite_are_counted_shown_and_never_promoted(psa):
