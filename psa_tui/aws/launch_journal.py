@@ -182,8 +182,9 @@ def _read(path: Path) -> tuple[dict[str, Launch], list[AgainOrder]]:
 
 
 def _read_launch(values: dict[str, Any]) -> Launch:
-    texts: dict[str, Any] = {name: str(value) for name, value in values.items()}
-    return Launch(**{**texts, "state": LaunchState(values["state"])})
+    if not all(isinstance(value, str) for value in values.values()):
+        raise ValueError("a launch whose fields are no texts")
+    return Launch(**{**values, "state": LaunchState(values["state"])})
 
 
 def _read_order(values: dict[str, Any]) -> AgainOrder:

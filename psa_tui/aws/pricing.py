@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from psa_tui.aws.client import aws_errors, open_client
 from psa_tui.aws.settings import AwsSettings
 from psa_tui.errors import ConfigError, PsaError
+from psa_tui.outside import outside_json
 
 PRICE_LIST_REGION = "us-east-1"
 """Where the price list is served; it has the prices of every region."""
@@ -68,7 +68,7 @@ def training_price(client: Any, instance: str, region: str) -> Decimal:
         ],
     )
     try:
-        prices = {price for page in pages for text in page["PriceList"] for price in _hourly_prices(json.loads(text))}
+        prices = {price for page in pages for text in page["PriceList"] for price in _hourly_prices(outside_json(text))}
     except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation):
         prices = set()
     if len(prices) != 1:

@@ -191,13 +191,13 @@ class RunStore:
         """Return the run of that name, or None."""
         with self._database.reading() as connection:
             rows = _mappings(connection.execute("SELECT * FROM runs WHERE run = ?", (run,)))
-        return _run_row(rows[0]) if rows else None
+            return _run_row(rows[0]) if rows else None
 
     def sessions(self, run: str) -> list[dict[str, Any]]:
         """Return the sessions of ``run`` in order; the keys are the columns of ``sessions``, versions are a mapping."""
         with self._database.reading() as connection:
             rows = _mappings(connection.execute("SELECT * FROM sessions WHERE run = ? ORDER BY session", (run,)))
-        return [{**row, "versions": _versions(row["versions"])} for row in rows]
+            return [{**row, "versions": _versions(row["versions"])} for row in rows]
 
     def loops(self, run: str, after: int = 0, most: int = -1) -> list[MetaLoopRow]:
         """Return the loops of ``run`` after loop ``after``, in order, at most ``most`` of them."""

@@ -8,6 +8,7 @@ from psa_tui.errors import HistoryError
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.events import MetaLoopFinished, Outcome, RunFinished, UnitsAblated, Verdict
 from psa_tui.method.progress import Progress
+from psa_tui.runs.stored_loops import network_of
 from psa_tui.storage.database import FILE_NAME
 from psa_tui.storage.meta_loops import MetaLoopRow
 from psa_tui.storage.run_store import SplitCounts, open_runs, read_runs
@@ -192,3 +193,52 @@ os.kill(os.getpid(), signal.SIGKILL)
         assert store.latest(10) == [] if store else True
     with open_runs(tmp_path) as store:
         assert store.latest(10) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "complaint"),
+    [
+        ("UPDATE runs SET parameters = 'many'", "parameters is 'many'"),
+        ("UPDATE runs SET seed = x'00'", "seed is"),
+        ("UPDATE runs SET learning_rate = 1e999", "learning_rate"),
+        ("UPDATE sessions SET versions = '" + "[" * 50_000 + "'", "nested too deeply"),
+        ("UPDATE sessions SET versions = '[]'", "versions are no mapping"),
+        ("UPDATE meta_loops SET ablations = '[[1e999,0,0,0]]'", "the number 1e999"),
+        ("UPDATE meta_loops SET ablations = '[[0.5,0,0,0]]'", "integer"),
+        ("UPDATE meta_loops SET validation_count = 0", "no count of images"),
+        ("UPDATE meta_loops SET verdict = 'won'", "verdict 'won'"),
+    ],
+    ids=lambda text: text[:40],
+)
+def test_a_row_that_makes_no_sense_is_one_line_that_names_the_file(tmp_path, record, statement, complaint):
+    with open_runs(tmp_path) as history:
+        history.begin_session(record, tmp_path / "lkg", SPLITS)
+        history.add(record.run, loop(1))
+        history._database.connection.execute(statement)
+    with read_runs(tmp_path) as history, pytest.raises(HistoryError, match="has a row that makes no sense") as caught:
+        history.run(record.run), history.sessions(record.run), history.loops(record.run)
+    assert complaint in str(caught.value)
+    assert str(tmp_path / FILE_NAME) in str(caught.value)
+    assert len(str(caught.value)) < 300 + len(str(tmp_path))
+
+
+def test_texts_are_clean_also_where_json_had_them_escaped(tmp_path, record):
+    with open_runs(tmp_path) as history:
+        history.begin_session(record, tmp_path / "lkg", SPLITS)
+        history._database.connection.execute(
+            "UPDATE sessions SET machine = ?, versions = ?", ("a\x1b]0;t\x07\u2028", '{"torch\\u001b": "2\\r\\n"}')
+        )
+    with read_runs(tmp_path) as history:
+        (session,) = history.sessions(record.run)
+    assert session["machine"] == "a\ufffd]0;t\ufffd\ufffd"
+    assert session["versions"] == {"torch\ufffd": "2\ufffd\ufffd"}
+
+
+def test_a_shape_in_a_row_asks_for_no_more_than_a_network_can_have(tmp_path, record):
+    with open_runs(tmp_path) as history:
+        history.begin_session(record, tmp_path / "lkg", SPLITS)
+        row = history.run(record.run)
+    assert network_of(row).parameters == row.parameters
+    for text in ("[999999999*9]", "[2*5, 1*3]", "no shape"):
+        parameters = 90_000_007_066 if text == "[999999999*9]" else row.parameters
+        assert network_of(replace(row, architecture=text, parameters=parameters)) is None

@@ -113,3 +113,27 @@ def test_the_state_of_another_study_or_part_is_refused(spec, part):
 def test_counters_that_do_not_fit_are_damage(progress):
     with pytest.raises(CheckpointError, match="damaged"):
         decode_state(SPEC, PART, altered(encode_state(SPEC, PART, STATE), progress=json.dumps(progress)), "file")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"progress": "[" * 100_000},
+        {"progress": "9" * 5000},
+        {"progress": json.dumps([asdict(STATE.progress[0]) | {"lkg_correct": 10**15}] * 4)},
+        {"progress": json.dumps([asdict(STATE.progress[0]) | {"meta_loop": -1}] * 4)},
+        {"progress": json.dumps([asdict(STATE.progress[0]) | {"meta_loop": "3"}] * 4)},
+        {"progress": json.dumps([asdict(STATE.progress[0]) | {"promotions": True}] * 4)},
+        {"seconds": "inf"},
+        {"seconds": "nan"},
+        {"seconds": "-1"},
+        {"study": '{"a":' * 100_000},
+        {"study": "Infinity"},
+    ],
+    ids=lambda changes: str(changes)[:50],
+)
+def test_a_header_that_no_worker_writes_is_damage_in_one_line(changes):
+    with pytest.raises(CheckpointError, match="file: damaged") as caught:
+        decode_state(SPEC, PART, altered(encode_state(SPEC, PART, STATE), **changes), "file")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300
