@@ -21,8 +21,9 @@ from psa_tui.cli.app import app
 from psa_tui.errors import PsaError
 from psa_tui.method.event_codec import decode_event
 from psa_tui.outside import outside_json, outside_text
+from psa_tui.storage.meta_loops import MetaLoopRow
 from psa_tui.storage.run_store import open_runs
-from psa_tui.storage.study_store import FAILED, TrialRow, open_store
+from psa_tui.storage.study_store import FAILED, TrialLoop, TrialRow, open_store
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.plain import PlainView
 from psa_tui.views.screen import render
@@ -31,6 +32,7 @@ from psa_tui.views.svg import SvgView
 from tests.terminal import LEAVE
 from tests.views.conftest import RECORDING, run_started
 
+IS_WHOLE = "HOSTILE_STRINGS" in os.environ
 COUNT = int(os.environ.get("HOSTILE_STRINGS", "300"))
 PIECES = (
     *("\x1b]0;title\x07", "\x1b]52;c;Y2xpcA==\x07", "\x1b[2J", "\x1b[31m", "\x1bPq\x1b\\", "\x9b2J", "\x9d0;t\x9c"),
@@ -53,6 +55,11 @@ STRINGS = hostile_strings(COUNT)
 DATE = "2026-01-01T00:00:00+00:00"
 LOUD = next(number for number, text in enumerate(STRINGS) if "\x1b]0;title" in text and number % 9)
 """The run that would name the window."""
+
+
+def some(count):
+    """About so many of the strings; all where somebody said how many."""
+    return STRINGS if IS_WHOLE else STRINGS[:: COUNT // count]
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +103,13 @@ def results(tmp_path_factory):
         failed = TrialRow(
             architecture=STRINGS[1], mode=STRINGS[2], trial=2, parameters=5, reason=STRINGS[3], state=FAILED
         )
-        store.put("hostile", [*trials, failed])
+        loop = {"meta_loop": 1, "ablations": (), "train_loss": 0.5, "validation_correct": 1, "validation_count": 2}
+        loop |= {"finite": True, "verdict": "promoted", "seconds": 1.0}
+        loops = [
+            TrialLoop(one.architecture, 1, MetaLoopRow(**loop, mode=one.mode, reason=one.architecture))
+            for one in trials
+        ]
+        store.put("hostile", [*trials, failed], loops)
     return folder
 
 
@@ -136,7 +149,7 @@ def test_the_lists_of_runs_have_a_line_a_run(results, tmp_path):
 
 @pytest.mark.parametrize("command", ["show", "follow", "diff"])
 def test_no_view_of_one_run_lets_a_control_character_out(results, command):
-    for number in range(0, COUNT, max(COUNT // 100, 7)):
+    for number in range(0, COUNT, 1 if IS_WHOLE else 7):
         names = [f"{number:05} "] + ([f"{(number + 1) % COUNT:05} "] if command == "diff" else [])
         found = shown("results", command, *names, "--results-dir", results)
         assert not DRIVES.search(found), (names, DRIVES.findall(found))
@@ -165,9 +178,21 @@ def test_no_view_of_a_study_lets_a_control_character_out(results, command):
     assert not DRIVES.search(found), DRIVES.findall(found)
 
 
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [(("report", "--out"), "page.html"), (("export", "-o"), "loops.csv"), (("export", "-o"), "loops.json")],
+    ids=str,
+)
+def test_no_file_made_of_a_study_holds_a_control_character(results, tmp_path, command, name):
+    said = shown("results", *command, tmp_path / name, "--results-dir", results)
+    assert not DRIVES.search(said)
+    content = (tmp_path / name).read_bytes()
+    assert not DRIVES.search(content.replace(b"\t", b"")), DRIVES.findall(content)
+
+
 def test_a_table_from_outside_brings_no_control_character(tmp_path):
     path = tmp_path / "trials.csv"
-    for text in STRINGS[:: max(COUNT // 60, 1)]:
+    for text in some(60):
         cells = ['"' + cell.replace('"', '""') + '"' for cell in (text, text, text, "0.5")]
         path.write_text(
             f"architecture,mode,trial,best_validation_accuracy,study,dataset,network\n8*8,none,1,0.5,{','.join(cells[:3])}\n"
@@ -197,7 +222,7 @@ def _with_text(value, text):
 @pytest.mark.parametrize("size", [(120, 38), (80, 24)], ids=str)
 def test_no_screen_of_a_run_lets_a_control_character_out(size):
     width, height = size
-    for text in STRINGS[:: max(COUNT // 40, 1)]:
+    for text in some(40):
         state = RunState()
         state.messages.appendleft(outside_text(text))
         for values in hostile_events(text):
@@ -216,7 +241,7 @@ def test_no_screen_of_a_run_lets_a_control_character_out(size):
 
 def test_the_picture_of_the_last_frame_is_well_formed_whatever_its_texts_are(tmp_path):
     path = tmp_path / "frame.svg"
-    for text in STRINGS[:: max(COUNT // 10, 1)]:
+    for text in some(10):
         view = SvgView(path, DisplayOptions())
         for values in hostile_events(text):
             view.handle(decode_event(values))
@@ -226,7 +251,7 @@ def test_the_picture_of_the_last_frame_is_well_formed_whatever_its_texts_are(tmp
 def test_lines_and_curves_of_a_hostile_run_hold_no_control_character(tmp_path):
     from psa_tui.views.tensorboard import TensorBoardView
 
-    for text in STRINGS[:: max(COUNT // 5, 1)]:
+    for text in some(5):
         stream = io.StringIO()
         views = [PlainView(stream), TensorBoardView(tmp_path)]
         for values in hostile_events(text):
