@@ -131,15 +131,16 @@ def find_run(store: RunStore, text: str) -> RunRow:
     Raises:
         ConfigError: no run or more than one fits; the message has the nearest names.
     """
+    if text != LATEST and (named := store.run(text)) is not None:
+        return named
     rows = store.latest(-1)
     if not rows:
         raise ConfigError("there is no run in the history yet; psa train makes one, --results-dir names another folder")
     if text == LATEST:
         return rows[0]
     fitting = [row for row in rows if row.run.startswith(text)] if text else rows
-    exact = [row for row in fitting if row.run == text]
-    if exact or len(fitting) == 1:
-        return (exact or fitting)[0]
+    if len(fitting) == 1:
+        return fitting[0]
     if fitting:
         raise ConfigError(f"{printable(text)!r} fits {len(fitting)} runs: {_some(fitting)}; type more of the name")
     names = [row.run for row in rows]
