@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import gc
 import os
 import select
 import shutil
@@ -108,6 +109,8 @@ def run(folder: Path, work: Callable[[], None], fault: Fault | None = None, *, r
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as log:
         sys.stdout.flush()
         _shim()
+        # What was loaded before is not looked through, and so not copied, by each child.
+        gc.freeze()
         child = os.fork()
         if not child:
             _become(folder, work, fault, (out.fileno(), err.fileno(), log.fileno()), records)
