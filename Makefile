@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_DIR := .demo
+PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: bench demo test quick check lint types install clean-venv
+.PHONY: bench campaigns demo test quick check lint types install clean-venv
 
 demo: $(VENV)/.installed
 	@rm -rf $(DEMO_DIR)/models $(DEMO_DIR)/results
@@ -12,12 +13,15 @@ demo: $(VENV)/.installed
 		--model-dir $(DEMO_DIR)/models --results-dir $(DEMO_DIR)/results
 
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) -m "not campaign"
+
+campaigns: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) -m campaign
 
 quick: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) -m "not slow and not campaign"
 
-check: lint types test
+check: lint types test campaigns
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.startup

@@ -26,7 +26,22 @@ from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
 
 ROOT = Path(__file__).parents[1]
-LIBRARIES = ("mlxtend.data", "numpy", "pandas", "rich.console", "safetensors.torch", "torch", "typer", "uniplot")
+LIBRARIES = (
+    "mlxtend.data",
+    "numpy",
+    "pandas",
+    "platformdirs",
+    "psutil",
+    "rich.console",
+    "rich.table",
+    "safetensors.numpy",
+    "safetensors.torch",
+    "sqlite3",
+    "torch",
+    "typer",
+    "typer._adapters",
+    "uniplot",
+)
 FIXED = ("CUDA", "LD_", "MKL", "OMP", "PYTHON", "TORCH")
 """Beginnings of the names of variables that are read when the interpreter or a library starts ..."""
 FREE = ("PYTHONDONTWRITEBYTECODE", "PYTHONIOENCODING", "PYTHONPATH", "PYTHONWARNINGS")

@@ -8,7 +8,7 @@ import pytest
 from tools.faults import compiler
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.campaign,
     pytest.mark.skipif(compiler() is None, reason="needs a C compiler on Linux, to let system calls fail"),
 ]
 

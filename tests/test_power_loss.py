@@ -9,7 +9,7 @@ import pytest
 from tools.faults import compiler
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.campaign,
     pytest.mark.skipif(compiler() is None, reason="needs a C compiler on Linux, to record the calls of a process"),
 ]
 

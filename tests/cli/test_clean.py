@@ -181,11 +181,11 @@ def test_odd_file_names_are_printed_harmlessly_and_removed(clean, tmp_path):
     (tmp_path / "models" / CHECKPOINT).write_text("")
     assert clean("--all", "--yes") == (
         0,
+        "      0 B  models/mnist_lkg.safetensors\n"
         "      0 B  models/[red]e[bold]\n"
         "      0 B  models/a�b\n"
         "      0 B  models/c�[31md\n"
         "      0 B  models/f�\n"
-        "      0 B  models/mnist_lkg.safetensors\n"
         "5 files (0 B) removed\n",
         "",
     )

@@ -289,10 +289,10 @@ def test_a_full_disk_ends_in_one_line_and_the_run_can_go_on(psa):
 def test_an_output_without_room_is_named_and_closed_streams_take_no_harm(psa):
     command = [sys.executable, "-m", "psa_tui"]
     with open("/dev/full", "w") as full:
-        done = subprocess.run([*command, "config"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        done = program.run([*command, "config"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
         assert (done.returncode, done.stderr) == (1, "psa: error: standard output: No space left on device\n")
         run = [*command, "train", "--dataset", "mnist5k", "--arch", "1*2", "--plain"]
-        done = subprocess.run(run, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        done = program.run(run, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
     assert done.returncode == 1
     assert "its output failed (No space left on device); what was recorded is intact" in done.stderr
     closed = ["bash", "-c", 'exec "$@" <&- >&- 2>&-', "closed", *command, "resume", "--meta-loops", "1"]

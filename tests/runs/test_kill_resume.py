@@ -87,6 +87,7 @@ def test_a_kill_before_any_call_that_makes_a_file_durable_loses_nothing_and_chan
     assert int(done.stdout.split()[0]) > 10, done.stdout
 
 
+@pytest.mark.campaign
 def test_kills_at_random_moments_lose_nothing_and_change_no_bit():
     done = program.run([sys.executable, SCRIPT, "--kills", "12"], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -286,7 +286,7 @@ def test_the_real_dashboard_of_a_hostile_run_writes_no_sequence_of_its_texts(res
     command = [sys.executable, "-m", "psa_tui", "results", "follow", f"{LOUD:05} ", "--results-dir", results]
     program = terminal([str(word) for word in command])
     program.wait_for_text("read-only")
-    program.child.send("q")
+    program.press("q")
     program.wait_for_bytes(LEAVE)
     assert "]0;title" in program.text or "]52;c" in program.text
     assert not re.search(rb"\x1b[]P]|\x9b|\xc2[\x80-\x9f]", program.raw)

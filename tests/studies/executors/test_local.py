@@ -160,6 +160,7 @@ def test_a_reader_that_leaves_stops_the_study_and_nothing_is_lost(tmp_path):
         assert store.sessions("here")[-1].outcome == "stopped"
 
 
+@pytest.mark.campaign
 def test_kills_at_random_moments_leave_every_trial_exactly_once():
     script = ROOT / "tools" / "kill_study.py"
     done = program.run(
