@@ -27,6 +27,7 @@ from subprocess import CompletedProcess, TimeoutExpired
 
 ROOT = Path(__file__).parents[1]
 LIBRARIES = (
+    "boto3",
     "mlxtend.data",
     "numpy",
     "pandas",
@@ -38,6 +39,7 @@ LIBRARIES = (
     "safetensors.torch",
     "sqlite3",
     "torch",
+    "torchvision.datasets",
     "typer",
     "typer._adapters",
     "uniplot",
