@@ -46,7 +46,7 @@ LIBRARIES = (
 )
 FIXED = ("CUDA", "LD_", "MKL", "OMP", "PYTHON", "TORCH")
 """Beginnings of the names of variables that are read when the interpreter or a library starts ..."""
-FREE = ("PYTHONDONTWRITEBYTECODE", "PYTHONIOENCODING", "PYTHONPATH", "PYTHONWARNINGS")
+FREE = ("PYTHONDONTWRITEBYTECODE", "PYTHONIOENCODING", "PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONWARNINGS")
 """... but for these, which a fork can still obey."""
 _ONE_AT_A_TIME = threading.Lock()
 
