@@ -1,16 +1,19 @@
 """Python programs in processes of their own that need not load PyTorch first.
 
-Most of the time of a small run goes into loading libraries. A process that has loaded them waits here, and forks for
-every program: each is still a process with its own folder, environment, streams and exit code, and loads all of
-psa_tui itself. ``Popen`` and ``run`` are those of ``subprocess``, and start as they do what cannot be forked: another
-program, or one with other settings of what the interpreter or a library reads when it starts.
+Most of the time of a small run goes into loading libraries and modules. A process that has loaded them waits here, and
+forks for every program: each is still a process with its own folder, environment, streams and exit code. ``Popen`` and
+``run`` are those of ``subprocess``, and start as they do what cannot be forked: another program, or one with other
+settings of what the interpreter or a library reads when it starts.
 """
 
 import atexit
+import contextlib
 import fcntl
 import gc
 import json
+import multiprocessing.util
 import os
+import pkgutil
 import runpy
 import select
 import signal
@@ -24,6 +27,8 @@ import warnings
 from functools import cache
 from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
+
+import psa_tui
 
 ROOT = Path(__file__).parents[1]
 LIBRARIES = (
@@ -49,6 +54,7 @@ FIXED = ("CUDA", "LD_", "MKL", "OMP", "PYTHON", "TORCH")
 FREE = ("PYTHONDONTWRITEBYTECODE", "PYTHONIOENCODING", "PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONWARNINGS")
 """... but for these, which a fork can still obey."""
 _ONE_AT_A_TIME = threading.Lock()
+_spawn = multiprocessing.util.spawnv_passfds
 
 
 class Popen(subprocess.Popen):
@@ -209,10 +215,15 @@ def _become(order):
     if os.environ.get("PYTHONWARNINGS"):
         sys.warnoptions = [os.environ["PYTHONWARNINGS"]]
         warnings.simplefilter(os.environ["PYTHONWARNINGS"])
+    multiprocessing.util.spawnv_passfds = _fork_interpreter
     sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     path = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     kind, sys.argv = order["arguments"][0], order["arguments"]
     sys.path[:] = [*path, *(entry for entry in sys.path[1:] if entry not in added)]
+    if any(os.path.isdir(os.path.join(entry, "psa_tui")) for entry in path):
+        # A copy of the package stands before the one that is loaded.
+        for name in [name for name in sys.modules if name.partition(".")[0] == "psa_tui"]:
+            del sys.modules[name]
     if kind == "-m":
         sys.path.insert(0, order["folder"])
         sys.argv = order["arguments"][1:]
@@ -223,6 +234,31 @@ def _become(order):
         main = sys.modules["__main__"] = types.ModuleType("__main__")
         return lambda: exec(compile(order["arguments"][1], "<string>", "exec"), main.__dict__)
     return lambda: runpy.run_path(kind, run_name="__main__")
+
+
+def _fork_interpreter(path, words, descriptors):
+    """As ``multiprocessing.util.spawnv_passfds``, where it starts the process that a study's workers are forked from.
+
+    That one loads what is loaded here already. Nothing of this process is taken apart in the fork, which never returns.
+    """
+    if "forkserver" not in words[-1]:
+        return _spawn(path, words, descriptors)
+    if child := os.fork():
+        return child
+    try:
+        gc.freeze()
+        for open_one in map(int, os.listdir("/proc/self/fd")):
+            if open_one > 2 and open_one not in descriptors:
+                with contextlib.suppress(OSError):
+                    os.close(open_one)
+        for number in signal.valid_signals():
+            if callable(signal.getsignal(number)):
+                signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        sys.path[:] = os.environ["PYTHONPATH"].split(os.pathsep)
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        exec(words[-1], {})
+    finally:
+        os._exit(1)
 
 
 def _end(code):
@@ -240,6 +276,9 @@ def _end(code):
 if __name__ == "__main__":
     for library in LIBRARIES:
         __import__(library)
+    for module in pkgutil.walk_packages(psa_tui.__path__, "psa_tui."):
+        if not module.name.endswith("__main__"):
+            __import__(module.name)
     # A fork need not look through what was there before it.
     gc.freeze()
     program = _become(_fork_for_ever(socket.socket(fileno=int(sys.argv[1]))))

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psa_tui.errors import ConfigError, RetryableError
+from psa_tui.machine.child_processes import isolated_children
 from psa_tui.storage.study_store import TrialLoop
 from psa_tui.studies.executors.base import Message, PartFailed, PartProgress
 from psa_tui.studies.parts import Part
@@ -68,13 +69,15 @@ class RayWorkers:
             _check_answers(address)
         heard = signal.getsignal(signal.SIGTERM)
         try:
-            ray.init(
-                address=address or "local",
-                num_cpus=slots if address is None else None,
-                include_dashboard=False if address is None else None,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
+            # A stop that is sent to the whole process group must not end a cluster started here before its tasks.
+            with isolated_children():
+                ray.init(
+                    address=address or "local",
+                    num_cpus=slots if address is None else None,
+                    include_dashboard=False if address is None else None,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                )
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise RetryableError(
                 f"no Ray cluster answers at {address or 'this machine'} ({' '.join(str(error).split())[:120]}); "
