@@ -49,10 +49,25 @@ LIBRARIES = (
     "typer._adapters",
     "uniplot",
 )
+RESULTS_LIBRARIES = (
+    "jinja2",
+    "matplotlib.backends.backend_svg",
+    "matplotlib.figure",
+    "scipy.stats",
+    "statsmodels.stats.multitest",
+)
+"""What most programs do without: loaded beside the others for ``psa results`` only, because a fork copies it all."""
 FIXED = ("CUDA", "LD_", "MKL", "OMP", "PYTHON", "TORCH")
 """Beginnings of the names of variables that are read when the interpreter or a library starts ..."""
-FREE = ("PYTHONDONTWRITEBYTECODE", "PYTHONIOENCODING", "PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONWARNINGS")
-"""... but for these, which a fork can still obey."""
+FREE = (
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONIOENCODING",
+    "PYTHONPATH",
+    "PYTHONUNBUFFERED",
+    "PYTHONWARNINGS",
+    "TORCHINDUCTOR_CACHE_DIR",
+)
+"""... but for these, which a fork can still obey; the last one PyTorch sets itself when it is imported."""
 _ONE_AT_A_TIME = threading.Lock()
 _spawn = multiprocessing.util.spawnv_passfds
 
@@ -87,9 +102,11 @@ class Popen(subprocess.Popen):
             "session": self._session,
             "terminal": self._terminal,
         }
+        # With settings of its own matplotlib is loaded anew: it reads them then.
+        forker = _forker("results" in args and "MPLCONFIGDIR" not in order["environment"])
         with answers, _ONE_AT_A_TIME:
-            socket.send_fds(_forker(), [b"."], [*ends, answers.fileno()])
-            _forker().sendall(json.dumps(order).encode() + b"\n")
+            socket.send_fds(forker, [b"."], [*ends, answers.fileno()])
+            forker.sendall(json.dumps(order).encode() + b"\n")
             self.pid = int(self._line())
         self._child_created = True
         self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
@@ -147,11 +164,12 @@ def _ours():
 
 
 @cache
-def _forker():
+def _forker(with_results):
     """The connection to the process that forks, started when it is first needed."""
     ours, theirs = socket.socketpair()
+    libraries = (*LIBRARIES, *RESULTS_LIBRARIES) if with_results else LIBRARIES
     with theirs:
-        command = [sys.executable, "-m", "tests.program", str(theirs.fileno())]
+        command = [sys.executable, "-m", "tests.program", str(theirs.fileno()), *libraries]
         process = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
     atexit.register(lambda: (ours.close(), process.wait()))
     return ours
@@ -163,37 +181,44 @@ def _take_terminal():
 
 def _fork_for_ever(connection):
     """Fork for every program that is asked for; returns in the child, with what it is to run."""
-    # Those that wait for programs need not be waited for.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     lines = connection.makefile("r")
+    running = {}
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
     while True:
-        _, descriptors, _, _ = socket.recv_fds(connection, 1, 4)
-        if not descriptors:
-            os._exit(0)
-        order = json.loads(lines.readline())
-        if not os.fork():
-            break
-        for descriptor in descriptors:
-            os.close(descriptor)
-    lines.close()
-    connection.close()
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    *streams, answers = descriptors
-    # What waits for the program does so whatever is sent to the group.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    if child := os.fork():
-        for descriptor in streams:
-            os.close(descriptor)
-        os.write(answers, b"%d\n" % child)
-        _, status = os.waitpid(child, 0)
-        os.write(answers, b"%d\n" % os.waitstatus_to_exitcode(status))
-        os._exit(0)
-    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    os.close(answers)
-    for number, descriptor in enumerate(streams):
-        os.dup2(descriptor, number)
-        os.close(descriptor)
-    return order
+        for ready, _ in poll.poll():
+            if ready in running:
+                child, answers = running.pop(ready)
+                poll.unregister(ready)
+                os.close(ready)
+                _, status = os.waitpid(child, 0)
+                with contextlib.suppress(BrokenPipeError):
+                    os.write(answers, b"%d\n" % os.waitstatus_to_exitcode(status))
+                os.close(answers)
+                continue
+            _, descriptors, _, _ = socket.recv_fds(connection, 1, 4)
+            if not descriptors:
+                os._exit(0)
+            order = json.loads(lines.readline())
+            *streams, answers = descriptors
+            child = os.fork()
+            if child == 0:
+                lines.close()
+                connection.close()
+                for ended, (_, other) in running.items():
+                    os.close(ended)
+                    os.close(other)
+                os.close(answers)
+                for number, descriptor in enumerate(streams):
+                    os.dup2(descriptor, number)
+                    os.close(descriptor)
+                return order
+            for descriptor in streams:
+                os.close(descriptor)
+            end = os.pidfd_open(child)
+            running[end] = child, answers
+            poll.register(end, select.POLLIN)
+            os.write(answers, b"%d\n" % child)
 
 
 def _become(order):
@@ -274,7 +299,7 @@ def _end(code):
 
 
 if __name__ == "__main__":
-    for library in LIBRARIES:
+    for library in sys.argv[2:]:
         __import__(library)
     for module in pkgutil.walk_packages(psa_tui.__path__, "psa_tui."):
         if not module.name.endswith("__main__"):

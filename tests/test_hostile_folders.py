@@ -132,7 +132,7 @@ def test_no_code_of_the_current_folder_is_executed(hostile, command):
     assert done.returncode == (1 if command == "resume" else 0), done.stderr
 
 
-ASKED = {"links": COMMANDS, "places": [name for name in COMMANDS if name not in ("plan", "report")]}
+ASKED = {"links": COMMANDS, "places": [name for name in COMMANDS if name not in ("plan", "plot", "report")]}
 """Settings are read at one place for all commands."""
 CASES = [(kind, command) for kind in FOLDERS for command in ASKED.get(kind, ("train", "clean", "config"))]
 

@@ -9,6 +9,7 @@ single trial, or from trials without any spread) is NaN.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from psa_tui.analysis.frames import PUBLISHED_MODES, cell_percentages, cell_rows, shown_architectures
@@ -142,13 +143,13 @@ def welch_interval(a: Array, b: Array, level: float = 0.95) -> tuple[float, floa
     NaN when a sample has one value, or when neither has any spread.
     """
     import numpy as np
-    from scipy import stats
+    from scipy.special import stdtrit
 
     if min(len(a), len(b)) < 2 or max(np.ptp(a), np.ptp(b)) < _EXACT:
         return float("nan"), float("nan")
     parts = np.array([a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)])
     freedom = parts.sum() ** 2 / (parts**2 / (len(a) - 1, len(b) - 1)).sum()
-    reach = stats.t.ppf((1 + level) / 2, freedom) * np.sqrt(parts.sum())
+    reach = stdtrit(freedom, (1 + level) / 2) * np.sqrt(parts.sum())
     difference = a.mean() - b.mean()
     return float(difference - reach), float(difference + reach)
 
@@ -169,21 +170,37 @@ def mann_whitney(a: Array, b: Array) -> float:
             return 1.0
         return float(stats.mannwhitneyu(a, b, alternative="two-sided", method="asymptotic").pvalue)
     doubled = (2 * ranks).astype(int)
-    ways = np.zeros((len(a) + 1, int(doubled.sum()) + 1))
-    ways[0, 0] = 1
-    for rank in doubled:
-        ways[1:, rank:] += ways[:-1, :-rank]
+    ways = _ways_of_sums(tuple(sorted(doubled.tolist())), len(a))
     expected = len(a) * (len(ranks) + 1)
-    distance = np.abs(np.arange(ways.shape[1]) - expected)
+    distance = np.abs(np.arange(len(ways)) - expected)
     found = abs(int(doubled[: len(a)].sum()) - expected)
-    return float(ways[-1, distance >= found].sum() / ways[-1].sum())
+    return float(ways[distance >= found].sum() / ways.sum())
+
+
+@lru_cache(maxsize=256)
+def _ways_of_sums(ranks: tuple[int, ...], count: int) -> Array:
+    """Return in how many ways ``count`` of ``ranks`` have each sum: [largest sum + 1]. Without ties it is always one."""
+    import numpy as np
+
+    ways = np.zeros((count + 1, sum(ranks) + 1))
+    ways[0, 0] = 1
+    for rank in ranks:
+        ways[1:, rank:] += ways[:-1, :-rank]
+    counted: Array = ways[-1]
+    return counted
 
 
 def _cells(trials: DataFrame) -> dict[tuple[str, str], _Cell]:
     """Return each cell's best validation accuracies (percent), and its mean test accuracy where it was measured."""
     accuracies = cell_percentages(trials)
-    tests = trials["test_accuracy"]
-    return {cell: (accuracies[cell], float(tests.iloc[rows].mean())) for cell, rows in cell_rows(trials).items()}
+    tests = trials["test_accuracy"].to_numpy(dtype=float)
+    return {cell: (accuracies[cell], _mean(tests[rows])) for cell, rows in cell_rows(trials).items()}
+
+
+def _mean(values: Array) -> float:
+    """Return the mean of what is not NaN; NaN where nothing is left."""
+    known = values[values == values]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def _sizes(trials: DataFrame) -> dict[str, Size]:

@@ -33,7 +33,7 @@ from tests.terminal import LEAVE
 from tests.views.conftest import RECORDING, run_started
 
 IS_WHOLE = "HOSTILE_STRINGS" in os.environ
-COUNT = int(os.environ.get("HOSTILE_STRINGS", "300"))
+COUNT = int(os.environ.get("HOSTILE_STRINGS", "150"))
 PIECES = (
     *("\x1b]0;title\x07", "\x1b]52;c;Y2xpcA==\x07", "\x1b[2J", "\x1b[31m", "\x1bPq\x1b\\", "\x9b2J", "\x9d0;t\x9c"),
     *("\r", "\n", "\r\n", "\x0b", "\x0c", "\x85", "\u2028", "\u2029", "\t", "\b", "\0", "\x7f", "\x1b"),

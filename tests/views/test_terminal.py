@@ -43,6 +43,7 @@ def the_run(folder):
 def test_the_dashboard_appears_follows_every_resize_and_obeys_its_own_keys(terminal):
     tty = terminal(words())
     tty.wait_for_loop(4)
+    tty.wait_for_text("^space pause")
     assert tty.text.startswith("PSA [2*8]  mode hidden  mnist5k  run ")
     for part in ("LKG ", "validation accuracy", "ablations and verdicts", "network", "space pause", "majority"):
         assert part in tty.text
