@@ -24,6 +24,16 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path not in slow_files)
 
 
+@pytest.fixture(scope="session")
+def command():
+    """The command line, built once: Typer builds it anew in every process, in a tenth of a second."""
+    import typer
+
+    from psa_tui.cli.app import app
+
+    return typer.main.get_command(app)
+
+
 @pytest.fixture
 def psa(tmp_path, monkeypatch):
     """Run the program as a user does, in an empty folder, with no settings but those the test makes."""

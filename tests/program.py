@@ -167,10 +167,13 @@ def _ours():
 def _forker(with_results):
     """The connection to the process that forks, started when it is first needed."""
     ours, theirs = socket.socketpair()
-    libraries = (*LIBRARIES, *RESULTS_LIBRARIES) if with_results else LIBRARIES
     with theirs:
-        command = [sys.executable, "-m", "tests.program", str(theirs.fileno()), *libraries]
-        process = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        if with_results:
+            # Itself forked from the other one, it has less to load.
+            process = Popen([sys.executable, "-m", "tests.program", *RESULTS_LIBRARIES], cwd=ROOT, stdin=theirs)
+        else:
+            command = [sys.executable, "-m", "tests.program", *LIBRARIES]
+            process = subprocess.Popen(command, cwd=ROOT, stdin=theirs)
     atexit.register(lambda: (ours.close(), process.wait()))
     return ours
 
@@ -299,14 +302,14 @@ def _end(code):
 
 
 if __name__ == "__main__":
-    for library in sys.argv[2:]:
+    for library in sys.argv[1:]:
         __import__(library)
     for module in pkgutil.walk_packages(psa_tui.__path__, "psa_tui."):
         if not module.name.endswith("__main__"):
             __import__(module.name)
     # A fork need not look through what was there before it.
     gc.freeze()
-    program = _become(_fork_for_ever(socket.socket(fileno=int(sys.argv[1]))))
+    program = _become(_fork_for_ever(socket.socket(fileno=0)))
     try:
         program()
     except SystemExit as leave:

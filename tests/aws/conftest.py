@@ -33,6 +33,7 @@ def proxy(server, loader, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def psa_here(monkeypatch, capsys):
+def psa_here(command, monkeypatch, capsys):
     """Run ``psa`` in this process; returns exit code, stdout and stderr."""
+    monkeypatch.setattr("psa_tui.cli.app.app", command)
     return lambda *arguments: run_psa(monkeypatch, capsys, *arguments)

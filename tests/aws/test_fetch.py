@@ -54,6 +54,7 @@ def study(bucket):
     return bucket
 
 
+@pytest.mark.campaign
 def test_588_published_jobs_give_the_published_summary_line_by_line(study, proxy, psa_here):
     code, out, err = psa_here("results", "fetch")
     assert (code, "588 of the 588 cells" in out) == (0, True), err

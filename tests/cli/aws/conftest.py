@@ -5,9 +5,8 @@ import sys
 
 import botocore.session
 import pytest
-import typer
 
-from psa_tui.cli.app import app, main
+from psa_tui.cli.app import main
 from tests.cli.aws.cloud import ACCOUNT, BUCKET, PREFIX, REGION, Cloud
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/psa-training"
@@ -55,12 +54,6 @@ def cloud(account, tmp_path, monkeypatch):
     (tmp_path / "aws" / "sagemaker" / ".env").write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
     account.reset()
     return account
-
-
-@pytest.fixture(scope="session")
-def command():
-    """The command line, built once: Typer builds it anew in every process."""
-    return typer.main.get_command(app)
 
 
 @pytest.fixture

@@ -484,6 +484,7 @@ def killed(cloud):
         process.stdin.close()
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("flags", [(), ("--again",)])
 def test_a_launch_killed_at_any_request_is_finished_by_the_next_without_a_duplicate(cloud, killed, flags):
     """Dead before the request, or right after SageMaker has made the job, which is complete when the next looks."""

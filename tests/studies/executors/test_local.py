@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -116,10 +115,9 @@ def test_workers_end_when_their_driver_is_killed(tmp_path):
 
 
 def test_a_full_disk_is_one_line_and_what_was_recorded_is_gone_on_with(tmp_path, undisturbed):
-    def little_disk():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
-
-    code, _, stderr = finish(start(tmp_path, "--quiet", preexec_fn=little_disk))
+    driver = start(tmp_path, "--quiet")
+    psutil.Process(driver.pid).rlimit(psutil.RLIMIT_FSIZE, (200_000, 200_000))
+    code, _, stderr = finish(driver)
     assert code == 1
     assert "Traceback" not in stderr
     (line,) = [line for line in stderr.splitlines() if "error" in line]

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections import Counter
+from importlib.util import find_spec
 
 import pytest
 
@@ -10,9 +11,11 @@ from psa_tui.storage.study_store import read_store
 from tests import program
 from tests.studies.recorded import recorded
 
-pytestmark = pytest.mark.slow
-
-pytest.importorskip("ray", reason="Ray is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.campaign,
+    pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed"),
+]
 STUDY = ("reproduce", "run", "--dataset", "mnist5k", "--grid", "4*4,2*6", "--trials", "2", "--study", "rayed")
 META_LOOPS = "40"
 
