@@ -179,7 +179,7 @@ def mann_whitney(a: Array, b: Array) -> float:
 
 @lru_cache(maxsize=256)
 def _ways_of_sums(ranks: tuple[int, ...], count: int) -> Array:
-    """Return in how many ways ``count`` of ``ranks`` have each sum: [largest sum + 1]. Without ties it is always one."""
+    """Return in how many ways ``count`` of ``ranks`` have each sum: [largest sum + 1]."""
     import numpy as np
 
     ways = np.zeros((count + 1, sum(ranks) + 1))

@@ -34,7 +34,7 @@ import itertools, os, signal, sys
 from pathlib import Path
 from tools import kill_resume
 
-kill_resume.META_LOOPS = 3
+kill_resume.META_LOOPS = 2
 train = kill_resume.arguments("hidden", 2, False)
 root = Path(sys.argv[1])
 

@@ -192,7 +192,7 @@ def test_no_file_made_of_a_study_holds_a_control_character(results, tmp_path, co
 
 def test_a_table_from_outside_brings_no_control_character(tmp_path):
     path = tmp_path / "trials.csv"
-    for text in some(60):
+    for text in some(30):
         cells = ['"' + cell.replace('"', '""') + '"' for cell in (text, text, text, "0.5")]
         path.write_text(
             f"architecture,mode,trial,best_validation_accuracy,study,dataset,network\n8*8,none,1,0.5,{','.join(cells[:3])}\n"
@@ -222,7 +222,7 @@ def _with_text(value, text):
 @pytest.mark.parametrize("size", [(120, 38), (80, 24)], ids=str)
 def test_no_screen_of_a_run_lets_a_control_character_out(size):
     width, height = size
-    for text in some(40):
+    for text in some(20):
         state = RunState()
         state.messages.appendleft(outside_text(text))
         for values in hostile_events(text):

@@ -15,7 +15,7 @@ from psa_tui.views.glyphs import ASCII, UNICODE
 from psa_tui.views.state import RunState
 
 SCREENS = Path(__file__).parent / "screens"
-SIZES = [(width, height) for width in range(40, 161, 10) for height in range(10, 51, 5)]
+SIZES = [(width, height) for width in range(40, 161, 15) for height in range(10, 51, 8)]
 MORE_SIZES = [(79, 24), (80, 24), (80, 23), (119, 38), (120, 37), (120, 38), (140, 45), (160, 50)]
 ROOMY = [size for size in (*SIZES, *MORE_SIZES) if size >= (80,) and size[1] >= 24]
 FOOTER_KEYS = ("space pause", "m mode", "s stop after loop", "q stop now", "l log", "? help")

@@ -7,6 +7,7 @@ pytest.importorskip("jinja2")
 
 from psa_tui.analysis.figures import FIGURES
 from psa_tui.analysis.figures.study_results import load_study_results
+from psa_tui.analysis.report import builder
 from psa_tui.analysis.report.builder import build_page
 from psa_tui.analysis.report.findings import findings
 from psa_tui.analysis.report.gaps import gaps
@@ -30,6 +31,12 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         self.text += data
+
+
+@pytest.fixture
+def two_figures(monkeypatch):
+    """Pages with two of the figures only: each takes a third of a second, and these tests are about words."""
+    monkeypatch.setattr(builder, "FIGURES", {name: FIGURES[name] for name in ("regimes", "convergence")})
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +93,7 @@ def test_findings_follow_the_numbers_when_they_are_turned_around(published):
     assert "the furthest is 19*19, mode hidden, with 79.87 % in its best trial." in said
 
 
-def test_a_page_says_what_is_missing(make_study):
+def test_a_page_says_what_is_missing(make_study, two_figures):
     left_out = tuple(("8*8", "none", trial) for trial in (1, 2))
     folder = make_study(left_out=left_out, quick=True)
     results = load_study_results("local", None, folder)
@@ -105,7 +112,7 @@ def test_the_published_page_says_that_seeds_tests_and_meta_loops_are_unknown(pub
     assert "Not drawn, for want of meta-loops: LKG accuracy over the meta-loops, Late breakthroughs." in published[1]
 
 
-def test_a_complete_study_misses_nothing_and_is_compared_with_the_published_one(make_study):
+def test_a_complete_study_misses_nothing_and_is_compared_with_the_published_one(make_study, two_figures):
     folder = make_study(meta_loops=100)
     results = load_study_results("local", None, folder)
     text = Page(build_page(results, folder).decode()).text
@@ -114,7 +121,7 @@ def test_a_complete_study_misses_nothing_and_is_compared_with_the_published_one(
     assert "Of 12 cells that the published study has too" in text
 
 
-def test_a_study_of_other_settings_is_not_compared_with_the_published_one(make_study):
+def test_a_study_of_other_settings_is_not_compared_with_the_published_one(make_study, two_figures):
     folder = make_study(meta_loops=12)
     text = Page(build_page(load_study_results("local", None, folder), folder).decode()).text
     assert "meta loops 12 (published: 100)" in text
@@ -128,7 +135,7 @@ def test_every_figure_has_its_words(published):
         assert re.search(r'<svg [^>]*role="img" aria-label="' + re.escape(words).replace("<", "&lt;") + '"', svg)
 
 
-def test_text_from_outside_stays_text(make_study):
+def test_text_from_outside_stays_text(make_study, two_figures):
     image, script, template = "<img src=x onerror=alert(1)>", "</script><script>alert(1)</script>", "{{ 7*7 }}"
     folder = make_study(shapes=("8*8",), trials=1, meta_loops=2)
     results = load_study_results("local", None, folder)

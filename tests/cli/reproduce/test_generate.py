@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 
 def test_bare_reproduce_prints_236_commands_by_shape_and_writes_the_script(psa, tmp_path):
     bare = psa("reproduce")
@@ -38,6 +40,7 @@ def test_what_is_said_wrong_is_answered_in_one_line_and_exit_code_2(psa, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.campaign
 def test_the_script_trains_for_real_and_goes_on_after_a_kill(psa, tmp_path):
     arguments = ("--grid", "1*2", "--modes", "none,output", "--meta-loops", "2", "--dataset", "mnist5k")
     printed = psa("reproduce", *arguments).stdout
