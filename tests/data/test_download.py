@@ -11,7 +11,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from torchvision import datasets
 
 from psa_tui.data.download import download
 from psa_tui.data.idx import read_idx
@@ -35,8 +34,8 @@ def small(make_dataset, mirror, monkeypatch):
     """A small data set that torchvision, asked for FashionMNIST, downloads from ``mirror``."""
     small = make_dataset()
     mirror.answers = dict(small.archives)
-    monkeypatch.setattr(datasets.FashionMNIST, "mirrors", [mirror.url])
-    monkeypatch.setattr(datasets.FashionMNIST, "resources", resources(small))
+    monkeypatch.setattr("torchvision.datasets.FashionMNIST.mirrors", [mirror.url])
+    monkeypatch.setattr("torchvision.datasets.FashionMNIST.resources", resources(small))
     return small
 
 
@@ -135,9 +134,9 @@ def test_a_download_that_torchvision_accepts_is_still_checked(small, mirror, mon
     other = gzip.compress(b"not an IDX file")
     mirror.answers[f"{FILES[3]}.gz"] = other
     accepted = [*resources(small)[:3], (f"{FILES[3]}.gz", hashlib.md5(other).hexdigest())]
-    monkeypatch.setattr(datasets.FashionMNIST, "resources", accepted)
+    monkeypatch.setattr("torchvision.datasets.FashionMNIST.resources", accepted)
     # torchvision reads the test images and labels it has fetched, whatever they hold
-    monkeypatch.setattr(datasets.FashionMNIST, "_load_data", lambda self: (None, None))
+    monkeypatch.setattr("torchvision.datasets.FashionMNIST._load_data", lambda self: (None, None))
     with pytest.raises(DataError, match=r"not the published data \(.*t10k-labels-idx1-ubyte.gz: truncated or altered"):
         download(small.spec, small.idx, tmp_path)
     assert visible(tmp_path) == []
@@ -201,8 +200,8 @@ def test_two_processes_that_want_the_same_data_set_download_it_once(small, mirro
 def test_real_mnist_is_downloaded_and_verified_by_its_checksums(real_mnist_dir, mirror, monkeypatch, tmp_path):
     originals = {name: (real_mnist_dir / "MNIST" / "raw" / name).read_bytes() for name in FILES}
     mirror.answers = {f"{name}.gz": gzip.compress(content, 1) for name, content in originals.items()}
-    monkeypatch.setattr(datasets.MNIST, "mirrors", [mirror.url])
-    monkeypatch.setattr(datasets.MNIST, "resources", [(f"{name}.gz", None) for name in FILES])
+    monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", [mirror.url])
+    monkeypatch.setattr("torchvision.datasets.MNIST.resources", [(f"{name}.gz", None) for name in FILES])
     loaded = load_dataset("auto", tmp_path)
     assert (loaded.name, loaded.verified, loaded.notices) == ("mnist", True, ())
     assert loaded.fingerprint == load_dataset("mnist", real_mnist_dir).fingerprint

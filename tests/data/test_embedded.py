@@ -17,6 +17,8 @@ from psa_tui.data.embedded import cache_path
 from psa_tui.errors import DataError
 from tests import program
 
+pytestmark = pytest.mark.slow
+
 
 def load():
     return load_dataset("mnist5k", Path("nowhere"))

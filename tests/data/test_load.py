@@ -6,7 +6,6 @@ import socket
 from pathlib import Path
 
 import pytest
-from torchvision import datasets
 
 from psa_tui.data import load_dataset, majority_class_accuracy
 from psa_tui.data.catalogue import IDX_FILES
@@ -26,7 +25,7 @@ def offline(mirror, monkeypatch) -> None:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/"
         for files in IDX_FILES.values():
-            monkeypatch.setattr(getattr(datasets, files.folder), "mirrors", [url])
+            monkeypatch.setattr(f"torchvision.datasets.{files.folder}.mirrors", [url])
         yield
 
 
@@ -42,7 +41,10 @@ def test_the_majority_class_accuracy_of_a_spec_is_that_of_its_validation_images(
     assert majority_class_accuracy(loaded.validation) == loaded.spec.majority_class_accuracy
 
 
+@pytest.mark.slow
 def test_the_checksums_are_those_torchvision_publishes():
+    from torchvision import datasets
+
     for files in IDX_FILES.values():
         expected = getattr(datasets, files.folder).resources
         assert [(file.archive_name, file.archive_md5) for file in files.all] == expected

@@ -64,7 +64,13 @@ def backend(request):
 
 
 class TestBackend:
-    @pytest.mark.parametrize("everyone", [SIX_VARIANTS, SCATTERED], ids=["six variants", "scattered"])
+    @pytest.mark.parametrize(
+        "everyone",
+        [
+            pytest.param(SIX_VARIANTS, id="six variants"),
+            pytest.param(SCATTERED, id="scattered", marks=pytest.mark.slow),
+        ],
+    )
     @pytest.mark.parametrize("network", NETWORKS, ids=str)
     @pytest.mark.parametrize("dtype", DTYPES)
     def test_after_ten_steps_every_weight_and_loss_is_the_oracles(

@@ -54,7 +54,7 @@ def by_the_example(variant, splits):
     return found, loops[-1][4].state_dict()
 
 
-@pytest.mark.parametrize("backend", ["torch", "module"])
+@pytest.mark.parametrize("backend", ["torch", pytest.param("module", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("variant", PUBLISHED, ids=str)
 def test_the_example_and_the_program_agree_on_every_loop(variant, backend, splits):
     loops, weights = by_the_example(variant, splits)

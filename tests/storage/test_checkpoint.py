@@ -154,6 +154,7 @@ def test_a_damaged_file_names_the_intact_previous_generation_and_how_to_go_back(
     assert "previous generation" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_checkpoint_and_its_previous_generation_intact(path, checkpoint):
     write_checkpoint(path, checkpoint)
     write_checkpoint(path, later(checkpoint))

@@ -32,6 +32,8 @@ from psa_tui.views.svg import SvgView
 from tests.terminal import LEAVE
 from tests.views.conftest import RECORDING, run_started
 
+pytestmark = pytest.mark.slow
+
 IS_WHOLE = "HOSTILE_STRINGS" in os.environ
 COUNT = int(os.environ.get("HOSTILE_STRINGS", "150"))
 PIECES = (

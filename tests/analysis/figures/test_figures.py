@@ -16,6 +16,8 @@ from psa_tui.analysis.figures.study_results import load_study_results
 from psa_tui.analysis.figures.style import COLUMN_WIDTH_IN, FORMATS, figure_style, to_bytes
 from psa_tui.analysis.figures.winning_mode import WINNING_MODE
 
+pytestmark = pytest.mark.slow
+
 MAPS = [name for name, figure in FIGURES.items() if not figure.needs_loops]
 
 
