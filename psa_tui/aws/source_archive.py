@@ -54,7 +54,7 @@ def build_source_archive(root: Path) -> bytes:
     """Return a gzipped tar of ``source_files``, without times, owners or anything else of this machine."""
     content = io.BytesIO()
     with (
-        gzip.GzipFile(filename="", fileobj=content, mode="wb", mtime=0) as compressed,
+        gzip.GzipFile(filename="", fileobj=content, mode="wb", compresslevel=6, mtime=0) as compressed,
         tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
     ):
         for name in source_files(root):

@@ -14,7 +14,7 @@ from tests.terminal import Terminal
 pytestmark = pytest.mark.slow
 
 SMALL = (
-    *("--study", "mine", "--dataset", "digits8", "--trials", "2", "--meta-loops", "4"),
+    *("--study", "mine", "--dataset", "digits8", "--trials", "2", "--meta-loops", "8"),
     *("--lr", "1e-2", "--batch-size", "100", "--workers", "1"),
 )
 STUDIES = {
@@ -50,7 +50,7 @@ def study(request, tmp_path_factory):
     tty = Terminal(command, psa.folder, size=(140, 45), **psa.environment())
     screens = set()
     try:
-        while tty.read(0.2):
+        while tty.read(0.03):
             screens.add(tty.text)
         assert tty.wait_for_end() == 0, tty.text
     finally:

@@ -1,10 +1,13 @@
 """A study on a real Ray cluster of two nodes on this machine."""
 
+import os
+import signal
 import sys
 import time
 from collections import Counter
 from importlib.util import find_spec
 
+import psutil
 import pytest
 
 from psa_tui.storage.study_store import read_store
@@ -33,10 +36,10 @@ def nodes(monkeypatch):
     cluster.shutdown()
 
 
-def start(folder, *arguments):
+def start(folder, *arguments, **options):
     command = [sys.executable, "-m", "psa_tui", *STUDY, "--meta-loops", META_LOOPS, "--quiet", "--results-dir", folder]
     with (folder.parent / f"{folder.name}.log").open("w") as log:
-        return program.Popen([*map(str, command), *arguments], stdout=log, stderr=log)
+        return program.Popen([*map(str, command), *arguments], stdout=log, stderr=log, **options)
 
 
 def table(folder):
@@ -69,6 +72,30 @@ def test_a_node_that_dies_in_the_middle_of_a_study_costs_nothing_and_doubles_not
     assert Counter(row.state for row in trials) == {"complete": 2 * 6 * 2}
     assert max(Counter(loop[:4] for loop in loops).values()) == 1
     assert (trials, loops) == table(tmp_path / "local")
+
+
+def test_a_stop_for_all_processes_of_a_study_with_a_cluster_of_its_own_is_one_stop(tmp_path):
+    folder = tmp_path / "stopped"
+    study = start(folder, "--on", "ray", start_new_session=True)
+
+    def is_under_way():
+        assert study.poll() is None, (tmp_path / "stopped.log").read_text()
+        with read_store(folder) as store:
+            return store is not None and store.study("rayed") is not None and len(store.loops("rayed")) > 0
+
+    wait_until(is_under_way)
+    before = {child.pid for child in psutil.Process(study.pid).children(recursive=True)}
+    os.killpg(study.pid, signal.SIGTERM)
+    assert study.wait(60) == 143, (tmp_path / "stopped.log").read_text()
+    said = (tmp_path / "stopped.log").read_text()
+    assert "failed" not in said
+    assert "at once" not in said
+    wait_until(lambda: not [pid for pid in before if psutil.pid_exists(pid)], 30)
+    with read_store(folder) as store:
+        assert store.sessions("rayed")[-1].outcome == "stopped"
+    assert start(folder, "--workers", "2").wait(180) == 0, said
+    assert start(tmp_path / "local", "--workers", "2").wait(180) == 0
+    assert table(folder) == table(tmp_path / "local")
 
 
 def test_no_cluster_at_the_address_is_one_line_and_worth_a_retry(psa):
