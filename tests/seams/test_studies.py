@@ -33,7 +33,7 @@ def test_a_study_that_is_stopped_and_resumed_has_the_trials_of_one_that_never_st
 
     tables = [loops_of(psa.folder / folder) for folder in ("results", "whole")]
     pd.testing.assert_frame_equal(*tables)
-    assert len(tables[0]) == 3 * 2 * 4
+    assert len(tables[0]) == 3 * 2 * 8
 
 
 def loops_of(results_dir):
