@@ -16,6 +16,6 @@ SCRIPT = Path(__file__).parents[1] / "tools" / "fault_campaign.py"
 
 
 def test_what_is_said_after_some_faults_is_so_and_what_follows_is_equal_to_a_twin():
-    done = subprocess.run([sys.executable, SCRIPT, "--faults", "24"], capture_output=True, text=True, timeout=600)
+    done = subprocess.run([sys.executable, SCRIPT, "--faults", "100"], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"^24 faults \(.*\): 0 wrong states$", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^100 faults \(.*\): 0 wrong states$", done.stdout, re.MULTILINE), done.stdout

@@ -28,7 +28,8 @@ from psa_tui.studies.spec import StudySpec
 if TYPE_CHECKING:
     from psa_tui.studies.training import StudyData
 
-_TASK_S = 10.0
+_TASK_S = 2.0
+"""Short enough that a stop does not wait for it, long beside the tenths of a second that a task costs by itself."""
 _RETRIES = 2
 _ANSWER_S = 10.0
 

@@ -89,7 +89,7 @@ def test_a_stop_for_all_processes_of_a_study_with_a_cluster_of_its_own_is_one_st
     assert study.wait(60) == 143, (tmp_path / "stopped.log").read_text()
     said = (tmp_path / "stopped.log").read_text()
     assert "failed" not in said
-    assert "at once" not in said
+    assert "lost" not in said
     wait_until(lambda: not [pid for pid in before if psutil.pid_exists(pid)], 30)
     with read_store(folder) as store:
         assert store.sessions("rayed")[-1].outcome == "stopped"
