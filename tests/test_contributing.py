@@ -8,6 +8,7 @@ import pytest
 from psa_tui.data import DATASETS
 from psa_tui.engine.backend import BACKENDS
 from psa_tui.method.ablation import ABLATIONS
+from psa_tui.method.effects import EFFECTS
 from psa_tui.method.promotion import PROMOTIONS
 from psa_tui.method.variants import VARIANTS
 from psa_tui.networks import NETWORKS
@@ -23,7 +24,7 @@ def test_every_file_and_folder_it_names_exists(name):
 
 
 def test_the_entry_point_groups_it_names_are_those_that_are_looked_for():
-    groups = {registry.group for registry in (ABLATIONS, PROMOTIONS, VARIANTS, NETWORKS, DATASETS, BACKENDS)}
+    groups = {registry.group for registry in (ABLATIONS, EFFECTS, PROMOTIONS, VARIANTS, NETWORKS, DATASETS, BACKENDS)}
     assert set(re.findall(r"`(psa_tui\.[a-z]+)`", TEXT)) == groups
 
 

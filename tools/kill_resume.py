@@ -28,7 +28,7 @@ import torch  # noqa: F401  (imported before forking)
 import psa_tui.engine.meta_loop
 import psa_tui.runs.runner  # noqa: F401
 from psa_tui.cli import main
-from psa_tui.method.variants import PUBLISHED
+from psa_tui.method.variants import PUBLISHED, split_list
 from psa_tui.runs.checkpoint_files import DEFAULT_NAME
 from psa_tui.storage.checkpoint import previous_path, read_checkpoint
 from psa_tui.storage.run_store import read_runs
@@ -103,7 +103,8 @@ def outcome(folder: Path) -> tuple[object, dict[str, bytes], list[tuple[object, 
         row.lkg_accuracy,
         row.test_accuracy,
     )
-    return record, {name: np.ascontiguousarray(a).tobytes() for name, a in checkpoint.weights.items()}, loops, facts
+    tensors = checkpoint.weights | checkpoint.state
+    return record, {name: np.ascontiguousarray(a).tobytes() for name, a in tensors.items()}, loops, facts
 
 
 def torture(mode: str, kills: int, draws: random.Random, root: Path) -> int:
@@ -111,7 +112,7 @@ def torture(mode: str, kills: int, draws: random.Random, root: Path) -> int:
     compared = 0
     while kills:
         seed = draws.randrange(2**32)
-        twin, victim = root / f"{mode}-{seed}-twin", root / f"{mode}-{seed}-victim"
+        twin, victim = (root / f"{sum(mode.encode())}-{seed}-{which}" for which in ("twin", "victim"))
         twin.mkdir()
         victim.mkdir()
         began = time.monotonic()
@@ -138,12 +139,13 @@ def run() -> None:
     """Parse the command line and report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--modes", default=",".join(map(str, PUBLISHED)), help="whose runs are killed, in turn")
     parser.add_argument("--seed", type=int, default=None, help="of the moments; random when absent, and printed")
     options = parser.parse_args()
     seed = random.randrange(2**32) if options.seed is None else options.seed
     print(f"moments drawn with seed {seed}", flush=True)
     draws = random.Random(seed)
-    modes = [variant.name for variant in PUBLISHED]
+    modes = split_list(options.modes)
     compared = 0
     with tempfile.TemporaryDirectory() as folder:
         for index, mode in enumerate(modes):

@@ -14,10 +14,11 @@ from typing import Annotated, Any
 import typer
 
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
-from psa_tui.settings import SETTINGS, Setting, load_settings
+from psa_tui.settings import AXES_OF, SETTINGS, Setting, load_settings
 
 HYPERPARAMETER_OPTIONS = tuple(one.option for one in HYPERPARAMETERS)
 NETWORK_OPTIONS = ("network", "arch", "hidden_layers")
+VARIANT_OPTIONS = (*AXES_OF, "schedule")
 OUTPUT_OPTIONS = ("plain", "json", "quiet", "ascii")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]

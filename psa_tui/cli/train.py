@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
-from psa_tui.cli.options import HYPERPARAMETER_OPTIONS, NETWORK_OPTIONS, OUTPUT_OPTIONS, takes_settings
+from psa_tui.cli.options import HYPERPARAMETER_OPTIONS, NETWORK_OPTIONS, OUTPUT_OPTIONS, VARIANT_OPTIONS, takes_settings
 from psa_tui.settings import Settings
 
 
 @takes_settings(
     *NETWORK_OPTIONS,
     "mode",
+    *VARIANT_OPTIONS,
     *HYPERPARAMETER_OPTIONS,
     "meta_loops",
     "seed",

@@ -46,6 +46,15 @@ class Epoch:
     """Decoupled weight decay of each member, 0 where its variant has none."""
     dropout: tuple[DropoutMaskDraws | None, ...]
     """Each member's dropout masks, None where its variant has none."""
+    labels: tuple[Tensor | None, ...]
+    """The labels of all images that each member is trained with, int64 [N]; None for the images' own."""
+    moments: Tensor | None
+    """AdamW's first and second moments of each member: [M, 2, parameters], zero where the optimiser is fresh.
+
+    A member's are overwritten when its epoch is complete. None where all are fresh and nobody wants them back.
+    """
+    steps: tuple[int, ...]
+    """The steps that each member's optimiser has taken before."""
 
     def of(self, members: Sequence[int]) -> Epoch:
         """Return the epoch of some members."""
@@ -55,6 +64,9 @@ class Epoch:
             self.hyperparameters,
             tuple(self.weight_decay[member] for member in members),
             tuple(self.dropout[member] for member in members),
+            tuple(self.labels[member] for member in members),
+            None if self.moments is None else self.moments[list(members)],
+            tuple(self.steps[member] for member in members),
         )
 
 
@@ -78,7 +90,7 @@ class Backend(Protocol):
     def train_epoch(
         self, weights: Tensor, network: Network, images: Images, epoch: Epoch, group: ProcessGroup | None = None
     ) -> Generator[tuple[int, Tensor], None, Tensor]:
-        """Train ``weights`` [M, parameters] for one epoch with a fresh AdamW (Loshchilov & Hutter 2019).
+        """Train ``weights`` [M, parameters] for one epoch with AdamW (Loshchilov & Hutter 2019).
 
         A member's row is overwritten when its epoch is complete. The processes of a ``group`` train one member
         together: each takes this epoch, and ends it with the same weights.

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from psa_tui.engine.backend import Epoch
+from psa_tui.engine.images import Images
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.progress import Progress
-from psa_tui.method.randomness import DropoutMaskDraws, shuffled
-from psa_tui.method.variants import Variant
+from psa_tui.method.randomness import DropoutMaskDraws, Purpose, generator, shuffled
+from psa_tui.method.variants import OptimizerState, Variant
 
 
 @dataclass(slots=True)
@@ -26,22 +27,52 @@ class Trial:
 
 
 def epoch_of(
-    trials: Sequence[Trial], hyperparameters: Hyperparameters, meta_loop: int, train_count: int, weights: Tensor
+    trials: Sequence[Trial],
+    variants: Sequence[Variant],
+    hyperparameters: Hyperparameters,
+    meta_loop: int,
+    train: Images,
+    weights: Tensor,
+    moments: Tensor | None,
 ) -> Epoch:
-    """Return what ``trials`` train with in ``meta_loop``, on ``train_count`` images; ``weights`` are theirs."""
+    """Return what ``trials`` train with in ``meta_loop``.
+
+    Args:
+        variants: those in force.
+        train: the training images.
+        weights: the candidates.
+        moments: those of optimisers that are gone on with [M, 2, parameters], zero for fresh ones; None where all are.
+    """
     decay = effective_decay(hyperparameters, weights.dtype)
     seeds = list(dict.fromkeys(trial.seed for trial in trials))
-    orders = np.stack([shuffled(seed, meta_loop, train_count) for seed in seeds])
+    orders = np.stack([shuffled(seed, meta_loop, len(train)) for seed in seeds])
+    keeps = [variant.optimizer_state is not OptimizerState.FRESH for variant in variants]
     return Epoch(
         orders=torch.from_numpy(orders).to(weights.device),
         order_of=tuple(seeds.index(trial.seed) for trial in trials),
         hyperparameters=hyperparameters,
-        weight_decay=tuple(decay if trial.variant.weight_decay else 0.0 for trial in trials),
+        weight_decay=tuple(decay if variant.weight_decay else 0.0 for variant in variants),
         dropout=tuple(
-            DropoutMaskDraws(trial.seed, meta_loop, hyperparameters.dropout) if trial.variant.dropout else None
-            for trial in trials
+            DropoutMaskDraws(trial.seed, meta_loop, hyperparameters.dropout) if variant.dropout else None
+            for trial, variant in zip(trials, variants, strict=True)
         ),
+        labels=tuple(
+            shuffled_labels(train, trial.seed) if variant.shuffled_labels else None
+            for trial, variant in zip(trials, variants, strict=True)
+        ),
+        moments=moments,
+        steps=tuple(trial.progress.optimizer_steps if kept else 0 for trial, kept in zip(trials, keeps, strict=True)),
     )
+
+
+def shuffled_labels(images: Images, seed: int) -> Tensor:
+    """Return the labels of ``images`` in a random order, always the same for a trial: int64 [N]."""
+    key = f"labels {seed}"
+    if key not in images.prepared:
+        order = generator(seed, 0, Purpose.LABELS).permutation(len(images))
+        images.prepared[key] = images.labels[torch.from_numpy(order).to(images.labels.device)]
+    labels: Tensor = images.prepared[key]
+    return labels
 
 
 def effective_decay(hyperparameters: Hyperparameters, dtype: torch.dtype) -> float:

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from psa_tui.engine.backend import Backend, Epoch
+from psa_tui.engine.activity import mean_activations
+from psa_tui.engine.backend import Epoch
 from psa_tui.engine.epoch import Trial, epoch_of
 from psa_tui.engine.images import Images
+from psa_tui.engine.population import Population, initial_population_row
 from psa_tui.engine.process_group import ProcessGroup
+from psa_tui.method.ablation import Candidate
 from psa_tui.method.events import EpochProgressed, MetaLoopFinished, UnitsAblated, Verdict
 from psa_tui.method.hyperparameters import Hyperparameters
-from psa_tui.method.promotion import judge
+from psa_tui.method.promotion import Decision, judge
 from psa_tui.method.randomness import Purpose, generator
-from psa_tui.method.variants import find_variant
-from psa_tui.networks.base import Network
+from psa_tui.method.variants import OptimizerState, Variant, find_variant
 
 __all__ = ["LoopEvent", "Population", "Trial", "run_meta_loops"]
 
@@ -32,17 +35,6 @@ log = logging.getLogger(__name__)
 _PROGRESS_EVERY_S = 0.1
 
 LoopEvent = UnitsAblated | EpochProgressed | MetaLoopFinished
-
-
-@dataclass(slots=True)
-class Population:
-    """Trials of one network that train together; all have completed the same number of meta-loops."""
-
-    network: Network
-    trials: list[Trial]
-    lkg: Tensor
-    """The Last Known Good weights: float32 [M, parameters]. The initialisation, before the first loop."""
-    backend: Backend
 
 
 def run_meta_loops(
@@ -95,11 +87,14 @@ def _meta_loops(
         started = time.perf_counter()
         if group is not None:
             _broadcast_variant(group, trials[0])
+        population.allocate()
+        variants = [trial.variant.at(meta_loop) for trial in trials]
         candidates = population.lkg.clone()
-        ablations = _ablate(population, candidates, meta_loop)
+        ablations = _damage(population, variants, candidates, meta_loop, validation)
         yield from (ablation for ablation in ablations if ablation is not None)
 
-        epoch = epoch_of(trials, hyperparameters, meta_loop, len(train), candidates)
+        moments = _moments_to_train(population, variants)
+        epoch = epoch_of(trials, variants, hyperparameters, meta_loop, train, candidates, moments)
         rows = _rows_to_train(candidates, epoch)
         trained = sorted(set(rows))
         if len(trained) < len(rows):
@@ -112,14 +107,17 @@ def _meta_loops(
 
         measured = list(zip(losses.tolist(), correct.tolist(), finite.tolist(), strict=True))
         candidate_of = [trained.index(row) for row in rows]
-        finished = [
-            _decide(trial, member, meta_loop, measured[row], ablations[member], time.perf_counter() - started)
-            for member, (trial, row) in enumerate(zip(trials, candidate_of, strict=True))
-        ]
-        for trial, event, row in zip(trials, finished, candidate_of, strict=True):
-            trial.progress = event.progress
-            if event.verdict is Verdict.PROMOTED:
-                population.lkg[event.member] = candidates[row]
+        steps = -(-len(train) // hyperparameters.batch_size)
+        finished = []
+        for member, (trial, row) in enumerate(zip(trials, candidate_of, strict=True)):
+            seconds = time.perf_counter() - started
+            variant, ablation = variants[member], ablations[member]
+            event, decision = _decide(trial, variant, member, meta_loop, measured[row], ablation, seconds)
+            moments_after = None if epoch.moments is None else epoch.moments[row]
+            state = candidates[row], moments_after, epoch.steps[row] + steps
+            optimizer_steps = population.keep(member, variant, decision, event.finite, *state)
+            trial.progress = replace(event.progress, **optimizer_steps)
+            finished.append(replace(event, progress=trial.progress))
         yield from finished
 
 
@@ -130,35 +128,54 @@ def _broadcast_variant(group: ProcessGroup, trial: Trial) -> None:
         trial.variant = find_variant(name)
 
 
-def _ablate(population: Population, candidates: Tensor, meta_loop: int) -> list[UnitsAblated | None]:
+def _damage(
+    population: Population, variants: Sequence[Variant], candidates: Tensor, meta_loop: int, validation: Images
+) -> list[UnitsAblated | None]:
     """Damage every candidate whose variant says so; never in loop 1, which has no LKG to damage."""
-    ablations: list[UnitsAblated | None] = []
+    ablations: list[UnitsAblated | None] = [None] * len(variants)
     network = population.network
-    for member, trial in enumerate(population.trials):
-        rule = trial.variant.ablation_rule
-        if meta_loop == 1 or rule is None:
-            ablations.append(None)
+    if meta_loop == 1:
+        return ablations
+    for member, (trial, variant) in enumerate(zip(population.trials, variants, strict=True)):
+        law = variant.initialisation
+        if variant.restarts:
+            candidates[member] = torch.from_numpy(initial_population_row(network, trial.seed, law, meta_loop))
+        if variant.ablation is None:
             continue
+        candidate = Candidate(
+            candidates[member],
+            partial(network.initial_weights_of, law),
+            partial(mean_activations, population.lkg[member], network, validation),
+        )
         draws = generator(trial.seed, meta_loop, Purpose.ABLATION)
-        units = rule.ablate(candidates[member], network, draws)
-        ablations.append(
-            UnitsAblated(
-                member=member,
-                meta_loop=meta_loop,
-                mode=trial.variant.name,
-                layers=len(network.unit_counts),
-                units=tuple(units),
-            )
+        units = variant.ablation.ablate(candidate, network, draws)
+        ablations[member] = UnitsAblated(
+            member=member,
+            meta_loop=meta_loop,
+            mode=trial.variant.name,
+            layers=len(network.unit_counts),
+            units=tuple(units),
         )
     return ablations
+
+
+def _moments_to_train(population: Population, variants: Sequence[Variant]) -> Tensor | None:
+    """Return the moments that the candidates begin with [M, 2, parameters]; None where all begin afresh."""
+    if population.moments is None:
+        return None
+    moments = population.moments.clone()
+    for member, variant in enumerate(variants):
+        if variant.optimizer_state is OptimizerState.FRESH:
+            moments[member] = 0
+    return moments
 
 
 def _rows_to_train(candidates: Tensor, epoch: Epoch) -> list[int]:
     """Return for every member the first one whose epoch is exactly the same.
 
-    That is one of equal weights, order and decay, and without dropout. Such members train once. In a study all
-    variants of a trial begin with the same weights, and ``decay`` at the published rates is nothing in float32: it
-    stays the control to the bit.
+    That is one of equal weights, order, labels, decay and optimiser, and without dropout. Such members train once. In a
+    study all variants of a trial begin with the same weights, and ``decay`` at the published rates is nothing in
+    float32: it stays the control to the bit.
     """
     rows: list[int] = []
     for member, weights in enumerate(candidates):
@@ -169,7 +186,10 @@ def _rows_to_train(candidates: Tensor, epoch: Epoch) -> list[int]:
             and epoch.order_of[row] == epoch.order_of[member]
             and epoch.weight_decay[row] == epoch.weight_decay[member]
             and epoch.dropout[row] is epoch.dropout[member] is None
+            and epoch.labels[row] is epoch.labels[member]
+            and epoch.steps[row] == epoch.steps[member]
             and torch.equal(candidates[row], weights)
+            and (epoch.moments is None or torch.equal(epoch.moments[row], epoch.moments[member]))
         ]
         rows.append(same[0] if same else member)
     return rows
@@ -201,18 +221,19 @@ def _with_progress(
 
 def _decide(
     trial: Trial,
+    variant: Variant,
     member: int,
     meta_loop: int,
     measured: tuple[float, int, bool],
     ablation: UnitsAblated | None,
     seconds: float,
-) -> MetaLoopFinished:
-    """Let the trial's promotion rule decide on its candidate, whose (loss, correct, finite) were ``measured``."""
+) -> tuple[MetaLoopFinished, Decision]:
+    """Let the promotion rule decide on a trial's candidate, whose (loss, correct, finite) were ``measured``."""
     loss, correct, finite = measured
     before = trial.progress
     draws = generator(trial.seed, meta_loop, Purpose.PROMOTION)
-    decision = judge(trial.variant.promotion_rule, before, correct, draws, finite=finite)
-    return MetaLoopFinished(
+    decision = judge(variant.promotion_rule, before, correct, draws, finite=finite)
+    event = MetaLoopFinished(
         member=member,
         meta_loop=meta_loop,
         mode=trial.variant.name,
@@ -224,6 +245,7 @@ def _decide(
         train_loss=loss,
         seconds=seconds,
         ablation=ablation,
-        progress=before.after(meta_loop, correct, finite=finite, promoted=decision.promoted),
+        progress=before.after(meta_loop, correct, decision, finite=finite),
         reason=decision.reason,
     )
+    return event, decision

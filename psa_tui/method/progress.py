@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from psa_tui.method.promotion import Decision
 
 MOST_LOOPS = 10**15
 """More than any run has; sums of them stay far from the end of 64 bits."""
@@ -34,6 +37,15 @@ class Progress:
     rollbacks_in_a_row: int = 0
     non_finite: int = 0
     """Candidates rolled back because their loss or a weight was not finite."""
+    accepted_worse: int = 0
+    """Candidates promoted although they classified fewer validation images correctly than the LKG before them."""
+    held_correct: int | None = None
+    """Of a candidate that a promotion rule rolled back but holds; None while it holds none."""
+    held_meta_loop: int = 0
+    optimizer_steps: int = 0
+    """Steps taken by the optimiser whose state is kept with the LKG or from loop to loop; 0 where it is fresh."""
+    held_optimizer_steps: int = 0
+    """Steps taken by the optimiser of the held candidate."""
 
     @property
     def bounty(self) -> float | None:
@@ -45,7 +57,7 @@ class Progress:
         """The LKG's validation accuracy, a fraction."""
         return None if self.lkg_correct is None else self.lkg_correct / self.validation_count
 
-    def after(self, meta_loop: int, correct: int, *, finite: bool, promoted: bool) -> Progress:
+    def after(self, meta_loop: int, correct: int, decision: Decision, *, finite: bool) -> Progress:
         """Return the counters after one more meta-loop, whose candidate classified ``correct`` images correctly."""
         best = finite and (self.best_correct is None or correct > self.best_correct)
         after = replace(
@@ -55,15 +67,22 @@ class Progress:
             best_meta_loop=meta_loop if best else self.best_meta_loop,
             non_finite=self.non_finite + (not finite),
         )
-        if promoted:
-            return replace(
-                after,
-                lkg_correct=correct,
-                lkg_meta_loop=meta_loop,
-                promotions=self.promotions + 1,
-                rollbacks_in_a_row=0,
-            )
-        return replace(after, rollbacks=self.rollbacks + 1, rollbacks_in_a_row=self.rollbacks_in_a_row + 1)
+        if not decision.promoted:
+            after = replace(after, rollbacks=self.rollbacks + 1, rollbacks_in_a_row=self.rollbacks_in_a_row + 1)
+            return replace(after, held_correct=correct, held_meta_loop=meta_loop) if decision.hold else after
+        if decision.held:
+            assert self.held_correct is not None
+            correct, meta_loop = self.held_correct, self.held_meta_loop
+        return replace(
+            after,
+            lkg_correct=correct,
+            lkg_meta_loop=meta_loop,
+            promotions=self.promotions + 1,
+            rollbacks_in_a_row=0,
+            accepted_worse=self.accepted_worse + (self.lkg_correct is not None and correct < self.lkg_correct),
+            held_correct=None,
+            held_meta_loop=0,
+        )
 
 
 def decode_progress(values: Mapping[str, Any]) -> Progress:
@@ -84,8 +103,11 @@ def check_progress(progress: Progress) -> None:
         TypeError: one is no whole number.
         ValueError: they contradict one another.
     """
-    correct = [count for count in (progress.lkg_correct, progress.best_correct) if count is not None]
+    counts = (progress.lkg_correct, progress.best_correct, progress.held_correct)
+    correct = [count for count in counts if count is not None]
     loops = [
+        progress.accepted_worse,
+        progress.held_meta_loop,
         progress.lkg_meta_loop,
         progress.best_meta_loop,
         progress.promotions,
@@ -93,7 +115,8 @@ def check_progress(progress: Progress) -> None:
         progress.rollbacks_in_a_row,
         progress.non_finite,
     ]
-    numbers = [progress.meta_loop, progress.validation_count, *correct, *loops]
+    steps = [progress.optimizer_steps, progress.held_optimizer_steps]
+    numbers = [progress.meta_loop, progress.validation_count, *correct, *loops, *steps]
     if not all(type(number) is int for number in numbers):
         raise TypeError("its counters are no whole numbers")
     if min(numbers) < 0 or progress.validation_count < 1 or progress.meta_loop > MOST_LOOPS:

@@ -1,14 +1,17 @@
 """Promotion rules: which candidates become the Last Known Good (LKG) weights.
 
 A rule is an object with one method, ``decide``; ``PROMOTIONS`` has them by name. To add one from outside, register it
-in the entry point group ``psa_tui.promotions``; ``--mode MODE+NAME`` then trains with it.
+in the entry point group ``psa_tui.promotions``; ``--promote NAME`` then trains with it. One that takes arguments,
+``NAME:ARGUMENTS``, has a second method, ``configured``.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from psa_tui.errors import ConfigError
 from psa_tui.method.progress import Progress
 from psa_tui.registry import Registry
 
@@ -25,6 +28,10 @@ class Decision:
     promoted: bool
     reason: str
     """In a few words, for histories and screens."""
+    hold: bool = False
+    """Whether a candidate that is rolled back is held, in place of one that was: the next may promote it after all."""
+    held: bool = False
+    """Whether it is not this candidate but the held one that is promoted."""
 
 
 class PromotionRule(Protocol):
@@ -35,7 +42,8 @@ class PromotionRule(Protocol):
 
         Args:
             progress: the trial's counters before this meta-loop.
-            correct: validation images that the candidate classifies correctly.
+            correct: validation images that the candidate classifies correctly, to be compared with
+                ``progress.lkg_correct``.
             draws: the addressed generator of this trial and meta-loop; the only source of randomness allowed.
         """
 
@@ -56,7 +64,107 @@ class StrictPromotion:
         return Decision(False, f"{-gained} fewer correct than the LKG" if gained else "no better than the LKG")
 
 
-PROMOTIONS.register(STRICT, StrictPromotion())
+class PatientPromotion:
+    """Strict, but after ``patience`` rollbacks in a row the best of those candidates becomes the LKG all the same."""
+
+    def __init__(self, patience: int = 5) -> None:
+        """``patience`` is at least 1."""
+        self.patience = patience
+
+    def configured(self, arguments: str) -> PatientPromotion:
+        """Return ``patience:K``.
+
+        Raises:
+            ConfigError: K is no whole number of at least 1.
+        """
+        if not (arguments.isascii() and arguments.isdecimal() and len(arguments) <= 9 and int(arguments)):
+            raise ConfigError(f"expected patience:K with K of at least 1, found {arguments[:40]!r}")
+        return PatientPromotion(int(arguments))
+
+    def decide(self, progress: Progress, correct: int, draws: np.random.Generator) -> Decision:
+        """Decide on a candidate, see ``PromotionRule``."""
+        strict = _STRICT.decide(progress, correct, draws)
+        held = progress.held_correct
+        is_best = held is None or correct > held
+        if strict.promoted:
+            return strict
+        if progress.rollbacks_in_a_row + 1 < self.patience:
+            return Decision(False, strict.reason, hold=is_best)
+        if is_best:
+            return Decision(True, f"the best of {self.patience} rolled back")
+        return Decision(
+            True, f"the best of {self.patience} rolled back, of meta-loop {progress.held_meta_loop}", held=True
+        )
+
+
+class AnnealedPromotion:
+    """Accepts a worse candidate with probability exp(loss of accuracy in points / temperature).
+
+    The temperature is ``start * rate ** meta-loops done``: simulated annealing (Kirkpatrick et al. 1983) with the
+    acceptance of Metropolis et al. (1953).
+    """
+
+    def __init__(self, start: float = 1.0, rate: float = 0.95) -> None:
+        """``start`` is in percentage points of validation accuracy, above 0; ``rate`` is above 0 and at most 1."""
+        self.start, self.rate = start, rate
+
+    def configured(self, arguments: str) -> AnnealedPromotion:
+        """Return ``anneal:T0,RATE``.
+
+        Raises:
+            ConfigError: T0 is not above 0, or RATE not above 0 and at most 1.
+        """
+        try:
+            start, rate = map(float, arguments.split(","))
+        except ValueError:
+            start = rate = math.nan
+        if not (0 < start < math.inf and 0 < rate <= 1):
+            raise ConfigError(
+                f"expected anneal:T0,RATE with a T0 in points above 0 and a RATE up to 1, found {arguments[:40]!r}"
+            )
+        return AnnealedPromotion(start, rate)
+
+    def decide(self, progress: Progress, correct: int, draws: np.random.Generator) -> Decision:
+        """Decide on a candidate, see ``PromotionRule``."""
+        strict = _STRICT.decide(progress, correct, draws)
+        if strict.promoted or progress.lkg_correct is None:
+            return strict
+        points = 100 * (correct - progress.lkg_correct) / progress.validation_count
+        temperature = self.start * self.rate**progress.meta_loop
+        chance = 1.0 if points == 0 else math.exp(points / temperature) if temperature > 0 else 0.0
+        accepted = bool(draws.random() < chance)
+        return Decision(accepted, f"{strict.reason}, {'accepted' if accepted else 'refused'} at {100 * chance:.3g} %")
+
+
+class AlwaysPromotion:
+    """Promotes every candidate that is finite."""
+
+    def decide(self, progress: Progress, correct: int, draws: np.random.Generator) -> Decision:
+        """Decide on a candidate, see ``PromotionRule``."""
+        return Decision(True, "always promoted")
+
+
+_STRICT = StrictPromotion()
+PROMOTIONS.register(STRICT, _STRICT)
+PROMOTIONS.register("patience", PatientPromotion())
+PROMOTIONS.register("anneal", AnnealedPromotion())
+PROMOTIONS.register("always", AlwaysPromotion())
+
+
+def find_promotion(text: str) -> PromotionRule:
+    """Return the rule that ``text``, a name or ``NAME:ARGUMENTS``, stands for.
+
+    Raises:
+        ConfigError: there is none, or it takes no such arguments.
+    """
+    name, colon, arguments = text.partition(":")
+    rule = PROMOTIONS.find(name)
+    if not colon:
+        return rule
+    if not hasattr(rule, "configured"):
+        raise ConfigError(f"promotion rule {name} takes no arguments, found {arguments[:40]!r}")
+    configured: PromotionRule = rule.configured(arguments)
+    return configured
 
 
 def judge(

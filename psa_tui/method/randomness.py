@@ -21,6 +21,7 @@ class Purpose(IntEnum):
     ABLATION = 2
     DROPOUT = 3
     PROMOTION = 4
+    LABELS = 5
 
 
 def generator(seed: int, meta_loop: int, purpose: Purpose) -> np.random.Generator:

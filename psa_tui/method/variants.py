@@ -1,127 +1,209 @@
 """Variants: what a trial does to its candidates and to its training, as values.
 
-The six published ones are here, and how each looks on every screen and figure. A further one comes from outside as a
-registered ``Variant``, as an ablation rule (``--mode NAME``), or as a promotion rule on top (``--mode output+NAME``).
+The six published ones and the controls are here, and how each looks on every screen and figure. A further one comes
+from outside as a registered ``Variant`` or ablation rule (``--mode NAME``), or is put together of axes, whose text is
+its name: ``output+effect=noise+promote=patience:5``.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from string import ascii_lowercase, ascii_uppercase
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from psa_tui.errors import ConfigError
-from psa_tui.method.ablation import ABLATIONS, AblationRule
-from psa_tui.method.promotion import PROMOTIONS, STRICT, PromotionRule
-from psa_tui.registry import Registry
-
-Dashes = str | tuple[int, tuple[float, ...]]
-Mark = TypeVar("Mark")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
-    """How trials of one kind differ from a plain meta-loop."""
-
-    name: str
-    """What ``--mode``, checkpoints, tables and screens call it."""
-    ablation: str | None = None
-    """The name of its ablation rule; None where nothing is damaged."""
-    promotion: str = STRICT
-    """The name of its promotion rule."""
-    weight_decay: bool = False
-    """Whether AdamW decays weights at the configured rate; without, the rate is exactly 0."""
-    dropout: bool = False
-    """Whether hidden units are dropped at the configured rate."""
-    letter: str = "?"
-    """Its mark in maps and curves of letters."""
-    colour: str = "#8b949e"
-    style: str = ""
-    """Its Rich style."""
-    marker: str = "o"
-    dashes: Dashes = "-"
-
-    @property
-    def ablates(self) -> bool:
-        """Whether candidates are damaged before they are trained."""
-        return self.ablation is not None
-
-    @property
-    def ablation_rule(self) -> AblationRule | None:
-        """The rule that damages candidates; None where nothing is damaged."""
-        return None if self.ablation is None else ABLATIONS.find(self.ablation)
-
-    @property
-    def promotion_rule(self) -> PromotionRule:
-        """The rule that decides what becomes the LKG."""
-        return PROMOTIONS.find(self.promotion)
-
-    def __str__(self) -> str:
-        """Return its name."""
-        return self.name
-
-
-VARIANTS: Registry[Variant] = Registry("mode", "psa_tui.variants")
-
-NONE = Variant(name="none", letter="n", colour="#1b1f24", style="bold", marker="o", dashes="-")
-DECAY = Variant(
-    name="decay",
-    weight_decay=True,
-    letter="d",
-    colour="#e69f00",
-    style="yellow",
-    marker="s",
-    dashes=(0, (4, 1.2)),
+from psa_tui.method.ablation import ABLATIONS, NEED_ARGUMENTS, Ablation
+from psa_tui.method.effects import ZERO
+from psa_tui.method.initialisation import INITIALISATIONS
+from psa_tui.method.presets import (
+    CONTROLS,
+    DECAY,
+    DROPOUT,
+    FIRST_STUDY,
+    FULL,
+    HIDDEN,
+    NONE,
+    OUTPUT,
+    PUBLISHED,
+    VARIANTS,
 )
-DROPOUT = Variant(
-    name="dropout", dropout=True, letter="r", colour="#56b4e9", style="cyan", marker="D", dashes=(0, (1, 1))
-)
-FULL = Variant(
-    name="full", ablation="full", letter="F", colour="#009e73", style="green", marker="^", dashes=(0, (8, 1))
-)
-HIDDEN = Variant(
-    name="hidden", ablation="hidden", letter="H", colour="#d55e00", style="red", marker="v", dashes=(0, (5, 1, 1, 1))
-)
-OUTPUT = Variant(name="output", ablation="output", letter="O", colour="#cc79a7", marker="P", dashes=(0, (2.5, 1)))
+from psa_tui.method.promotion import STRICT, find_promotion
+from psa_tui.method.variant import OptimizerState, Variant
+from psa_tui.method.variant_style import styled, told_apart
 
-PUBLISHED = (NONE, DECAY, DROPOUT, FULL, HIDDEN, OUTPUT)
-"""The six of the published study, the three baselines first."""
-FIRST_STUDY = (NONE, FULL, HIDDEN, OUTPUT)
-"""The four of the first study."""
-for _variant in PUBLISHED:
-    VARIANTS.register(_variant.name, _variant)
+__all__ = [
+    "CONTROLS",
+    "DECAY",
+    "DROPOUT",
+    "FIRST_STUDY",
+    "FULL",
+    "HIDDEN",
+    "NONE",
+    "OUTPUT",
+    "PUBLISHED",
+    "REGULARISERS",
+    "VARIANTS",
+    "OptimizerState",
+    "Variant",
+    "describe_variant",
+    "distinct_variants",
+    "find_variant",
+    "ordered",
+    "scheduled",
+    "split_list",
+    "variant_names",
+    "with_axes",
+]
 
-_FURTHER_COLOURS = ("#0072b2", "#7f3c8d", "#a5aa99", "#999933", "#882255", "#44aa99")
-_FURTHER_STYLES = ("blue", "magenta", "bright_blue", "bright_yellow", "bright_magenta", "bright_cyan")
-_FURTHER_MARKERS = ("X", "p", "h", "<", ">", "*")
-_FURTHER_DASHES: tuple[Dashes, ...] = (
-    (0, (3, 1, 1, 1, 1, 1)),
-    (0, (6, 2)),
-    (0, (1, 2)),
-    (0, (6, 1, 1, 1, 1, 1)),
-    (0, (3, 2, 1, 2)),
-    (0, (10, 2)),
-)
+Choice = TypeVar("Choice", bound=str)
 
 
 def find_variant(text: str) -> Variant:
-    """Return the variant that ``text`` names: a registered one or an ablation rule, and ``+RULE`` for its promotion.
+    """Return the variant that ``text`` names, and reads back what any variant is called.
+
+    That is a registered one or an ablation, followed by ``+AXIS=VALUE``, ``+dropout``, ``+decay``, or the bare name of
+    a promotion rule; or several such with their meta-loops, ``dropout:50>output:50``.
 
     Raises:
-        ConfigError: a name in it is none.
+        ConfigError: a name in it is none, or the axes contradict one another.
     """
-    base, plus, promotion = text.partition("+")
+    if ">" in text:
+        return scheduled(part.rpartition(":")[::2] for part in text.split(">"))
+    base, *axes = text.split("+")
     found = VARIANTS.get(base)
-    if found is None and base in ABLATIONS:
-        found = _with_style(Variant(name=base, ablation=base))
+    if found is None and base.partition(":")[0] in ABLATIONS:
+        found = styled(Variant(name=base, ablation=Ablation(base)))
+        _check(found)
     if found is None:
         raise ConfigError(f"expected one of {', '.join(variant_names())}")
-    if plus:
-        PROMOTIONS.find(promotion)
-        found = _with_style(replace(found, name=text, promotion=promotion))
-    return found
+    values: dict[str, str] = {}
+    for axis in axes:
+        name, equals, value = axis.partition("=")
+        if axis in REGULARISERS:
+            values["with"] = ",".join(filter(None, (values.get("with"), axis)))
+        elif equals:
+            values[name] = value
+        else:
+            values["promote"] = axis
+    if unknown := values.keys() - set(AXES):
+        raise ConfigError(f"no axis {min(unknown)[:40]!r} of a variant, expected one of {', '.join(AXES)}")
+    made = with_axes(found, values)
+    # Earlier files call a variant so that has nothing but another promotion rule.
+    return styled(replace(made, name=text)) if axes == [values.get("promote")] else made
+
+
+REGULARISERS = ("dropout", "decay")
+AXES = ("ablate", "amount", "effect", "promote", "optimizer", "with", "init")
+
+
+def with_axes(base: Variant, values: Mapping[str, str]) -> Variant:
+    """Return ``base`` with other values of some axes: a registered variant where it equals one.
+
+    Args:
+        base: what the axes that are not given are taken from.
+        values: texts by axis: ablate, amount, effect, promote, optimizer, with, init.
+
+    Raises:
+        ConfigError: a value is none of its axis, or the axes contradict one another.
+    """
+    if base.schedule and values:
+        raise ConfigError(f"{base.name} is a schedule: say {', '.join(values)} in each of its variants")
+    ablation = base.ablation
+    if "ablate" in values:
+        ablation = None if values["ablate"] == "none" else Ablation(values["ablate"])
+    for axis in ("amount", "effect"):
+        if axis in values:
+            if ablation is None:
+                raise ConfigError(f"{axis} {values[axis]} needs an ablation: nothing is ablated")
+            ablation = replace(ablation, **{axis: values[axis]})
+    regularisers = values.get("with", "").split(",") if values.get("with") else ()
+    for one in regularisers:
+        if one not in REGULARISERS:
+            raise ConfigError(f"expected {' or '.join(REGULARISERS)}, found {one[:40]!r}")
+    made = replace(
+        base,
+        ablation=ablation,
+        promotion=values.get("promote", base.promotion),
+        optimizer_state=_one_of(OptimizerState, values.get("optimizer", base.optimizer_state)),
+        dropout=base.dropout or "dropout" in regularisers,
+        weight_decay=base.weight_decay or "decay" in regularisers,
+        initialisation=_one_of(INITIALISATIONS, values.get("init", base.initialisation)),
+    )
+    _check(made)
+    known = [base, *(VARIANTS.find(name) for name in VARIANTS)]
+    return next((one for one in known if _same(one, made)), styled(replace(made, name=_name_of(made))))
+
+
+def _name_of(variant: Variant) -> str:
+    """Return the text that ``find_variant`` reads back: what the variant is at its root, then where it departs."""
+    plain = Variant(name="")
+    root = "restart" if variant.restarts else "shuffled-labels" if variant.shuffled_labels else "none"
+    ablation = variant.ablation
+    if ablation is not None:
+        root = ablation.selection if root == "none" else f"{root}+ablate={ablation.selection}"
+    departures = {
+        "amount": "1" if ablation is None else ablation.amount,
+        "effect": ZERO if ablation is None else ablation.effect,
+        "promote": variant.promotion,
+        "optimizer": str(variant.optimizer_state),
+        "init": variant.initialisation,
+    }
+    usual = {"amount": "1", "effect": ZERO, "promote": STRICT, "optimizer": "fresh", "init": plain.initialisation}
+    parts = [f"{axis}={value}" for axis, value in departures.items() if value != usual[axis]]
+    regularisers = [name for name, on in zip(REGULARISERS, (variant.dropout, variant.weight_decay), strict=True) if on]
+    return "+".join([root, *parts, *regularisers])
+
+
+def scheduled(parts: Iterable[tuple[str, str]]) -> Variant:
+    """Return the variant that is one after another: (name, how many meta-loops as text); the last one stays.
+
+    Raises:
+        ConfigError: a name is none, a number is none, or they cannot follow one another.
+    """
+    found = []
+    for text, loops in parts:
+        if not (loops.isascii() and loops.isdecimal() and len(loops) <= 9 and int(loops)):
+            raise ConfigError(f"expected VARIANT:META-LOOPS, as in dropout:50, found {f'{text}:{loops}'[:40]!r}")
+        found.append((int(loops), find_variant(text)))
+    first = found[0][1]
+    for _, variant in found:
+        if variant.schedule:
+            raise ConfigError(f"{variant.name} is a schedule itself")
+        if (variant.initialisation, variant.shuffled_labels) != (first.initialisation, first.shuffled_labels):
+            raise ConfigError(f"{first.name} and {variant.name} cannot follow one another: they begin differently")
+    name = ">".join(f"{variant.name}:{loops}" for loops, variant in found)
+    return styled(Variant(name=name, schedule=tuple(found), initialisation=first.initialisation))
+
+
+def split_list(text: str) -> list[str]:
+    """Divide a list of variants at its commas, but not at those within numbers, as ``anneal:1,0.95`` has one."""
+    return [part.strip() for part in re.split(r",(?![\d.])", text)]
+
+
+def _check(variant: Variant) -> None:
+    """Make sure that the axes of a variant go together.
+
+    Raises:
+        ConfigError: they do not, with the reason.
+    """
+    find_promotion(variant.promotion)
+    if variant.ablation is not None:
+        variant.ablation.check()
+    if variant.restarts and (variant.ablates or variant.optimizer_state is not OptimizerState.FRESH):
+        raise ConfigError("restart trains a new initialisation: it has no LKG to ablate and no optimiser to go on with")
+
+
+def _same(one: Variant, other: Variant) -> bool:
+    """Whether two variants differ in nothing but their names and looks."""
+    return replace(one.without_look(), name=other.name) == other.without_look()
+
+
+def _one_of(values: Iterable[Choice], text: str) -> Choice:
+    for value in values:
+        if value == text:
+            return value
+    raise ConfigError(f"expected one of {', '.join(map(str, values))}, found {text[:40]!r}")
 
 
 def describe_variant(name: str) -> Variant:
@@ -132,7 +214,7 @@ def describe_variant(name: str) -> Variant:
     try:
         return find_variant(name)
     except ConfigError:
-        return _with_style(Variant(name=name))
+        return styled(Variant(name=name))
 
 
 def distinct_variants(names: Iterable[str]) -> tuple[Variant, ...]:
@@ -140,48 +222,20 @@ def distinct_variants(names: Iterable[str]) -> tuple[Variant, ...]:
 
     Those of the published variants are theirs alone, shown or not; a further one keeps its own where they are free.
     """
-    unset = Variant(name="")
-    taken = [unset, *PUBLISHED]
-    for name in ordered(names):
-        if name not in [variant.name for variant in PUBLISHED]:
-            one = describe_variant(name)
-            letters = f"{name.partition('+')[2]}{name}".upper() + ascii_uppercase + ascii_lowercase
-            one = replace(
-                one,
-                letter=_free(one.letter, filter(str.isalnum, letters), [other.letter for other in taken]),
-                colour=_free(one.colour, _FURTHER_COLOURS, [other.colour for other in taken]),
-                marker=_free(one.marker, _FURTHER_MARKERS, [other.marker for other in taken]),
-                dashes=_free(one.dashes, _FURTHER_DASHES, [other.dashes for other in taken]),
-            )
-            taken.append(one)
-    by_name = {variant.name: variant for variant in taken}
-    return tuple(by_name[name] for name in ordered(names))
+    every = ordered(names)
+    known = {variant.name: variant for variant in PUBLISHED}
+    further = told_apart([describe_variant(name) for name in every if name not in known], PUBLISHED)
+    by_name = known | {variant.name: variant for variant in further}
+    return tuple(by_name[name] for name in every)
 
 
 def variant_names() -> tuple[str, ...]:
-    """Return all names that ``find_variant`` takes: published ones first, then others, then ablation rules."""
-    return tuple(dict.fromkeys([*VARIANTS.names(), *ABLATIONS.names()]))
+    """Return names that ``find_variant`` takes: published ones first, then others, then ablations without arguments."""
+    ablations = [name for name in ABLATIONS if name not in NEED_ARGUMENTS]
+    return tuple(dict.fromkeys([*VARIANTS.names(), *ablations]))
 
 
 def ordered(names: Iterable[str]) -> tuple[str, ...]:
     """Return ``names`` without repetition: published variants in their order, then all others by name."""
     known = {variant.name: place for place, variant in enumerate(PUBLISHED)}
     return tuple(sorted(set(names), key=lambda name: (known.get(name, len(known)), name)))
-
-
-def _free(wanted: Mark, others: Iterable[Mark], taken: Sequence[Mark]) -> Mark:
-    """Return the first of ``wanted`` and ``others`` that is not taken; ``wanted`` where all are."""
-    return next((one for one in (wanted, *others) if one not in taken), wanted)
-
-
-def _with_style(variant: Variant) -> Variant:
-    """Give a variant that brings no look of its own one that depends on its name alone."""
-    place = zlib.crc32(variant.name.encode()) % len(_FURTHER_COLOURS)
-    return replace(
-        variant,
-        letter=variant.name[:1].upper() or "?",
-        colour=_FURTHER_COLOURS[place],
-        style=_FURTHER_STYLES[place],
-        marker=_FURTHER_MARKERS[place],
-        dashes=_FURTHER_DASHES[0],
-    )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from psa_tui.method.ablation import UnitParameters
 from psa_tui.method.events import Block
+from psa_tui.method.initialisation import DEFAULT as DEFAULT_INITIALISATION
 from psa_tui.registry import Registry
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class Network(ABC):
 
     family: ClassVar[str]
     """What ``--network`` calls its family."""
+    initialisations: ClassVar[tuple[str, ...]] = (DEFAULT_INITIALISATION,)
+    """The laws that ``initial_weights_of`` draws from."""
     input_shape: tuple[int, ...]
     """The shape of one image: (1, 28, 28) are channels, rows, columns."""
     classes: int
@@ -101,6 +104,12 @@ class Network(ABC):
     @abstractmethod
     def initial_weights(self, draws: np.random.Generator) -> np.ndarray:
         """Draw a random initialisation: float32 [parameters]."""
+
+    def initial_weights_of(self, law: str, draws: np.random.Generator) -> np.ndarray:
+        """Draw a random initialisation from ``law``, one of ``initialisations``: float32 [parameters]."""
+        if law != DEFAULT_INITIALISATION:
+            raise ValueError(f"family {self.family} has no initialisation {law}")
+        return self.initial_weights(draws)
 
     @abstractmethod
     def forward(self, tensors: Mapping[str, Tensor], inputs: Tensor, dropout: DropoutMasks | None) -> Tensor:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from psa_tui.method.ablation import UnitParameters
 from psa_tui.method.events import Block
+from psa_tui.method.initialisation import DEFAULT, HE, INITIALISATIONS, ORTHOGONAL, he_weights, orthogonal_weights
 from psa_tui.networks.base import NETWORKS, DropoutMasks, Network, ParameterSpec
 from psa_tui.networks.notation import Group, groups_of_widths, parse_groups
 
@@ -75,6 +76,7 @@ class Mlp(Network):
     """
 
     family: ClassVar[str] = "mlp"
+    initialisations: ClassVar[tuple[str, ...]] = INITIALISATIONS
 
     groups: tuple[Group, ...]
     input_shape: tuple[int, ...]
@@ -182,6 +184,18 @@ class Mlp(Network):
             row = flat[layer.offset : layer.end]
             row *= 2 * bound
             row -= bound
+        return flat
+
+    def initial_weights_of(self, law: str, draws: np.random.Generator) -> np.ndarray:
+        """Draw a random initialisation from ``law``: float32 [parameters]. Biases are zero but in the default one."""
+        if law == DEFAULT:
+            return self.initial_weights(draws)
+        import numpy as np
+
+        draw = {HE: he_weights, ORTHOGONAL: orthogonal_weights}[law]
+        flat = np.zeros(self.parameters, dtype=np.float32)
+        for layer in self.layers:
+            flat[layer.offset : layer.bias_offset] = draw(layer.outputs, layer.inputs, draws).ravel()
         return flat
 
     def forward(self, tensors: Mapping[str, Tensor], inputs: Tensor, dropout: DropoutMasks | None) -> Tensor:

@@ -19,6 +19,7 @@ from psa_tui.errors import HistoryError
 from psa_tui.method.events import Event, MetaLoopFinished, Outcome, RunFinished, RunStarted, UnitsAblated, Verdict
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.progress import Progress
+from psa_tui.method.promotion import Decision
 from psa_tui.runs.resuming import holds_run, resume_command
 from psa_tui.runs.stored_loops import earlier_loops, network_of
 from psa_tui.storage.locks import holder
@@ -193,8 +194,18 @@ class Following:
 
 def _after(progress: Progress, loop: MetaLoopRow) -> Progress:
     """Return the counters after one more loop; what was decided is recorded, and counted where the engine counts."""
-    promoted = loop.verdict == Verdict.PROMOTED
-    return progress.after(loop.meta_loop, loop.validation_correct, finite=loop.finite, promoted=promoted)
+    decision = Decision(loop.verdict == Verdict.PROMOTED, loop.reason)
+    after = progress.after(loop.meta_loop, loop.validation_correct, decision, finite=loop.finite)
+    if not decision.promoted or loop.lkg_correct is None or loop.lkg_meta_loop is None:
+        return after
+    # A rule may have promoted an earlier candidate, which it held.
+    worse = progress.lkg_correct is not None and loop.lkg_correct < progress.lkg_correct
+    return replace(
+        after,
+        lkg_correct=loop.lkg_correct,
+        lkg_meta_loop=loop.lkg_meta_loop,
+        accepted_worse=progress.accepted_worse + worse,
+    )
 
 
 def _with_counters_of(row: RunRow, progress: Progress) -> Progress:

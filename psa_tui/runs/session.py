@@ -27,7 +27,7 @@ from psa_tui.runs.record import finished_event, new_record, new_run_name, split_
 from psa_tui.runs.resuming import extended_history, holds_run, is_same_place
 from psa_tui.runs.stored_loops import earlier_events
 from psa_tui.settings import RunConfig
-from psa_tui.storage.checkpoint import Checkpoint, write_checkpoint
+from psa_tui.storage.checkpoint import STATE, Checkpoint, write_checkpoint
 from psa_tui.storage.header import Record
 from psa_tui.storage.run_store import RunStore
 
@@ -197,18 +197,22 @@ class RunSession:
     def _load(self, record: Record, data: Dataset, device: torch.device, backend: Backend) -> _Loaded:
         from psa_tui.engine.images import load_images
         from psa_tui.engine.meta_loop import Population, Trial
-        from psa_tui.engine.population import flat_weights, initial_population_row, stack
+        from psa_tui.engine.population import flat_weights, initial_population_row, load_state, stack
 
-        network = self.config.trial.network
+        network, variant = self.config.trial.network, self.config.trial.variant
         if self.checkpoint is None:
-            row = initial_population_row(network, record.seed)
+            law = variant.all_variants[0].initialisation
+            row = initial_population_row(network, record.seed, law)
         else:
             row = flat_weights(network, self.checkpoint.weights)
         train, validation, test = (
             load_images(split, data.spec, device) for split in (data.train, data.validation, data.test)
         )
-        trials = [Trial(record.seed, self.config.trial.variant, record.progress)]
-        return _Loaded(Population(network, trials, stack([row], device), backend), train, validation, test)
+        trials = [Trial(record.seed, variant, record.progress)]
+        population = Population(network, trials, stack([row], device), backend)
+        if self.checkpoint is not None:
+            load_state(population, self.checkpoint.state, STATE)
+        return _Loaded(population, train, validation, test)
 
     def _measure_test(self, record: Record, loaded: _Loaded) -> Record:
         """Read the test images once, with the LKG; without one there is nothing to measure."""
@@ -219,10 +223,11 @@ class RunSession:
         return replace(record, test_correct=int(correct[0]))
 
     def _write(self, record: Record, loaded: _Loaded) -> None:
-        from psa_tui.engine.population import named_weights
+        from psa_tui.engine.population import named_state, named_weights
 
-        weights = named_weights(loaded.population.network, loaded.population.lkg)
-        write_checkpoint(self.path, Checkpoint(record, weights))
+        population = loaded.population
+        weights = named_weights(population.network, population.lkg)
+        write_checkpoint(self.path, Checkpoint(record, weights, named_state(population, STATE)))
 
     def _end(self, record: Record, outcome: Outcome, reason: str) -> RunFinished:
         """Tell the history how the session ends; the views are not told yet."""

@@ -2,9 +2,10 @@
 
 from psa_tui.settings.declarations import DEVICES, LARGEST_SEED, MOST_THREADS, SETTINGS, Setting
 from psa_tui.settings.sources import load_settings
-from psa_tui.settings.values import RunConfig, Settings, Value
+from psa_tui.settings.values import AXES_OF, RunConfig, Settings, Value
 
 __all__ = [
+    "AXES_OF",
     "DEVICES",
     "LARGEST_SEED",
     "MOST_THREADS",

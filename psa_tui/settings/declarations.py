@@ -14,8 +14,10 @@ from typing import Any
 from psa_tui.data import AUTO, DATASETS
 from psa_tui.engine.backend import BACKENDS
 from psa_tui.errors import ConfigError
+from psa_tui.method.effects import EFFECTS
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
-from psa_tui.method.variants import find_variant
+from psa_tui.method.initialisation import INITIALISATIONS
+from psa_tui.method.variants import OptimizerState, find_variant
 from psa_tui.networks import NETWORKS
 from psa_tui.networks.mlp import groups_of_widths
 from psa_tui.registry import Registry
@@ -115,7 +117,10 @@ class Setting:
         return f"{self.help.removesuffix('.')} (default {words})." if words and self.metavar else self.help
 
 
-_HELP_OF_MODE = "none, decay, dropout, full, hidden or output, or a plug-in's; +RULE adds a promotion rule"
+_HELP_OF_MODE = (
+    "none, decay, dropout, full, hidden or output as published; a control: plain, always, restart, sham, reinit, "
+    "noise, scatter, output-bias, output-weights, ratchet-free, dormant, shuffled-labels; or a plug-in's"
+)
 _HELP_OF_DATASET = (
     "auto, mnist, mnist5k, fashion-mnist, kmnist or a plug-in's. auto: full MNIST, or the embedded 5,000 digits when "
     "there is neither a file nor a network"
@@ -152,6 +157,51 @@ SETTINGS: dict[str, Setting] = {
             metavar="MODE",
             help=_HELP_OF_MODE,
             aliases=("--ablation-mode",),
+        ),
+        Setting(
+            name="ablate",
+            parse=_text_as_given,
+            metavar="UNITS",
+            help="What is ablated in place of the mode's units: full, hidden, output, dormant, smallest, largest, "
+            "layer:K, unit:K.N, or none.",
+        ),
+        Setting(name="amount", parse=_text_as_given, metavar="N", help="Units a loop, or a percentage: 3, 10%."),
+        Setting(
+            name="effect",
+            parse=_registered(EFFECTS),
+            metavar="NAME",
+            help="What is done to them: zero, reinit, noise, scatter, bias, weights, or none (a sham).",
+        ),
+        Setting(
+            name="promote",
+            parse=_text_as_given,
+            metavar="RULE",
+            help="What becomes the LKG: strict, patience:K, anneal:T0,RATE (T0 in points), always, or a plug-in's.",
+        ),
+        Setting(
+            name="optimizer_state",
+            parse=_one_of(*OptimizerState),
+            metavar="STATE",
+            help="AdamW's state when a loop begins: fresh, lkg (as saved with the LKG) or keep (never reset).",
+        ),
+        Setting(
+            name="regularisers",
+            parse=_text_as_given,
+            metavar="NAMES",
+            aliases=("--with",),
+            help="On top of everything else: dropout, decay, or both.",
+        ),
+        Setting(
+            name="init",
+            parse=_one_of(*INITIALISATIONS),
+            metavar="LAW",
+            help="Law of the first weights: default (PyTorch's), he or orthogonal.",
+        ),
+        Setting(
+            name="schedule",
+            parse=_text_as_given,
+            metavar="MODES",
+            help='Modes one after another, by meta-loops: "dropout:50,output:50". The last one stays.',
         ),
         *(
             Setting(

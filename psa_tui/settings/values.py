@@ -16,8 +16,20 @@ from psa_tui.data import DatasetSpec, dataset_spec
 from psa_tui.engine.trial import TrialConfig
 from psa_tui.errors import ConfigError
 from psa_tui.method.hyperparameters import HYPERPARAMETERS, Hyperparameters
+from psa_tui.method.variants import Variant, scheduled, split_list, with_axes
 from psa_tui.networks import NETWORKS, Network
 from psa_tui.settings.declarations import SETTINGS, Setting
+
+AXES_OF = {
+    "ablate": "ablate",
+    "amount": "amount",
+    "effect": "effect",
+    "promote": "promote",
+    "optimizer_state": "optimizer",
+    "regularisers": "with",
+    "init": "init",
+}
+"""The axis of a variant that each setting is the value of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +93,7 @@ class Settings:
         *layers, default = self.layers
         fixed = {name: value for name, value in values.items() if name in pinned}
         hidden = {"hidden_layers"} if "arch" in pinned else set()
+        hidden |= {*AXES_OF, "schedule"} if "mode" in pinned else set()
         layers = [replace(layer, values={n: v for n, v in layer.values.items() if n not in hidden}) for layer in layers]
         return Settings((Layer(fixed, _checkpoint), *layers, Layer(values, _checkpoint), default))
 
@@ -152,12 +165,36 @@ class Settings:
             raise ConfigError(f"{' and '.join(networks)} name two architectures; say one of them")
         return Value(networks[first.origin], first.origin, first.rank)
 
+    def variant(self) -> Variant:
+        """Return the variant: the mode, with other values of the axes that are said.
+
+        Raises:
+            ConfigError: what is said makes no variant, or not one of the network.
+        """
+        variant: Variant = self.get("mode")
+        said = {axis: found for name, axis in AXES_OF.items() if (found := self.find(name)) is not None}
+        schedule = self.find("schedule")
+        try:
+            if schedule is not None:
+                if said or self.is_explicit("mode"):
+                    raise ConfigError("a schedule names all its modes: leave --mode and the options of a mode out")
+                variant = scheduled(part.rpartition(":")[::2] for part in split_list(schedule.value))
+            elif said:
+                variant = with_axes(variant, {axis: str(found.value) for axis, found in said.items()})
+            network = self.network().value
+            for one in variant.all_variants:
+                one.check_network(network)
+        except ConfigError as error:
+            origins = [found.origin for found in (*said.values(), schedule) if found is not None]
+            raise ConfigError(f"{', '.join(origins or ['mode'])}: {error}", error.detail) from None
+        return variant
+
     def run_config(self) -> RunConfig:
         """Return the frozen config of a run; a seed that nobody said is drawn now."""
         seed = self.get("seed")
         trial = TrialConfig(
             network=self.network().value,
-            variant=self.get("mode"),
+            variant=self.variant(),
             hyperparameters=self.hyperparameters(),
             dataset=self.get("dataset"),
             seed=secrets.randbits(32) if seed is None else seed,

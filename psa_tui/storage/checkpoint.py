@@ -1,7 +1,8 @@
 """The LKG file: one safetensors file holds a trial's weights and everything a resume needs. No torch.
 
 The weights lie under the network's own names, for fully connected ones those of ``nn.Sequential(Linear, ReLU,
-Dropout, ..., Linear)``. The header's metadata maps each field of ``Record`` to its JSON text (the hyperparameters'
+Dropout, ..., Linear)``; where a variant keeps its optimiser or holds candidates, those lie beside them under names that
+begin as ``STATE`` says. The header's metadata maps each field of ``Record`` to its JSON text (the hyperparameters'
 fields beside the others), and ends in two SHA-256 digests, one of the weights and one of the other metadata, so that
 no altered file is ever taken for a good one. A field that a file of an earlier format lacks takes its default.
 
@@ -15,7 +16,7 @@ import hashlib
 import json
 import shlex
 import stat
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,16 @@ from psa_tui.storage.atomic_write import UnsyncedError, atomic_write
 from psa_tui.storage.header import Record, decode_record
 
 FORMAT = "psa-tui checkpoint"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+"""Version 2 knew no kept optimisers and no held candidates."""
+STATE = (
+    "optimizer.exp_avg.",
+    "optimizer.exp_avg_sq.",
+    "held.",
+    "held.optimizer.exp_avg.",
+    "held.optimizer.exp_avg_sq.",
+)
+"""Beginnings of the names of tensors that are not the LKG's: AdamW's moments, a held candidate, and its moments."""
 _WEIGHTS_DIGEST = "weights_sha256"
 _RECORD_DIGEST = "record_sha256"
 _READABLE = tuple(str(version) for version in range(1, FORMAT_VERSION + 1))
@@ -43,6 +53,8 @@ class Checkpoint:
 
     record: Record
     weights: dict[str, np.ndarray]
+    state: dict[str, np.ndarray] = field(default_factory=dict)
+    """What else a resume needs, under names of ``STATE``: each with all the weights' names behind it."""
 
 
 def previous_path(path: Path) -> Path:
@@ -77,9 +89,10 @@ def encode(checkpoint: Checkpoint) -> bytes:
     values = asdict(checkpoint.record)
     values |= values.pop("hyperparameters")
     metadata |= {name: json.dumps(value) for name, value in values.items()}
-    metadata[_WEIGHTS_DIGEST] = _weights_digest(checkpoint.weights)
+    tensors = checkpoint.weights | checkpoint.state
+    metadata[_WEIGHTS_DIGEST] = _weights_digest(tensors)
     metadata[_RECORD_DIGEST] = _record_digest(metadata)
-    return safetensors.numpy.save(checkpoint.weights, metadata)
+    return safetensors.numpy.save(tensors, metadata)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -122,13 +135,16 @@ def _read(path: Path) -> Checkpoint:
             names = file.keys()
             if any(file.get_slice(name).get_dtype() != "F32" for name in names):
                 raise ValueError("its tensors are not float32")
-            weights = {name: file.get_tensor(name) for name in names}
+            tensors = {name: file.get_tensor(name) for name in names}
         if metadata.pop(_RECORD_DIGEST, None) != _record_digest(metadata):
             raise ValueError("its header does not match its digest")
-        if metadata[_WEIGHTS_DIGEST] != _weights_digest(weights):
+        if metadata[_WEIGHTS_DIGEST] != _weights_digest(tensors):
             raise ValueError("its weights do not match their digest")
         record = decode_record(metadata)
+        weights = {name: array for name, array in tensors.items() if not name.startswith(STATE)}
+        state = {name: array for name, array in tensors.items() if name.startswith(STATE)}
         _check_shapes(record, weights)
+        _check_state(weights, state)
     except FileNotFoundError:
         raise CheckpointError(f"{path}: there is no such checkpoint; psa train makes one") from None
     except OSError as error:
@@ -138,7 +154,7 @@ def _read(path: Path) -> Checkpoint:
     except Exception as error:
         # Whatever its bytes do to a library, the other files are still to be read.
         raise CheckpointError(f"{path}: damaged or not a checkpoint ({_brief(error)})") from None
-    return Checkpoint(record, weights)
+    return Checkpoint(record, weights, state)
 
 
 def network_of(record: Record) -> Network | None:
@@ -161,6 +177,19 @@ def _check_shapes(record: Record, weights: dict[str, np.ndarray]) -> None:
             raise ValueError(f"its tensors are not those of {record.architecture}")
         if {name: array.shape for name, array in weights.items()} != {one.name: one.shape for one in network.tensors}:
             raise ValueError(f"its tensors are not those of {record.architecture}")
+
+
+def _check_state(weights: dict[str, np.ndarray], state: dict[str, np.ndarray]) -> None:
+    """Make sure that each kind of state is complete, and has the shapes of the weights."""
+    shapes = {name: array.shape for name, array in weights.items()}
+    for beginning in {_beginning(name) for name in state}:
+        found = {name: array.shape for name, array in state.items() if _beginning(name) == beginning}
+        if found != {f"{beginning}{name}": shape for name, shape in shapes.items()}:
+            raise ValueError(f"its tensors {beginning}* are not those of its weights")
+
+
+def _beginning(name: str) -> str:
+    return max((one for one in STATE if name.startswith(one)), key=len)
 
 
 def _weights_digest(weights: dict[str, np.ndarray]) -> str:

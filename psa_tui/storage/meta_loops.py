@@ -25,7 +25,10 @@ COLUMNS = """
     verdict TEXT NOT NULL,            -- promoted or rolled_back
     reason TEXT NOT NULL,             -- why the promotion rule decided so
     -- NULL when unknown:
-    seconds REAL
+    seconds REAL,
+    lkg_correct INTEGER,              -- validation images that the LKG classifies correctly after this loop
+    -- the loop that made it:
+    lkg_meta_loop INTEGER
 """
 """The columns as SQL declares them; the fields of ``MetaLoopRow`` in order."""
 _ZERO = "zero"
@@ -46,6 +49,8 @@ class MetaLoopRow:
     verdict: str
     reason: str
     seconds: float | None
+    lkg_correct: int | None = None
+    lkg_meta_loop: int | None = None
 
     @classmethod
     def of(cls, event: MetaLoopFinished) -> MetaLoopRow:
@@ -61,6 +66,8 @@ class MetaLoopRow:
             verdict=str(event.verdict),
             reason=event.reason,
             seconds=event.seconds,
+            lkg_correct=event.progress.lkg_correct,
+            lkg_meta_loop=event.progress.lkg_meta_loop,
         )
 
     @classmethod
@@ -103,6 +110,8 @@ class MetaLoopRow:
             self.verdict,
             self.reason,
             self.seconds,
+            self.lkg_correct,
+            self.lkg_meta_loop,
         )
 
 

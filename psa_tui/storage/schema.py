@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
 from psa_tui.storage.meta_loops import COLUMNS
 
-FORMAT = 3
+FORMAT = 4
 APPLICATION_ID = int.from_bytes(b"psat", "big")
 """By which a file of ours is told from those of other programs."""
 _HYPERPARAMETERS = "".join(
@@ -127,21 +127,24 @@ _OLD_LOOP = (
     "CASE WHEN ablated_layer IS NULL THEN NULL ELSE '[[' || ablated_layer || ',' || ablated_neuron || ',0,0]]' END "
     "AS ablations, train_loss, validation_correct, validation_count, finite, verdict, '' AS reason"
 )
+_NO_LKG = "NULL AS lkg_correct, NULL AS lkg_meta_loop"
 _FROM_FORMAT_2 = {
     "runs": "SELECT *, 'mlp' AS network, NULL AS train_count, NULL AS validation_count, NULL AS test_count, "
     "NULL AS majority_class_accuracy, bounty AS lkg_accuracy, bounty_meta_loop AS lkg_meta_loop FROM main.{}",
     "sessions": "SELECT *, 'torch' AS backend FROM main.{}",
-    "meta_loops": f"SELECT run, {_OLD_LOOP}, seconds FROM main.{{}}",
-    "trial_loops": f"SELECT study, architecture, trial, {_OLD_LOOP}, NULL AS seconds FROM main.{{}}",
+    "meta_loops": f"SELECT run, {_OLD_LOOP}, seconds, {_NO_LKG} FROM main.{{}}",
+    "trial_loops": f"SELECT study, architecture, trial, {_OLD_LOOP}, NULL AS seconds, {_NO_LKG} FROM main.{{}}",
 }
 """What tables of formats 1 and 2 hold in the columns of today; how many weights an ablation hit they do not say."""
+_FROM_FORMAT_3 = {name: f"SELECT *, {_NO_LKG} FROM main.{{}}" for name in ("meta_loops", "trial_loops")}
+"""What tables of format 3 hold in the columns of today; there was no rule that promotes another than the candidate."""
 
 
 def create_or_upgrade(connection: sqlite3.Connection, version: int) -> None:
     """Bring the tables to ``FORMAT``, within a transaction; ``version`` is that of the file, 0 for a new one."""
     tables = {**_RUN_TABLES, **_STUDY_TABLES}
     found = set(_tables_of(version))
-    old = found & set(_FROM_FORMAT_2) if version < FORMAT else set()
+    old = found & set(_FROM_FORMAT_2) if version <= 2 else set()
     for name in old:
         connection.execute(f"ALTER TABLE {name} RENAME TO old_{name}")
     for name, columns in tables.items():
@@ -161,6 +164,10 @@ def create_or_upgrade(connection: sqlite3.Connection, version: int) -> None:
             if one.name not in known:
                 column = f"{one.name} {one.sql_type} NOT NULL DEFAULT {one.default!r}"
                 connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+    for table in _FROM_FORMAT_3:
+        if "lkg_correct" not in _columns(connection, table):
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN lkg_correct INTEGER")
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN lkg_meta_loop INTEGER")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {FORMAT}")
 
@@ -168,8 +175,9 @@ def create_or_upgrade(connection: sqlite3.Connection, version: int) -> None:
 def view_as_current(connection: sqlite3.Connection, version: int) -> None:
     """Let a connection that only reads see the tables of an earlier format in the columns of today."""
     if 0 < version < FORMAT:
-        for name in set(_tables_of(version)) & set(_FROM_FORMAT_2):
-            connection.execute(f"CREATE TEMP VIEW {name} AS {_FROM_FORMAT_2[name].format(name)}")
+        earlier = _FROM_FORMAT_3 if version == 3 else _FROM_FORMAT_2
+        for name in set(_tables_of(version)) & set(earlier):
+            connection.execute(f"CREATE TEMP VIEW {name} AS {earlier[name].format(name)}")
 
 
 def _tables_of(version: int) -> Iterator[str]:

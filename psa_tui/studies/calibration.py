@@ -6,6 +6,7 @@ import math
 import statistics
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -136,7 +137,7 @@ def _trained_variants(spec: StudySpec) -> list[Variant]:
     decays = effective_decay(spec.hyperparameters, torch.float32) > 0
     trained: dict[object, Variant] = {}
     for variant in spec.variants:
-        alike = (variant.ablation, variant.promotion, variant.weight_decay and decays)
+        alike = replace(variant.without_look(), name="", weight_decay=variant.weight_decay and decays)
         trained.setdefault(variant.name if variant.dropout else alike, variant)
     return list(trained.values())
 
@@ -158,11 +159,15 @@ def _epoch_s(
 
     from psa_tui.engine.epoch import epoch_of
     from psa_tui.engine.population import initial_population_row, stack
+    from psa_tui.method.variants import OptimizerState
 
     batch_size = min(spec.hyperparameters.batch_size, len(train))
     steps = -(-len(train) // batch_size)
     weights = stack([initial_population_row(network, 0)] * len(members), torch.device(device))
-    epoch = epoch_of(members, spec.hyperparameters, 1, len(train), weights)
+    variants = [trial.variant.at(1) for trial in members]
+    keeps = any(variant.optimizer_state is not OptimizerState.FRESH for variant in variants)
+    moments = weights.new_zeros(len(members), 2, network.parameters) if keeps else None
+    epoch = epoch_of(members, variants, spec.hyperparameters, 1, train, weights, moments)
     started = time.perf_counter()
     training = backend.train_epoch(weights, network, train, epoch)
     # The losses are read because a GPU works on after its steps were asked for.

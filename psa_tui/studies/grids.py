@@ -9,7 +9,7 @@ from pathlib import Path
 
 from psa_tui.data import dataset_spec
 from psa_tui.errors import ConfigError
-from psa_tui.method.variants import FIRST_STUDY, PUBLISHED, Variant, find_variant, ordered
+from psa_tui.method.variants import FIRST_STUDY, PUBLISHED, Variant, find_variant, ordered, split_list
 from psa_tui.networks import NETWORKS, Mlp, Network
 
 GRIDS = ("first", "published")
@@ -66,7 +66,7 @@ def parse_modes(text: str | None, grid: str | None) -> tuple[Variant, ...]:
     if text is None:
         return FIRST_STUDY if grid == "first" else PUBLISHED
     found: dict[str, Variant] = {}
-    for name in (part.strip() for part in text.split(",")):
+    for name in split_list(text):
         if name in found:
             raise ConfigError(f"--modes: {name[:40]!r} is there twice; leave one out")
         try:

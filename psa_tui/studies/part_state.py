@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,9 +27,10 @@ from psa_tui.studies.parts import Part
 from psa_tui.studies.spec import StudySpec
 
 _FORMAT = "psa-tui part "
-_FORMAT_VERSION = 2
-"""Version 1 had no counters of the best candidate."""
+_FORMAT_VERSION = 3
+"""Version 1 had no counters of the best candidate, version 2 no kept optimisers and no held candidates."""
 _WEIGHTS = "lkg"
+_MOMENTS, _HELD = "moments", "held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,16 @@ class PartState:
     """The Last Known Good weights: float32 [members, parameters]."""
     seconds: float
     """Time spent on the part so far."""
+    moments: np.ndarray | None = None
+    """AdamW's moments of the members whose optimiser is kept: float32 [members, 2, parameters]."""
+    held: np.ndarray | None = None
+    """Candidates that promotion rules hold, and their moments: float32 [members, 3, parameters]."""
+
+    @property
+    def tensors(self) -> dict[str, np.ndarray]:
+        """What the file holds, by name."""
+        found = {_WEIGHTS: self.lkg, _MOMENTS: self.moments, _HELD: self.held}
+        return {name: np.ascontiguousarray(array) for name, array in found.items() if array is not None}
 
 
 def encode_state(spec: StudySpec, part: Part, state: PartState) -> bytes:
@@ -50,10 +62,10 @@ def encode_state(spec: StudySpec, part: Part, state: PartState) -> bytes:
         "study": json.dumps(_identity(spec, part), sort_keys=True),
         "progress": json.dumps([asdict(progress) for progress in state.progress]),
         "seconds": repr(state.seconds),
-        "weights_sha256": hashlib.sha256(np.ascontiguousarray(state.lkg).data).hexdigest(),
+        "weights_sha256": _digest(state.tensors),
     }
     header["header_sha256"] = _header_digest(header)
-    return safetensors.numpy.save({_WEIGHTS: state.lkg}, header)
+    return safetensors.numpy.save(state.tensors, header)
 
 
 def decode_state(spec: StudySpec, part: Part, content: bytes, where: str) -> PartState:
@@ -69,17 +81,20 @@ def decode_state(spec: StudySpec, part: Part, content: bytes, where: str) -> Par
             raise ValueError("its header does not match its digest")
         if Hyperparameters().as_json() | decode_json(header["study"]) != _identity(spec, part):
             raise ValueError("it belongs to another study")
-        lkg = safetensors.numpy.load(content)[_WEIGHTS]
-        if header["weights_sha256"] != hashlib.sha256(lkg.data).hexdigest():
+        tensors = safetensors.numpy.load(content)
+        if header["weights_sha256"] != _digest(tensors):
             raise ValueError("its weights do not match their digest")
         progress = tuple(decode_progress(values) for values in decode_json(header["progress"]))
         for one in progress:
             check_progress(one)
         if not 0 <= (seconds := float(header["seconds"])) < math.inf:
             raise ValueError("its time is none")
-        if lkg.shape != (len(progress), part.network.parameters) or lkg.dtype != np.float32:
-            raise ValueError("its weights have another shape")
-        return PartState(progress, lkg, seconds)
+        members, parameters = len(progress), part.network.parameters
+        shapes = {_WEIGHTS: (members, parameters), _MOMENTS: (members, 2, parameters), _HELD: (members, 3, parameters)}
+        for name, array in tensors.items():
+            if array.shape != shapes.get(name) or array.dtype != np.float32:
+                raise ValueError("its weights have another shape")
+        return PartState(progress, tensors[_WEIGHTS], seconds, tensors.get(_MOMENTS), tensors.get(_HELD))
     except CheckpointError:
         raise
     except Exception as error:
@@ -114,6 +129,15 @@ def _header(content: bytes) -> dict[str, str]:
     length = int.from_bytes(content[:8], "little")
     found = decode_json(content[8 : 8 + length])["__metadata__"]
     return {str(name): str(value) for name, value in found.items()}
+
+
+def _digest(tensors: Mapping[str, np.ndarray]) -> str:
+    """Return the digest of all numbers, the LKG's first; of a file of an earlier version there are no others."""
+    digest = hashlib.sha256()
+    for name in (_WEIGHTS, _MOMENTS, _HELD):
+        if name in tensors:
+            digest.update(np.ascontiguousarray(tensors[name]).data)
+    return digest.hexdigest()
 
 
 def _header_digest(header: dict[str, str]) -> str:

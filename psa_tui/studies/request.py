@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -77,6 +78,7 @@ def resolve(request: StudyRequest, settings: Settings, say: Callable[[str], None
     """
     known = _known_study(settings.get("results_dir"), request.study)
     asked = new_study(request, settings) if known is None else _changed(known, request, settings)
+    _check_variants(asked)
     data = load_dataset(asked.dataset, settings.get("dataset_dir"), say)
     asked = replace(asked, dataset=data.name, dataset_fingerprint=data.fingerprint)
     if known is not None and (differences := known.differences(asked)):
@@ -85,6 +87,20 @@ def resolve(request: StudyRequest, settings: Settings, say: Callable[[str], None
             "or begin a new one with --study another-name"
         )
     return asked
+
+
+def _check_variants(spec: StudySpec) -> None:
+    """Make sure that every network can be trained in every variant.
+
+    Raises:
+        ConfigError: one cannot.
+    """
+    for variant in spec.variants:
+        for network, one in itertools.product(spec.networks, variant.all_variants):
+            try:
+                one.check_network(network)
+            except ConfigError as error:
+                raise ConfigError(f"--modes: {variant} at {network.short_name}: {error}") from None
 
 
 def resume_command(settings: Settings, spec: StudySpec) -> str:

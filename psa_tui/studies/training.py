@@ -93,8 +93,11 @@ class PartRun:
         seeds = {trial: trial_seed(spec.seed, network, trial) for trial in part.trials}
         if saved is None:
             progress = [Progress(validation_count=len(data.validation))] * len(members)
-            rows = {trial: initial_population_row(network, seed) for trial, seed in seeds.items()}
-            lkg = stack([rows[trial] for trial, _ in members], data.device)
+            laws = {(trial, variant.all_variants[0].initialisation) for trial, variant in members}
+            rows = {(trial, law): initial_population_row(network, seeds[trial], law) for trial, law in laws}
+            lkg = stack(
+                [rows[trial, variant.all_variants[0].initialisation] for trial, variant in members], data.device
+            )
             self._seconds = 0.0
         else:
             before = decode_state(spec, part, saved, part.file_name)
@@ -104,6 +107,13 @@ class PartRun:
             Trial(seeds[trial], variant, counters) for (trial, variant), counters in zip(members, progress, strict=True)
         ]
         self._population = Population(network, trials, lkg, choose_backend(backend, network, str(data.device)))
+        if saved is not None:
+            moments, held = (
+                None if array is None else torch.from_numpy(array.copy()).to(data.device)
+                for array in (before.moments, before.held)
+            )
+            self._population.moments = moments if moments is not None else self._population.moments
+            self._population.held = held
 
     @property
     def meta_loop(self) -> int:
@@ -182,8 +192,10 @@ class PartRun:
 
     def state(self) -> bytes:
         """Return the state after the last finished meta-loop, to go on from elsewhere."""
-        progress = tuple(trial.progress for trial in self._population.trials)
-        state = PartState(progress, self._population.lkg.cpu().numpy(), self._seconds)
+        population = self._population
+        progress = tuple(trial.progress for trial in population.trials)
+        moments, held = (None if one is None else one.cpu().numpy() for one in (population.moments, population.held))
+        state = PartState(progress, population.lkg.cpu().numpy(), self._seconds, moments, held)
         return encode_state(self.spec, self.part, state)
 
     def trial_rows(self) -> list[TrialRow]:

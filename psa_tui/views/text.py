@@ -14,6 +14,8 @@ from psa_tui.method.promotion import STRICT
 from psa_tui.method.variants import Variant, describe_variant
 
 _ZERO = "zero"
+_IN_WORDS = {"none": "sham", "bias": "bias zeroed", "weights": "weights zeroed", "reinit": "drawn anew"}
+"""What effects are called where their names alone would puzzle."""
 _UNITS_IN_A_LINE = 36
 """Characters that units may take in a plain line."""
 
@@ -116,7 +118,7 @@ def _list_units(units: Sequence[AblatedUnit], layers: int, effect: str) -> str:
 
 
 def _named(effect: str) -> str:
-    return "" if effect == _ZERO else f"{effect} at "
+    return "" if effect == _ZERO else f"{_IN_WORDS.get(effect, effect)} at "
 
 
 def format_ablation(units: Sequence[AblatedUnit], layers: int, width: int | None = None) -> str:

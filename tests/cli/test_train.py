@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from psa_tui.method.variants import variant_names
 from psa_tui.runs.checkpoint_files import DEFAULT_NAME
 from psa_tui.settings import MOST_THREADS
 from psa_tui.storage.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
@@ -339,7 +340,17 @@ def test_an_architecture_beyond_memory_is_refused_before_anything_is_loaded(psa,
         (("--batch-size", "0"), "--batch-size: expected a whole number from 1 to 1000000, found '0'"),
         (("--lr", "-1"), "--lr: expected a number above 0, at most 10, found '-1'"),
         (("--dropout", "1"), "--dropout: expected a number from 0 to below 1, found '1'"),
-        (("--mode", "some"), "--mode: expected one of none, decay, dropout, full, hidden, output, found 'some'"),
+        (("--mode", "some"), f"--mode: expected one of {', '.join(variant_names())}, found 'some'"),
+        (
+            ("--ablate", "none", "--effect", "noise"),
+            "--ablate, --effect: effect noise needs an ablation: nothing is ablated",
+        ),
+        (("--arch", "1*8", "--ablate", "layer:2"), "--ablate: layer:2: the network has layers 0 to 1"),
+        (("--mode", "output", "--amount", "11"), "--amount: an amount of 11, and there are 10 units to choose from"),
+        (
+            ("--mode", "full", "--schedule", "none:5"),
+            "--schedule: a schedule names all its modes: leave --mode and the options of a mode out",
+        ),
         (("--json", "--quiet"), "--json and --quiet exclude each other; choose one"),
     ],
 )

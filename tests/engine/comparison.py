@@ -12,7 +12,7 @@ from psa_tui.method.progress import Progress
 from psa_tui.method.randomness import Purpose, generator
 from psa_tui.method.variants import PUBLISHED
 from tests.engine import oracle
-from tests.engine.trials import HYPERPARAMETERS, end_of, finished, population
+from tests.engine.trials import HYPERPARAMETERS, damage, end_of, finished, population
 from tests.engine.twins import TWINS, Twin, assert_counts_near, assert_near
 
 PUBLISHED_RATES = Hyperparameters(learning_rate=1e-3, batch_size=64, weight_decay=1e-4, dropout=0.1)
@@ -56,8 +56,8 @@ def oracle_run(network, variant, loops, train, validation, verdicts, twin=None):
     for loop, verdict in enumerate(verdicts, 1):
         candidate = lkg.clone()
         if loop > 1 and variant.ablates:
-            variant.ablation_rule.ablate(candidate[0], network, generator(11, loop, Purpose.ABLATION))
-        epoch = epoch_of([trial], HYPERPARAMETERS, loop, len(train), candidate)
+            damage(candidate[0], network, variant, generator(11, loop, Purpose.ABLATION))
+        epoch = epoch_of([trial], [variant], HYPERPARAMETERS, loop, train, candidate, None)
         if twin is None:
             losses.append(end_of(oracle.train_epoch(candidate, network, train, epoch)))
             counts.append(oracle.count_correct(candidate, network, validation))

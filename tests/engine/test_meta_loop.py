@@ -7,7 +7,7 @@ import torch
 
 from psa_tui.engine.backend import BACKENDS
 from psa_tui.engine.meta_loop import run_meta_loops
-from psa_tui.method.ablation import ABLATIONS, AblatedUnit
+from psa_tui.method.ablation import ABLATIONS, AblatedUnit, Ablation
 from psa_tui.method.events import EpochProgressed, MetaLoopFinished, UnitsAblated, Verdict
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.promotion import PROMOTIONS, Decision
@@ -218,7 +218,7 @@ def always(monkeypatch):
 
 def test_a_rule_from_outside_gets_each_candidate_and_its_units_are_told(monkeypatch, train_images, validation_images):
     monkeypatch.setitem(ABLATIONS._items, "damage", Damage())
-    variant = Variant(name="damage", ablation="damage")
+    variant = Variant(name="damage", ablation=Ablation("damage"))
     trained = population(MIXED, (3, variant), (4, variant))
     events = list(run_meta_loops(trained, train_images, validation_images, HYPERPARAMETERS, 3))
     ablated = [event for event in events if isinstance(event, UnitsAblated)]

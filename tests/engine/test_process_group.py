@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from psa_tui.engine.meta_loop import run_meta_loops
 from psa_tui.engine.process_group import ProcessGroup, can_train_together
 from psa_tui.errors import PsaError
+from psa_tui.method.ablation import Ablation
 from psa_tui.method.events import EpochProgressed, MetaLoopFinished, UnitsAblated
 from psa_tui.method.variants import FULL, HIDDEN, NONE, Variant
 from tests.engine.comparison import (
@@ -260,7 +261,7 @@ def test_a_message_that_does_not_fit_is_refused():
 
 
 def test_a_variant_that_no_registry_knows_trains_together_too(train_images, validation_images):
-    private = Variant(name="private", ablation="hidden")
+    private = Variant(name="private", ablation=Ablation("hidden"))
     trained = population(MIXED, (3, private))
     list(run_meta_loops(trained, train_images, validation_images, HYPERPARAMETERS, 3, 2))
     public = population(MIXED, (3, HIDDEN))

@@ -11,6 +11,7 @@ from psa_tui.engine.epoch import Trial
 from psa_tui.engine.images import Images, load_images
 from psa_tui.engine.meta_loop import Population
 from psa_tui.engine.population import initial_population_row, stack
+from psa_tui.method.ablation import Candidate
 from psa_tui.method.events import MetaLoopFinished
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.progress import Progress
@@ -56,6 +57,11 @@ def end_of(steps):
             return end.value
 
 
+def damage(row, network, variant, draws):
+    """Ablate ``row`` in place by what a variant says, one that asks for nothing of its trial."""
+    return variant.ablation.ablate(Candidate(row, None, None), network, draws)
+
+
 SIX_VARIANTS = [(seed, variant) for seed in (1, 2) for variant in PUBLISHED]
 
 
@@ -64,7 +70,7 @@ def prepare(network, members, count, dtype=torch.float32, hyperparameters=HYPERP
     weights = stack([initial_population_row(network, seed) for seed, _ in members], CPU).to(dtype)
     for row, (seed, variant) in zip(weights, members, strict=True):
         if variant.ablates:
-            variant.ablation_rule.ablate(row, network, generator(seed, 2, Purpose.ABLATION))
+            damage(row, network, variant, generator(seed, 2, Purpose.ABLATION))
     seeds = sorted({seed for seed, _ in members})
 
     def epoch():
@@ -74,6 +80,9 @@ def prepare(network, members, count, dtype=torch.float32, hyperparameters=HYPERP
             hyperparameters=hyperparameters,
             weight_decay=tuple(hyperparameters.weight_decay if v.weight_decay else 0.0 for _, v in members),
             dropout=tuple(DropoutMaskDraws(s, 2, hyperparameters.dropout) if v.dropout else None for s, v in members),
+            labels=(None,) * len(members),
+            moments=None,
+            steps=(0,) * len(members),
         )
 
     return weights, epoch

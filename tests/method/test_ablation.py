@@ -6,7 +6,7 @@ import torch
 from scipy.stats import chisquare
 
 from psa_tui.engine.population import initial_population_row, named_weights, stack
-from psa_tui.method.ablation import ABLATIONS, AblatedUnit, hidden_count, hidden_unit, zero_unit
+from psa_tui.method.ablation import AblatedUnit, Ablation, Candidate, hidden_count, hidden_unit, zero_unit
 from psa_tui.method.randomness import Purpose, generator
 from psa_tui.networks import NETWORKS
 
@@ -34,7 +34,7 @@ def test_the_ablated_unit_is_distributed_as_the_method_says(rule):
     row = np.zeros(MIXED.parameters, dtype=np.float32)
     drawn = Counter()
     for loop in range(2, 10_002):
-        (unit,) = ABLATIONS.find(rule).ablate(row, MIXED, generator(42, loop, Purpose.ABLATION))
+        (unit,) = Ablation(rule).ablate(Candidate(row, None, None), MIXED, generator(42, loop, Purpose.ABLATION))
         drawn[unit.layer, unit.unit] += 1
     expected = expected_probabilities(rule)
     assert set(drawn) == set(expected)
@@ -49,7 +49,9 @@ def test_the_draws_are_those_of_the_first_release():
         rule: [
             (unit.layer, unit.unit)
             for loop in range(2, 8)
-            for unit in ABLATIONS.find(rule).ablate(row, MIXED, generator(1337, loop, Purpose.ABLATION))
+            for unit in Ablation(rule).ablate(
+                Candidate(row, None, None), MIXED, generator(1337, loop, Purpose.ABLATION)
+            )
         ]
         for rule in RULES
     }
@@ -87,7 +89,7 @@ def test_exactly_the_weights_of_the_unit_become_zero(place, outgoing, kind):
 def test_a_rule_zeroes_the_unit_it_names_and_in_hidden_what_leads_out_too(rule):
     row = as_tensor(initial_population_row(MIXED, 1))
     expected = row.clone()
-    (unit,) = ABLATIONS.find(rule).ablate(row, MIXED, generator(1, 2, Purpose.ABLATION))
+    (unit,) = Ablation(rule).ablate(Candidate(row, None, None), MIXED, generator(1, 2, Purpose.ABLATION))
     assert zero_unit(expected, MIXED, unit.layer, unit.unit, outgoing=rule == "hidden") == unit
     assert torch.equal(row, expected)
 

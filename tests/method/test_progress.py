@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psa_tui.method.progress import Progress, decode_progress
+from psa_tui.method.promotion import Decision
 
 LOOPS = st.lists(st.tuples(st.integers(0, 200), st.booleans(), st.booleans()), max_size=30)
 
@@ -15,7 +16,7 @@ def test_the_counters_are_those_of_the_loops_whatever_was_promoted(loops):
     promoted, finite = [], []
     for number, (correct, is_finite, wanted) in enumerate(loops, 1):
         promotes = is_finite and wanted
-        progress = progress.after(number, correct, finite=is_finite, promoted=promotes)
+        progress = progress.after(number, correct, Decision(promotes, ""), finite=is_finite)
         promoted += [(number, correct)] if promotes else []
         finite += [(correct, -number)] if is_finite else []
     assert progress.meta_loop == len(loops)
@@ -30,8 +31,8 @@ def test_the_counters_are_those_of_the_loops_whatever_was_promoted(loops):
 
 
 def test_bounty_and_lkg_are_fractions_of_their_own():
-    progress = Progress(validation_count=200).after(1, 150, finite=True, promoted=True)
-    progress = progress.after(2, 50, finite=True, promoted=True)
+    progress = Progress(validation_count=200).after(1, 150, Decision(True, ""), finite=True)
+    progress = progress.after(2, 50, Decision(True, ""), finite=True)
     assert (progress.bounty, progress.lkg_accuracy) == (0.75, 0.25)
     assert Progress(validation_count=200).bounty is Progress(validation_count=200).lkg_accuracy is None
 

@@ -1,7 +1,7 @@
 import pytest
 
 from psa_tui.errors import ConfigError
-from psa_tui.method.ablation import ABLATIONS
+from psa_tui.method.ablation import ABLATIONS, Ablation
 from psa_tui.method.promotion import PROMOTIONS, StrictPromotion
 from psa_tui.method.variants import (
     DECAY,
@@ -39,14 +39,14 @@ def test_the_published_six_differ_as_the_method_says():
     for variant in PUBLISHED:
         assert find_variant(variant.name) is variant
         assert variant.promotion_rule is PROMOTIONS.find("strict")
-        assert variant.ablation_rule is (ABLATIONS.find(variant.name) if variant.ablates else None)
+        assert variant.ablation == (Ablation(variant.name) if variant.ablates else None)
 
 
 def test_a_rule_is_a_variant_by_its_name_and_a_promotion_goes_on_top(further):
     three = find_variant("three")
-    assert (three.name, three.ablation, three.promotion) == ("three", "three", "strict")
+    assert (three.name, three.ablation, three.promotion) == ("three", Ablation("three"), "strict")
     both = find_variant("output+patient")
-    assert (both.name, both.ablation, both.promotion) == ("output+patient", "output", "patient")
+    assert (both.name, both.ablation, both.promotion) == ("output+patient", Ablation("output"), "patient")
     assert both.promotion_rule is PROMOTIONS.find("patient")
     assert find_variant("sham").letter == "S"
     assert variant_names()[:6] == tuple(variant.name for variant in PUBLISHED)

@@ -59,7 +59,7 @@ def run(folder, checkpoint):
                 INSERT INTO meta_loops
                 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {LOOPS})
                 SELECT ?, i, 'hidden', '[[0,' || (i % 4) || ',784,4]]', 0.5, i * 7919 % 500, 500, 1,
-                    iif(i % 1000 = 1, 'promoted', 'rolled_back'), 'not better', 0.5 FROM n
+                    iif(i % 1000 = 1, 'promoted', 'rolled_back'), 'not better', 0.5, NULL, NULL FROM n
                 """,
                 [record.run],
             )

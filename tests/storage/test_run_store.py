@@ -75,6 +75,8 @@ def test_a_loop_is_read_back_with_its_ablation(tmp_path, record):
         verdict="promoted",
         reason="the first candidate",
         seconds=0.1,
+        lkg_correct=100,
+        lkg_meta_loop=1,
     )
 
 
@@ -140,7 +142,7 @@ def test_a_damaged_a_foreign_and_a_newer_database_are_refused_and_left_as_they_a
         ("CREATE TABLE runs (y); PRAGMA application_id = 7; PRAGMA user_version = 3", "not a psa-tui history"),
         (
             f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 9",
-            "history format 9, this version reads 3; update psa-tui",
+            "history format 9, this version reads 4; update psa-tui",
         ),
     ):
         path.unlink()

@@ -36,6 +36,8 @@ def loop(number, correct=5, ablations=()):
         verdict="promoted",
         reason="why",
         seconds=0.25,
+        lkg_correct=correct,
+        lkg_meta_loop=number,
     )
     return TrialLoop("2*4", 1, row)
 
@@ -51,7 +53,8 @@ def test_a_study_its_trials_loops_sessions_and_jobs_are_read_back(tmp_path):
     with read_store(tmp_path) as store:
         assert store.study("s").settings == SETTINGS
         assert store.trials("s") == [trial(state="running", meta_loop=1, bounty=0.5)]
-        assert store.loops("s") == [("2*4", "full", 1, 1, "[[0,3,784,0]]", 0.5, 5, 10, 1, "promoted", "why", 0.25)]
+        (row,) = store.loops("s")
+        assert row == ("2*4", "full", 1, 1, "[[0,3,784,0]]", 0.5, 5, 10, 1, "promoted", "why", 0.25, 5, 1)
         (row,) = store.sessions("s")
         assert (row.outcome, row.reason, row.workers, row.versions) == ("stopped", "Ctrl-C", 2, {"torch": "2"})
         fetched = store.study("f")

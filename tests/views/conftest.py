@@ -76,7 +76,7 @@ def finished_loop(progress, correct, ablation=None, finite=True, promoted=None, 
         "train_loss": 0.5 if finite else float("nan"),
         "seconds": 1.0,
         "ablation": ablation,
-        "progress": progress.after(meta_loop, correct, finite=finite, promoted=promoted),
+        "progress": progress.after(meta_loop, correct, Decision(promoted, ""), finite=finite),
     }
     return MetaLoopFinished(**{**values, **changes})
 

@@ -20,8 +20,9 @@ from psa_tui.analysis.report.provenance import facts
 from psa_tui.analysis.report.tables import tables
 from psa_tui.analysis.summary import NOT_A_REPRODUCTION
 from psa_tui.machine.optional_dependencies import require
+from psa_tui.method.initialisation import DEFAULT
 from psa_tui.method.promotion import STRICT
-from psa_tui.method.variants import PUBLISHED, Variant
+from psa_tui.method.variants import PUBLISHED, OptimizerState, Variant
 
 
 def build_page(results: StudyResults, results_dir: Path) -> bytes:
@@ -62,11 +63,23 @@ def build_page(results: StudyResults, results_dir: Path) -> bytes:
     return page.encode()
 
 
+_STATES = {
+    OptimizerState.FRESH: "",
+    OptimizerState.LKG: "begins every loop with AdamW's state as it was saved with the LKG",
+    OptimizerState.KEEP: "never resets AdamW's state",
+}
+
+
 def _words(variant: Variant) -> str:
     """Say what a variant does that the page's own text does not describe."""
     said = [
-        f"ablates by the rule {variant.ablation}" if variant.ablates else "",
+        f"ablates by the rule {variant.ablation}" if variant.ablation is not None else "",
         f"promotes by the rule {variant.promotion}" if variant.promotion != STRICT else "",
+        _STATES[variant.optimizer_state],
+        "trains a new initialisation every loop" if variant.restarts else "",
+        "trains on shuffled labels" if variant.shuffled_labels else "",
+        f"begins from {variant.initialisation} weights" if variant.initialisation != DEFAULT else "",
+        "; then ".join(f"{one} for {loops} meta-loops" for loops, one in variant.schedule),
         "weight decay while training" if variant.weight_decay else "",
         "dropout after every hidden layer while training" if variant.dropout else "",
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from psa_tui.analysis.figures.study_results import StudyResults
 from psa_tui.analysis.trajectories import trajectories
-from psa_tui.method.variants import Dashes
+from psa_tui.method.variant import Dashes
 
 _MOST_VALUES = 200_000
 _DASH_SCALE = 1.75

@@ -29,7 +29,7 @@ def test_the_published_grid_has_six_modes_and_options_need_no_command(psa, tmp_p
 
 def test_what_is_said_wrong_is_answered_in_one_line_and_exit_code_2(psa, tmp_path):
     for arguments, said in (
-        (("--grid", "8*8", "--modes", "none,noise"), "--modes: 'noise' is no mode"),
+        (("--grid", "8*8", "--modes", "none,nois"), "--modes: 'nois' is no mode"),
         (("--grid", "8*8", "--modes", "none,none"), "--modes: 'none' is there twice"),
         (("--grid", "nowhere.txt"), "--grid 'nowhere.txt': cannot be read"),
     ):

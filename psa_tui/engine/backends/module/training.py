@@ -34,11 +34,14 @@ def train_epoch(
         inputs = [network_inputs(images, batch, weights.dtype) for batch in batches]
         labels = images.labels[batches]
         for member, sums in zip(members, losses, strict=True):
-            sums[: batches.shape[1]] += member.step(inputs[member.order], labels[member.order])
+            own = labels[member.order] if member.labels is None else member.labels[batches[member.order]]
+            sums[: batches.shape[1]] += member.step(inputs[member.order], own)
         seen += batches.shape[1]
         yield seen, losses
-    for member, row in zip(members, weights, strict=True):
+    for at, (member, row) in enumerate(zip(members, weights, strict=True)):
         row.copy_(member.row)
+        if epoch.moments is not None:
+            epoch.moments[at, 0], epoch.moments[at, 1] = member.first_moment, member.second_moment
     return losses.sum(1) / count
 
 
@@ -52,10 +55,13 @@ class _Member:
         self.learning_rate = epoch.hyperparameters.learning_rate
         self.weight_decay = epoch.weight_decay[member]
         self.row = weights[member].clone()
-        self.tensors = {name: view.detach().requires_grad_() for name, view in _tensors(network, self.row).items()}
-        self.gradient, self.first_moment, self.second_moment = (torch.zeros_like(self.row) for _ in range(3))
-        self.gradients = _tensors(network, self.gradient)
-        self.steps = torch.zeros(())
+        self.tensors = {name: view.detach().requires_grad_() for name, view in tensors_of(network, self.row).items()}
+        self.labels = epoch.labels[member]
+        self.gradient = torch.zeros_like(self.row)
+        moments = self.row.new_zeros(2, len(self.row)) if epoch.moments is None else epoch.moments[member]
+        self.first_moment, self.second_moment = moments.clone()
+        self.gradients = tensors_of(network, self.gradient)
+        self.steps = torch.tensor(float(epoch.steps[member]))
 
     def step(self, inputs: Tensor, labels: Tensor) -> Tensor:
         """Take one step on ``inputs`` [batch, *input_shape]; return the losses from before it: [batch]."""
@@ -94,7 +100,7 @@ def count_correct(weights: Tensor, network: Network, images: Images) -> Tensor:
         for batch in torch.split(everything, _EVALUATION_BATCH):
             inputs = network_inputs(images, batch, weights.dtype)
             for member, row in enumerate(weights):
-                logits = network.forward(_tensors(network, row), inputs, None)
+                logits = network.forward(tensors_of(network, row), inputs, None)
                 correct[member] += (logits.argmax(1) == images.labels[batch]).sum()
     return correct
 
@@ -120,6 +126,6 @@ def draw_dropout_masks(draws: DropoutMaskDraws, network: Network, like: Tensor) 
     return dropout
 
 
-def _tensors(network: Network, row: Tensor) -> Mapping[str, Tensor]:
+def tensors_of(network: Network, row: Tensor) -> Mapping[str, Tensor]:
     """Return views of ``row`` [parameters] by name."""
     return {tensor.name: tensor.view(row.unsqueeze(0))[0] for tensor in network.tensors}

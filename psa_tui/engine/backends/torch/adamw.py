@@ -15,12 +15,31 @@ from psa_tui.engine.backends.torch.passes import Call
 
 
 class AdamW:
-    """A fresh optimiser."""
+    """The optimiser of a chunk of members, each fresh or gone on with."""
 
-    def __init__(self, strategy: ParallelStrategy, learning_rate: float, weight_decay: Sequence[float]) -> None:
-        """``weight_decay`` has a number for each member of ``strategy``."""
+    def __init__(
+        self,
+        strategy: ParallelStrategy,
+        learning_rate: float,
+        weight_decay: Sequence[float],
+        steps: Sequence[int],
+        moments: Tensor | None,
+    ) -> None:
+        """``weight_decay`` and ``steps``, those taken before, have a number for each member of ``strategy``.
+
+        ``moments`` [M, 2, parameters] are all members' first and second moments; None where they are zero.
+        """
         weights = strategy.updated_weights
+        if moments is None:
+            self.moments = [torch.zeros_like(weights) for _ in range(2)]
+        else:
+            self.moments = [strategy.take(moments[:, which]) for which in range(2)]
+        # The correction of the moments' bias depends on the step, which may be a member's own.
+        differ = len(set(steps)) > 1
+        self._offsets = list(steps) if differ else [steps[0]]
         self._step: list[Tensor] = []
+        self._member_of = [0]
+        """The entry of ``_offsets`` that holds for each tensor that is updated."""
         self.calls: list[Call] = []
         """Those of one step: the decay of the members that have one, then the fused update of all."""
         for decay in sorted(set(weight_decay) - {0.0}):
@@ -29,13 +48,15 @@ class AdamW:
                 members = list(runs([at for at, found in enumerate(weight_decay) if found == decay]))
                 views = [view[:, some] for view in strategy.weights.stacked() for some in members]
             self.calls += [partial(view.mul_, 1 - learning_rate * decay) for view in views]
+        tensors = [[weights], [strategy.updated_gradients], [self.moments[0]], [self.moments[1]]]
+        if differ:
+            layouts = [strategy.weights, strategy.gradients, *map(strategy.weights.like, self.moments)]
+            tensors = [[view[at] for view in one.views for at in range(len(steps))] for one in layouts]
+            self._member_of = [at for _ in strategy.weights.views for at in range(len(steps))]
         self.calls.append(
             partial(
                 torch._fused_adamw_,
-                [weights],
-                [strategy.updated_gradients],
-                [torch.zeros_like(weights)],
-                [torch.zeros_like(weights)],
+                *tensors,
                 [],
                 self._step,
                 lr=learning_rate,
@@ -48,6 +69,11 @@ class AdamW:
             )
         )
 
-    def set_step(self, number: Tensor) -> None:
-        """Say which step is taken next: float32, counted from 1."""
-        self._step[:] = [number]
+    def step_numbers(self, first: int, count: int) -> list[tuple[Tensor, ...]]:
+        """Return what ``set_step`` takes at each of ``count`` steps of the epoch, from the ``first`` on."""
+        numbers = torch.arange(first, first + count).unsqueeze(1) + torch.tensor(self._offsets)
+        return [row.unbind() for row in numbers.float().to(self.moments[0].device).unbind()]
+
+    def set_step(self, numbers: Sequence[Tensor]) -> None:
+        """Say which step is taken next: float32, counted from 1, of all members or of each."""
+        self._step[:] = [numbers[member] for member in self._member_of]

@@ -43,6 +43,12 @@ class ParallelStrategy(Protocol):
     def step_calls(self, forward: Forward, backward: Backward, update: Sequence[Call], buffer: int) -> list[Call]:
         """Return the calls of a step; ``buffer`` is 0 and 1 alternately, step by step."""
 
+    def take(self, rows: Tensor) -> Tensor:
+        """Return the numbers of ``rows`` [M, parameters] that belong to ``updated_weights``, in its order: a copy."""
+
+    def give(self, numbers: Tensor, rows: Tensor) -> None:
+        """Write ``numbers``, ordered as ``updated_weights``, of all processes to ``rows`` [M, parameters]."""
+
     def store(self, rows: Tensor) -> None:
         """Write the trained weights into their rows of ``rows`` [M, parameters]."""
 
@@ -53,7 +59,8 @@ class SingleProcess:
     def __init__(self, rows: Tensor, layers: Sequence[Linear], members: Sequence[int], pixel_order: Tensor) -> None:
         """Take the weights of ``members`` from ``rows`` [M, parameters]."""
         self._members = torch.tensor(members, device=rows.device)
-        self.weights, self.gradients = (ParameterLayout(layers, len(members), rows, pixel_order) for _ in range(2))
+        self._layout = partial(ParameterLayout, layers, len(members), rows, pixel_order)
+        self.weights, self.gradients = self._layout(), self._layout()
         self.weights.load(rows, self._members)
         self.updated_weights, self.updated_gradients = self.weights.flat, self.gradients.flat
         self.hidden_units = slice(None)
@@ -65,6 +72,16 @@ class SingleProcess:
     def step_calls(self, forward: Forward, backward: Backward, update: Sequence[Call], buffer: int) -> list[Call]:
         """Return the calls of a step: nothing is exchanged."""
         return [*forward.calls, *backward.calls, *update]
+
+    def take(self, rows: Tensor) -> Tensor:
+        """Return the members' numbers of ``rows`` [M, parameters]: [members * parameters]."""
+        taken = self._layout()
+        taken.load(rows, self._members)
+        return taken.flat
+
+    def give(self, numbers: Tensor, rows: Tensor) -> None:
+        """Write ``numbers`` [members * parameters] to the members' rows of ``rows`` [M, parameters]."""
+        self._layout(numbers).store(rows, self._members)
 
     def store(self, rows: Tensor) -> None:
         """Write the trained weights into their rows of ``rows`` [M, parameters]."""
@@ -82,8 +99,9 @@ class DataParallel:
         """Take the weights of the only row of ``rows`` [1, parameters]."""
         self._group = group
         self._member = torch.zeros(1, dtype=torch.int64)
-        self.weights = ParameterLayout(layers, 1, rows, pixel_order, group.weights)
-        self.gradients = ParameterLayout(layers, 1, rows, pixel_order, group.gradients[group.rank])
+        self._layout = partial(ParameterLayout, layers, 1, rows, pixel_order)
+        self.weights = self._layout(group.weights)
+        self.gradients = self._layout(group.gradients[group.rank])
         self.weights.load(rows, self._member)
         self._partition = group.partition(rows.shape[1])
         self.updated_weights = group.weights[self._partition].clone()
@@ -116,6 +134,19 @@ class DataParallel:
             _copy_to_shared_memory(self.updated_weights, group.weights[self._partition]),
         ]
 
+    def take(self, rows: Tensor) -> Tensor:
+        """Return this process's part of the only row of ``rows`` [1, parameters]: [part]."""
+        taken = self._layout()
+        taken.load(rows, self._member)
+        return taken.flat[self._partition].clone()
+
+    def give(self, numbers: Tensor, rows: Tensor) -> None:
+        """Write all processes' ``numbers`` [part] to the only row of ``rows`` [1, parameters], in each of them."""
+        self._group.barrier()
+        self._group.weights[self._partition] = numbers
+        self._group.barrier()
+        self._layout(self._group.weights).store(rows, self._member)
+
     def store(self, rows: Tensor) -> None:
         """Write the trained weights into the only row of ``rows`` [1, parameters]."""
         self._group.barrier()
@@ -138,12 +169,18 @@ class TensorParallel:
         width = self.hidden_units.stop - self.hidden_units.start
         narrow_hidden, narrow_output = linear_layers([hidden.inputs, width, output.outputs])
         self._narrow = narrow_hidden, narrow_output
-        self.weights, self.gradients = (ParameterLayout(self._narrow, 1, rows, pixel_order) for _ in range(2))
+        self._layout = partial(ParameterLayout, self._narrow, 1, rows, pixel_order)
+        self.weights, self.gradients = self._layout(), self._layout()
         self._row = torch.zeros(1, narrow_output.end, dtype=rows.dtype)
+        self._only = torch.zeros(1, dtype=torch.int64)
+        self._load(self.weights, rows)
+        self.updated_weights, self.updated_gradients = self.weights.flat, self.gradients.flat
+
+    def _load(self, layout: ParameterLayout, rows: Tensor) -> None:
+        """Take this process's neurons of the only row of ``rows`` [1, parameters]."""
         for ours, full in self._views(rows):
             ours.copy_(full)
-        self.weights.load(self._row, torch.zeros(1, dtype=torch.int64))
-        self.updated_weights, self.updated_gradients = self.weights.flat, self.gradients.flat
+        layout.load(self._row, self._only)
 
     def _views(self, rows: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Return views of the narrow network's row, each with its part of ``rows`` [1, parameters].
@@ -187,9 +224,23 @@ class TensorParallel:
             *update,
         ]
 
+    def take(self, rows: Tensor) -> Tensor:
+        """Return the numbers of this process's neurons in the only row of ``rows`` [1, parameters]."""
+        taken = self._layout()
+        self._load(taken, rows)
+        return taken.flat
+
+    def give(self, numbers: Tensor, rows: Tensor) -> None:
+        """Write all processes' ``numbers`` to the only row of ``rows`` [1, parameters], in each of them."""
+        self._group.barrier()
+        self._gather(self._layout(numbers), rows)
+
     def store(self, rows: Tensor) -> None:
         """Write the trained weights of all processes into the only row of ``rows`` [1, parameters]."""
-        self.weights.store(self._row, torch.zeros(1, dtype=torch.int64))
+        self._gather(self.weights, rows)
+
+    def _gather(self, layout: ParameterLayout, rows: Tensor) -> None:
+        layout.store(self._row, self._only)
         for ours, full in self._views(self._group.weights.unsqueeze(0)):
             full.copy_(ours)
         self._group.barrier()

@@ -49,6 +49,15 @@ class ParameterLayout:
             begin, end = end, end + members * layer.outputs
             self.biases.append(self.flat[begin:end].view(members, layer.outputs, 1))
 
+    @property
+    def views(self) -> list[Tensor]:
+        """Every layer's weights, then every layer's biases: [members, ...]."""
+        return [*self.weights, *self.biases]
+
+    def like(self, storage: Tensor) -> ParameterLayout:
+        """Return the same view of other numbers: ``storage`` [members * parameters]."""
+        return ParameterLayout(self.layers, len(self.weights[0]), storage, self.pixel_order, storage)
+
     def stacked(self) -> list[Tensor]:
         """Return every number once, in few views [layers, members, ...]: neighbours of one shape together."""
         views = []

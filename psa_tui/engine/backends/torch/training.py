@@ -34,6 +34,7 @@ def train_epoch(
         for images_seen in training.steps(parallel.losses(batch)):
             yield images_seen, group.losses.view(1, -1)
         parallel.store(weights)
+        training.store_moments()
         return group.losses.view(1, -1).sum(1) / count
     total = weights.new_zeros(len(weights), batch)
     seen = begin = 0
@@ -45,6 +46,7 @@ def train_epoch(
         for images_seen in training.steps(total[begin : begin + size]):
             yield (seen + size * images_seen) // len(weights), total
         single.store(weights)
+        training.store_moments()
         seen += size * count
         begin += size
         trained += chunk.members
@@ -77,11 +79,28 @@ class _ChunkEpoch:
         self.chunk = chunk
         self.dropout = [epoch.dropout[member] for member in chunk.members]
         decay = [epoch.weight_decay[member] for member in chunk.members]
-        self.optimiser = AdamW(strategy, epoch.hyperparameters.learning_rate, decay)
+        steps = [epoch.steps[member] for member in chunk.members]
+        self.moments = epoch.moments
+        self.optimiser = AdamW(strategy, epoch.hyperparameters.learning_rate, decay, steps, epoch.moments)
         self.orders = epoch.orders[[order for order, _ in chunk.orders]]
         order_of = [at for at, members in enumerate(chunk.members_per_order) for _ in range(members)]
-        self.order_of = torch.tensor(order_of, device=epoch.orders.device)
-        """The row of ``orders`` of each member."""
+        self.labels: list[tuple[int, Tensor]] = []
+        """The sets of labels of the chunk's members: a row of ``orders``, and the labels of all images."""
+        labels_of = []
+        for order, member in zip(order_of, chunk.members, strict=True):
+            labels = epoch.labels[member]
+            mine = order, images.labels if labels is None else labels
+            known = [at for at, (row, other) in enumerate(self.labels) if row == order and other is mine[1]]
+            labels_of.append(known[0] if known else len(self.labels))
+            self.labels += [] if known else [mine]
+        self.labels_of = torch.tensor(labels_of, device=epoch.orders.device)
+        """The set of each member."""
+
+    def store_moments(self) -> None:
+        """Write the optimiser's moments to where they came from, if they are kept."""
+        if self.moments is not None:
+            for which, numbers in enumerate(self.optimiser.moments):
+                self.strategy.give(numbers, self.moments[:, which])
 
     def steps(self, total: Tensor) -> Generator[int, None, None]:
         """Take every step, adding the losses to ``total`` [members, batch]; yield how many images were seen."""
@@ -123,14 +142,14 @@ class _ChunkEpoch:
             for buffer in range(2)
         ]
         visits = part.visits.transpose(0, 1).flatten(1)
-        labels = self.images.labels[part.visits].transpose(0, 1).contiguous()
+        labels = torch.stack([every[part.visits[row]] for row, every in self.labels], dim=1)
         if part.factors is not None:
             # What centring makes of black is the same in all images: the first factor.
             forward.factors[:, 0, :batch] = -centre
             forward.factors[:, 0, batch:] = 1
         entries, flat_factors = forward.factors[:, 1:], forward.factors.view(-1)
         first = part.begin // self.batch_size + 1
-        numbers = torch.arange(first, first + steps, dtype=torch.float32, device=total.device).unbind()
+        numbers = self.optimiser.step_numbers(first, steps)
         for step in range(steps):
             self.optimiser.set_step(numbers[step])
             torch.index_select(dense, 0, visits[step], out=pixels)
@@ -138,7 +157,7 @@ class _ChunkEpoch:
             if part.factors is not None:
                 entries.zero_()
                 flat_factors.scatter_(0, part.factors.index[step], part.factors.value[step])
-            torch.index_select(labels[step], 0, self.order_of, out=backward.labels)
+            torch.index_select(labels[step], 0, self.labels_of, out=backward.labels)
             for call in calls[(first + step) % 2]:
                 call()
             yield part.begin + (step + 1) * part.batch
