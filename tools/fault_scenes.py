@@ -21,7 +21,7 @@ from psa_tui.runs.checkpoint_files import DEFAULT_NAME
 from psa_tui.storage.atomic_write import temporary_path
 from psa_tui.storage.checkpoint import Checkpoint, previous_path, read_checkpoint
 from psa_tui.storage.run_store import read_runs
-from psa_tui.storage.study_store import read_store
+from psa_tui.storage.study_store import TRIAL_LOOP_COLUMNS, read_store
 from tools.faults import Call, Done, Fault, run
 
 _SETTINGS = "--dataset mnist5k --meta-loops 3 --seed 1 --lr 5e-3 --plain"
@@ -176,8 +176,9 @@ def _study_outcome(folder: Path) -> object:
     with read_store(folder / "results") as store:
         assert store is not None
         trials = [replace(row, seconds=0.0) for row in store.trials("tiny")]
-        loops = store._database.connection.execute("SELECT * FROM trial_loops").fetchall()
-    return _names(folder), trials, [row[:-1] for row in loops]
+        seconds = TRIAL_LOOP_COLUMNS.index("seconds")
+        loops = [row[:seconds] + row[seconds + 1 :] for row in store.loops("tiny")]
+    return _names(folder), trials, loops
 
 
 def _study_claims(folder: Path, done: Done, fault: Fault) -> Iterator[str]:
