@@ -47,7 +47,7 @@ def table(folder):
         return recorded(store, "rayed")
 
 
-def wait_until(condition, patience_s=90):
+def wait_until(condition, patience_s=300):  # Ray lets its tasks wait for whatever else runs
     until = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < until, "it did not happen in time"
@@ -65,7 +65,7 @@ def test_a_node_that_dies_in_the_middle_of_a_study_costs_nothing_and_doubles_not
 
     wait_until(is_under_way)
     kill_second_node()
-    assert rayed.wait(180) == 0, (tmp_path / "rayed.log").read_text()
+    assert rayed.wait(400) == 0, (tmp_path / "rayed.log").read_text()
     local = start(tmp_path / "local", "--workers", "2")
     assert local.wait(180) == 0, (tmp_path / "local.log").read_text()
     trials, loops = table(tmp_path / "rayed")
