@@ -77,6 +77,8 @@ class Backend(Protocol):
     """What ``--backend`` calls it."""
     data_parallel: bool
     """Whether a group of processes can train one member together with it; only then is it given a ``group``."""
+    every_variant: bool
+    """Whether it obeys an epoch's labels, moments and steps; one that does not trains no variant that has its own."""
 
     def refusal(self, network: Network, device: str) -> str | None:
         """Return why it cannot train ``network`` on ``device`` ("cpu", "cuda:0"); None when it can."""

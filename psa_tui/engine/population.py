@@ -16,6 +16,7 @@ from torch import Tensor
 
 from psa_tui.engine.backend import Backend
 from psa_tui.engine.epoch import Trial
+from psa_tui.errors import ConfigError
 from psa_tui.method.initialisation import DEFAULT
 from psa_tui.method.promotion import Decision
 from psa_tui.method.randomness import Purpose, generator
@@ -108,10 +109,21 @@ class Population:
         self.allocate()
 
     def allocate(self) -> None:
-        """Allocate what the trials' variants need beside the weights, if it is not there yet."""
+        """Allocate what the trials' variants need beside the weights, if it is not there yet.
+
+        Raises:
+            ConfigError: the backend cannot train one of them.
+        """
         members, parameters = self.lkg.shape
         every = [variant for trial in self.trials for variant in trial.variant.all_variants]
-        if self.moments is None and any(one.optimizer_state is not OptimizerState.FRESH for one in every):
+        keeps = any(one.optimizer_state is not OptimizerState.FRESH for one in every)
+        # A plug-in of an earlier version does not know of them, and would train something else in silence.
+        if (keeps or any(one.shuffled_labels for one in every)) and not getattr(self.backend, "every_variant", False):
+            raise ConfigError(
+                f"--backend {self.backend.name} trains with a fresh optimiser and the images' own labels only; "
+                "choose another --backend or mode"
+            )
+        if self.moments is None and keeps:
             self.moments = self.lkg.new_zeros(members, 2, parameters)
 
     def load_state(self, member: int, rows: Sequence[Tensor | None]) -> None:

@@ -116,8 +116,8 @@ class AblationRule(Protocol):
 
 
 ABLATIONS: Registry[AblationRule | Selection] = Registry("ablation rule", "psa_tui.ablations")
-NEED_ARGUMENTS = ("layer", "unit")
-"""Those of this package that say nothing without an argument."""
+NEED_ARGUMENTS = {"layer": "layer:K, as in layer:0", "unit": "unit:K.N, as in unit:0.3"}
+"""Those of this package that say nothing without an argument, and what is expected of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +143,8 @@ class Ablation:
             ConfigError: there is none, with the reason.
         """
         rule = self._rule()
-        if isinstance(rule, Selection):
-            rule.check()
+        if self.selection in NEED_ARGUMENTS:
+            raise ConfigError(f"expected {NEED_ARGUMENTS[self.selection]}")
         EFFECTS.find(self.effect)
         _amount_of(self.amount, 1_000_000)
         if not isinstance(rule, Selection) and (self.amount, self.effect) != ("1", ZERO):

@@ -7,6 +7,7 @@ different ones as the amount says. Layers and units count from 0, as tensors do;
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -22,7 +23,7 @@ Unit = tuple[int, int]
 """Layer and index in the layer."""
 
 
-class Selection:
+class Selection(ABC):
     """Chooses units; ``psa_tui.method.ablation.ABLATIONS`` has them by name."""
 
     outgoing: ClassVar[bool] = False
@@ -36,27 +37,20 @@ class Selection:
         """
         raise ConfigError(f"this selection takes no argument, found {argument[:40]!r}")
 
-    def check(self) -> None:
-        """Make sure that it is one.
-
-        Raises:
-            ConfigError: it lacks its argument.
-        """
-
+    @abstractmethod
     def units(self, units: Units) -> Sequence[Unit]:
         """Return all units that it can choose.
 
         Raises:
             ConfigError: the network has no such unit.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def choose(self, candidate: Candidate, units: Units, draws: np.random.Generator) -> Iterator[Unit]:
         """Go through units in the order in which they are damaged, for ever or until all had their turn.
 
         A unit may come again; the caller passes over it.
         """
-        raise NotImplementedError
 
 
 class Full(Selection):
@@ -129,11 +123,6 @@ class InLayer(Selection):
         """Return ``layer:K``."""
         return InLayer(_number(argument, "layer:K, as in layer:0"))
 
-    def check(self) -> None:
-        """Make sure that a layer is said, see ``Selection``."""
-        if self.layer is None:
-            raise ConfigError("expected layer:K, as in layer:0")
-
     def units(self, units: Units) -> Sequence[Unit]:
         """Return the layer's units."""
         assert self.layer is not None
@@ -160,11 +149,6 @@ class Fixed(Selection):
         if not dot:
             raise ConfigError("expected unit:K.N, as in unit:0.3")
         return Fixed((_number(layer, "unit:K.N, as in unit:0.3"), _number(number, "unit:K.N, as in unit:0.3")))
-
-    def check(self) -> None:
-        """Make sure that a unit is said, see ``Selection``."""
-        if self.unit is None:
-            raise ConfigError("expected unit:K.N, as in unit:0.3")
 
     def units(self, units: Units) -> Sequence[Unit]:
         """Return the unit."""

@@ -5,9 +5,11 @@ import torch
 
 from psa_tui.engine.activity import hidden_activations
 from psa_tui.engine.backends.module.training import network_inputs
+from psa_tui.engine.epoch import Trial
 from psa_tui.engine.meta_loop import run_meta_loops
-from psa_tui.engine.population import initial_population_row, load_state, named_state
+from psa_tui.engine.population import Population, initial_population_row, load_state, named_state
 from psa_tui.engine.process_group import can_train_together
+from psa_tui.errors import ConfigError
 from psa_tui.method.events import Verdict
 from psa_tui.method.progress import Progress
 from psa_tui.method.randomness import Purpose, generator, shuffled
@@ -99,6 +101,17 @@ def test_a_trial_ends_alike_alone_and_among_others_of_all_kinds(backend, train_i
         list(run_meta_loops(alone, *settings, 4))
         assert (alone.lkg[0] - together.lkg[member]).abs().max() <= 1e-10, trial.variant.name
         assert alone.trials[0].progress == trial.progress
+
+
+@pytest.mark.parametrize("name", ["plain", "output+optimizer=lkg", "shuffled-labels", "none:2>plain:1"])
+def test_a_backend_that_does_not_say_it_obeys_an_epochs_state_is_not_trained_with_in_silence(name):
+    class Earlier:
+        name = "earlier"
+
+    trials = [Trial(1, find_variant(name), Progress(validation_count=1))]
+    with pytest.raises(ConfigError, match="--backend earlier trains with a fresh optimiser"):
+        Population(MIXED, trials, torch.zeros(1, MIXED.parameters), Earlier())
+    Population(MIXED, [Trial(1, OUTPUT, trials[0].progress)], torch.zeros(1, MIXED.parameters), Earlier())
 
 
 def test_restart_trains_a_new_initialisation_every_loop(train_images, validation_images):

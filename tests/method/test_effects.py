@@ -134,3 +134,11 @@ def test_the_units_of_one_loop_are_distinct_and_as_many_as_was_said(selection, a
 @pytest.mark.parametrize(("amount", "units"), [("10%", 2), ("1%", 1), ("100%", 15), ("50%", 8)])
 def test_a_percentage_is_of_the_units_that_can_be_chosen_and_at_least_one(amount, units):
     assert len(ablate("hidden", amount=amount)[2]) == units
+
+
+@pytest.mark.parametrize(
+    "text", ["layer", "unit", "layer:x", "unit:1", "unit:0.-1", "layer:1:2", "output:1", "nothing"]
+)
+def test_a_selection_that_lacks_its_argument_or_takes_none_is_refused(text):
+    with pytest.raises(ConfigError):
+        Ablation(text).check()

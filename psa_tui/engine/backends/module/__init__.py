@@ -20,6 +20,7 @@ class ModuleBackend:
 
     name = "module"
     data_parallel = False
+    every_variant = True
 
     def refusal(self, network: Network, device: str) -> str | None:
         """Return None: it can train every network."""

@@ -24,6 +24,7 @@ class TorchBackend:
 
     name = "torch"
     data_parallel = True
+    every_variant = True
 
     def refusal(self, network: Network, device: str) -> str | None:
         """Return why it cannot train ``network``; None when it can."""
