@@ -23,6 +23,11 @@ def percent(fraction: float | None) -> str:
     return "-" if fraction is None else f"{100 * fraction:.2f} %"
 
 
+def count(number: int, thing: str) -> str:
+    """``number`` of a thing: 1 trial, 2,000 trials."""
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
 def points(gain: float) -> str:
     """A difference of accuracies in percentage points, with its sign."""
     return f"{100 * gain:+.2f}"

@@ -13,9 +13,10 @@ from psa_tui.method.variants import find_variant
 from psa_tui.networks import Mlp
 from psa_tui.studies.grids import PUBLISHED_DATASET, parse_grid, parse_modes, parse_network
 from psa_tui.studies.parts import Part
+from psa_tui.studies.seeds import Seeding
 from psa_tui.studies.spec import StudySpec, check_name
 
-_OF_THE_WHOLE_STUDY = ("name", "shapes", "modes", "dataset_fingerprint", "quick")
+_OF_THE_WHOLE_STUDY = ("name", "shapes", "modes", "dataset_fingerprint", "quick", "earlier")
 
 
 def sagemaker_study(
@@ -64,6 +65,7 @@ def read_job(values: Mapping[str, str], dataset_dir: Path) -> tuple[StudySpec, P
         trials=int(values["trials"]),
         meta_loops=int(values["meta_loops"]),
         seed=int(values["seed"]),
+        seeding=Seeding(values.get("seeding", Seeding.PAIRED)),
         dataset=dataset,
         dataset_fingerprint=load_dataset(dataset, dataset_dir).fingerprint,
         hyperparameters=Hyperparameters.from_json(numbers),

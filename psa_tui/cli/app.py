@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from psa_tui import __version__
-from psa_tui.cli import aws, clean, config, dataset, device, reproduce, results, resume, status, train
+from psa_tui.cli import aws, clean, config, dataset, device, reproduce, results, resume, status, study, train
 from psa_tui.errors import PsaError
 from psa_tui.settings import load_settings
 from psa_tui.views.messages import print_error
@@ -54,6 +54,7 @@ app.command()(device.device)
 app.command()(config.config)
 app.add_typer(aws.app, name="aws")
 app.add_typer(reproduce.app, name="reproduce")
+app.add_typer(study.app, name="study")
 app.add_typer(results.app, name="results")
 
 

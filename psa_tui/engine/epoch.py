@@ -24,6 +24,8 @@ class Trial:
     seed: int
     variant: Variant
     progress: Progress
+    initialisation_seed: int | None = None
+    """Of the weights it begins with or restarts from; None where it is ``seed``."""
 
 
 def epoch_of(

@@ -139,7 +139,8 @@ def _damage(
     for member, (trial, variant) in enumerate(zip(population.trials, variants, strict=True)):
         law = variant.initialisation
         if variant.restarts:
-            candidates[member] = torch.from_numpy(initial_population_row(network, trial.seed, law, meta_loop))
+            seed = trial.seed if trial.initialisation_seed is None else trial.initialisation_seed
+            candidates[member] = torch.from_numpy(initial_population_row(network, seed, law, meta_loop))
         if variant.ablation is None:
             continue
         candidate = Candidate(

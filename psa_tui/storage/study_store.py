@@ -128,11 +128,12 @@ class StudyStore:
         meta_loops: int | None = None,
         trials: int | None = None,
     ) -> None:
-        """Enter a study unless it is there already; its settings are those of the first time."""
+        """Enter a study, or what an earlier one of its name has become."""
         text = json.dumps(settings, sort_keys=True)
         with self._database.transaction() as connection:
             connection.execute(
-                "INSERT INTO studies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (study) DO NOTHING",
+                "INSERT INTO studies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (study) "
+                "DO UPDATE SET trials = excluded.trials, settings = excluded.settings",
                 (name, source, now(), now(), quick, seed, meta_loops, trials, text),
             )
 
@@ -271,9 +272,12 @@ def _study_row(values: dict[str, Any]) -> StudyRow:
     lists = {name: settings.get(name, []) for name in ("shapes", "modes")}
     if not all(isinstance(found, list) and all(isinstance(one, str) for one in found) for found in lists.values()):
         raise TypeError("settings without lists of shapes and modes")
-    texts = [settings.get(name) for name in ("dataset", "network")]
+    texts = [settings.get(name) for name in ("dataset", "network", "seeding")]
     if not all(isinstance(text, str | None) for text in texts):
         raise TypeError("settings without a data set's or a network's name")
+    earlier = settings.get("earlier", [])
+    if not (isinstance(earlier, list) and all(type(trials) is int for trials in earlier)):
+        raise TypeError("settings without earlier numbers of trials")
     return checked_row(StudyRow, values | {"quick": bool(values["quick"]), "settings": settings})
 
 

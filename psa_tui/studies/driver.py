@@ -51,19 +51,17 @@ class Stop(Protocol):
 
 
 def enter_study(store: StudyStore, spec: StudySpec) -> None:
-    """Enter ``spec`` into the database, or check that the study of its name is the same.
+    """Enter ``spec`` into the database, or check that the study of its name is the same but for trials it gains.
 
     Raises:
         ConfigError: a study of this name is another one; nothing was changed.
     """
     known = store.study(spec.name)
     if known is not None:
-        is_local = known.source == LOCAL
-        differences = (
-            StudySpec.from_settings(known.settings).differences(spec)
-            if is_local
-            else ["where its trials come from (S3)"]
-        )
+        differences = ["where its trials come from (S3)"]
+        if known.source == LOCAL:
+            begun = StudySpec.from_settings(known.settings)
+            differences = begun.with_trials(spec.trials).differences(spec)
         if differences:
             raise ConfigError(
                 f"study {spec.name} differs in {'; '.join(differences)}: say what it was begun with, "

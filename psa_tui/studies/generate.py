@@ -10,13 +10,15 @@ from pathlib import Path
 
 from psa_tui import __version__
 from psa_tui.errors import ConfigError, PsaError
+from psa_tui.formatting import count
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
 from psa_tui.method.variants import Variant
 from psa_tui.networks import Mlp, Network
 from psa_tui.runs.checkpoint_files import checkpoint_name
 from psa_tui.storage.atomic_write import atomic_write
 from psa_tui.studies.grids import file_stem
-from psa_tui.studies.spec import StudySpec, trial_seed
+from psa_tui.studies.seeds import Seeding
+from psa_tui.studies.spec import StudySpec
 
 _MARK = "# Written by psa reproduce generate"
 _PREAMBLE = """\
@@ -70,11 +72,20 @@ def trial_commands(spec: StudySpec, models: Path) -> list[TrialCommand]:
 
 
 def trial_command(spec: StudySpec, network: Network, variant: Variant, trial: int, folder: Path) -> TrialCommand:
-    """Return the command of one trial, with whatever of it is no default; its model folder is in ``folder``."""
+    """Return the command of one trial, with whatever of it is no default; its model folder is in ``folder``.
+
+    Raises:
+        ConfigError: its first weights have a seed of their own, which ``psa train`` does not know.
+    """
+    if spec.seeding is Seeding.SEPARATE:
+        raise ConfigError(
+            f"study {spec.name} has separate seeds for first weights and order; psa train has one for both, "
+            "so no command trains such a trial alone"
+        )
     options = ["--arch", str(network), "--mode", variant.name, "--meta-loops", str(spec.meta_loops)]
     if network.family != Mlp.family:
         options += ["--network", network.family]
-    options += ["--seed", str(trial_seed(spec.seed, network, trial)), "--dataset", spec.dataset]
+    options += ["--seed", str(spec.seeds(network, variant, trial).draws), "--dataset", spec.dataset]
     for one in HYPERPARAMETERS:
         value = getattr(spec.hyperparameters, one.name)
         if value != one.default:
@@ -120,18 +131,14 @@ def write_script(path: Path, script: str) -> None:
 def summarise(spec: StudySpec) -> str:
     """Return a study in one line."""
     networks, variants = len(spec.networks), len(spec.variants)
-    size = f"{_count(networks, 'shape')} x {_count(variants, 'mode')} x {_count(spec.trials, 'trial')}"
-    commands = _count(networks * variants * spec.trials, "command")
-    return f"{commands}: {size} of {_count(spec.meta_loops, 'meta-loop')}, {spec.dataset}, study seed {spec.seed}"
+    size = f"{count(networks, 'shape')} x {count(variants, 'mode')} x {count(spec.trials, 'trial')}"
+    commands = count(networks * variants * spec.trials, "command")
+    return f"{commands}: {size} of {count(spec.meta_loops, 'meta-loop')}, {spec.dataset}, study seed {spec.seed}"
 
 
 def _header(network: Network) -> str:
     *hidden, _ = network.blocks()
-    layers = _count(network.depth, "hidden layer")
+    layers = count(network.depth, "hidden layer")
     size = f"{layers} of" if len(hidden) == 1 else f"{layers},"
-    units = _count(hidden[0].units if len(hidden) == 1 else network.hidden_units, "neuron")
+    units = count(hidden[0].units if len(hidden) == 1 else network.hidden_units, "neuron")
     return f"# ---- {network.short_name}: {size} {units}, {network.parameters:,} parameters ".ljust(80, "-")
-
-
-def _count(count: int, thing: str) -> str:
-    return f"{count:,} {thing}" + ("" if count == 1 else "s")

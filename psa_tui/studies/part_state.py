@@ -101,7 +101,7 @@ def decode_state(spec: StudySpec, part: Part, content: bytes, where: str) -> Par
         # Whatever its bytes do to a library, it is a file that is damaged.
         reason = printable(" ".join(str(error).split()))[:100]
         raise CheckpointError(
-            f"{where}: damaged ({reason}); move it away to train {part} anew, then psa reproduce run"
+            f"{where}: damaged ({reason}); move it away to train {part} anew, then psa study run {spec.name}"
         ) from None
 
 
@@ -119,8 +119,8 @@ def _check_version(found: str, where: str) -> None:
 def _identity(spec: StudySpec, part: Part) -> dict[str, Any]:
     """Return what must agree for a state to be gone on with; a study may gain shapes and trials."""
     settings = spec.as_settings()
-    for name in ("name", "shapes", "trials", "quick"):
-        del settings[name]
+    for name in ("name", "shapes", "trials", "earlier", "quick"):
+        settings.pop(name, None)
     return settings | {"shape": part.network.short_name, "trials": list(part.trials)}
 
 

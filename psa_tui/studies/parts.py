@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from psa_tui.method.variants import Variant
 from psa_tui.networks import Network
@@ -44,10 +45,14 @@ class Part:
 
 
 def parts_of(spec: StudySpec, network: Network) -> list[Part]:
-    """Return the parts of one group, all of about one size."""
+    """Return the parts of one group; those of trials that were begun together are of about one size."""
     operations = network.meta_loop_operations(train_count=5, validation_count=1) * len(spec.variants)
     most = max(1, int(_MOST_OPERATIONS / operations))
-    count = -(-spec.trials // most)
-    size = -(-spec.trials // count)
-    numbers = range(1, spec.trials + 1)
-    return [Part(network, tuple(numbers[start : start + size])) for start in range(0, spec.trials, size)]
+    parts = []
+    # Trials that were added are parts of their own: those that were there keep their companions.
+    for before, after in pairwise((0, *spec.earlier, spec.trials)):
+        count = -(-(after - before) // most)
+        size = -(-(after - before) // count)
+        numbers = range(before + 1, after + 1)
+        parts += [Part(network, tuple(numbers[start : start + size])) for start in range(0, len(numbers), size)]
+    return parts

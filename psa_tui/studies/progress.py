@@ -84,23 +84,75 @@ class StudyProgress:
         }
 
 
-def load_progress(results_dir: Path, name: str) -> StudyProgress:
-    """Return where the study called ``name`` stands; it may be under way.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedStudy:
+    """A study in a list."""
+
+    study: str
+    source: str
+    """``local`` or ``fetched``."""
+    quick: bool
+    shapes: int
+    modes: int
+    trials: int
+    """Of all cells that it wants, or that were fetched."""
+    complete: int
+    failed: int
+    created_at: str
+    updated_at: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields as JSON-ready values."""
+        return asdict(self)
+
+
+def list_studies(results_dir: Path) -> list[ListedStudy]:
+    """Return the studies of a results folder, those worked on last first.
 
     Raises:
-        ConfigError: no study of that name was begun there.
+        HistoryError: the database cannot be read.
+    """
+    with read_store(results_dir) as store:
+        listed = []
+        for row in [] if store is None else store.studies():
+            assert store is not None
+            trials = store.trials(row.study)
+            cells = {(one.architecture, one.mode) for one in trials}
+            shapes = row.settings.get("shapes") or sorted({shape for shape, _ in cells})
+            modes = row.settings.get("modes") or sorted({mode for _, mode in cells})
+            listed.append(
+                ListedStudy(
+                    study=row.study,
+                    source=row.source,
+                    quick=row.quick,
+                    shapes=len(shapes),
+                    modes=len(modes),
+                    trials=len(shapes) * len(modes) * (row.trials or 0) if row.source == LOCAL else len(trials),
+                    complete=sum(one.state == COMPLETE for one in trials),
+                    failed=sum(one.state == FAILED for one in trials),
+                    created_at=row.created_at,
+                    updated_at=row.updated_at,
+                )
+            )
+        return sorted(listed, key=lambda one: one.updated_at, reverse=True)
+
+
+def load_progress(results_dir: Path, name: str | None) -> StudyProgress:
+    """Return where the study called ``name`` stands, or the only one there is; it may be under way.
+
+    Raises:
+        ConfigError: no study of that name was begun there, or none is named and there are several.
         HistoryError: the database cannot be read.
     """
     with read_store(results_dir) as store:
         rows = [] if store is None else [row for row in store.studies() if row.source == LOCAL]
-        found = next((row for row in rows if row.study == name), None)
+        found = next((row for row in rows if row.study == name or (name is None and len(rows) == 1)), None)
         if store is None or found is None:
             others = ", ".join(row.study for row in rows) or "none"
-            raise ConfigError(
-                f"no study {name[:80]!r} was begun in {results_dir}; begun there: {others} "
-                "(--study says which, psa reproduce run begins one)"
-            )
-        return study_progress(StudySpec.from_settings(found.settings), store.trials(name), store.sessions(name))
+            which = "say which study is meant" if name is None else f"no study {name[:80]!r} was begun in {results_dir}"
+            raise ConfigError(f"{which}; begun there: {others} (psa study run or psa reproduce run begins one)")
+        spec = StudySpec.from_settings(found.settings)
+        return study_progress(spec, store.trials(spec.name), store.sessions(spec.name))
 
 
 def study_progress(spec: StudySpec, rows: Sequence[TrialRow], sessions: Sequence[SessionRow]) -> StudyProgress:

@@ -76,15 +76,29 @@ def resolve(request: StudyRequest, settings: Settings, say: Callable[[str], None
         ConfigError: the study was begun as another one; its differences are named.
         DataError, RetryableError: the data set is damaged, or cannot be downloaded.
     """
-    known = _known_study(settings.get("results_dir"), request.study)
+    known = known_study(settings.get("results_dir"), request.study)
     asked = new_study(request, settings) if known is None else _changed(known, request, settings)
     _check_variants(asked)
+    return settle(known, asked, settings, say)
+
+
+def settle(known: StudySpec | None, asked: StudySpec, settings: Settings, say: Callable[[str], None]) -> StudySpec:
+    """Return ``asked`` with the fingerprint of its data set, which is loaded; it may have more trials than ``known``.
+
+    Raises:
+        ConfigError: ``known``, the study that has the name, is another one; its differences are named.
+        DataError, RetryableError: the data set is damaged, or cannot be downloaded.
+    """
     data = load_dataset(asked.dataset, settings.get("dataset_dir"), say)
     asked = replace(asked, dataset=data.name, dataset_fingerprint=data.fingerprint)
-    if known is not None and (differences := known.differences(asked)):
+    if known is None:
+        return asked
+    grown = known.with_trials(asked.trials)
+    asked = replace(asked, earlier=grown.earlier)
+    if differences := grown.differences(asked):
         raise ConfigError(
             f"study {known.name} was begun with another {'; '.join(differences)}: leave that out to go on with it, "
-            "or begin a new one with --study another-name"
+            "or begin a new one with another name (--study NAME, or name = in its file)"
         )
     return asked
 
@@ -105,9 +119,7 @@ def _check_variants(spec: StudySpec) -> None:
 
 def resume_command(settings: Settings, spec: StudySpec) -> str:
     """Return the command that goes on with the study."""
-    parts = ["psa", "reproduce", "run"]
-    if spec.name != DEFAULT_NAME:
-        parts += ["--study", spec.name]
+    parts = ["psa", "reproduce", "run"] if spec.name == DEFAULT_NAME else ["psa", "study", "run", spec.name]
     for name in ("dataset_dir", "results_dir", "backend"):
         found = settings.find(name)
         if found is not None and found.origin.startswith("--"):
@@ -137,7 +149,12 @@ def _changed(known: StudySpec, request: StudyRequest, settings: Settings) -> Stu
     )
 
 
-def _known_study(results_dir: Path, name: str) -> StudySpec | None:
+def known_study(results_dir: Path, name: str) -> StudySpec | None:
+    """Return the study of that name that was begun in ``results_dir``; None where there is none.
+
+    Raises:
+        ConfigError: its trials were fetched from S3, or a plug-in that it needs is not installed here.
+    """
     with read_store(results_dir) as store:
         row = None if store is None else store.study(name)
     if row is None:

@@ -1,13 +1,11 @@
-"""What a study is: its networks, variants, trials and hyperparameters, and the seed of each trial."""
+"""What a study is: its networks, variants, trials and hyperparameters."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
-
-import numpy as np
 
 from psa_tui.errors import ConfigError
 from psa_tui.method.hyperparameters import Hyperparameters
@@ -15,6 +13,7 @@ from psa_tui.method.variants import Variant, find_variant
 from psa_tui.networks import Mlp, Network
 from psa_tui.outside import is_plain_name
 from psa_tui.studies.grids import parse_network
+from psa_tui.studies.seeds import Seeding, TrialSeeds, trial_seeds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +26,11 @@ class StudySpec:
     variants: tuple[Variant, ...]
     trials: int
     """Trials of each network and variant; they count from 1."""
+    earlier: tuple[int, ...] = ()
+    """How many trials it had before more were added, each time, ascending."""
     meta_loops: int
     seed: int
+    seeding: Seeding = Seeding.PAIRED
     dataset: str
     dataset_fingerprint: str
     hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
@@ -40,12 +42,28 @@ class StudySpec:
         """The family of its networks."""
         return self.networks[0].family
 
+    def seeds(self, network: Network, variant: Variant, trial: int) -> TrialSeeds:
+        """Return the seeds of one trial."""
+        return trial_seeds(self.seeding, self.seed, network, variant, trial)
+
+    def with_trials(self, trials: int) -> StudySpec:
+        """Return the study with so many trials in all, those it has among them.
+
+        Raises:
+            ConfigError: it has more already.
+        """
+        if trials < self.trials:
+            raise ConfigError(f"study {self.name} has {self.trials} trials of each; expected at least as many")
+        return self if trials == self.trials else replace(self, trials=trials, earlier=(*self.earlier, self.trials))
+
     def as_settings(self) -> dict[str, Any]:
-        """Return the spec as JSON-ready values; ``network`` is there unless the family is the published one."""
-        family = {} if self.family == Mlp.family else {"network": self.family}
+        """Return the spec as JSON-ready values; what is as in the published study is left out where it came later."""
+        later: dict[str, Any] = {} if self.family == Mlp.family else {"network": self.family}
+        later |= {} if self.seeding is Seeding.PAIRED else {"seeding": str(self.seeding)}
+        later |= {"earlier": list(self.earlier)} if self.earlier else {}
         return {
             "name": self.name,
-            **family,
+            **later,
             "shapes": [network.short_name for network in self.networks],
             "modes": [variant.name for variant in self.variants],
             "trials": self.trials,
@@ -71,7 +89,9 @@ class StudySpec:
             variants=tuple(_installed_variant(values["name"], mode) for mode in values["modes"]),
             trials=values["trials"],
             meta_loops=values["meta_loops"],
+            earlier=_earlier(values),
             seed=values["seed"],
+            seeding=_seeding(values),
             dataset=dataset,
             dataset_fingerprint=values["dataset_fingerprint"],
             hyperparameters=Hyperparameters.from_json(values),
@@ -80,7 +100,10 @@ class StudySpec:
 
     def differences(self, other: StudySpec) -> list[str]:
         """Return what makes ``other`` another study under this name, in words; empty when it is the same."""
-        mine, theirs = ({"network": spec.family} | spec.as_settings() for spec in (self, other))
+        mine, theirs = (
+            {"network": spec.family, "seeding": str(spec.seeding), "earlier": list(spec.earlier)} | spec.as_settings()
+            for spec in (self, other)
+        )
         return [
             f"{name.replace('_', ' ')} ({_brief(mine[name])}, not {_brief(theirs[name])})"
             for name in mine
@@ -88,24 +111,7 @@ class StudySpec:
         ]
 
 
-def trial_seed(study_seed: int, network: Network, trial: int) -> int:
-    """Return the seed of trial ``trial`` of every variant of ``network``, what ``psa train --seed`` takes: below 2**63.
-
-    The variants of a trial share it, so they share the initialisation and the order of images (common random
-    numbers). Derived by NumPy's ``SeedSequence``, whose output NumPy guarantees not to change, from depth and width
-    of a network like ``[18*18]``, from a digest of the text form of any other.
-    """
-    address: tuple[int, ...]
-    if isinstance(network, Mlp) and len(network.groups) == 1:
-        address = (network.groups[0].count, network.groups[0].width)
-    else:
-        digest = hashlib.sha256(f"{network.family} {network}".encode()).digest()
-        address = tuple(int.from_bytes(digest[start : start + 4]) for start in range(0, len(digest), 4))
-    sequence = np.random.SeedSequence(entropy=study_seed, spawn_key=(*address, trial))
-    return int(sequence.generate_state(1, np.uint64)[0]) >> 1
-
-
-def check_name(name: str) -> str:
+def check_name(name: str, origin: str = "--study ") -> str:
     """Return ``name``, if it can name a study: it becomes the name of a folder.
 
     Raises:
@@ -113,7 +119,7 @@ def check_name(name: str) -> str:
     """
     if not is_plain_name(name):
         raise ConfigError(
-            f"--study {name[:80]!r}: expected letters, digits, dots, dashes and underscores, 64 at most, "
+            f"{origin}{name[:80]!r}: expected letters, digits, dots, dashes and underscores, 64 at most, "
             "a letter or digit first"
         )
     return name
@@ -126,6 +132,22 @@ def _installed_variant(study: str, mode: str) -> Variant:
         raise ConfigError(
             f"study {study} has the mode {mode[:80]!r}, which is not installed here ({error}); install its plug-in"
         ) from None
+
+
+def _earlier(values: Mapping[str, Any]) -> tuple[int, ...]:
+    found = tuple(values.get("earlier", ()))
+    if any(before >= after for before, after in pairwise((0, *found, values["trials"]))):
+        raise ConfigError(f"study {values['name']} had {found} trials before its {values['trials']}: no study grows so")
+    return found
+
+
+def _seeding(values: Mapping[str, Any]) -> Seeding:
+    text = values.get("seeding", Seeding.PAIRED)
+    if text not in tuple(Seeding):
+        raise ConfigError(
+            f"study {values['name']} has the seeding {text[:40]!r}, which this psa-tui does not know; update it"
+        )
+    return Seeding(text)
 
 
 def _brief(value: object) -> str:

@@ -26,7 +26,7 @@ from psa_tui.storage.study_store import COMPLETE, RUNNING, TrialLoop, TrialRow
 from psa_tui.studies.executors.base import PartProgress
 from psa_tui.studies.part_state import PartState, decode_state, encode_state
 from psa_tui.studies.parts import Part
-from psa_tui.studies.spec import StudySpec, trial_seed
+from psa_tui.studies.spec import StudySpec
 
 _FRACTION_EVERY_S = 0.5
 
@@ -90,21 +90,21 @@ class PartRun:
         network = part.network
         members = list(part.members(spec))
         self._numbers = [trial for trial, _ in members]
-        seeds = {trial: trial_seed(spec.seed, network, trial) for trial in part.trials}
+        seeds = [spec.seeds(network, variant, trial) for trial, variant in members]
         if saved is None:
             progress = [Progress(validation_count=len(data.validation))] * len(members)
-            laws = {(trial, variant.all_variants[0].initialisation) for trial, variant in members}
-            rows = {(trial, law): initial_population_row(network, seeds[trial], law) for trial, law in laws}
-            lkg = stack(
-                [rows[trial, variant.all_variants[0].initialisation] for trial, variant in members], data.device
-            )
+            laws = [variant.all_variants[0].initialisation for _, variant in members]
+            draws = [(one.initialisation, law) for one, law in zip(seeds, laws, strict=True)]
+            rows = {draw: initial_population_row(network, *draw) for draw in dict.fromkeys(draws)}
+            lkg = stack([rows[draw] for draw in draws], data.device)
             self._seconds = 0.0
         else:
             before = decode_state(spec, part, saved, part.file_name)
             progress, self._seconds = list(before.progress), before.seconds
             lkg = torch.from_numpy(before.lkg.copy()).to(data.device)
         trials = [
-            Trial(seeds[trial], variant, counters) for (trial, variant), counters in zip(members, progress, strict=True)
+            Trial(one.draws, variant, counters, one.initialisation)
+            for one, (_, variant), counters in zip(seeds, members, progress, strict=True)
         ]
         self._population = Population(network, trials, lkg, choose_backend(backend, network, str(data.device)))
         if saved is not None:

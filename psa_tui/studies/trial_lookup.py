@@ -11,7 +11,7 @@ from psa_tui.method.variants import Variant
 from psa_tui.networks import Network
 from psa_tui.storage.study_store import LOCAL, TrialRow, read_store
 from psa_tui.studies.grids import parse_network
-from psa_tui.studies.spec import StudySpec, trial_seed
+from psa_tui.studies.spec import StudySpec
 
 
 class FoundTrial(NamedTuple):
@@ -31,9 +31,7 @@ def find_trial(results_dir: Path, study: str, shape: str, variant: Variant, tria
     with read_store(results_dir) as store:
         found = None if store is None else store.study(study)
         if store is None or found is None or found.source != LOCAL:
-            raise ConfigError(
-                f"there is no study {study[:64]} in {results_dir}; psa reproduce run begins one, --study names another"
-            )
+            raise ConfigError(f"there is no study {study[:64]} in {results_dir}; psa study list shows those there are")
         spec = StudySpec.from_settings(found.settings)
         rows = store.trials(study)
     network = parse_network(shape, spec.dataset, spec.family)
@@ -44,7 +42,7 @@ def find_trial(results_dir: Path, study: str, shape: str, variant: Variant, tria
         )
     name = (network.short_name, variant.name, trial)
     row = next((row for row in rows if (row.architecture, row.mode, row.trial) == name), None)
-    assert row is None or row.seed == trial_seed(spec.seed, network, trial)
+    assert row is None or row.seed == spec.seeds(network, variant, trial).draws
     return FoundTrial(spec, network, row)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from psa_tui.networks import Network
 from psa_tui.storage.study_store import COMPLETE, FAILED, TrialRow
 from psa_tui.studies.parts import Part, parts_of
-from psa_tui.studies.spec import StudySpec, trial_seed
+from psa_tui.studies.spec import StudySpec
 
 _MOST_ATTEMPTS = 3
 
@@ -99,7 +99,7 @@ def failed_rows(spec: StudySpec, part: Part, rows: Iterable[TrialRow], cause: st
             mode=variant.name,
             trial=trial,
             parameters=network.parameters,
-            seed=trial_seed(spec.seed, network, trial),
+            seed=spec.seeds(network, variant, trial).draws,
             meta_loop=0,
         )
         failed.append(replace(begun, state=FAILED, reason=cause, test_accuracy=None))

@@ -14,6 +14,7 @@ from psa_tui.storage.study_store import TRIAL_LOOP_COLUMNS, open_store
 from psa_tui.studies.events import CellFailed, CellFinished, CellProgressed, CellStarted, StudyOutcome, WorkerLost
 from psa_tui.studies.grids import parse_network
 from psa_tui.studies.part_files import study_folder, study_lock
+from psa_tui.studies.spec import StudySpec
 from psa_tui.studies.work_queue import Limits
 from tests.studies.recorded import recorded
 from tests.studies.workers import Failing, InProcess
@@ -246,3 +247,31 @@ def test_in_process_workers_leave_nothing_behind_when_the_view_breaks(small_stud
         next(events)
         events.close()
     assert hands.closed
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_added_trials_are_parts_of_their_own_and_leave_the_earlier_ones_to_the_bit(
+    drive, tmp_path, small_study, undisturbed, stopped
+):
+    grown = small_study.with_trials(3).with_trials(5)
+    assert (grown.trials, grown.earlier) == (5, (2, 3))
+    with open_store(tmp_path) as store:
+        drive(store, tmp_path, stop_when=(lambda event: isinstance(event, CellProgressed)) if stopped else None)
+        events, hands = drive(store, tmp_path, spec=small_study.with_trials(3))
+        assert events[-1].outcome is StudyOutcome.FINISHED
+        events, hands = drive(store, tmp_path, spec=grown)
+        assert [part.trials for _, part, _ in hands.submitted] == [(4, 5), (4, 5)]
+        trials, loops = recorded(store)
+        assert len(trials) == 5 * len(small_study.variants) * 2
+        assert ([row for row in trials if row.trial <= 2], [row for row in loops if row[2] <= 2]) == undisturbed
+        assert StudySpec.from_settings(store.study("small").settings) == grown
+        assert store.study("small").trials == 5
+
+
+def test_a_study_never_loses_trials(drive, tmp_path, small_study):
+    with open_store(tmp_path) as store:
+        drive(store, tmp_path, spec=small_study.with_trials(3))
+        before = recorded(store)
+        with pytest.raises(ConfigError, match="study small has 3 trials of each; expected at least as many"):
+            drive(store, tmp_path)
+        assert recorded(store) == before

@@ -9,7 +9,8 @@ from psa_tui.errors import ConfigError
 from psa_tui.method.variants import FIRST_STUDY, NONE, OUTPUT
 from psa_tui.studies.generate import format_commands, format_script, trial_commands, write_script
 from psa_tui.studies.grids import parse_grid, parse_network
-from psa_tui.studies.spec import StudySpec, trial_seed
+from psa_tui.studies.seeds import trial_seed
+from psa_tui.studies.spec import StudySpec
 
 SPEC = StudySpec(
     name="some",

@@ -10,7 +10,8 @@ from psa_tui.errors import ConfigError
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.variants import FIRST_STUDY, find_variant
 from psa_tui.studies.grids import parse_grid, parse_network
-from psa_tui.studies.spec import StudySpec, trial_seed
+from psa_tui.studies.seeds import trial_seed
+from psa_tui.studies.spec import StudySpec
 
 SPEC = StudySpec(
     name="some",

@@ -8,7 +8,7 @@ import typer
 
 from psa_tui.cli.aws import options
 from psa_tui.cli.options import takes_settings
-from psa_tui.cli.reproduce import options as study_options
+from psa_tui.cli.study import options as study_options
 from psa_tui.settings import Settings
 from psa_tui.views.messages import print_note
 
@@ -33,7 +33,7 @@ def launch(
     trials: study_options.Trials = 10,
     meta_loops: study_options.MetaLoops = 100,
     seed: study_options.Seed = 0,
-    study: study_options.Study = "sagemaker",
+    study: study_options.StudyName = "sagemaker",
     instance_type: Type = None,
     spot: Spot = None,
     max_run_seconds: Seconds = None,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from psa_tui.cli.options import HYPERPARAMETER_OPTIONS, takes_settings
-from psa_tui.cli.reproduce import options
+from psa_tui.cli.study import options
 from psa_tui.settings import Settings
 
 

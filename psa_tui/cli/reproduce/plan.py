@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json as json_format
-import sys
-
-import typer
-
 from psa_tui.cli.options import HYPERPARAMETER_OPTIONS, Json, takes_settings
-from psa_tui.cli.reproduce import options
+from psa_tui.cli.study import options
 from psa_tui.settings import Settings
 
 
@@ -28,19 +23,8 @@ def plan(
     shapes are trained for moments on all workers, about 20 seconds in all; the others follow from a cost model, whose
     error is stated. Nothing is written.
     """
-    from psa_tui.studies.plan import make_plan
+    from psa_tui.cli.study.plan import print_plans
     from psa_tui.studies.request import StudyRequest, new_study
-    from psa_tui.studies.session import worker_devices
-    from psa_tui.views.messages import print_note
-    from psa_tui.views.study.plan import format_plan
 
     spec = new_study(StudyRequest(name="plan", grid=grid, modes=modes, trials=trials, meta_loops=meta_loops), settings)
-    devices = worker_devices(settings.get("device"), workers, spec)
-    print_note("measuring some of the shapes for moments")
-    made = make_plan(spec, len(devices), devices[0].partition(":")[0], settings.get("backend"))
-    if json:
-        json_format.dump(made.as_json(), sys.stdout, indent=2)
-        print()
-        return
-    for line in format_plan(made):
-        typer.echo(line)
+    print_plans([spec], settings, workers, json=json)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from psa_tui.cli.options import HYPERPARAMETER_OPTIONS, OUTPUT_OPTIONS, takes_settings
-from psa_tui.cli.reproduce import options
+from psa_tui.cli.study import options
 from psa_tui.settings import Settings
 
 
@@ -28,25 +28,18 @@ def run(
     settings: Settings,
     grid: options.Grid = None,
     modes: options.Modes = None,
-    trials: options.Trials = None,
+    trials: options.MoreTrials = None,
     meta_loops: options.MetaLoops = None,
     seed: options.Seed = None,
-    study: options.Study = None,
+    study: options.StudyName = None,
     workers: options.Workers = None,
-    max_hours: Annotated[
-        float | None,
-        typer.Option(metavar="H", min=0.0, help="Stop after so long; cheapest shapes first, so that most get done."),
-    ] = None,
-    max_params: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Leave shapes with more parameters for another time.")
-    ] = None,
+    max_hours: options.MaxHours = None,
+    max_params: options.MaxParameters = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="A few meta-loops of a few shapes: to see it work, no reproduction.")
     ] = False,
-    on: Annotated[str, typer.Option(metavar="WHERE", help="local, or ray: a Ray cluster.")] = "local",
-    address: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="An existing Ray cluster (default: a local one).")
-    ] = None,
+    on: options.On = "local",
+    address: options.Address = None,
 ) -> None:
     """Train a study's trials, or go on with them: the study keeps its settings under its name.
 
@@ -54,7 +47,7 @@ def run(
     meta-loops, seed 0. All modes and trials of a shape train together. Ctrl-C commits what is done and leaves; the
     same command goes on. psa reproduce status shows it from another terminal.
     """
-    from psa_tui.cli.reproduce.view import choose_view
+    from psa_tui.cli.study.view import choose_view
     from psa_tui.studies.request import StudyRequest, resolve
     from psa_tui.studies.session import SessionOptions, run_session
     from psa_tui.views.messages import print_note

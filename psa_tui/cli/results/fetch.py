@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from psa_tui.cli.options import Json, takes_settings
-from psa_tui.cli.reproduce import options as grid_options
+from psa_tui.cli.study import options as study_options
 from psa_tui.settings import Settings
 from psa_tui.views.messages import print_note
 
@@ -24,10 +24,10 @@ def fetch(
     settings: Settings,
     bucket: Bucket = None,
     prefix: Prefix = None,
-    grid: grid_options.Grid = "published",
-    modes: grid_options.Modes = None,
-    trials: grid_options.Trials = 10,
-    study: grid_options.Study = "sagemaker",
+    grid: study_options.Grid = "published",
+    modes: study_options.Modes = None,
+    trials: study_options.Trials = 10,
+    study: study_options.StudyName = "sagemaker",
     workers: Workers = 8,
     dry_run: DryRun = False,
     json: Json = False,

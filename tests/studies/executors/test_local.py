@@ -94,7 +94,7 @@ def test_a_signal_to_the_driver_or_all_commits_and_leaves_in_five_seconds_and_sa
     assert (found, stderr) == (code, "")
     assert "lost" not in stdout
     assert "failed" not in stdout
-    assert f"psa reproduce run --study here --results-dir {tmp_path}" in stdout
+    assert f"psa study run here --results-dir {tmp_path}" in stdout
     assert psutil.wait_procs(workers, timeout=5)[1] == []
     with read_store(tmp_path) as store:
         assert store.sessions("here")[-1].outcome == "stopped"
