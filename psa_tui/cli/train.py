@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Annotated
+
+import typer
 
 from psa_tui.cli.options import HYPERPARAMETER_OPTIONS, NETWORK_OPTIONS, OUTPUT_OPTIONS, VARIANT_OPTIONS, takes_settings
 from psa_tui.settings import Settings
+
+Trials = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, max=10_000, help="N seeds of the setting as one population, kept as a study."),
+]
 
 
 @takes_settings(
@@ -28,12 +36,18 @@ from psa_tui.settings import Settings
     "tensorboard",
     "debug",
 )
-def train(settings: Settings) -> None:
+def train(settings: Settings, trials: Trials = None) -> None:
     """Train by Persistent Stochastic Ablation, going on from the checkpoint if there is one.
 
     Every option can also be a PSA_* variable (PSA_LR=1e-3), a line in .env or in psa.toml; psa config shows
-    what is in force.
+    what is in force. With --trials nothing is written to the models folder: the trials are a study, and the same
+    command with a greater N adds to them.
     """
+    if trials is not None:
+        from psa_tui.cli.train_trials import train_trials
+
+        train_trials(settings, trials)
+        return
     trial = settings.run_config().trial
     if settings.network().origin != "default":
         # Refuse what cannot fit before the libraries that would run it are loaded.

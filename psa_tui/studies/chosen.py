@@ -9,7 +9,7 @@ from typing import Any
 
 from psa_tui.errors import ConfigError
 from psa_tui.settings import Settings
-from psa_tui.studies.request import known_study, settle
+from psa_tui.studies.request import agreed, known_study, with_data
 from psa_tui.studies.spec import StudySpec, check_name
 from psa_tui.studies.study_file import load_recipe, load_study_file, recipe_names
 from psa_tui.studies.study_parsing import StudyFile
@@ -60,7 +60,7 @@ class ChosenStudies:
             if known is not None and self.trials is None:
                 # Trials that were added from the command line stay, although the file knows nothing of them.
                 spec = replace(spec, trials=max(spec.trials, known.trials))
-            studies.append(settle(known, spec, settings, say))
+            studies.append(agreed(known, with_data(spec, settings, say)))
         return studies
 
     def _found(self, results_dir: Path) -> StudyFile:

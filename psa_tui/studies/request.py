@@ -79,18 +79,25 @@ def resolve(request: StudyRequest, settings: Settings, say: Callable[[str], None
     known = known_study(settings.get("results_dir"), request.study)
     asked = new_study(request, settings) if known is None else _changed(known, request, settings)
     _check_variants(asked)
-    return settle(known, asked, settings, say)
+    return agreed(known, with_data(asked, settings, say))
 
 
-def settle(known: StudySpec | None, asked: StudySpec, settings: Settings, say: Callable[[str], None]) -> StudySpec:
-    """Return ``asked`` with the fingerprint of its data set, which is loaded; it may have more trials than ``known``.
+def with_data(asked: StudySpec, settings: Settings, say: Callable[[str], None]) -> StudySpec:
+    """Return ``asked`` with the fingerprint of its data set, which is loaded.
 
     Raises:
-        ConfigError: ``known``, the study that has the name, is another one; its differences are named.
         DataError, RetryableError: the data set is damaged, or cannot be downloaded.
     """
     data = load_dataset(asked.dataset, settings.get("dataset_dir"), say)
-    asked = replace(asked, dataset=data.name, dataset_fingerprint=data.fingerprint)
+    return replace(asked, dataset=data.name, dataset_fingerprint=data.fingerprint)
+
+
+def agreed(known: StudySpec | None, asked: StudySpec) -> StudySpec:
+    """Return ``asked`` as it goes on with ``known``, the study that has its name, and may have more trials.
+
+    Raises:
+        ConfigError: ``known`` is another one; its differences are named.
+    """
     if known is None:
         return asked
     grown = known.with_trials(asked.trials)

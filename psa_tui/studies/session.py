@@ -22,6 +22,7 @@ from psa_tui.studies.cost_model import guess_s
 from psa_tui.studies.driver import Driver
 from psa_tui.studies.events import StudyEvent, StudyFinished, StudyOutcome
 from psa_tui.studies.executors.base import Executor
+from psa_tui.studies.parts import parts_of
 from psa_tui.studies.request import resume_command
 from psa_tui.studies.spec import StudySpec
 from psa_tui.studies.work_queue import Limits
@@ -114,7 +115,8 @@ def worker_devices(wanted: str, workers: int | None, spec: StudySpec) -> list[st
     if chosen.startswith("cuda"):
         found = [accelerator.device for accelerator in capabilities.accelerators if accelerator.kind == "cuda"]
         return [found[index % len(found)] for index in range(workers or len(found))]
-    return [chosen] * (workers or processes_for(len(spec.networks) * len(spec.variants) * spec.trials, chosen))
+    parts = sum(len(parts_of(spec, network)) for network in spec.networks)
+    return [chosen] * (workers or processes_for(parts, chosen))
 
 
 def _versions(settings: Settings) -> dict[str, str]:

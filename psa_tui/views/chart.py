@@ -12,7 +12,7 @@ from psa_tui.views.state import RunState
 _LABEL_WIDTH = 9
 _ZOOM = 3.0
 _MANY = 10_000
-_TO_ASCII = str.maketrans({"│": "|", "─": "-", "┌": "+", "┐": "+", "└": "+", "┘": "+", "┤": "|"})
+TO_ASCII = str.maketrans({"│": "|", "─": "-", "┌": "+", "┐": "+", "└": "+", "┘": "+", "┤": "|"})
 
 
 def chart(state: RunState, width: int, height: int, glyphs: Glyphs) -> Text:
@@ -58,7 +58,7 @@ def chart(state: RunState, width: int, height: int, glyphs: Glyphs) -> Text:
         y_unit=" %",
     )
     if glyphs is ASCII:
-        picture = picture.translate(_TO_ASCII)
+        picture = picture.translate(TO_ASCII)
     lines = picture.split("\n")[1:]
     text = _legend(glyphs, binned, majority, low)
     for line in lines:

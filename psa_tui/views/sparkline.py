@@ -9,8 +9,10 @@ _UNICODE = "▁▂▃▄▅▆▇█"
 _ASCII = "_.-:=+*#"
 
 
-def sparkline(values: Sequence[float], width: int, *, ascii_only: bool = False) -> str:
-    """``values`` from the least (lowest bar) to the greatest (highest), in at most ``width`` characters.
+def sparkline(
+    values: Sequence[float], width: int, *, ascii_only: bool = False, bounds: tuple[float, float] | None = None
+) -> str:
+    """``values`` from the least, or the lower bound, to the greatest, or the upper, in at most ``width`` characters.
 
     Where there are more values than characters, one stands for the mean of several neighbours. Values that
     are all the same make a line of the lowest bar.
@@ -21,5 +23,6 @@ def sparkline(values: Sequence[float], width: int, *, ascii_only: bool = False) 
     means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
     if not means:
         return ""
-    low, span = min(means), max(means) - min(means)
+    low, high = (min(means), max(means)) if bounds is None else bounds
+    span = high - low
     return "".join(bars[0 if span <= 0 else min(int((mean - low) / span * len(bars)), len(bars) - 1)] for mean in means)

@@ -15,6 +15,7 @@ from psa_tui.views.display import DisplayOptions
 from psa_tui.views.glyphs import Glyphs
 from psa_tui.views.study.design_map import design_map, legend
 from psa_tui.views.study.state import GroupStatus, StudyState, Task, format_trials
+from psa_tui.views.study.trials import STRIP_WIDTH, trials_chart, trials_strips
 
 _WIDE = 120
 _ROOMY = 50
@@ -41,6 +42,8 @@ def render(state: StudyState, width: int, height: int, now: float, options: Disp
     glyphs = options.glyphs
     if options.help:
         return Group(_ruled("help", width, glyphs), Text(_HELP))
+    if state.is_of_one_setting:
+        return _of_one_setting(state, width, height, now, options)
     events = 3 if height < 38 else 8
     body = height - 4 - (events + 1) - 1
     if width < 60 or body < 6:
@@ -77,6 +80,17 @@ def render(state: StudyState, width: int, height: int, now: float, options: Disp
     return whole
 
 
+def _of_one_setting(state: StudyState, width: int, height: int, now: float, options: DisplayOptions) -> RenderableType:
+    glyphs, room = options.glyphs, height - 6
+    trials = -(-state.trials // max(width // STRIP_WIDTH, 1))
+    strips = min(trials, room // 2) if room >= 12 else max(room, 1)
+    parts: list[RenderableType] = [*_top(state, width, now, glyphs)]
+    if room >= 12:
+        parts += [_ruled("bounty by meta-loop", width, glyphs), trials_chart(state, width, room - strips, glyphs)]
+    parts += [_ruled("trials, best first", width, glyphs), trials_strips(state, width, strips, glyphs)]
+    return _stacked(Group(*parts), state, height, width)
+
+
 def _stacked(content: RenderableType, state: StudyState, height: int, width: int) -> Layout:
     whole = Layout()
     whole.split_column(Layout(content, size=max(height - 1, 1)), Layout(_footer(state, width), size=1))
@@ -87,7 +101,10 @@ def _top(state: StudyState, width: int, now: float, glyphs: Glyphs) -> Iterator[
     event = state.started
     assert event is not None
     quick = "QUICK, not a reproduction: " if event.quick else ""
-    size = f"{len(event.shapes)} shapes x {len(event.modes)} modes x {event.trials} trials x {event.meta_loops} loops"
+    cells = f"{len(event.shapes)} shapes x {len(event.modes)} modes"
+    if state.is_of_one_setting:
+        cells = f"{event.shapes[0]} {event.modes[0]}"
+    size = f"{cells} x {event.trials} trials x {event.meta_loops} loops"
     clock = duration(now - state.started_at)
     title = f"{quick}study {event.study}"
     for fact in (size, event.dataset, f"seed {event.seed}"):

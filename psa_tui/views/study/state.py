@@ -82,6 +82,8 @@ class StudyState:
     groups: dict[str, GroupState] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
     """By worker."""
+    curves: dict[int, dict[int, float | None]] = field(default_factory=dict)
+    """Of a study of one shape and mode: the bounty of each trial by meta-loop, those of this session."""
     messages: deque[str] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_MESSAGES))
     """What happened, newest first."""
     message_count: int = 0
@@ -126,6 +128,9 @@ class StudyState:
             members = len(event.trials) * len(event.bounties)
             self.groups[event.shape].loop_s.append(event.loop_s / members)
         self.tasks[event.worker] = Task(event.shape, event.trials, event.meta_loop, event.loop_share, event.bounties)
+        if self.is_of_one_setting and event.meta_loop:
+            for trial, bounty in zip(event.trials, event.bounties[0], strict=True):
+                self.curves.setdefault(trial, {})[event.meta_loop] = bounty
 
     def _fold_finished(self, event: CellFinished) -> None:
         group = self.groups[event.shape]
@@ -145,6 +150,11 @@ class StudyState:
     def _say(self, text: str) -> None:
         self.messages.appendleft(text)
         self.message_count += 1
+
+    @property
+    def is_of_one_setting(self) -> bool:
+        """Whether it has one shape and one mode."""
+        return self.started is not None and len(self.started.shapes) == len(self.started.modes) == 1
 
     @property
     def trials(self) -> int:

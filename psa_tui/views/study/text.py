@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from statistics import fmean, quantiles
+
 from psa_tui.formatting import duration, percent
 from psa_tui.studies.events import StudyFinished, StudyOutcome, StudyStarted
 from psa_tui.studies.progress import CellProgress, StudyProgress
+from psa_tui.studies.spec import StudySpec
+from psa_tui.studies.trials_of_setting import TrialsSummary
 from psa_tui.views.study.state import StudyState, format_trials
 
 QUICK = "quick, not a reproduction"
@@ -49,6 +53,24 @@ def format_finished(event: StudyFinished, state: StudyState) -> list[str]:
     if state.started is not None and state.started.quick:
         lines.append(QUICK)
     return lines
+
+
+def format_trials_summary(spec: StudySpec, summary: TrialsSummary) -> list[str]:
+    """Return what the trials of one setting came to, and the commands that look closer."""
+    (network,), (variant,) = spec.networks, spec.variants
+    low, middle, high = (
+        quantiles(summary.bounties, n=20, method="inclusive")[1::8]
+        if len(summary.bounties) > 1
+        else (summary.bounties * 3)
+    )
+    best = summary.best
+    return [
+        f"{network.short_name} {variant}, n = {len(summary.bounties)}: mean bounty {percent(fmean(summary.bounties))}, "
+        f"median {percent(middle)}, percentiles 10 and 90: {percent(low)}, {percent(high)}",
+        f"best: trial {best.trial} with {percent(best.bounty)} at meta-loop {best.bounty_meta_loop}, "
+        f"test {percent(best.test_accuracy)}",
+        f"kept as study {spec.name}; psa results curves --study {spec.name} draws it",
+    ]
 
 
 def format_status(progress: StudyProgress, process: str | None) -> list[str]:
