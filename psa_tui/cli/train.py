@@ -53,7 +53,12 @@ def train(settings: Settings, trials: Trials = None) -> None:
         # Refuse what cannot fit before the libraries that would run it are loaded.
         from psa_tui.machine.memory import check_memory
 
-        check_memory(trial.network, trial.hyperparameters.batch_size, settings.dataset_spec().train_count)
+        check_memory(
+            trial.network,
+            trial.hyperparameters.batch_size,
+            settings.dataset_spec().train_count,
+            trial.variant.kept_copies,
+        )
 
     from psa_tui.cli.run_session import carry_out
     from psa_tui.runs import runner

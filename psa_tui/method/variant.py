@@ -84,6 +84,14 @@ class Variant:
         """All that are in force at some time: itself, or those of its schedule."""
         return tuple(variant for _, variant in self.schedule) or (self,)
 
+    @property
+    def kept_copies(self) -> int:
+        """How many numbers a parameter it keeps beside the weights, at most: an optimiser's state, a held candidate."""
+        every = self.all_variants
+        keeps = any(one.optimizer_state is not OptimizerState.FRESH for one in every)
+        # Moments of the LKG and of the candidate; a candidate that a rule may hold, with its moments.
+        return 4 * keeps + 3 * any(one.promotion not in (STRICT, "always") for one in every)
+
     def check_network(self, network: Network) -> None:
         """Make sure that a network can be trained so.
 

@@ -90,6 +90,11 @@ def _run(
     path: Path, config: RunConfig, checkpoint: Checkpoint | None, last_meta_loop: int, context: RunContext
 ) -> RunFinished:
     trial = config.trial
-    check_memory(trial.network, trial.hyperparameters.batch_size, dataset_spec(trial.dataset).train_count)
+    check_memory(
+        trial.network,
+        trial.hyperparameters.batch_size,
+        dataset_spec(trial.dataset).train_count,
+        trial.variant.kept_copies,
+    )
     with open_runs(config.results_dir) as store:
         return RunSession(path, config, checkpoint, last_meta_loop, context, store).execute()

@@ -165,7 +165,10 @@ def published_cost(spec: StudySpec) -> CloudCost | None:
 def disk_bytes(spec: StudySpec, workers: int) -> int:
     """Return the size of the database when the study is done, and of the largest states that are under way at once."""
     rows = len(spec.networks) * len(spec.variants) * spec.trials * (spec.meta_loops + 2)
-    states = sorted((4 * network.parameters * members for network, members in _populations(spec)), reverse=True)
+    copies = 1 + max(variant.kept_copies for variant in spec.variants)
+    states = sorted(
+        (4 * copies * network.parameters * members for network, members in _populations(spec)), reverse=True
+    )
     # A state is written beside the one it replaces.
     return rows * _LOOP_ROW_BYTES + 2 * sum(states[:workers])
 
@@ -173,8 +176,11 @@ def disk_bytes(spec: StudySpec, workers: int) -> int:
 def memory_bytes(spec: StudySpec, workers: int) -> int:
     """Return what ``workers`` need together, at most, when all train the parts that need most."""
     batch_size = spec.hyperparameters.batch_size
+    # One member that keeps something makes the population keep room for all.
+    kept = max(variant.kept_copies for variant in spec.variants)
     needs = sorted(
-        (network.training_bytes(batch_size, members=members) for network, members in _populations(spec)), reverse=True
+        (network.training_bytes(batch_size, members, kept_copies=kept) for network, members in _populations(spec)),
+        reverse=True,
     )
     return workers * _WORKER_BYTES + sum(needs[:workers])
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from psa_tui.method.variants import DROPOUT, NONE, PUBLISHED
+from psa_tui.method.variants import DROPOUT, NONE, PUBLISHED, find_variant
 from psa_tui.studies.grids import parse_grid, parse_network
 from psa_tui.studies.plan import disk_bytes, make_plan, memory_bytes, published_cost
 from psa_tui.studies.spec import StudySpec
@@ -49,6 +49,15 @@ def test_disk_and_memory_grow_with_what_needs_them():
     largest = 4 * parse_network("4*632").parameters
     assert disk_bytes(PUBLISHED_STUDY, 3) - disk_bytes(PUBLISHED_STUDY, 2) > 2 * 6 * largest * 0.5
     assert memory_bytes(PUBLISHED_STUDY, 4) == pytest.approx(2 * memory_bytes(PUBLISHED_STUDY, 2), rel=0.2)
+
+
+def test_a_kept_optimiser_and_a_held_candidate_take_room_in_memory_and_on_the_disk():
+    network = parse_network("1*8")
+    published = replace(PUBLISHED_STUDY, networks=(network,))
+    kept = replace(published, variants=(*PUBLISHED[1:], find_variant("output+promote=patience:3+optimizer=lkg")))
+    # Two moments and three tensors of a held candidate lie in the population; the moments are cloned for the epoch.
+    assert memory_bytes(kept, 1) - memory_bytes(published, 1) == 7 * 4 * network.parameters * 60
+    assert disk_bytes(kept, 1) - disk_bytes(published, 1) >= 2 * 5 * 4 * network.parameters * 60
 
 
 @pytest.mark.slow
