@@ -48,6 +48,10 @@ class StopRequest:
             self.reason, self.exit_code = reason, exit_code
             signal.setitimer(signal.ITIMER_REAL, _PATIENCE_S)
 
+    def reached(self) -> None:
+        """Note that all is committed: what is left to do, such as closing a cluster, may take as long as it does."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
     def __enter__(self) -> StopRequest:
         """Take over the signals; one that is ignored (nohup) stays ignored."""
         for number in _NAMES:

@@ -94,7 +94,9 @@ def run_session(
             for event in driver.run():
                 stop.in_loops = True
                 publish(event)
-                outcome = event.outcome if isinstance(event, StudyFinished) else None
+                if isinstance(event, StudyFinished):
+                    stop.reached()
+                    outcome = event.outcome
         except LeaveAtOnce as leave:
             view.close()
             say(f"left at once ({leave}); what was committed is intact: {resume} goes on")

@@ -1,7 +1,9 @@
 import signal
+import time
 
 import pytest
 
+from psa_tui.machine import signals
 from psa_tui.machine.signals import LeaveAtOnce, StopRequest
 
 NAMES = [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "TERM"), (signal.SIGHUP, "HUP")]
@@ -29,3 +31,18 @@ def test_a_request_before_the_first_loop_is_answered_at_once_when_nothing_loads(
             pass
         with pytest.raises(LeaveAtOnce, match="Ctrl-C"):
             signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("is_reached", [False, True])
+def test_patience_ends_when_all_is_committed(monkeypatch, is_reached):
+    monkeypatch.setattr(signals, "_PATIENCE_S", 0.05)
+    with StopRequest() as stop:
+        stop.in_loops = True
+        signal.raise_signal(signal.SIGTERM)
+        if is_reached:
+            stop.reached()
+            time.sleep(0.2)
+        else:
+            with pytest.raises(LeaveAtOnce, match="TERM"):
+                time.sleep(5)
+    assert (stop.reason, stop.exit_code) == ("TERM", 143)
