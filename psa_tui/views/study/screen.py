@@ -23,6 +23,7 @@ _ROOMY = 50
 _SHORTEST_BAR = 5
 _LABEL = 8
 """Characters of a mode's name and a space, or more where a mode has a longer one."""
+_LONGEST_LABEL = 26
 _STRIP = 10
 """Characters of the strip of accuracies: one for every ten percent."""
 _HELP = (
@@ -155,14 +156,14 @@ def _tasks(state: StudyState, width: int, height: int, glyphs: Glyphs) -> Text:
     event = state.started
     assert event is not None
     tasks = sorted(state.tasks.items(), key=lambda item: (len(item[0]), item[0]))
-    with_modes = width >= _ROOMY and len(tasks) * (len(event.modes) + 1) <= height
-    label = max([_LABEL, *(len(mode) + 1 for mode in event.modes)])
+    label = min(max([_LABEL, *(len(mode) + 1 for mode in event.modes)]), _LONGEST_LABEL)
     lines: list[Text] = []
-    for worker, task in tasks:
+    for number, (worker, task) in enumerate(tasks, start=1):
         lines += [_line(text, width) for text in _task_lines(worker, task, event.meta_loops, width, label, glyphs)]
-        if with_modes:
+        # The first workers have a line a mode, as long as the others have their two.
+        if width >= _ROOMY and len(lines) + len(event.modes) + 2 * (len(tasks) - number) <= height:
             lines += [
-                _line(f"  {mode:<{label}}{_spread(bounties, glyphs)}", width)
+                _line(f"  {mode[: label - 1]:<{label}}{_spread(bounties, glyphs)}", width)
                 for mode, bounties in zip(event.modes, task.bounties, strict=False)
             ]
     if not lines:
