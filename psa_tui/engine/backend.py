@@ -79,6 +79,8 @@ class Backend(Protocol):
     """Whether a group of processes can train one member together with it; only then is it given a ``group``."""
     every_variant: bool
     """Whether it obeys an epoch's labels, moments and steps; one that does not trains no variant that has its own."""
+    measures_activity: bool
+    """Whether ``count_correct`` takes ``active``; where it does not, which units are active is not known."""
 
     def refusal(self, network: Network, device: str) -> str | None:
         """Return why it cannot train ``network`` on ``device`` ("cpu", "cuda:0"); None when it can."""
@@ -106,12 +108,18 @@ class Backend(Protocol):
         """
 
     def count_correct(
-        self, weights: Tensor, network: Network, images: Images, group: ProcessGroup | None = None
+        self,
+        weights: Tensor,
+        network: Network,
+        images: Images,
+        group: ProcessGroup | None = None,
+        active: Tensor | None = None,
     ) -> Tensor:
         """Return how many images each member of ``weights`` [M, parameters] classifies correctly: int64 [M].
 
         A tie between classes counts as the first of them, as ``torch.argmax`` has it. The processes of a ``group``
-        count for one member together.
+        count for one member together. In ``active``, bool [M, hidden units], it marks each member's hidden units whose
+        activation is not zero for some image, and leaves the other marks as they are.
         """
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from psa_tui.engine.activity import mean_activations
-from psa_tui.engine.backend import Epoch
+from psa_tui.engine.backend import Backend, Epoch
 from psa_tui.engine.epoch import Trial, epoch_of
 from psa_tui.engine.images import Images
 from psa_tui.engine.population import Population, initial_population_row
@@ -27,6 +27,7 @@ from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.promotion import Decision, judge
 from psa_tui.method.randomness import Purpose, generator
 from psa_tui.method.variants import OptimizerState, Variant, find_variant
+from psa_tui.networks.base import Network
 
 __all__ = ["LoopEvent", "Population", "Trial", "run_meta_loops"]
 
@@ -68,8 +69,8 @@ def run_meta_loops(
     log.debug("%d processes", processes)
     population.backend.prepare(train)
     network, lkg = population.network, population.lkg
-    group = ProcessGroup(processes, network.parameters, hyperparameters.batch_size, network.classes, lkg.dtype)
-    with group:
+    sizes = network.parameters, hyperparameters.batch_size, network.classes
+    with ProcessGroup(processes, *sizes, lkg.dtype, network.hidden_units) as group:
         group.start(lambda: list(_meta_loops(population, train, validation, hyperparameters, last_meta_loop, group)))
         yield from _meta_loops(population, train, validation, hyperparameters, last_meta_loop, group)
 
@@ -102,7 +103,7 @@ def _meta_loops(
         losses = yield from _with_progress(
             backend.train_epoch(candidates, network, train, epoch, group), meta_loop, len(train)
         )
-        correct = backend.count_correct(candidates, network, validation, group)
+        correct, inactive = _validate(backend, candidates, network, validation, group)
         finite = torch.isfinite(losses) & torch.isfinite(candidates).all(1)
 
         measured = list(zip(losses.tolist(), correct.tolist(), finite.tolist(), strict=True))
@@ -114,10 +115,11 @@ def _meta_loops(
             variant, ablation = variants[member], ablations[member]
             event, decision = _decide(trial, variant, member, meta_loop, measured[row], ablation, seconds)
             moments_after = None if epoch.moments is None else epoch.moments[row]
-            state = candidates[row], moments_after, epoch.steps[row] + steps
-            optimizer_steps = population.keep(member, variant, decision, event.finite, *state)
-            trial.progress = replace(event.progress, **optimizer_steps)
-            finished.append(replace(event, progress=trial.progress))
+            state = candidates[row], inactive[row], moments_after, epoch.steps[row] + steps
+            counters = population.keep(member, variant, decision, event.finite, *state)
+            trial.progress = replace(event.progress, **counters)
+            dead = population.dead_units(member) if decision.promoted else None
+            finished.append(replace(event, progress=trial.progress, dead_units=dead))
         yield from finished
 
 
@@ -149,15 +151,28 @@ def _damage(
             partial(mean_activations, population.lkg[member], network, validation),
         )
         draws = generator(trial.seed, meta_loop, Purpose.ABLATION)
+        dead = () if variant.restarts else population.dead_units(member)
         units = variant.ablation.ablate(candidate, network, draws)
         ablations[member] = UnitsAblated(
             member=member,
             meta_loop=meta_loop,
             mode=trial.variant.name,
             layers=len(network.unit_counts),
-            units=tuple(units),
+            units=tuple(replace(unit, dead=(unit.layer, unit.unit) in dead) for unit in units),
         )
     return ablations
+
+
+def _validate(
+    backend: Backend, candidates: Tensor, network: Network, validation: Images, group: ProcessGroup | None
+) -> tuple[Tensor, Sequence[int | None]]:
+    """Return how many images each candidate classifies correctly, and how many hidden units none of them activates."""
+    # A plug-in of an earlier version does not know of it.
+    if not getattr(backend, "measures_activity", False):
+        return backend.count_correct(candidates, network, validation, group), [None] * len(candidates)
+    active = torch.zeros(len(candidates), network.hidden_units, dtype=torch.bool, device=candidates.device)
+    correct = backend.count_correct(candidates, network, validation, group, active)
+    return correct, (~active).sum(1).tolist()
 
 
 def _moments_to_train(population: Population, variants: Sequence[Variant]) -> Tensor | None:

@@ -8,7 +8,8 @@ or compared in one call.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor
 from psa_tui.engine.backend import Backend
 from psa_tui.engine.epoch import Trial
 from psa_tui.errors import ConfigError
+from psa_tui.method.dead_units import DeadUnits, dead_units
 from psa_tui.method.initialisation import DEFAULT
 from psa_tui.method.promotion import Decision
 from psa_tui.method.randomness import Purpose, generator
@@ -103,6 +105,8 @@ class Population:
     """AdamW's moments of the members whose optimiser is not fresh: [M, 2, parameters]; None where all are fresh."""
     held: Tensor | None = None
     """Candidates that promotion rules hold, and their two moments: [M, 3, parameters]; None where there is none."""
+    _dead: dict[int, DeadUnits] = field(default_factory=dict)
+    """The dead units of the members' LKGs, as far as they were asked for."""
 
     def __post_init__(self) -> None:
         """Allocate what its variants need beside the weights."""
@@ -139,6 +143,12 @@ class Population:
                 self.held = self.lkg.new_zeros(len(self.lkg), 3, self.lkg.shape[1])
             self.held[member, : len(kept)] = torch.stack(kept)
 
+    def dead_units(self, member: int) -> DeadUnits:
+        """Return the dead units of a member's LKG."""
+        if member not in self._dead:
+            self._dead[member] = dead_units(self.lkg[member], self.network)
+        return self._dead[member]
+
     def keep(
         self,
         member: int,
@@ -146,16 +156,19 @@ class Population:
         decision: Decision,
         finite: bool,
         candidate: Tensor,
+        inactive: int | None,
         moments: Tensor | None,
         steps: int,
-    ) -> dict[str, int]:
+    ) -> dict[str, Any]:
         """Do what was decided on a member's candidate [parameters], whose epoch ended with ``moments`` after ``steps``.
 
         Returns:
-            Counters of ``Progress``: the steps of the optimisers that are kept.
+            Counters of ``Progress``: the steps of the optimisers that are kept, and what is known of the units.
         """
         progress = self.trials[member].progress
         kept, held_steps = progress.optimizer_steps, progress.held_optimizer_steps
+        held_inactive = inactive if decision.hold else progress.held_inactive
+        lkg_inactive = progress.lkg_inactive
         keeps = variant.optimizer_state is not OptimizerState.FRESH and self.moments is not None
         after = None if moments is None else torch.cat([candidate[None], moments])
         if decision.hold:
@@ -168,21 +181,29 @@ class Population:
             if decision.held:
                 assert self.held is not None
                 candidate = self.held[member, 0]
-                after, steps_of_lkg = self.held[member], held_steps
+                after, steps_of_lkg, lkg_inactive = self.held[member], held_steps, held_inactive
             else:
-                steps_of_lkg = steps
+                steps_of_lkg, lkg_inactive = steps, inactive
             self.lkg[member] = candidate
+            self._dead.pop(member, None)
             if variant.optimizer_state is OptimizerState.LKG and keeps:
                 assert after is not None
                 self._set_moments(member, after[1:])
                 kept = steps_of_lkg
-            held_steps = 0
+            held_steps, held_inactive = 0, None
         if variant.optimizer_state is OptimizerState.KEEP and keeps and finite:
             # What is not finite would stay so for ever; the optimiser goes on from where it last was sound.
             assert moments is not None
             self._set_moments(member, moments)
             kept = steps
-        return {"optimizer_steps": kept, "held_optimizer_steps": held_steps}
+        has_lkg = decision.promoted or progress.lkg_correct is not None
+        return {
+            "optimizer_steps": kept,
+            "held_optimizer_steps": held_steps,
+            "lkg_dead": len(self.dead_units(member)) if has_lkg else None,
+            "lkg_inactive": lkg_inactive,
+            "held_inactive": held_inactive,
+        }
 
     def _set_moments(self, member: int, moments: Tensor) -> None:
         assert self.moments is not None

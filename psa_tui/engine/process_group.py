@@ -51,7 +51,9 @@ class ProcessGroup:
     As a context it ends the other processes on leaving, whatever they are doing.
     """
 
-    def __init__(self, size: int, parameters: int, batch_size: int, classes: int, dtype: torch.dtype) -> None:
+    def __init__(
+        self, size: int, parameters: int, batch_size: int, classes: int, dtype: torch.dtype, hidden_units: int = 0
+    ) -> None:
         """Allocate the shared memory of ``size`` processes that train one network.
 
         Args:
@@ -60,6 +62,7 @@ class ProcessGroup:
             batch_size: images of a step, of all processes together.
             classes: logits of an image.
             dtype: of the weights.
+            hidden_units: those whose activity is measured.
         """
         self.size = size
         self.rank = 0
@@ -73,6 +76,8 @@ class ProcessGroup:
         """Two buffers, used alternately, for each process's logits: [classes * batch]."""
         self.counts = _shared(size, torch.int64)
         """Each process's count of correct images."""
+        self.active = _shared(size * hidden_units, torch.bool).view(size, hidden_units)
+        """The hidden units that each process found active."""
         self._broadcast = mmap.mmap(-1, _MESSAGE_BYTES)
         """The length of a message, two bytes, and the message."""
         self._ticks = memoryview(mmap.mmap(-1, size * _LINE_BYTES)).cast("q")[:: _LINE_BYTES // 8]

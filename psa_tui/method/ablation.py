@@ -63,6 +63,8 @@ class AblatedUnit:
     outgoing: int
     """Outgoing weights changed."""
     effect: str = "zero"
+    dead: bool = False
+    """Whether it was dead before (see ``dead_units``), so that zeroing it damages nothing; never an output unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,10 @@ class UnitParameters:
 
 
 class Units(Protocol):
-    """What can be ablated: every ``psa_tui.networks.Network`` is this."""
+    """What can be ablated: every ``psa_tui.networks.Network`` is this, a value."""
+
+    def __hash__(self) -> int:
+        """Return the same for equal ones."""
 
     @property
     def unit_counts(self) -> Sequence[int]:

@@ -73,6 +73,8 @@ class RunStarted:
     checkpoint: str
     last_meta_loop: int
     progress: Progress
+    dead_units: tuple[tuple[int, int], ...] | None = None
+    """Layer and index of the LKG's dead hidden units (see ``psa_tui.method.dead_units``); None where not known."""
     notices: tuple[str, ...] = ()
     """What a user must know before trusting the numbers, such as a substituted data set."""
 
@@ -92,6 +94,8 @@ class EarlierLoops:
     """What was ablated in each loop; empty where nothing was."""
     train_losses: tuple[float | None, ...]
     """None where it was not finite."""
+    dead_units: tuple[tuple[int, int], ...] | None = None
+    """Those of the last LKG that these loops made; None where they made none, and where not known."""
 
 
 @event("units_ablated")
@@ -140,6 +144,8 @@ class MetaLoopFinished:
     progress: Progress
     reason: str = ""
     """Why the promotion rule decided so, in a few words."""
+    dead_units: tuple[tuple[int, int], ...] | None = None
+    """Layer and index of the LKG's dead hidden units, where this loop made the LKG; None where it did not."""
 
 
 @event("control_changed")

@@ -46,6 +46,12 @@ class Progress:
     """Steps taken by the optimiser whose state is kept with the LKG or from loop to loop; 0 where it is fresh."""
     held_optimizer_steps: int = 0
     """Steps taken by the optimiser of the held candidate."""
+    lkg_dead: int | None = None
+    """The LKG's hidden units whose incoming weights and bias are all zero; None without an LKG, and where unknown."""
+    lkg_inactive: int | None = None
+    """The LKG's hidden units that no validation image activates; None without an LKG, and where unknown."""
+    held_inactive: int | None = None
+    """Those of the held candidate."""
 
     @property
     def bounty(self) -> float | None:
@@ -105,6 +111,7 @@ def check_progress(progress: Progress) -> None:
     """
     counts = (progress.lkg_correct, progress.best_correct, progress.held_correct)
     correct = [count for count in counts if count is not None]
+    units = [n for n in (progress.lkg_dead, progress.lkg_inactive, progress.held_inactive) if n is not None]
     loops = [
         progress.accepted_worse,
         progress.held_meta_loop,
@@ -116,7 +123,7 @@ def check_progress(progress: Progress) -> None:
         progress.non_finite,
     ]
     steps = [progress.optimizer_steps, progress.held_optimizer_steps]
-    numbers = [progress.meta_loop, progress.validation_count, *correct, *loops, *steps]
+    numbers = [progress.meta_loop, progress.validation_count, *correct, *loops, *steps, *units]
     if not all(type(number) is int for number in numbers):
         raise TypeError("its counters are no whole numbers")
     if min(numbers) < 0 or progress.validation_count < 1 or progress.meta_loop > MOST_LOOPS:

@@ -16,12 +16,13 @@ from typing import Any
 
 from psa_tui.data import DATASETS
 from psa_tui.errors import HistoryError
+from psa_tui.method.dead_units import DeadUnits
 from psa_tui.method.events import Event, MetaLoopFinished, Outcome, RunFinished, RunStarted, UnitsAblated, Verdict
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.progress import Progress
 from psa_tui.method.promotion import Decision
 from psa_tui.runs.resuming import holds_run, resume_command
-from psa_tui.runs.stored_loops import earlier_loops, network_of
+from psa_tui.runs.stored_loops import earlier_loops, last_dead_units, network_of
 from psa_tui.storage.locks import holder
 from psa_tui.storage.meta_loops import MetaLoopRow
 from psa_tui.storage.run_store import RunRow, RunStore
@@ -94,6 +95,7 @@ class Following:
         """The session so far."""
         done = self._session["after_meta_loop"]
         known = earlier = 0
+        dead_units: DeadUnits | None = None
         self.progress = Progress(validation_count=self._splits(row)[1])
         for batch in self._store.loop_batches(self.run):
             if not known:
@@ -103,12 +105,13 @@ class Following:
                 if loop.meta_loop <= done:
                     earlier += 1
                     self.progress = _after(self.progress, loop)
+                    dead_units = last_dead_units([loop], dead_units)
         self.progress = replace(self.progress, meta_loop=done)
         if self.progress.lkg_correct is None and row.bounty is not None and row.bounty_meta_loop <= done:
             # The loop that made the LKG is one that the history lacks.
             self.progress = _with_counters_of(row, self.progress)
         age_s = _age_s(self._session["started_at"])
-        yield TimedEvent(self._start(row, done - earlier), age_s)
+        yield TimedEvent(replace(self._start(row, done - earlier), dead_units=dead_units), age_s)
         yield from self._sum_up(row, max(earlier, known - self._recent), done, age_s)
 
     def _sum_up(self, row: RunRow, count: int, done: int, age_s: float) -> Iterator[TimedEvent]:
@@ -196,6 +199,7 @@ def _after(progress: Progress, loop: MetaLoopRow) -> Progress:
     """Return the counters after one more loop; what was decided is recorded, and counted where the engine counts."""
     decision = Decision(loop.verdict == Verdict.PROMOTED, loop.reason)
     after = progress.after(loop.meta_loop, loop.validation_correct, decision, finite=loop.finite)
+    after = replace(after, lkg_dead=loop.lkg_dead, lkg_inactive=loop.lkg_inactive)
     if not decision.promoted or loop.lkg_correct is None or loop.lkg_meta_loop is None:
         return after
     # A rule may have promoted an earlier candidate, which it held.
@@ -215,7 +219,9 @@ def _with_counters_of(row: RunRow, progress: Progress) -> Progress:
     progress = replace(progress, best_correct=round(row.bounty * count), best_meta_loop=row.bounty_meta_loop)
     if row.lkg_accuracy is None:
         return progress
-    return replace(progress, lkg_correct=round(row.lkg_accuracy * count), lkg_meta_loop=row.lkg_meta_loop)
+    correct = round(row.lkg_accuracy * count)
+    progress = replace(progress, lkg_dead=row.lkg_dead, lkg_inactive=row.lkg_inactive)
+    return replace(progress, lkg_correct=correct, lkg_meta_loop=row.lkg_meta_loop)
 
 
 def _finished_loop(row: RunRow, loop: MetaLoopRow, before: Progress, after: Progress) -> MetaLoopFinished:
@@ -234,6 +240,7 @@ def _finished_loop(row: RunRow, loop: MetaLoopRow, before: Progress, after: Prog
         ablation=_ablation(row, loop),
         progress=after,
         reason=loop.reason,
+        dead_units=loop.dead_units,
     )
 
 

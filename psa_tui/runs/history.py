@@ -63,8 +63,21 @@ class RunDetails:
 
     @property
     def survived_ablations(self) -> int:
-        """Ablated candidates that were promoted all the same."""
-        return sum(bool(loop.ablations) and loop.verdict == Verdict.PROMOTED for loop in self.loops)
+        """Candidates that were promoted although a unit of theirs was ablated that was not dead already."""
+        return sum(
+            loop.verdict == Verdict.PROMOTED and any(not unit.dead for unit in loop.ablations) for loop in self.loops
+        )
+
+    @property
+    def ablated_dead_units(self) -> int:
+        """How often a unit was ablated that was dead already."""
+        return sum(unit.dead for loop in self.loops for unit in loop.ablations)
+
+    @property
+    def hidden_units(self) -> int | None:
+        """How many the network has; None where its family or the data set is not installed."""
+        network = network_of(self.row)
+        return None if network is None else network.hidden_units
 
     @property
     def output_layer(self) -> int | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psa_tui import __version__
+from psa_tui.method.dead_units import DeadUnits
 from psa_tui.method.events import Outcome, RunFinished, RunStarted
 from psa_tui.method.progress import Progress
 from psa_tui.runs.resuming import changes, extended_history, resume_command
@@ -60,7 +61,13 @@ def new_record(
 
 
 def started_event(
-    record: Record, old: Record | None, data: Dataset, config: RunConfig, path: Path, lacking: int
+    record: Record,
+    old: Record | None,
+    data: Dataset,
+    config: RunConfig,
+    path: Path,
+    lacking: int,
+    dead_units: DeadUnits,
 ) -> RunStarted:
     """Return the event that opens the session; the history lacks ``lacking`` earlier loops."""
     notices = list(data.notices)
@@ -92,6 +99,7 @@ def started_event(
         checkpoint=str(path),
         last_meta_loop=record.last_meta_loop,
         progress=record.progress,
+        dead_units=None if record.progress.lkg_correct is None else dead_units,
         notices=tuple(notices),
     )
 

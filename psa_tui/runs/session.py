@@ -112,7 +112,8 @@ class RunSession:
         self._write(record, loaded)
         lacking = self.store.begin_session(record, self.path, split_counts(data), is_new=old is None)
         self.stop.in_loops = True
-        self.publish(started_event(record, old, data, self.config, self.path, lacking))
+        dead_units = loaded.population.dead_units(0)
+        self.publish(started_event(record, old, data, self.config, self.path, lacking, dead_units))
         if old is not None:
             for earlier in earlier_events(self.store, record.run):
                 self.publish(earlier)

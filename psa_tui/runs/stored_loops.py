@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from psa_tui.data import DATASETS
 from psa_tui.errors import ConfigError
+from psa_tui.method.dead_units import DeadUnits
 from psa_tui.method.events import EarlierLoops, Verdict
 from psa_tui.networks import NETWORKS, Network
 from psa_tui.storage.meta_loops import MetaLoopRow
@@ -32,7 +33,16 @@ def earlier_loops(loops: Sequence[MetaLoopRow]) -> EarlierLoops:
         promoted=tuple(loop.verdict == Verdict.PROMOTED for loop in loops),
         ablations=tuple(loop.ablations for loop in loops),
         train_losses=tuple(loop.train_loss for loop in loops),
+        dead_units=last_dead_units(loops),
     )
+
+
+def last_dead_units(loops: Iterable[MetaLoopRow], before: DeadUnits | None = None) -> DeadUnits | None:
+    """Return those of the last LKG that ``loops`` made, or else what was known ``before``; None where not known."""
+    for loop in loops:
+        if loop.verdict == Verdict.PROMOTED:
+            before = loop.dead_units
+    return before
 
 
 def network_of(row: RunRow) -> Network | None:

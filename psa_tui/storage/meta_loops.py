@@ -11,13 +11,16 @@ from operator import index
 from typing import Any
 
 from psa_tui.method.ablation import AblatedUnit
+from psa_tui.method.dead_units import DeadUnits
 from psa_tui.method.events import MetaLoopFinished, Verdict
 from psa_tui.outside import outside_json
 
 COLUMNS = """
     meta_loop INTEGER NOT NULL,
     mode TEXT NOT NULL,
-    ablations TEXT,                   -- JSON: [[layer, unit, incoming, outgoing], ...], layer 0 is the first hidden one
+    -- JSON: [[layer, unit, incoming, outgoing, effect, dead], ...], layer 0 is the first hidden one; dead is left out
+    -- where it is 0, and the effect too where it is zero:
+    ablations TEXT,
     train_loss REAL,                  -- mean over the epoch; NULL when it was not finite
     validation_correct INTEGER NOT NULL,
     validation_count INTEGER NOT NULL,
@@ -28,7 +31,11 @@ COLUMNS = """
     seconds REAL,
     lkg_correct INTEGER,              -- validation images that the LKG classifies correctly after this loop
     -- the loop that made it:
-    lkg_meta_loop INTEGER
+    lkg_meta_loop INTEGER,
+    lkg_dead INTEGER,                 -- its hidden units whose incoming weights and bias are all zero
+    lkg_inactive INTEGER,             -- its hidden units that no validation image activates
+    -- JSON: [[layer, unit], ...], its dead hidden units, where this loop made it:
+    dead_units TEXT
 """
 """The columns as SQL declares them; the fields of ``MetaLoopRow`` in order."""
 _ZERO = "zero"
@@ -51,6 +58,9 @@ class MetaLoopRow:
     seconds: float | None
     lkg_correct: int | None = None
     lkg_meta_loop: int | None = None
+    lkg_dead: int | None = None
+    lkg_inactive: int | None = None
+    dead_units: DeadUnits | None = None
 
     @classmethod
     def of(cls, event: MetaLoopFinished) -> MetaLoopRow:
@@ -68,6 +78,9 @@ class MetaLoopRow:
             seconds=event.seconds,
             lkg_correct=event.progress.lkg_correct,
             lkg_meta_loop=event.progress.lkg_meta_loop,
+            lkg_dead=event.progress.lkg_dead,
+            lkg_inactive=event.progress.lkg_inactive,
+            dead_units=event.dead_units,
         )
 
     @classmethod
@@ -79,6 +92,9 @@ class MetaLoopRow:
         """
         fields = dict(zip(NAMES, values, strict=True))
         fields["ablations"] = decode_ablations(fields["ablations"])
+        fields["dead_units"] = _decode_dead(fields["dead_units"])
+        for name in ("lkg_dead", "lkg_inactive"):
+            fields[name] = None if fields[name] is None else index(fields[name])
         fields["finite"] = bool(fields["finite"])
         if not 0 <= fields["validation_correct"] <= fields["validation_count"] or not fields["validation_count"]:
             raise ValueError(f"meta-loop {fields['meta_loop']}: no count of images")
@@ -112,6 +128,9 @@ class MetaLoopRow:
             self.seconds,
             self.lkg_correct,
             self.lkg_meta_loop,
+            self.lkg_dead,
+            self.lkg_inactive,
+            None if self.dead_units is None else json.dumps(self.dead_units, separators=(",", ":")),
         )
 
 
@@ -122,11 +141,14 @@ def encode_ablations(units: Sequence[AblatedUnit]) -> str | None:
     """Return ablated units as JSON text, ``[[0,12,784,10]]``; None where nothing was ablated."""
     if not units:
         return None
-    rows = [
-        [unit.layer, unit.unit, unit.incoming, unit.outgoing, *([] if unit.effect == _ZERO else [unit.effect])]
-        for unit in units
-    ]
+    rows = [[unit.layer, unit.unit, unit.incoming, unit.outgoing, *_departures(unit)] for unit in units]
     return json.dumps(rows, separators=(",", ":"))
+
+
+def _departures(unit: AblatedUnit) -> list[Any]:
+    if unit.dead:
+        return [unit.effect, 1]
+    return [] if unit.effect == _ZERO else [unit.effect]
 
 
 @lru_cache(maxsize=16_384)
@@ -144,7 +166,14 @@ def decode_ablations(text: str | None) -> tuple[AblatedUnit, ...]:
             unit=index(unit),
             incoming=index(incoming),
             outgoing=index(outgoing),
-            effect=str(effect[0]) if effect else _ZERO,
+            effect=str(rest[0]) if rest else _ZERO,
+            dead=bool(index(rest[1])) if len(rest) > 1 else False,
         )
-        for layer, unit, incoming, outgoing, *effect in outside_json(text)
+        for layer, unit, incoming, outgoing, *rest in outside_json(text)
     )
+
+
+def _decode_dead(text: str | None) -> DeadUnits | None:
+    if text is None:
+        return None
+    return tuple((index(layer), index(unit)) for layer, unit in outside_json(text))

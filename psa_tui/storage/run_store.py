@@ -55,6 +55,8 @@ class RunRow:
     lkg_accuracy: float | None
     lkg_meta_loop: int
     test_accuracy: float | None
+    lkg_dead: int | None
+    lkg_inactive: int | None
 
     def as_json(self) -> dict[str, Any]:
         """Return the columns by name."""
@@ -235,6 +237,8 @@ def _counters(progress: Progress) -> dict[str, Any]:
         "bounty_meta_loop": progress.best_meta_loop,
         "lkg_accuracy": progress.lkg_accuracy,
         "lkg_meta_loop": progress.lkg_meta_loop,
+        "lkg_dead": progress.lkg_dead,
+        "lkg_inactive": progress.lkg_inactive,
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
 from psa_tui.storage.meta_loops import COLUMNS
 
-FORMAT = 4
+FORMAT = 5
 APPLICATION_ID = int.from_bytes(b"psat", "big")
 """By which a file of ours is told from those of other programs."""
 _HYPERPARAMETERS = "".join(
@@ -40,7 +40,10 @@ _RUN_TABLES = {
     bounty_meta_loop INTEGER NOT NULL,
     lkg_accuracy REAL,                -- validation accuracy of the LKG, a fraction
     lkg_meta_loop INTEGER NOT NULL,
-    test_accuracy REAL                -- of the LKG, a fraction; measured when a session ends
+    test_accuracy REAL,               -- of the LKG, a fraction; measured when a session ends
+    -- hidden units of the LKG, NULL when unknown:
+    lkg_dead INTEGER,                 -- those whose incoming weights and bias are all zero
+    lkg_inactive INTEGER              -- those that no validation image activates
 """,
     "sessions": f"""
     run TEXT NOT NULL REFERENCES runs (run) ON DELETE CASCADE,
@@ -101,6 +104,8 @@ _STUDY_TABLES = {
     test_accuracy REAL,               -- of the LKG, a fraction; NULL when unknown
     seconds REAL NOT NULL,            -- its share of the workers' time
     origin TEXT NOT NULL,             -- the machine or job that trained it
+    lkg_dead INTEGER,                 -- hidden units of the LKG, as in runs
+    lkg_inactive INTEGER,
     PRIMARY KEY (study, architecture, mode, trial)
 """,
     "trial_loops": f"""
@@ -127,17 +132,18 @@ _OLD_LOOP = (
     "CASE WHEN ablated_layer IS NULL THEN NULL ELSE '[[' || ablated_layer || ',' || ablated_neuron || ',0,0]]' END "
     "AS ablations, train_loss, validation_correct, validation_count, finite, verdict, '' AS reason"
 )
-_NO_LKG = "NULL AS lkg_correct, NULL AS lkg_meta_loop"
+_OF_UNITS = {"lkg_dead": "INTEGER", "lkg_inactive": "INTEGER"}
+_OF_LOOPS = {"lkg_correct": "INTEGER", "lkg_meta_loop": "INTEGER", **_OF_UNITS, "dead_units": "TEXT"}
+_ADDED = {"runs": _OF_UNITS, "trials": _OF_UNITS, "meta_loops": _OF_LOOPS, "trial_loops": _OF_LOOPS}
+"""Columns that tables of earlier formats may lack, with their types: what is in them was not known then."""
 _FROM_FORMAT_2 = {
     "runs": "SELECT *, 'mlp' AS network, NULL AS train_count, NULL AS validation_count, NULL AS test_count, "
     "NULL AS majority_class_accuracy, bounty AS lkg_accuracy, bounty_meta_loop AS lkg_meta_loop FROM main.{}",
     "sessions": "SELECT *, 'torch' AS backend FROM main.{}",
-    "meta_loops": f"SELECT run, {_OLD_LOOP}, seconds, {_NO_LKG} FROM main.{{}}",
-    "trial_loops": f"SELECT study, architecture, trial, {_OLD_LOOP}, NULL AS seconds, {_NO_LKG} FROM main.{{}}",
+    "meta_loops": f"SELECT run, {_OLD_LOOP}, seconds FROM main.{{}}",
+    "trial_loops": f"SELECT study, architecture, trial, {_OLD_LOOP}, NULL AS seconds FROM main.{{}}",
 }
-"""What tables of formats 1 and 2 hold in the columns of today; how many weights an ablation hit they do not say."""
-_FROM_FORMAT_3 = {name: f"SELECT *, {_NO_LKG} FROM main.{{}}" for name in ("meta_loops", "trial_loops")}
-"""What tables of format 3 hold in the columns of today; there was no rule that promotes another than the candidate."""
+"""What tables of formats 1 and 2 hold in the columns of format 3; how many weights an ablation hit they do not say."""
 
 
 def create_or_upgrade(connection: sqlite3.Connection, version: int) -> None:
@@ -164,20 +170,25 @@ def create_or_upgrade(connection: sqlite3.Connection, version: int) -> None:
             if one.name not in known:
                 column = f"{one.name} {one.sql_type} NOT NULL DEFAULT {one.default!r}"
                 connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
-    for table in _FROM_FORMAT_3:
-        if "lkg_correct" not in _columns(connection, table):
-            connection.execute(f"ALTER TABLE {table} ADD COLUMN lkg_correct INTEGER")
-            connection.execute(f"ALTER TABLE {table} ADD COLUMN lkg_meta_loop INTEGER")
+    for table, added in _ADDED.items():
+        known = _columns(connection, table)
+        for name, sql_type in added.items():
+            if name not in known:
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {sql_type}")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {FORMAT}")
 
 
 def view_as_current(connection: sqlite3.Connection, version: int) -> None:
     """Let a connection that only reads see the tables of an earlier format in the columns of today."""
-    if 0 < version < FORMAT:
-        earlier = _FROM_FORMAT_3 if version == 3 else _FROM_FORMAT_2
-        for name in set(_tables_of(version)) & set(earlier):
-            connection.execute(f"CREATE TEMP VIEW {name} AS {earlier[name].format(name)}")
+    if not 0 < version < FORMAT:
+        return
+    converted = _FROM_FORMAT_2 if version <= 2 else {}
+    for name in set(_tables_of(version)) & {*converted, *_ADDED}:
+        rows = converted.get(name, "SELECT * FROM main.{}").format(name)
+        known = _columns(connection, f"({rows})")
+        unknown = "".join(f", NULL AS {column}" for column in _ADDED.get(name, ()) if column not in known)
+        connection.execute(f"CREATE TEMP VIEW {name} AS SELECT *{unknown} FROM ({rows})")
 
 
 def _tables_of(version: int) -> Iterator[str]:

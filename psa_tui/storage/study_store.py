@@ -53,6 +53,11 @@ class TrialRow:
     test_accuracy: float | None = None
     seconds: float = 0.0
     origin: str = ""
+    lkg_dead: int | None = None
+    lkg_inactive: int | None = None
+
+
+_TRIAL_COLUMNS = tuple(TrialRow.__dataclass_fields__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +183,7 @@ class StudyStore:
                 f"VALUES ({_marks(3 + len(NAMES))})",
                 ((study, row.architecture, row.trial, *row.loop.values()) for row in loops),
             )
-            connection.executemany(
-                f"INSERT OR REPLACE INTO trials VALUES ({_marks(14)})", ((study, *astuple(row)) for row in trials)
-            )
+            connection.executemany(f"INSERT OR REPLACE {_INTO_TRIALS}", ((study, *astuple(row)) for row in trials))
             connection.execute("UPDATE studies SET updated_at = ? WHERE study = ?", (now(), study))
             if session is not None:
                 connection.execute(
@@ -191,13 +194,10 @@ class StudyStore:
         """Every trial of a study that was begun, by architecture, mode and number."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT architecture, mode, trial, parameters, seed, state, reason, meta_loop, bounty, "
-                "bounty_meta_loop, test_accuracy, seconds, origin FROM trials WHERE study = ? "
-                "ORDER BY architecture, mode, trial",
+                f"SELECT {', '.join(_TRIAL_COLUMNS)} FROM trials WHERE study = ? ORDER BY architecture, mode, trial",
                 (study,),
             ).fetchall()
-            names = TrialRow.__dataclass_fields__
-            return [checked_row(TrialRow, dict(zip(names, row, strict=True))) for row in rows]
+            return [checked_row(TrialRow, dict(zip(_TRIAL_COLUMNS, row, strict=True))) for row in rows]
 
     def loops(self, study: str) -> list[tuple[Any, ...]]:
         """Return every loop of a study, by architecture, mode, trial and loop, in ``TRIAL_LOOP_COLUMNS``."""
@@ -227,9 +227,7 @@ class StudyStore:
                 (study, FETCHED, now(), now(), trials, text),
             )
             connection.executemany("DELETE FROM trials WHERE study = ? AND architecture = ? AND mode = ?", cells)
-            connection.executemany(
-                f"INSERT INTO trials VALUES ({_marks(14)})", ((study, *astuple(row)) for row in rows)
-            )
+            connection.executemany(f"INSERT {_INTO_TRIALS}", ((study, *astuple(row)) for row in rows))
             connection.executemany(
                 f"INSERT OR REPLACE INTO jobs VALUES ({_marks(8)})", ((study, *astuple(row)) for row in jobs)
             )
@@ -283,3 +281,6 @@ def _study_row(values: dict[str, Any]) -> StudyRow:
 
 def _marks(count: int) -> str:
     return ", ".join("?" * count)
+
+
+_INTO_TRIALS = f"INTO trials (study, {', '.join(_TRIAL_COLUMNS)}) VALUES ({_marks(1 + len(_TRIAL_COLUMNS))})"

@@ -222,6 +222,8 @@ class PartRun:
                 test_accuracy=accuracy,
                 seconds=self._seconds / len(population.trials),
                 origin=self._origin,
+                lkg_dead=trial.progress.lkg_dead,
+                lkg_inactive=trial.progress.lkg_inactive,
             )
             for number, trial, accuracy in zip(self._numbers, population.trials, test, strict=True)
         ]

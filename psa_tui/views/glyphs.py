@@ -24,6 +24,7 @@ class Glyphs:
     untouched: str
     hit: str
     survived: str
+    dead: str
     now: str
     waiting: str
     running: str
@@ -47,6 +48,7 @@ UNICODE = Glyphs(
     untouched="·",
     hit="○",
     survived="●",
+    dead="×",
     now="◆",
     waiting="·",
     running="◆",
@@ -68,6 +70,7 @@ ASCII = Glyphs(
     untouched=".",
     hit="o",
     survived="O",
+    dead="x",
     now="@",
     waiting=".",
     running="@",

@@ -8,9 +8,23 @@ from rich.text import Text
 
 from psa_tui.views.glyphs import Glyphs
 from psa_tui.views.state import RunState
+from psa_tui.views.text import format_units_of_lkg
 
-_STYLES = {"untouched": "dim", "hit": "red", "survived": "green", "now": "bold reverse"}
-_LEGEND_WIDTH = 39
+_STYLES = {"untouched": "dim", "hit": "red", "survived": "green", "dead": "yellow", "now": "bold reverse"}
+_LEGENDS = (
+    {"hit": "rolled back", "survived": "survived", "dead": "dead", "now": "now", "untouched": "never"},
+    {"hit": "hit", "survived": "survived", "dead": "dead", "now": "now", "untouched": "never"},
+    {"hit": "hit", "survived": "survived", "dead": "dead", "now": "now"},
+    {"hit": "hit", "survived": "kept", "dead": "dead", "now": "now"},
+)
+"""What the marks are called, as there is room."""
+
+
+def map_title(state: RunState, plain: str, width: int) -> str:
+    """Return ``plain``, or what is known of the LKG's hidden units as far as ``width`` characters hold it."""
+    known = "" if state.progress is None else format_units_of_lkg(state.progress)
+    titles = [f"network: {what}" for what in (known, known.partition(",")[0]) if what]
+    return next((title for title in titles if len(title) <= width), plain)
 
 
 def network_map(state: RunState, width: int, height: int, glyphs: Glyphs) -> Text:
@@ -28,11 +42,10 @@ def network_map(state: RunState, width: int, height: int, glyphs: Glyphs) -> Tex
     marks = _marks(state, counts, rows, columns)
     shown_columns = min(len(counts) - 1, columns - 1) + 1
     text = Text(no_wrap=True)
-    hit = "rolled back" if width >= _LEGEND_WIDTH else "hit"
-    for name, meaning in (("hit", hit), ("survived", "survived"), ("now", "now"), ("untouched", "never")):
-        if text.cell_len + 2 + len(meaning) <= width:
-            text.append(getattr(glyphs, name), _STYLES[name])
-            text.append(f" {meaning} ")
+    legend = _legend(width, with_dead=bool(state.dead_units))
+    for name, meaning in legend.items():
+        text.append(getattr(glyphs, name), _STYLES[name])
+        text.append(f" {meaning} ")
     for row in range(min(rows, max(counts))):
         text.append("\n")
         for column in range(shown_columns):
@@ -48,6 +61,12 @@ def network_map(state: RunState, width: int, height: int, glyphs: Glyphs) -> Tex
     return text
 
 
+def _legend(width: int, *, with_dead: bool) -> dict[str, str]:
+    """Return what each mark is called in ``width`` characters; dead units are left out where there are none."""
+    legends = [{name: one[name] for name in one if with_dead or name != "dead"} for one in _LEGENDS]
+    return next((one for one in legends if sum(len(word) + 3 for word in one.values()) <= width + 1), {})
+
+
 def _marks(state: RunState, counts: Sequence[int], rows: int, columns: int) -> dict[tuple[int, int], str]:
     """Return what happened at each touched position, by (column, row)."""
     marks: dict[tuple[int, int], str] = {}
@@ -57,6 +76,9 @@ def _marks(state: RunState, counts: Sequence[int], rows: int, columns: int) -> d
         position = _position(layer, unit, counts, rows, columns)
         if hits.survived or marks.get(position) != "survived":
             marks[position] = "survived" if hits.survived else "hit"
+    for layer, unit in state.dead_units:
+        if _is_known(layer, unit, counts):
+            marks[_position(layer, unit, counts, rows, columns)] = "dead"
     if state.ablation is not None:
         for one in state.ablation.units:
             if not _is_known(one.layer, one.unit, counts):

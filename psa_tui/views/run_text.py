@@ -16,6 +16,7 @@ from psa_tui.runs.history import RunDetails, differing
 from psa_tui.storage.checkpoint import read_checkpoint
 from psa_tui.storage.run_store import RunRow
 from psa_tui.views.sparkline import sparkline
+from psa_tui.views.text import format_units_of_lkg
 
 _WIDTH = 80
 _LABEL = 14
@@ -42,6 +43,7 @@ def format_run(run: RunDetails, *, ascii_only: bool) -> list[str]:
         ("test accuracy", f"{percent(row.test_accuracy)}{' (of the LKG)' if row.test_accuracy is not None else ''}"),
         ("verdicts", _verdicts(run)),
         ("ablations", _ablations(run)),
+        *([("hidden units", units)] if (units := format_units_of_lkg(row, run.hidden_units)) else []),
         ("time", _time(run)),
         ("checkpoint", checkpoint_state(row)),
     ]
@@ -73,6 +75,9 @@ def results_of(run: RunDetails) -> dict[str, Any]:
         "rollbacks": run.rollbacks,
         "non_finite": run.non_finite,
         "survived_ablations": run.survived_ablations,
+        "ablated_dead_units": run.ablated_dead_units,
+        "lkg_dead": row.lkg_dead,
+        "lkg_inactive": row.lkg_inactive,
         "median_loop_s": run.median_loop_s,
     }
 
@@ -122,7 +127,13 @@ def _results(one: RunDetails, two: RunDetails) -> Iterator[tuple[str, str, str]]
     yield "rolled back", str(one.rollbacks), str(two.rollbacks)
     yield "not finite", str(one.non_finite), str(two.non_finite)
     yield "survived", f"{one.survived_ablations} ablations", f"{two.survived_ablations} ablations"
+    yield "dead units", _count(a.lkg_dead), _count(b.lkg_dead)
+    yield "never active", _count(a.lkg_inactive), _count(b.lkg_inactive)
     yield "median loop", _seconds(one.median_loop_s), _seconds(two.median_loop_s)
+
+
+def _count(value: int | None) -> str:
+    return "-" if value is None else str(value)
 
 
 def _gain(before: float | None, after: float | None) -> str:
@@ -182,7 +193,8 @@ def _ablations(run: RunDetails) -> str:
     layers = (f"{_layer_name(run, layer)} {n}" for layer, n in run.ablations.items())
     units = sum(run.ablations.values())
     several = "" if units == run.ablated_loops else f" in {run.ablated_loops} loops"
-    return f"{units}{several}, {run.survived_ablations} survived; {', '.join(layers)}"
+    dead = f", {run.ablated_dead_units} of dead units" if run.ablated_dead_units else ""
+    return f"{units}{several}, {run.survived_ablations} survived{dead}; {', '.join(layers)}"
 
 
 def _layer_name(run: RunDetails, layer: int) -> str:

@@ -11,7 +11,7 @@ from psa_tui.views.chart import chart
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.footer import footer, keys_help
 from psa_tui.views.log import log, log_title
-from psa_tui.views.network_map import network_map
+from psa_tui.views.network_map import map_title, network_map
 from psa_tui.views.panels import architecture, header, lkg, progress_bars, title
 from psa_tui.views.state import RunState
 
@@ -56,7 +56,7 @@ def _full(state: RunState, width: int, height: int, now: float, options: Display
     network = network_map(state, right - 4, middle - 2, options.glyphs)
     whole["pictures"].split_row(
         Layout(_frame(accuracy, "validation accuracy by meta-loop", options), size=left),
-        Layout(_frame(network, "network: ablations", options), size=right),
+        Layout(_frame(network, map_title(state, "network: ablations", right - 4), options), size=right),
     )
     whole["logs"].split_row(
         Layout(_frame(log(state, left - 4, log_height - 2, options), log_title(options), options), size=left),
@@ -84,7 +84,7 @@ def _compact(state: RunState, width: int, height: int, now: float, options: Disp
     whole["logs"].split_row(
         Layout(_ruled(log_title(options), log(state, left, log_height, options), left, options), size=left),
         Layout(Text(" "), size=1),
-        Layout(_ruled("network", network, right, options), size=right),
+        Layout(_ruled(map_title(state, "network", right - 4), network, right, options), size=right),
     )
     return whole
 

@@ -30,7 +30,7 @@ _TIMED_LOOPS = 15
 
 @dataclass(slots=True)
 class Hits:
-    """How often a unit was ablated, and how often the candidate was promoted all the same."""
+    """How often a unit was ablated, and how often it was alive and the candidate was promoted all the same."""
 
     ablated: int = 0
     survived: int = 0
@@ -45,7 +45,8 @@ class EarlierCurve:
     validation_accuracies: tuple[float, ...]
     promoted: tuple[bool, ...]
     hits: tuple[tuple[int, int, int, int], ...]
-    """Layer, unit, how often it was ablated, how often that was promoted."""
+    """Layer, unit, how often it was ablated, how often it was alive then and that was promoted."""
+    dead_units: tuple[tuple[int, int], ...] | None = None
 
 
 def curve_of(event: EarlierLoops) -> EarlierCurve:
@@ -55,12 +56,13 @@ def curve_of(event: EarlierLoops) -> EarlierCurve:
     for units, promoted in zip(event.ablations, event.promoted, strict=True):
         for unit in units:
             ablated[unit.layer, unit.unit] += 1
-            survived[unit.layer, unit.unit] += promoted
+            survived[unit.layer, unit.unit] += promoted and not unit.dead
     return EarlierCurve(
         meta_loops=event.meta_loops,
         validation_accuracies=event.validation_accuracies,
         promoted=event.promoted,
         hits=tuple((*place, count, survived[place]) for place, count in ablated.items()),
+        dead_units=event.dead_units,
     )
 
 
@@ -82,6 +84,8 @@ class RunState:
     """0 or 1. Arrays, because a run may have millions of loops."""
     hits: dict[tuple[int, int], Hits] = field(default_factory=dict)
     """By layer and unit."""
+    dead_units: frozenset[tuple[int, int]] = frozenset()
+    """Layer and unit of the LKG's dead hidden units, as far as they are known."""
     recent: deque[MetaLoopFinished] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_LOOPS))
     """The loops of this session, newest first."""
     messages: deque[str] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_MESSAGES))
@@ -98,6 +102,7 @@ class RunState:
             case RunStarted():
                 self.started, self.started_at, self.loop_started_at = event, now, now
                 self.mode, self.progress = event.mode, event.progress
+                self._take_dead_units(event)
                 self.messages.extendleft(event.notices)
             case EarlierLoops():
                 self._fold_earlier(curve_of(event))
@@ -118,7 +123,12 @@ class RunState:
                 self.finished, self.finished_at, self.progress = event, now, event.progress
                 self.epoch = self.ablation = None
 
+    def _take_dead_units(self, event: RunStarted | EarlierCurve | MetaLoopFinished) -> None:
+        if event.dead_units is not None:
+            self.dead_units = frozenset(event.dead_units)
+
     def _fold_earlier(self, event: EarlierCurve) -> None:
+        self._take_dead_units(event)
         self.meta_loops.extend(event.meta_loops)
         self.accuracies.extend(event.validation_accuracies)
         self.promoted.extend(event.promoted)
@@ -129,6 +139,7 @@ class RunState:
 
     def _fold_loop(self, event: MetaLoopFinished, now: float) -> None:
         promoted = event.verdict is Verdict.PROMOTED
+        self._take_dead_units(event)
         self.mode, self.progress = event.mode, event.progress
         self.meta_loops.append(event.meta_loop)
         self.accuracies.append(event.validation_accuracy)
@@ -144,7 +155,7 @@ class RunState:
         for unit in units:
             hits = self.hits.setdefault((unit.layer, unit.unit), Hits())
             hits.ablated += 1
-            hits.survived += promoted
+            hits.survived += promoted and not unit.dead
 
     @property
     def is_still(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Protocol
 
 from psa_tui.formatting import percent, points
 from psa_tui.method.ablation import AblatedUnit
@@ -12,6 +13,19 @@ from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.progress import Progress
 from psa_tui.method.promotion import STRICT
 from psa_tui.method.variants import Variant, describe_variant
+
+
+class UnitCounts(Protocol):
+    """What knows of the LKG's hidden units: a trial's counters, or a run's row."""
+
+    @property
+    def lkg_dead(self) -> int | None:
+        """Those whose incoming weights and bias are all zero."""
+
+    @property
+    def lkg_inactive(self) -> int | None:
+        """Those that no validation image activates."""
+
 
 _ZERO = "zero"
 _IN_WORDS = {"none": "sham", "bias": "bias zeroed", "weights": "weights zeroed", "reinit": "drawn anew"}
@@ -42,8 +56,8 @@ def format_settings(hyperparameters: Hyperparameters) -> str:
 def format_loop(event: MetaLoopFinished, last_meta_loop: int) -> str:
     """Return one meta-loop in one line.
 
-    It has at most 80 columns for one ablated neuron and the published promotion rule (and layers below ten thousand
-    neurons); under any other rule its reason stands behind.
+    It has at most 80 columns for one ablated neuron that was not dead and the published promotion rule (and layers
+    below ten thousand neurons); under any other rule its reason stands behind.
     """
     width = len(str(last_meta_loop))
     line = (
@@ -78,9 +92,9 @@ def variant_of(mode: str) -> Variant:
 def format_units(units: Sequence[AblatedUnit], layers: int, width: int | None = None) -> str:
     """Return which units were ablated; what was done to them is named where they were not simply zeroed.
 
-    One is "layer 0 neuron 3" or "output neuron 3", several are "layer 0 neurons 3, 7; output neuron 1", and more than
-    ``width`` characters hold are "12 units of 4 layers" or "12 units". Layers and neurons count from 0, as the tensors
-    do.
+    One is "layer 0 neuron 3" or "output neuron 3", several are "layer 0 neurons 3, 7 (dead); output neuron 1", where 7
+    was dead already, and more than ``width`` characters hold are "12 units of 4 layers" or "12 units". Layers and
+    neurons count from 0, as the tensors do.
 
     Args:
         units: in any order.
@@ -107,13 +121,14 @@ def format_units(units: Sequence[AblatedUnit], layers: int, width: int | None = 
 
 
 def _list_units(units: Sequence[AblatedUnit], layers: int, effect: str) -> str:
-    by_layer: dict[int, list[int]] = {}
+    by_layer: dict[int, list[tuple[int, bool]]] = {}
     for unit in units:
-        by_layer.setdefault(unit.layer, []).append(unit.unit)
+        by_layer.setdefault(unit.layer, []).append((unit.unit, unit.dead))
     parts = []
     for layer, numbers in sorted(by_layer.items()):
         name = "output" if layer == layers - 1 else f"layer {layer}"
-        parts.append(f"{name} neuron{'s' if len(numbers) > 1 else ''} {', '.join(map(str, sorted(numbers)))}")
+        listed = ", ".join(f"{number} (dead)" if dead else str(number) for number, dead in sorted(numbers))
+        parts.append(f"{name} neuron{'s' if len(numbers) > 1 else ''} {listed}")
     return _named(effect) + "; ".join(parts)
 
 
@@ -137,6 +152,14 @@ def format_bounty(progress: Progress) -> str:
     return f"bounty {percent(progress.bounty)} at meta-loop {progress.best_meta_loop}"
 
 
+def format_units_of_lkg(lkg: UnitCounts, hidden_units: int | None = None) -> str:
+    """Return "4 of 64 dead, 9 never active": what is known of the LKG's ``hidden_units``; empty where nothing is."""
+    of_all = "" if hidden_units is None else f" of {hidden_units}"
+    dead = "" if lkg.lkg_dead is None else f"{lkg.lkg_dead}{of_all} dead"
+    inactive = "" if lkg.lkg_inactive is None else f"{lkg.lkg_inactive} never active"
+    return ", ".join(filter(None, (dead, inactive)))
+
+
 def format_finished(event: RunFinished) -> list[str]:
     """Return how the run really ended, how to go on, and what it reached."""
     done, last = event.progress.meta_loop, event.last_meta_loop
@@ -155,4 +178,6 @@ def format_finished(event: RunFinished) -> list[str]:
         result += f", test accuracy of the LKG {percent(event.test_accuracy)}"
     if event.progress.non_finite:
         result += f"; candidates that were not finite: {event.progress.non_finite}"
+    if event.progress.lkg_dead or event.progress.lkg_inactive:
+        result += f"; hidden units: {format_units_of_lkg(event.progress)}"
     return [*lines, result]

@@ -1,12 +1,13 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_tui.method.progress import Progress, decode_progress
+from psa_tui.method.progress import Progress, check_progress, decode_progress
 from psa_tui.method.promotion import Decision
 
+UNITS = ("lkg_dead", "lkg_inactive", "held_inactive")
 LOOPS = st.lists(st.tuples(st.integers(0, 200), st.booleans(), st.booleans()), max_size=30)
 
 
@@ -48,3 +49,16 @@ def test_counters_of_a_file_that_knows_no_best_have_the_lkgs():
 def test_counters_with_another_field_are_refused():
     with pytest.raises(TypeError):
         decode_progress({**asdict(Progress(validation_count=200)), "luck": 1})
+
+
+def test_counts_of_units_that_a_file_does_not_know_are_unknown_and_impossible_ones_refused():
+    values = asdict(Progress(meta_loop=7, validation_count=200, lkg_correct=120, lkg_meta_loop=4))
+    for name in UNITS:
+        del values[name]
+    found = decode_progress(values)
+    assert [getattr(found, name) for name in UNITS] == [None] * 3
+    for name in UNITS:
+        check_progress(replace(found, **{name: 0}))
+        for wrong in (-1, 0.5, "1"):
+            with pytest.raises((TypeError, ValueError)):
+                check_progress(replace(found, **{name: wrong}))

@@ -1,3 +1,4 @@
+import re
 import sqlite3
 
 import pytest
@@ -14,6 +15,12 @@ SETTINGS = {"shapes": ["2*4", "1*8"], "modes": ["none", "full"], "dataset": "mni
 
 
 HIT = (AblatedUnit(layer=0, unit=3, incoming=784, outgoing=0),)
+HITS = (
+    *HIT,
+    AblatedUnit(layer=1, unit=2, incoming=4, outgoing=0, effect="noise"),
+    AblatedUnit(layer=0, unit=1, incoming=784, outgoing=4, dead=True),
+    AblatedUnit(layer=1, unit=0, incoming=4, outgoing=10, effect="reinit", dead=True),
+)
 
 
 def enter(store, seed=7):
@@ -38,6 +45,9 @@ def loop(number, correct=5, ablations=()):
         seconds=0.25,
         lkg_correct=correct,
         lkg_meta_loop=number,
+        lkg_dead=1,
+        lkg_inactive=2,
+        dead_units=((0, 3),),
     )
     return TrialLoop("2*4", 1, row)
 
@@ -46,15 +56,19 @@ def test_a_study_its_trials_loops_sessions_and_jobs_are_read_back(tmp_path):
     with open_store(tmp_path) as store:
         enter(store)
         session = store.begin_session("s", 2, "box", {"torch": "2"})
-        store.put("s", [trial(state="running", meta_loop=1, bounty=0.5)], [loop(1, ablations=HIT)], session)
+        begun = trial(state="running", meta_loop=1, bounty=0.5, lkg_dead=1, lkg_inactive=2)
+        store.put("s", [begun], [loop(1, ablations=HITS)], session)
         store.end_session("s", session, "stopped", "Ctrl-C")
         job = JobRow("psa-2x4-full-1", "2*4", "full", "etag", "refused", "why", "2026")
         store.put_fetched("f", {"shapes": ["2*4"]}, 2, [trial(bounty=0.5)], [job])
     with read_store(tmp_path) as store:
         assert store.study("s").settings == SETTINGS
-        assert store.trials("s") == [trial(state="running", meta_loop=1, bounty=0.5)]
+        assert store.trials("s") == [begun]
         (row,) = store.loops("s")
-        assert row == ("2*4", "full", 1, 1, "[[0,3,784,0]]", 0.5, 5, 10, 1, "promoted", "why", 0.25, 5, 1)
+        hits = '[[0,3,784,0],[1,2,4,0,"noise"],[0,1,784,4,"zero",1],[1,0,4,10,"reinit",1]]'
+        rest = 0.5, 5, 10, 1, "promoted", "why", 0.25, 5, 1, 1, 2, "[[0,3]]"
+        assert row == ("2*4", "full", 1, 1, hits, *rest)
+        assert decode_ablations(hits) == HITS
         (row,) = store.sessions("s")
         assert (row.outcome, row.reason, row.workers, row.versions) == ("stopped", "Ctrl-C", 2, {"torch": "2"})
         fetched = store.study("f")
@@ -112,6 +126,7 @@ def test_a_database_of_an_earlier_format_tells_the_same_read_or_brought_up_to_da
     assert (row.hyperparameters.learning_rate, row.validation_count, session["backend"]) == (1e-3, None, "torch")
     assert (first.ablations, first.seconds, first.reason) == ((), 0.1, "")
     assert second.ablations == (AblatedUnit(layer=1, unit=7, incoming=0, outgoing=0),)
+    assert (row.lkg_dead, row.lkg_inactive, second.lkg_dead, second.lkg_inactive, second.dead_units) == (None,) * 5
     found = sqlite3.connect(tmp_path / FILE_NAME).execute("PRAGMA user_version").fetchone()
     assert found == ((FORMAT if rises else version),)
 
@@ -134,3 +149,42 @@ def test_a_first_format_gains_the_tables_of_studies(tmp_path):
     with open_store(tmp_path) as store:
         enter(store)
         assert [row.study for row in store.studies()] == ["s"]
+
+
+NEWER_COLUMNS = {
+    3: {"meta_loops": ("lkg_correct", "lkg_meta_loop"), "trial_loops": ("lkg_correct", "lkg_meta_loop")},
+    4: {
+        **dict.fromkeys(("runs", "trials"), ("lkg_dead", "lkg_inactive")),
+        **dict.fromkeys(("meta_loops", "trial_loops"), ("lkg_dead", "lkg_inactive", "dead_units")),
+    },
+}
+"""What tables of each format lack that those of the next one have."""
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_a_study_of_format_3_or_4_is_read_as_it_is_and_can_be_added_to(tmp_path, version):
+    with open_store(tmp_path) as store:
+        enter(store)
+        store.put("s", [trial(bounty=0.5, lkg_dead=1)], [loop(1, ablations=HITS)])
+    with sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None) as connection:
+        # SQLite cannot drop a column that a comment stands behind.
+        connection.create_function("without_comments", 1, lambda sql: re.sub("--.*", "", sql))
+        connection.executescript(
+            "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = without_comments(sql) WHERE type = 'table'; "
+            "PRAGMA writable_schema = RESET"
+        )
+        for tables in (NEWER_COLUMNS[format] for format in NEWER_COLUMNS if format >= version):
+            for table, columns in tables.items():
+                for column in columns:
+                    connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        connection.execute(f"PRAGMA user_version = {version}")
+    connection.close()
+    with read_store(tmp_path) as store:
+        assert store.trials("s") == [trial(bounty=0.5)], "unknown"
+        before = store.loops("s")
+    assert before[0][-5:] == ((None, None) if version == 3 else (5, 1)) + (None,) * 3
+    with open_store(tmp_path) as store:
+        assert (store.trials("s"), store.loops("s")) == ([trial(bounty=0.5)], before)
+        store.put("s", [trial(bounty=0.5, lkg_dead=2)], [loop(2)])
+        assert [row.lkg_dead for row in store.trials("s")] == [2]
+        assert [row[-3:] for row in store.loops("s")] == [(None,) * 3, (1, 2, "[[0,3]]")]

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from psa_tui.views.glyphs import ASCII, UNICODE
-from psa_tui.views.network_map import _first_layer, _position, network_map
+from psa_tui.views.network_map import _first_layer, _position, map_title, network_map
 from psa_tui.views.state import Hits, RunState
 
 
@@ -40,6 +42,37 @@ def test_every_unit_of_the_ablation_under_way_is_marked(build):
     assert [(row, line.index("◆") // 2, line.count("◆")) for row, line in enumerate(lines) if "◆" in line] == [
         *((1, 0, 1), (2, 2, 1), (3, 0, 1), (9, 3, 1)),
     ]
+
+
+def test_dead_units_are_marked_above_all_but_the_unit_of_this_loop(build):
+    state = state_of(build, "[2*4, 1*3]", hits=[(0, 1, 2, 1), (1, 3, 2, 0)], now=[(0, 2)])
+    state.dead_units = frozenset({(0, 1), (0, 2), (2, 0), (7, 0), (0, 99)})
+    assert network_map(state, 44, 14, UNICODE).plain.split("\n")[:5] == [
+        "○ hit ● survived × dead ◆ now · never ",
+        "· · × · ",
+        "× · · · ",
+        "◆ · · · ",
+        "· ○   · ",
+    ]
+    assert network_map(state, 45, 14, ASCII).plain.startswith("o rolled back O survived x dead @ now . never ")
+    assert network_map(state, 26, 14, UNICODE).plain.startswith("○ hit ● kept × dead ◆ now \n")
+
+
+@pytest.mark.parametrize(
+    ("counts", "width", "title"),
+    [
+        ((4, 9), 40, "network: 4 dead, 9 never active"),
+        ((4, 9), 22, "network: 4 dead"),
+        ((4, 9), 10, "plain"),
+        ((0, 0), 40, "network: 0 dead, 0 never active"),
+        ((4, None), 40, "network: 4 dead"),
+        ((None, None), 40, "plain"),
+    ],
+)
+def test_the_title_says_what_is_known_of_the_units_of_the_lkg(build, counts, width, title):
+    state = state_of(build, "[1*16]")
+    state.progress = replace(state.progress, lkg_dead=counts[0], lkg_inactive=counts[1])
+    assert map_title(state, "plain", width) == title
 
 
 def test_the_same_without_unicode(build):

@@ -21,7 +21,7 @@ from psa_tui.method.events import (
     UnitsAblated,
 )
 from psa_tui.method.hyperparameters import Hyperparameters
-from psa_tui.views.state import RunState
+from psa_tui.views.state import RunState, curve_of
 
 st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
 st.register_type_strategy(Hyperparameters, st.builds(Hyperparameters, learning_rate=st.floats(1e-9, 10)))
@@ -115,6 +115,42 @@ def test_every_unit_of_an_ablation_is_hit(build):
         (2, 1): (1, 1),
         (1, 1): (1, 0),
     }
+
+
+def test_a_hit_on_a_dead_unit_is_no_hit_that_was_survived(build):
+    started = build.run_started("[2*8]")
+    ablation = build.units_ablated("[2*8]", 1, (0, 3), (1, 2))
+    ablation = replace(ablation, units=(replace(ablation.units[0], dead=True), ablation.units[1]))
+    loop = build.finished_loop(started.progress, 500, ablation)
+    earlier = EarlierLoops(
+        meta_loops=(1,),
+        validation_accuracies=(0.5,),
+        promoted=(True,),
+        ablations=(ablation.units,),
+        train_losses=(0.7,),
+    )
+    for events in ((started, loop), (started, earlier), (started, curve_of(earlier))):
+        state = RunState()
+        for event in events:
+            state.fold(event, 0.0)
+        assert {at: (hits.ablated, hits.survived) for at, hits in state.hits.items()} == {
+            (0, 3): (1, 0),
+            (1, 2): (1, 1),
+        }
+
+
+def test_the_dead_units_are_those_of_the_last_lkg_that_was_told(build):
+    started = build.run_started("[2*8]", dead_units=((0, 1),))
+    earlier = EarlierLoops(meta_loops=(), validation_accuracies=(), promoted=(), ablations=(), train_losses=())
+    promoted = build.finished_loop(started.progress, 500, dead_units=((0, 1), (1, 7)))
+    rolled_back = build.finished_loop(promoted.progress, 400)
+    last = build.finished_loop(promoted.progress, 600, dead_units=())
+    seen = []
+    state = RunState()
+    for event in (started, earlier, replace(earlier, dead_units=((1, 1),)), promoted, rolled_back, last):
+        state.fold(event, 0.0)
+        seen.append(sorted(state.dead_units))
+    assert seen == [[(0, 1)], [(0, 1)], [(1, 1)], [(0, 1), (1, 7)], [(0, 1), (1, 7)], []]
 
 
 def test_notices_of_a_run_are_its_first_messages(build):

@@ -24,6 +24,8 @@ def units(*hit, effect="zero"):
             [*units((0, 3), (1, 2), effect="noise"), *units((2, 5))],
             "layer 2 neuron 5; noise at layer 0 neuron 3; layer 1 neuron 2",
         ),
+        ([replace(units((0, 3))[0], dead=True)], "layer 0 neuron 3 (dead)"),
+        ([*units((0, 7)), replace(units((0, 3))[0], dead=True)], "layer 0 neurons 3 (dead), 7"),
         ([], "no unit"),
     ],
 )

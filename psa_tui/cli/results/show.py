@@ -36,6 +36,7 @@ def show(settings: Settings, run: Run, json: Json = False) -> None:
             "non_finite": found.non_finite,
             "ablations_by_layer": found.ablations,
             "survived_ablations": found.survived_ablations,
+            "ablated_dead_units": found.ablated_dead_units,
             "median_loop_s": found.median_loop_s,
             "checkpoint": checkpoint_state(found.row),
             "meta_loops": [{"run": found.row.run} | loop.as_json() for loop in found.loops],

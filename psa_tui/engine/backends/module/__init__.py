@@ -21,6 +21,7 @@ class ModuleBackend:
     name = "module"
     data_parallel = False
     every_variant = True
+    measures_activity = True
 
     def refusal(self, network: Network, device: str) -> str | None:
         """Return None: it can train every network."""
@@ -38,9 +39,14 @@ class ModuleBackend:
         return train_epoch(weights, network, images, epoch)
 
     def count_correct(
-        self, weights: Tensor, network: Network, images: Images, group: ProcessGroup | None = None
+        self,
+        weights: Tensor,
+        network: Network,
+        images: Images,
+        group: ProcessGroup | None = None,
+        active: Tensor | None = None,
     ) -> Tensor:
         """Count correct answers of ``weights`` [M, parameters], see ``Backend``."""
         from psa_tui.engine.backends.module.training import count_correct
 
-        return count_correct(weights, network, images)
+        return count_correct(weights, network, images, active)

@@ -92,17 +92,30 @@ class _Member:
         return losses.detach()
 
 
-def count_correct(weights: Tensor, network: Network, images: Images) -> Tensor:
+def count_correct(weights: Tensor, network: Network, images: Images, active: Tensor | None = None) -> Tensor:
     """Return how many images each member of ``weights`` [M, parameters] classifies correctly, see ``Backend``."""
+    marks = None if active is None else [_activity_marks(row) for row in active]
     correct = torch.zeros(len(weights), dtype=torch.int64, device=weights.device)
     everything = torch.arange(len(images), device=weights.device)
     with torch.no_grad():
         for batch in torch.split(everything, _EVALUATION_BATCH):
             inputs = network_inputs(images, batch, weights.dtype)
             for member, row in enumerate(weights):
-                logits = network.forward(tensors_of(network, row), inputs, None)
+                mark = None if marks is None else marks[member]
+                logits = network.forward(tensors_of(network, row), inputs, mark)
                 correct[member] += (logits.argmax(1) == images.labels[batch]).sum()
     return correct
+
+
+def _activity_marks(active: Tensor) -> DropoutMasks:
+    """Return what, called as dropout is, marks the units in ``active``, bool [hidden units], and drops nothing."""
+
+    def mark(activations: Tensor, first_unit: int) -> Tensor:
+        units = activations.shape[1]
+        active[first_unit : first_unit + units] |= (activations != 0).transpose(0, 1).flatten(1).any(1)
+        return activations
+
+    return mark
 
 
 def network_inputs(images: Images, batch: Tensor, dtype: torch.dtype) -> Tensor:

@@ -25,6 +25,7 @@ class TorchBackend:
     name = "torch"
     data_parallel = True
     every_variant = True
+    measures_activity = True
 
     def refusal(self, network: Network, device: str) -> str | None:
         """Return why it cannot train ``network``; None when it can."""
@@ -50,12 +51,17 @@ class TorchBackend:
         return train_epoch(weights, _mlp(network), images, epoch, group)
 
     def count_correct(
-        self, weights: Tensor, network: Network, images: Images, group: ProcessGroup | None = None
+        self,
+        weights: Tensor,
+        network: Network,
+        images: Images,
+        group: ProcessGroup | None = None,
+        active: Tensor | None = None,
     ) -> Tensor:
         """Count correct answers of ``weights`` [M, parameters], see ``Backend``."""
         from psa_tui.engine.backends.torch.evaluation import count_correct
 
-        return count_correct(weights, _mlp(network), images, group)
+        return count_correct(weights, _mlp(network), images, group, active)
 
 
 def _mlp(network: Network) -> Mlp:

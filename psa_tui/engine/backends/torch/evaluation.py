@@ -18,12 +18,12 @@ _WEIGHT_BYTES = 1 << 20
 """Members whose weights fit in this are evaluated together."""
 
 
-def count_correct(weights: Tensor, network: Mlp, images: Images, group: ProcessGroup | None = None) -> Tensor:
+def count_correct(
+    weights: Tensor, network: Mlp, images: Images, group: ProcessGroup | None = None, active: Tensor | None = None
+) -> Tensor:
     """Return how many images each member of ``weights`` [M, parameters] classifies correctly, see ``Backend``."""
     if group is not None:
-        group.counts[group.rank] = count_correct(weights, network, images[group.partition(len(images))])[0]
-        group.barrier()
-        return group.counts.sum().unsqueeze(0)
+        return _count_together(weights, network, images, group, active)
     correct = torch.zeros(len(weights), dtype=torch.int64, device=weights.device)
     batch = max(1, min(_BATCH, len(images)))
     divided = chunks(network.layers, range(len(weights)), batch, weights.element_size())
@@ -37,19 +37,43 @@ def count_correct(weights: Tensor, network: Mlp, images: Images, group: ProcessG
             layouts.append(ParameterLayout(network.layers, len(chunk.members), weights))
             layouts[-1].load(weights, torch.tensor(chunk.members, device=weights.device))
         # The members of these chunks are neighbours, in order.
-        counts = [correct[chunk.members[0] : chunk.members[-1] + 1] for chunk in some]
+        places = [slice(chunk.members[0], chunk.members[-1] + 1) for chunk in some]
+        counts = [correct[place] for place in places]
+        marks = [None if active is None else active[place] for place in places]
+        totals = [None if mark is None else weights.new_empty(mark.shape) for mark in marks]
         inputs = weights.new_empty(1, 0, images.pixels.shape[1])
         for begin in range(0, len(images), batch):
             pixels, labels = images.pixels[begin : begin + batch], images.labels[begin : begin + batch]
             if len(pixels) != inputs.shape[1]:
                 inputs = weights.new_empty(1, *pixels.shape)
                 forwards = [
-                    Forward(layout, [len(chunk.members)], inputs, pixel_scale(images), keep_activations=False)
-                    for layout, chunk in zip(layouts, some, strict=True)
+                    Forward(
+                        layout, [len(chunk.members)], inputs, pixel_scale(images), keep_activations=False, sums=total
+                    )
+                    for layout, chunk, total in zip(layouts, some, totals, strict=True)
                 ]
             inputs[0].copy_(pixels).sub_(pixel_centre(images))
-            for forward, count in zip(forwards, counts, strict=True):
+            for forward, count, total, mark in zip(forwards, counts, totals, marks, strict=True):
                 forward.run()
+                if mark is not None and total is not None:
+                    # Not one of them is below zero; a sum is quicker than a maximum.
+                    mark |= total > 0
                 # Unlike argmax, max is quick along a dimension that is not the last; it too takes the first maximum.
                 count += (forward.logits.max(1).indices == labels).sum(1)
+    return correct
+
+
+def _count_together(
+    weights: Tensor, network: Mlp, images: Images, group: ProcessGroup, active: Tensor | None
+) -> Tensor:
+    """Count each process's part of the images in that process; return what all of them found."""
+    own = group.active[group.rank : group.rank + 1].zero_()
+    part = images[group.partition(len(images))]
+    group.counts[group.rank] = count_correct(weights, network, part, active=None if active is None else own)[0]
+    group.barrier()
+    correct = group.counts.sum().unsqueeze(0)
+    if active is not None:
+        active |= group.active.any(0)
+    # Before the next count, every process has read this one.
+    group.barrier()
     return correct

@@ -72,6 +72,7 @@ class Forward:
         masks: Sequence[DropoutMask] = (),
         rank: int = 0,
         keep_activations: bool = True,
+        sums: Tensor | None = None,
     ) -> None:
         """Make the buffers and the calls.
 
@@ -84,6 +85,7 @@ class Forward:
             rank: of the factors that each order's sparse pixels come as (see ``sparse_pixels``).
             keep_activations: without, a layer's activations overwrite those of the last but one, which no backward
                 pass can use.
+            sums: where each run leaves the sum of every hidden unit's activations: [members, hidden units].
         """
         like = weights.flat
         members, width, pixels = weights.weights[0].shape
@@ -118,6 +120,8 @@ class Forward:
             if index < len(weights.layers) - 1:
                 self.calls.append(output.relu_)
                 units = slice(unit, unit + layer.outputs)
+                if sums is not None:
+                    self.calls.append(partial(torch.sum, output, 2, out=sums[:, units]))
                 self.calls += [partial(output[some.members].mul_, some.mask[:, units]) for some in masks]
                 unit += layer.outputs
 
