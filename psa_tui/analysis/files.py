@@ -25,12 +25,21 @@ _ABOUT = ("study", "dataset", "network", "quick", "architecture", "mode", "trial
 _TRIAL_COLUMNS = (
     *_ABOUT,
     *(f"{name}{unit}" for name in ("best_validation_accuracy", "test_accuracy") for unit in ("", "_pct")),
-    *("seed", "meta_loops", "best_meta_loop", "parameters"),
+    *("seed", "meta_loops", "best_meta_loop", "parameters", "lkg_dead", "lkg_inactive"),
 )
+_COUNTS_OF_LOOPS = (
+    "ablated_layer",
+    "ablated_neuron",
+    "ablated_units",
+    "ablated_dead_units",
+    "lkg_dead",
+    "lkg_inactive",
+)
+"""Whole numbers, of which any may be lacking."""
 _LOOP_COLUMNS = (
     *_ABOUT,
     *("meta_loop", "validation_accuracy", "validation_accuracy_pct", "verdict", "reason", "train_loss"),
-    *("ablated_layer", "ablated_neuron", "ablated_units"),
+    *_COUNTS_OF_LOOPS,
 )
 
 
@@ -38,8 +47,8 @@ def read_trials(path: Path, study: str | None) -> DataFrame:
     """Read the trials of a file with the columns architecture, mode, trial and best_validation_accuracy.
 
     An accuracy may instead be a percentage, in a column whose name ends in ``_pct``; seed, meta_loops,
-    best_meta_loop, parameters and test_accuracy may be there too, network names the family of the architectures where
-    it is not mlp, and other columns are left alone.
+    best_meta_loop, parameters, test_accuracy, lkg_dead and lkg_inactive may be there too, network names the family of
+    the architectures where it is not mlp, and other columns are left alone.
 
     Raises:
         DataError: the file cannot be read, or a row cannot be a trial; the message names the row.
@@ -48,8 +57,10 @@ def read_trials(path: Path, study: str | None) -> DataFrame:
     checked = _Checked(table, path, ("architecture", "mode", "trial"))
     checked.accuracy("best_validation_accuracy", required=True)
     checked.accuracy("test_accuracy", required=False)
-    for name in ("seed", "meta_loops", "best_meta_loop", "parameters"):
-        checked.whole(name, least=0 if name == "seed" else 1)
+    for name in ("meta_loops", "best_meta_loop", "parameters"):
+        checked.whole(name, least=1)
+    for name in ("seed", "lkg_dead", "lkg_inactive"):
+        checked.whole(name, least=0)
     name, dataset = checked.single("study") or outside_text(path.stem), checked.single("dataset")
     return completed_frame(
         checked.rows,
@@ -71,7 +82,7 @@ def read_meta_loops(path: Path, study: str | None) -> DataFrame:
     checked = _Checked(table, path, ("architecture", "mode", "trial", "meta_loop"))
     checked.accuracy("validation_accuracy", required=True)
     checked.one_of("verdict", ("promoted", "rolled_back"))
-    for name in ("ablated_layer", "ablated_neuron", "ablated_units"):
+    for name in _COUNTS_OF_LOOPS:
         checked.whole(name, least=0)
     checked.number("train_loss")
     checked.words("reason")

@@ -30,6 +30,8 @@ TRIAL_COLUMNS = (
     "best_validation_accuracy",
     "best_meta_loop",
     "test_accuracy",
+    "lkg_dead",
+    "lkg_inactive",
 )
 LOOP_COLUMNS = (
     "architecture",
@@ -44,7 +46,10 @@ LOOP_COLUMNS = (
     "ablated_layer",
     "ablated_neuron",
     "ablated_units",
+    "ablated_dead_units",
     "reason",
+    "lkg_dead",
+    "lkg_inactive",
 )
 PUBLISHED_MODES = tuple(variant.name for variant in PUBLISHED)
 """The six modes of the published study, the three baselines first."""
@@ -53,8 +58,9 @@ ABLATIVE = tuple(variant.name for variant in PUBLISHED if variant.ablates)
 MOST_CELLS = 5_000_000
 """Shapes times modes times trials: 850 times those of the published study."""
 _FIRST_STUDY_MODES = tuple(variant.name for variant in FIRST_STUDY)
-_WHOLE_NUMBERS = ("seed", "meta_loops", "best_meta_loop")
-_WHOLE_NUMBERS_OF_LOOPS = ("ablated_layer", "ablated_neuron", "ablated_units")
+_OF_LKG = ("lkg_dead", "lkg_inactive")
+_WHOLE_NUMBERS = ("seed", "meta_loops", "best_meta_loop", *_OF_LKG)
+_WHOLE_NUMBERS_OF_LOOPS = ("ablated_layer", "ablated_neuron", "ablated_units", "ablated_dead_units", *_OF_LKG)
 
 
 def completed_frame(

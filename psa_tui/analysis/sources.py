@@ -38,7 +38,9 @@ def load_trials(
     Columns: ``source``, ``study``, ``architecture`` ("18*18": depth*width; "[4*4,2*8]"), ``depth``, ``width`` (the
     layers' mean; both NaN where the architecture is of a family that is not installed), ``parameters``, ``mode``,
     ``trial`` (from 1), ``seed`` (Int64), ``meta_loops`` (Int64), ``best_validation_accuracy`` (fraction),
-    ``best_meta_loop`` (Int64, where the best was reached), ``test_accuracy`` (fraction, NaN when not measured).
+    ``best_meta_loop`` (Int64, where the best was reached), ``test_accuracy`` (fraction, NaN when not measured),
+    ``lkg_dead`` and ``lkg_inactive`` (Int64: hidden units of the last LKG whose incoming weights and bias are all zero,
+    and those that no validation image activates; missing where not known).
 
     Args:
         source: "local", "fetched", "published", or the path of a CSV, Parquet or SQLite file.
@@ -72,7 +74,9 @@ def load_meta_loops(
     loop added to the LKG's accuracy: 0 after a roll-back, negative where a rule promoted a worse candidate, NaN where
     there was no LKG to improve on), ``verdict`` ("promoted" or "rolled_back"), ``train_loss`` (NaN when not finite),
     ``ablated_layer`` and ``ablated_neuron`` (Int64; of a loop that ablated exactly one unit), ``ablated_units``
-    (Int64: how many were ablated) and ``reason`` (why the promotion rule decided so; empty where it was not recorded).
+    (Int64: how many were ablated), ``ablated_dead_units`` (Int64: how many of those were dead already), ``reason`` (why
+    the promotion rule decided so; empty where it was not recorded), ``lkg_dead`` and ``lkg_inactive`` (Int64: hidden
+    units of the LKG after the loop that are dead, and that are never active). What was not recorded is missing.
     Accuracies and gains are fractions.
 
     Arguments and errors are those of ``load_trials``; a source without meta-loops is a ``DataError``.

@@ -90,6 +90,8 @@ def stored_meta_loops(source: str, place: Path, study: str | None) -> DataFrame:
     counts = table.pop("validation_count")
     table["validation_accuracy"] = table.pop("validation_correct") / counts
     table = table.assign(**_ablated(table.pop("ablations")))
+    # Loops of earlier versions say of no unit whether it was dead.
+    table["ablated_dead_units"] = table["ablated_dead_units"].where(table["lkg_dead"].notna())
     table = completed_loops(table, architectures=list(found.settings.get("shapes", [])))
     dataset = found.settings.get("dataset")
     table.attrs = {"source": found.source, "study": found.study, "quick": found.quick, "dataset": dataset}
@@ -98,7 +100,7 @@ def stored_meta_loops(source: str, place: Path, study: str | None) -> DataFrame:
 
 
 def _ablated(ablations: Series[Any]) -> dict[str, Any]:
-    """Return the columns ``ablated_layer``, ``ablated_neuron`` and ``ablated_units`` of JSON texts.
+    """Return the columns ``ablated_layer``, ``ablated_neuron``, ``ablated_units`` and ``ablated_dead_units`` of JSON.
 
     Hundreds of thousands of loops share few different texts; each of those is decoded once.
     """
@@ -111,6 +113,7 @@ def _ablated(ablations: Series[Any]) -> dict[str, Any]:
         "ablated_layer": [None if unit is None else unit.layer for unit in single],
         "ablated_neuron": [None if unit is None else unit.unit for unit in single],
         "ablated_units": [len(units) for units in decoded],
+        "ablated_dead_units": [sum(unit.dead for unit in units) for units in decoded],
     }
     return {name: pd.array(values, dtype="Int64").take(codes) for name, values in columns.items()}
 
@@ -125,6 +128,8 @@ _TRIAL_FIELDS = (
     "best_validation_accuracy",
     "best_meta_loop",
     "test_accuracy",
+    "lkg_dead",
+    "lkg_inactive",
 )
 
 
@@ -139,6 +144,8 @@ def _as_trial(row: TrialRow) -> tuple[Any, ...]:
         row.bounty,
         row.bounty_meta_loop,
         row.test_accuracy,
+        row.lkg_dead,
+        row.lkg_inactive,
     )
 
 

@@ -33,6 +33,8 @@ def _trial(architecture, mode, trial, corrects, parameters):
             verdict="promoted" if promoted else "rolled_back",
             reason="the first candidate" if meta_loop == 1 else "",
             seconds=1.0,
+            lkg_dead=correct % 5,
+            lkg_inactive=correct % 7,
         )
         loops.append(TrialLoop(architecture, trial, loop))
     row = TrialRow(
@@ -45,6 +47,8 @@ def _trial(architecture, mode, trial, corrects, parameters):
         bounty=best / COUNT,
         bounty_meta_loop=best_at,
         test_accuracy=(best - 5) / COUNT,
+        lkg_dead=best % 5,
+        lkg_inactive=best % 7,
     )
     return row, loops
 

@@ -94,9 +94,29 @@ def test_meta_loops_follow_the_lkg(make_study):
             assert row.lkg_accuracy == best
             assert row.lkg_gain == pytest.approx(gain, nan_ok=True)
     assert loops.loc[loops["mode"] == "none", "ablated_layer"].isna().all()
+    counts = (500 * loops["validation_accuracy"]).round()
+    assert (loops["lkg_dead"] == counts % 5).all()
+    assert (loops["lkg_inactive"] == counts % 7).all()
+    trials = psa_tui.load_trials("local", results_dir=folder)
+    best = (500 * trials["best_validation_accuracy"]).round()
+    assert (trials["lkg_dead"] == best % 5).all()
+    assert (trials["lkg_inactive"] == best % 7).all()
 
 
-def _store_loops(folder, *loops):
+def test_what_no_loop_says_of_its_units_is_missing_and_not_zero(tmp_path):
+    dead, live = (AblatedUnit(layer=0, unit=n, incoming=784, outgoing=8, dead=n == 1) for n in (1, 2))
+    corrects = ((dead, live), 10, "promoted"), ((live,), 20, "promoted"), ((), 30, "promoted")
+    _store_loops(tmp_path, *corrects, lkg_dead=1)
+    loops = psa_tui.load_meta_loops("local", results_dir=tmp_path)
+    assert loops["ablated_dead_units"].tolist() == [1, 0, 0]
+    assert loops["lkg_dead"].tolist() == [1, 1, 1]
+    assert loops["lkg_inactive"].isna().all()
+    _store_loops(tmp_path, *corrects)
+    loops = psa_tui.load_meta_loops("local", results_dir=tmp_path)
+    assert loops[["ablated_dead_units", "lkg_dead", "lkg_inactive"]].isna().all(axis=None)
+
+
+def _store_loops(folder, *loops, **values):
     """Store a complete trial of 8*8 with (ablated units, correct images, verdict) of each loop."""
     from psa_tui.storage.meta_loops import MetaLoopRow
     from psa_tui.storage.study_store import TrialLoop, TrialRow, open_store
@@ -113,6 +133,7 @@ def _store_loops(folder, *loops):
             verdict=verdict,
             reason=f"reason {index}",
             seconds=1.0,
+            **values,
         )
         for index, (units, correct, verdict) in enumerate(loops, start=1)
     ]

@@ -86,6 +86,19 @@ def test_the_screens_of_a_run_with_other_rules_are_as_they_were_approved(build, 
     assert_is_approved(build.picture(state, *size, now, DisplayOptions()), f"other-rules-{size[0]}x{size[1]}.txt")
 
 
+@pytest.mark.parametrize(
+    ("size", "title"), [((80, 24), "network: 2 dead "), ((140, 45), "network: 2 dead, 5 never active ")]
+)
+def test_dead_units_are_on_the_map_and_counted_above_it(build, size, title):
+    events = build.story("[2*8]", [500, 400])
+    progress = replace(events[-1].progress, lkg_dead=2, lkg_inactive=5)
+    events.append(build.finished_loop(progress, 600, dead_units=((0, 1), (1, 6))))
+    state, now = build.replay(events)
+    shown = "\n".join(build.picture(state, *size, now, DisplayOptions()))
+    assert title in shown
+    assert shown.count("×") == 3, "two units and the legend"
+
+
 def test_the_help_says_which_other_rule_promotes(build, any_rule):
     state, now = other_rules(build)
     shown = "\n".join(build.picture(state, 80, 24, now, DisplayOptions(help=True)))

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file
 
 from psa_tui.storage.run_store import read_runs
 from tests import program
@@ -40,6 +41,14 @@ def on_one_line(text):
     return " ".join(text.split())
 
 
+def dead_units(row):
+    """How many hidden units of the run's checkpoint have only zeros before them."""
+    tensors = load_file(row.checkpoint)
+    biases = [name for name in tensors if name.endswith("bias")][:-1]
+    rows = ((tensors[name], tensors[name.replace("bias", "weight")]) for name in biases)
+    return sum(int((~(bias.astype(bool) | weight.any(1))).sum()) for bias, weight in rows)
+
+
 def test_runs_are_listed_newest_first_with_state_bounty_and_a_bar_a_loop(psa, two_runs):
     (first, _), (latest, _) = two_runs
     head, *lines = psa("results", "runs").stdout.splitlines()
@@ -55,6 +64,9 @@ def test_runs_are_listed_newest_first_with_state_bounty_and_a_bar_a_loop(psa, tw
     content = json.loads(psa("results", "runs", "--json").stdout)["runs"]
     assert [run["run"] for run in content] == [latest.run, first.run]
     assert [len(run["validation_accuracies"]) for run in content] == [2, 5]
+    assert [(run["lkg_dead"], run["lkg_inactive"]) for run in content] == [
+        (dead_units(row), loops[-1].lkg_inactive) for row, loops in two_runs[::-1]
+    ]
 
 
 def test_without_a_history_it_is_said_and_nothing_is_made(psa, tmp_path):
@@ -81,8 +93,9 @@ def test_show_tells_settings_sessions_bounty_verdicts_ablations_curve_and_checkp
     assert facts["test accuracy"] == f"{100 * row.test_accuracy:.2f} % (of the LKG)"
     promoted = sum(loop.verdict == "promoted" for loop in loops)
     assert facts["verdicts"] == f"{promoted} promoted, {5 - promoted} rolled back"
-    survived = sum(loop.verdict == "promoted" and bool(loop.ablations) for loop in loops)
-    assert facts["ablations"].startswith(f"4, {survived} survived; layer ")
+    survived = sum(loop.verdict == "promoted" and any(not unit.dead for unit in loop.ablations) for loop in loops)
+    assert facts["ablations"].startswith(f"4, {survived} survived")
+    assert facts["hidden units"] == f"{dead_units(row)} of 16 dead, {row.lkg_inactive} never active"
     assert facts["ablations"].endswith("output 2")
     assert re.fullmatch("[▁-█]{5}", facts["accuracy"])
     whole = "\n".join(lines)
