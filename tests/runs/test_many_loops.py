@@ -56,10 +56,11 @@ def run(folder, checkpoint):
             )
             store._database.connection.execute(
                 f"""
-                INSERT INTO meta_loops
+                INSERT INTO meta_loops (run, meta_loop, mode, ablations, train_loss, validation_correct,
+                    validation_count, finite, verdict, reason, seconds)
                 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {LOOPS})
                 SELECT ?, i, 'hidden', '[[0,' || (i % 4) || ',784,4]]', 0.5, i * 7919 % 500, 500, 1,
-                    iif(i % 1000 = 1, 'promoted', 'rolled_back'), 'not better', 0.5, NULL, NULL FROM n
+                    iif(i % 1000 = 1, 'promoted', 'rolled_back'), 'not better', 0.5 FROM n
                 """,
                 [record.run],
             )
