@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from psa_tui import __version__
-from psa_tui.cli import aws, clean, config, dataset, device, reproduce, results, resume, status, study, train
+from psa_tui.cli import aws, clean, config, dataset, device, probe, reproduce, results, resume, status, study, train
 from psa_tui.errors import PsaError
 from psa_tui.settings import load_settings
 from psa_tui.views.messages import print_error
@@ -47,6 +47,7 @@ def root(
 app.command()(train.train)
 app.command()(resume.resume)
 app.command()(status.status)
+app.command()(probe.probe)
 app.command()(clean.clean)
 app.command("clean-all")(clean.clean_all)
 app.command()(dataset.dataset)

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 _IMAGES_PER_PROCESS = 64
 """Fewer images of a batch are not worth a process."""
 _THREADING_WIDTH = 64
-"""Where processes cannot train together: a first layer of at least so many units is worth dividing among threads."""
+"""A first layer of at least so many units is worth dividing among the threads of a process."""
 
 
 class Parallelism(NamedTuple):
@@ -49,9 +49,7 @@ def parallelism_of(
                 processes -= 1
         chosen = Parallelism(processes, 1)
     else:
-        # Handing small operations to several threads costs more than they take.
-        wide = device == "cpu" and network.input_parameters >= _THREADING_WIDTH * network.inputs
-        chosen = Parallelism(1, threads or (_cores() if wide else 1))
+        chosen = Parallelism(1, threads or threads_for(network, device))
     log.debug(
         "layout: %s, batch %d on %s, %d cores: %d processes of %d threads (--threads overrules)",
         network,
@@ -61,6 +59,15 @@ def parallelism_of(
         *chosen,
     )
     return chosen
+
+
+def threads_for(network: Network, device: str) -> int:
+    """Return how many threads a single process computes fastest with on ``device``.
+
+    Handing small operations to several threads costs more than they take.
+    """
+    wide = device == "cpu" and network.input_parameters >= _THREADING_WIDTH * network.inputs
+    return _cores() if wide else 1
 
 
 def processes_for(members: int, device: str) -> int:

@@ -22,6 +22,8 @@ class Purpose(IntEnum):
     DROPOUT = 3
     PROMOTION = 4
     LABELS = 5
+    PROBED_UNITS = 6
+    PROBED_NOISE = 7
 
 
 def generator(seed: int, meta_loop: int, purpose: Purpose) -> np.random.Generator:

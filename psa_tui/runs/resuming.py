@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from psa_tui.errors import CheckpointError, ConfigError
+from psa_tui.errors import CheckpointError, ConfigError, DataError
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
 from psa_tui.method.variants import Variant
 from psa_tui.settings import MOST_THREADS, Settings
 from psa_tui.storage.checkpoint import network_of, previous_path, read_checkpoint
 from psa_tui.storage.header import Record
+
+if TYPE_CHECKING:
+    from psa_tui.data import Dataset
 
 PINNED = ("network", "arch", "mode", "seed", "dataset", *(one.option for one in HYPERPARAMETERS))
 """The settings that a resume takes from the checkpoint whatever else says."""
@@ -69,6 +73,19 @@ def check_no_orphan(path: Path) -> None:
         raise CheckpointError(
             f"{path} is missing, but its previous generation {previous} is there: to go on from it, "
             f"{shlex.join(['mv', str(previous), str(path)])}; to start anew, psa clean"
+        )
+
+
+def check_edition(path: Path, record: Record, data: Dataset, dataset_dir: Path) -> None:
+    """Make sure that ``data``, loaded from ``dataset_dir``, is what the checkpoint at ``path`` was trained on.
+
+    Raises:
+        DataError: it is another edition.
+    """
+    if record.dataset_fingerprint != data.fingerprint:
+        raise DataError(
+            f"{path} was trained on another edition of {data.name} than the one in {dataset_dir}; "
+            "point --dataset-dir at the original files"
         )
 
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from psa_tui.errors import DataError
 from psa_tui.machine.devices import choose, detect, set_threads
 from psa_tui.machine.memory import available_memory_bytes
 from psa_tui.machine.signals import LeaveAtOnce
@@ -24,7 +23,7 @@ from psa_tui.method.variants import find_variant
 from psa_tui.runs.context import RunContext
 from psa_tui.runs.publishing import Publisher
 from psa_tui.runs.record import finished_event, new_record, new_run_name, split_counts, started_event
-from psa_tui.runs.resuming import extended_history, holds_run, is_same_place
+from psa_tui.runs.resuming import check_edition, extended_history, holds_run, is_same_place
 from psa_tui.runs.stored_loops import earlier_events
 from psa_tui.settings import RunConfig
 from psa_tui.storage.checkpoint import STATE, Checkpoint, write_checkpoint
@@ -102,7 +101,8 @@ class RunSession:
         )
         set_threads(parallelism.threads)
         data = load_dataset(trial.dataset, self.config.dataset_dir, self.say)
-        self._check_edition(data)
+        if self.checkpoint is not None:
+            check_edition(self.path, self.checkpoint.record, data, self.config.dataset_dir)
         old = None if self.checkpoint is None else self.checkpoint.record
         record = new_record(
             self.config, old, data, self.last_meta_loop, str(device), parallelism.total_threads, backend.name
@@ -150,13 +150,6 @@ class RunSession:
             raise
         self.publish(end)
         return end
-
-    def _check_edition(self, data: Dataset) -> None:
-        if self.checkpoint is not None and self.checkpoint.record.dataset_fingerprint != data.fingerprint:
-            raise DataError(
-                f"{self.path} was trained on another edition of {data.name} than the one in "
-                f"{self.config.dataset_dir}; point --dataset-dir at the original files"
-            )
 
     def _obey(self, event: Event, record: Record, loaded: _Loaded) -> Record:
         """Do what was asked for at the keyboard; the record changes with the mode."""

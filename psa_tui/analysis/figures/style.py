@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -91,10 +92,19 @@ def legend_columns(shown: Sequence[Variant], published: int) -> tuple[int, int]:
     return columns, max(-(-len(shown) // columns) - -(-len(PUBLISHED) // published), 0)
 
 
-def to_bytes(figure: Figure, file_format: str) -> bytes:
-    """Return the figure as ``png`` (300 dots an inch) or ``svg``: the same bytes each time, with no date in them."""
-    metadata = {"Software": None} if file_format == "png" else {"Date": None, "Creator": None}
+def to_bytes(figure: Figure, file_format: str, words: str | None = None) -> bytes:
+    """Return the figure as ``png`` (300 dots an inch), ``svg`` or ``pdf``: the same bytes each time, with no date.
+
+    ``words`` are its text alternative: the description in the file's metadata.
+    """
+    metadata = {
+        "png": {"Software": None, "Description": words},
+        "svg": {"Date": None, "Creator": None, "Description": words},
+        "pdf": {"CreationDate": None, "Creator": None, "Producer": None, "Subject": words},
+    }[file_format]
     content = io.BytesIO()
-    with figure_style():
+    with figure_style(), warnings.catch_warnings():
+        # A box stands for a letter that the font lacks.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         figure.savefig(content, format=file_format, metadata=metadata)
     return content.getvalue()

@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from math import floor, log2
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.text import Text
-
-from psa_tui.method.variants import Variant
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +20,22 @@ _LETTER_STYLES = ("green", "cyan", "yellow", "red", "magenta", "blue")
 _SEVERAL = "*"
 _CURVE_ROWS = 13
 _TO_ASCII = str.maketrans({"│": "|", "─": "-", "┌": "+", "┐": "+", "└": "+", "┘": "+", "┤": "|"})
+
+
+class Lettered(Protocol):
+    """What has a curve of its own: a variant, or anything with a letter and a Rich style."""
+
+    @property
+    def name(self) -> str:
+        """What the legend calls it."""
+
+    @property
+    def letter(self) -> str:
+        """Its mark."""
+
+    @property
+    def style(self) -> str:
+        """Its Rich style; none where it is empty."""
 
 
 def letter_map(title: str, shapes: DataFrame, letters: Sequence[str], meanings: Mapping[str, str], width: int) -> Text:
@@ -88,16 +102,21 @@ def _append_squares(text: Text, shapes: DataFrame, letters: Sequence[str], width
 
 def letter_curves(
     title: str,
-    variants: Sequence[Variant],
+    variants: Sequence[Lettered],
     series: Mapping[str, tuple[Array, Array]],
     width: int,
     ascii_only: bool,
+    is_logarithmic: bool = False,
 ) -> Text:
-    """Draw curves (x, and y in percent) of ``variants``, by name in ``series``, each in its letter, by uniplot."""
+    """Draw curves (x, and y in percent) of ``variants``, by name in ``series``, each in its letter, by uniplot.
+
+    ``is_logarithmic`` says that equal factors of x, which is above 0 then, are equally far apart.
+    """
     import numpy as np
     from uniplot import plot_to_string
 
     shown = [variant for variant in variants if variant.name in series]
+    least, most = (float(edge([edge(x) for x, _ in series.values()])) for edge in (np.min, np.max))
     picture = plot_to_string(
         [series[variant.name][1] for variant in shown],
         xs=[series[variant.name][0] for variant in shown],
@@ -108,8 +127,9 @@ def letter_curves(
         width=width - 12,
         height=_CURVE_ROWS,
         y_unit=" %",
-        x_min=float(min(x.min() for x, _ in series.values())) - 0.5,
-        x_max=float(max(x.max() for x, _ in series.values())) + 0.5,
+        x_as_log=is_logarithmic,
+        x_min=least / 1.1 if is_logarithmic else least - 0.5,
+        x_max=most * 1.1 if is_logarithmic else most + 0.5,
         y_min=float(min(np.nanmin(y) for _, y in series.values())) - 0.5,
         y_max=float(max(np.nanmax(y) for _, y in series.values())) + 0.5,
     )

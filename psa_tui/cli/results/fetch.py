@@ -44,7 +44,8 @@ def fetch(
     from psa_tui.aws.fetch_report import FetchReport
     from psa_tui.aws.settings import load_aws_settings
     from psa_tui.aws.study import sagemaker_study
-    from psa_tui.cli.results.fetch_output import fetch_progress, print_report, write_results
+    from psa_tui.cli.results.fetch_output import print_report, write_results
+    from psa_tui.views.progress_bar import progress_bar
 
     spec = sagemaker_study(study, grid, modes, trials, meta_loops=None, seed=None)
     order = FetchOrder(
@@ -60,8 +61,8 @@ def fetch(
     plan = plan_fetch(order, aws_settings, listing, folder)
     fetched = Fetched()
     if not dry_run:
-        with fetch_progress(len(plan.download)) as advance:
-            fetched = fetch_archives(s3, aws_settings, order, plan, advance)
+        with progress_bar("fetching", len(plan.download), "jobs") as advance:
+            fetched = fetch_archives(s3, aws_settings, order, plan, lambda: advance(1))
         if fetched.accepted or fetched.refused:
             store_fetch(order, aws_settings, fetched, folder)
     report = FetchReport(

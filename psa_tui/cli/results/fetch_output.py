@@ -1,30 +1,13 @@
-"""What ``psa results fetch`` shows and writes: progress, the account of what was done, and the two files."""
+"""What ``psa results fetch`` shows and writes: the account of what was done, and the two files."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 from psa_tui.aws.fetch_report import FetchReport
 from psa_tui.cli.results.printing import print_text, write_file
 from psa_tui.views.messages import print_warning
-
-
-@contextmanager
-def fetch_progress(total: int) -> Iterator[Callable[[], None]]:
-    """Show on stderr, if that is a terminal, how many archives of ``total`` have come."""
-    if not total or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("fetching"), BarColumn(), MofNCompleteColumn(), TextColumn("jobs"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=total)
-        yield lambda: progress.advance(task)
 
 
 def write_results(report: FetchReport) -> list[str]:

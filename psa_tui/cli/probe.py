@@ -1,0 +1,80 @@
+"""``psa probe``: what trained networks still can when they are damaged and not trained again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from psa_tui.cli.options import Json, takes_settings
+from psa_tui.errors import ConfigError
+from psa_tui.settings import LARGEST_SEED, Settings
+from psa_tui.views.messages import print_error, print_warning
+from psa_tui.views.output import draws_in_ascii
+
+Checkpoints = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[CHECKPOINT]...", help="Files, or folders with a run (default: that of --model-dir)."),
+]
+Kill = Annotated[
+    str | None,
+    typer.Option(metavar="NUMBERS", help="How many hidden units to zero: 1..10 (default), 0..64:8 or 1,2,5."),
+]
+Noise = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LEVELS",
+        help="Gaussian noise on all weights instead, in root mean squares of each tensor: 0.01,0.03,0.1, or auto "
+        "(0.01,0.03,0.1,0.3,1).",
+    ),
+]
+Draws = Annotated[int, typer.Option(metavar="N", min=1, max=100_000, help="Random draws at each of them.")]
+Seed = Annotated[int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Seed of the draws.")]
+Out = Annotated[str | None, typer.Option(metavar="FILE", help="Also write a figure: .svg, .png or .pdf.")]
+OnTerminal = Annotated[bool, typer.Option("--terminal", help="Also draw the figure in the terminal.")]
+
+
+@takes_settings("model_dir", "dataset_dir", "device", "backend", "threads", "ascii", device="that of the training")
+def probe(
+    settings: Settings,
+    checkpoints: Checkpoints = None,
+    kill: Kill = None,
+    noise: Noise = None,
+    draws: Draws = 100,
+    seed: Seed = 0,
+    out: Out = None,
+    terminal: OnTerminal = False,
+    json: Json = False,
+) -> None:
+    """Measure robustness: test accuracy after zeroing random hidden units, or with noise, without any training.
+
+    A unit's incoming weights, bias and outgoing weights become zero; networks of one shape lose the same units.
+    """
+    from psa_tui.analysis.robustness import check_request, difference
+    from psa_tui.cli.probe_output import measured, print_found, print_json, write_figure
+    from psa_tui.method.probes import Probe, UnitKill, WeightNoise, parse_kills, parse_noise
+
+    for pair in {"--kill": kill, "--noise": noise}, {"--json": json or None, "--terminal": terminal or None}:
+        if None not in pair.values():
+            raise ConfigError(f"{' and '.join(pair)} exclude each other; choose one")
+    paths = [Path(text) for text in checkpoints or [str(settings.get("model_dir"))]]
+    check_request(paths, out)
+    asked: Probe
+    if noise is None:
+        asked = UnitKill(parse_kills(kill or "1..10"), draws, seed)
+    else:
+        asked = WeightNoise(parse_noise(noise), draws, seed)
+    found, problems, made = measured(settings, paths, asked, fit=kill is None)
+    if json:
+        print_json(found, problems, made)
+    elif found:
+        print_found(found, made, curves=terminal, ascii_only=draws_in_ascii(settings))
+    for remark in filter(None, map(difference, found)):
+        print_warning(remark)
+    for label, problem in problems.items():
+        print_error(str(problem) if label in str(problem) else f"{label}: {problem}")
+    if out is not None and found:
+        write_figure(found, made, Path(out))
+    if problems:
+        raise typer.Exit(next(iter(problems.values())).exit_code)
