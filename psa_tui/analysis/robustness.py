@@ -8,7 +8,7 @@ from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
-from psa_tui.analysis.trajectories import BAND
+from psa_tui.analysis.trajectories import BAND as BAND
 from psa_tui.errors import ConfigError
 from psa_tui.formatting import percent
 from psa_tui.machine.optional_dependencies import require

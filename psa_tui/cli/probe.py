@@ -15,7 +15,7 @@ from psa_tui.views.output import draws_in_ascii
 
 Checkpoints = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[CHECKPOINT]...", help="Files, or folders with a run (default: that of --model-dir)."),
+    typer.Argument(metavar="CHECKPOINT", help="Files, or folders with a run (default: that of --model-dir)."),
 ]
 Kill = Annotated[
     str | None,
@@ -32,10 +32,11 @@ Noise = Annotated[
 Draws = Annotated[int, typer.Option(metavar="N", min=1, max=100_000, help="Random draws at each of them.")]
 Seed = Annotated[int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Seed of the draws.")]
 Out = Annotated[str | None, typer.Option(metavar="FILE", help="Also write a figure: .svg, .png or .pdf.")]
+_OWN = "that of the training"
 OnTerminal = Annotated[bool, typer.Option("--terminal", help="Also draw the figure in the terminal.")]
 
 
-@takes_settings("model_dir", "dataset_dir", "device", "backend", "threads", "ascii", device="that of the training")
+@takes_settings("model_dir", "dataset_dir", "device", "backend", "threads", "ascii", device=_OWN, backend=_OWN)
 def probe(
     settings: Settings,
     checkpoints: Checkpoints = None,
@@ -60,11 +61,8 @@ def probe(
             raise ConfigError(f"{' and '.join(pair)} exclude each other; choose one")
     paths = [Path(text) for text in checkpoints or [str(settings.get("model_dir"))]]
     check_request(paths, out)
-    asked: Probe
-    if noise is None:
-        asked = UnitKill(parse_kills(kill or "1..10"), draws, seed)
-    else:
-        asked = WeightNoise(parse_noise(noise), draws, seed)
+    levels = parse_kills(kill or "1..10") if noise is None else parse_noise(noise)
+    asked: Probe = (UnitKill if noise is None else WeightNoise)(levels, draws, seed)
     found, problems, made = measured(settings, paths, asked, fit=kill is None)
     if json:
         print_json(found, problems, made)

@@ -40,11 +40,12 @@ def measured(
 
 def print_json(found: Sequence[Probed], problems: Mapping[str, PsaError], probe: Probe) -> None:
     """Print one JSON object: every draw of every checkpoint, and why some could not be measured. Fractions."""
-    from psa_tui.analysis.robustness import robustness_json
+    from psa_tui.analysis.robustness import BAND, robustness_json
 
-    measured = [robustness_json(one, probe) for one in found]
-    others = [{"path": label, "problem": str(problem)} for label, problem in problems.items()]
-    json.dump({"schema": 1, **probe.as_json(), "checkpoints": measured + others}, sys.stdout, indent=2)
+    checkpoints = [robustness_json(one, probe) for one in found]
+    checkpoints += [{"path": label, "problem": str(problem)} for label, problem in problems.items()]
+    content = {"schema": 1, **probe.as_json(), "band": BAND, "checkpoints": checkpoints}
+    json.dump(content, sys.stdout, indent=2)
     print()
 
 

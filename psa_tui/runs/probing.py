@@ -70,7 +70,7 @@ def load_subjects(
         Those that can be measured, and why the others cannot, by what the user called them.
 
     Raises:
-        ConfigError: the device that the settings name is not usable.
+        ConfigError: the settings name a backend that there is not, or a device that is not usable.
     """
     import torch
 
@@ -81,6 +81,8 @@ def load_subjects(
     from psa_tui.machine.devices import choose, detect
 
     found = detect()
+    # What the settings say wrongly is wrong for all.
+    settings.get("backend")
     if settings.is_explicit("device"):
         choose(settings.get("device"), found)
     folder: Path = settings.get("dataset_dir")
