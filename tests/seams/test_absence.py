@@ -75,15 +75,33 @@ def test_a_checkpoint_of_plug_ins_that_are_gone_is_listed(trained):
     assert "three+ties" in trained("results", "runs", plugin=None)
 
 
-@pytest.mark.parametrize("seam", SEAMS)
-def test_a_checkpoint_of_a_plug_in_that_is_gone_is_not_resumed_and_the_plug_in_named(trained, tmp_path, seam):
-    name, _ = SEAMS[seam]
+def plugin_without(tmp_path, name):
+    """A copy of the plug-in that does not name one of its things."""
     plugin = tmp_path / "plugin"
     shutil.copytree(PLUGIN, plugin)
     (listed,) = plugin.glob("*/entry_points.txt")
     lines = listed.read_text().splitlines(keepends=True)
     listed.write_text("".join(line for line in lines if not line.startswith(f"{name} =")))
+    return plugin
 
+
+@pytest.mark.parametrize("seam", SEAMS)
+def test_a_checkpoint_is_probed_without_what_it_was_ablated_and_promoted_by_and_not_without_the_rest(
+    trained, tmp_path, seam
+):
+    name, _ = SEAMS[seam]
+    done = trained.run("probe", "--draws", "2", plugin=plugin_without(tmp_path, name))
+    if seam in ("ablations", "promotions"):
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "2x8   three+ties digits8" in done.stdout
+    else:
+        assert name in refusal(done)
+
+
+@pytest.mark.parametrize("seam", SEAMS)
+def test_a_checkpoint_of_a_plug_in_that_is_gone_is_not_resumed_and_the_plug_in_named(trained, tmp_path, seam):
+    name, _ = SEAMS[seam]
+    plugin = plugin_without(tmp_path, name)
     line = refusal(trained.run("resume", "--meta-loops", "1", plugin=plugin))
     assert name in line
     assert "expected" in line

@@ -43,6 +43,11 @@ def test_a_run_that_is_stopped_and_resumed_ends_as_one_that_never_stopped_and_is
         assert value in runs
     (checkpoint,) = json.loads(psa("status", "--json"))["checkpoints"]
     assert checkpoint["network"] == said.get("--network", "mlp")
+    (probed,) = json.loads(psa("probe", "--kill", "1..8:7", "--draws", 4, "--json"))["checkpoints"]
+    assert probed["test_accuracy"] == checkpoint["test_accuracy"]
+    assert (probed["hidden_units"], probed["backend"]) == ((24, "slow") if options is EVERYTHING else (8, "torch"))
+    assert [len(level["correct"]) for level in probed["levels"]] == [1, 4, 4]
+    assert len({correct for level in probed["levels"] for correct in level["correct"]}) > 1
     check_events([json.loads(line) for line in printed.splitlines()], said)
 
 
