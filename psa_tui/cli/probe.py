@@ -32,8 +32,8 @@ Noise = Annotated[
 Draws = Annotated[int, typer.Option(metavar="N", min=1, max=100_000, help="Random draws at each of them.")]
 Seed = Annotated[int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Seed of the draws.")]
 Out = Annotated[str | None, typer.Option(metavar="FILE", help="Also write a figure: .svg, .png or .pdf.")]
-_OWN = "that of the training"
 OnTerminal = Annotated[bool, typer.Option("--terminal", help="Also draw the figure in the terminal.")]
+_OWN = "that of the training"
 
 
 @takes_settings("model_dir", "dataset_dir", "device", "backend", "threads", "ascii", device=_OWN, backend=_OWN)

@@ -91,10 +91,12 @@ def test_counts_with_noise_are_those_of_a_plain_network(checkpoint, path, backen
         assert len(set(correct.tolist())) > 3
 
 
-def test_draws_that_do_not_fit_into_memory_together_give_the_same_and_all_are_told(path, monkeypatch):
+def test_a_level_alone_and_draws_that_do_not_fit_into_memory_together_give_the_same(path, monkeypatch):
     (subject,), _ = loaded(path)
     probe = UnitKill((2, 6), 25, 0)
     whole = measure(subject, probe, lambda done: None)
+    alone = measure(subject, UnitKill((6,), 25, 0), lambda done: None)
+    np.testing.assert_array_equal(alone.correct[0], whole.correct[1])
     monkeypatch.setattr(engine, "_ROWS_BYTES", 7 * subject.row.nbytes)
     told = []
     parts = measure(subject, probe, told.append)

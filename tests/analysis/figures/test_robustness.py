@@ -14,6 +14,8 @@ from psa_tui.analysis.figures.style import figure_style, to_bytes
 from psa_tui.analysis.robustness import FIGURE_FORMATS
 from psa_tui.method.probes import UnitKill, WeightNoise
 
+pytestmark = pytest.mark.slow
+
 KILLS, NOISE = UnitKill((1, 2, 3, 4), 10, 0), WeightNoise((0.01, 0.1, 1.0), 10, 0)
 
 
