@@ -18,6 +18,7 @@ import numpy as np
 
 from psa_tui.errors import ConfigError
 from psa_tui.method.ablation import zero_unit
+from psa_tui.method.dead_units import dead_units
 from psa_tui.method.randomness import Purpose, generator
 from psa_tui.method.selections import Hidden, Unit, hidden_count
 
@@ -100,13 +101,10 @@ def hidden_units(units: Units) -> Sequence[Unit]:
     return Hidden().units(units)
 
 
-def dead_units(row: np.ndarray, units: Units) -> np.ndarray:
-    """Return which hidden units have neither an incoming weight nor a bias that is not zero: bool [hidden units]."""
-    found = []
-    for unit in hidden_units(units):
-        numbers = units.unit_parameters(*unit)
-        found.append(not any(row[part].any() for part in (*numbers.incoming, *numbers.bias)))
-    return np.array(found, dtype=bool)
+def dead_mask(row: np.ndarray, units: Units) -> np.ndarray:
+    """Return which hidden units of the weights ``row`` [parameters] are dead: bool [hidden units]."""
+    dead = set(dead_units(row, units))
+    return np.array([unit in dead for unit in hidden_units(units)], dtype=bool)
 
 
 def parse_kills(text: str) -> tuple[float, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from psa_tui.data import load_dataset, majority_class_accuracy
 from psa_tui.errors import CheckpointError, ConfigError, PsaError
-from psa_tui.method.probes import Probe, UnitKill, dead_units
+from psa_tui.method.probes import Probe, UnitKill, dead_mask
 from psa_tui.runs.checkpoint_files import find_checkpoint
 from psa_tui.runs.resuming import check_edition
 from psa_tui.settings import Settings
@@ -36,7 +36,7 @@ class Subject:
     row: np.ndarray
     """Its LKG: float32 [parameters]."""
     dead: np.ndarray
-    """``dead_units`` of it."""
+    """``dead_mask`` of it."""
     backend: Backend
     images: Images
     """Those of the test split."""
@@ -110,7 +110,7 @@ def load_subjects(
             record=record,
             network=network,
             row=row,
-            dead=dead_units(row, network),
+            dead=dead_mask(row, network),
             backend=backend,
             images=put(record.dataset, device),
             majority_class_accuracy=majority_class_accuracy(data.test),

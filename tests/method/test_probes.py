@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from psa_tui.errors import ConfigError
-from psa_tui.method.probes import UnitKill, WeightNoise, dead_units, parse_kills, parse_noise
+from psa_tui.method.probes import UnitKill, WeightNoise, dead_mask, parse_kills, parse_noise
 from psa_tui.networks import NETWORKS
 
 NETWORK = NETWORKS.find("mlp").parse("[2*5, 1*3]", (1, 28, 28), 10)
@@ -85,7 +85,7 @@ def test_a_unit_without_incoming_weights_and_bias_is_dead_whatever_leads_out():
         tensors[f"{name}.weight"][unit] = tensors[f"{name}.bias"][unit] = 0
     tensors["3.weight"][4] = 0
     tensors["3.bias"][0] = 0
-    assert np.flatnonzero(dead_units(row, NETWORK)).tolist() == [2, 11]
+    assert np.flatnonzero(dead_mask(row, NETWORK)).tolist() == [2, 11]
 
 
 def test_the_dead_among_the_zeroed_are_counted_draw_by_draw():
