@@ -24,6 +24,7 @@ import termios
 import threading
 import types
 import warnings
+import weakref
 from functools import cache
 from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
@@ -247,7 +248,8 @@ def _become(order):
     path = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     kind, sys.argv = order["arguments"][0], order["arguments"]
     sys.path[:] = [*path, *(entry for entry in sys.path[1:] if entry not in added)]
-    if any(os.path.isdir(os.path.join(entry, "psa_tui")) for entry in path):
+    first = next((entry for entry in path if os.path.isdir(os.path.join(entry, "psa_tui"))), ROOT)
+    if not os.path.samefile(first, ROOT):
         # A copy of the package stands before the one that is loaded.
         for name in [name for name in sys.modules if name.partition(".")[0] == "psa_tui"]:
             del sys.modules[name]
@@ -306,8 +308,10 @@ if __name__ == "__main__":
     for module in pkgutil.walk_packages(psa_tui.__path__, "psa_tui."):
         if not module.name.endswith("__main__"):
             __import__(module.name)
-    # A fork need not look through what was there before it.
+    # A fork need not look through what was there before it, nor take apart PyTorch's operators at its end.
     gc.freeze()
+    for leftover in weakref.finalize._registry:
+        leftover.atexit = False
     program = _become(_fork_for_ever(socket.socket(fileno=0)))
     try:
         program()
