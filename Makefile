@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_DIR := .demo
 PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
+# What is compiled is kept: the tests start the program many times.
+SETTINGS := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 
 .PHONY: bench campaigns demo test quick check lint types install clean-venv
 
@@ -13,13 +15,13 @@ demo: $(VENV)/.installed
 		--model-dir $(DEMO_DIR)/models --results-dir $(DEMO_DIR)/results
 
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) -m "not campaign"
+	$(SETTINGS) $(BIN)/python -m pytest $(PARALLEL) -m "not campaign"
 
 campaigns: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) -m campaign
+	$(SETTINGS) $(BIN)/python -m pytest $(PARALLEL) -m campaign
 
 quick: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) -m "not slow and not campaign"
+	$(SETTINGS) $(BIN)/python -m pytest $(PARALLEL) -m "not slow and not campaign"
 
 check: lint types test campaigns
 

@@ -1,3 +1,4 @@
+import gc
 import os
 import sys
 
@@ -13,6 +14,26 @@ from tests.terminal import Terminal
 
 WHOLE_PROGRAMS = {"browser", "nodes", "offline", "psa", "psa_dataset", "terminal"}
 """Fixtures whose tests are slow."""
+
+
+def pytest_configure(config):
+    # All processes of pytest-xdist have their programs forked by the same ones.
+    if shared := getattr(config, "workerinput", {}).get("forkers"):
+        program.forkers = lambda: shared
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    node.workerinput["forkers"] = program.forkers()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    # All that is imported and collected stays to the end: looking through it meanwhile takes a third of that time.
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items):

@@ -34,7 +34,7 @@ import psa_tui
 ROOT = Path(__file__).parents[1]
 LIBRARIES = (
     "mlxtend.data",
-    "numpy",
+    "numpy.random",
     "platformdirs",
     "psutil",
     "rich.console",
@@ -68,7 +68,6 @@ FREE = (
     "TORCHINDUCTOR_CACHE_DIR",
 )
 """... but for these, which a fork can still obey; the last one PyTorch sets itself when it is imported."""
-_ONE_AT_A_TIME = threading.Lock()
 _spawn = multiprocessing.util.spawnv_passfds
 
 
@@ -94,7 +93,6 @@ class Popen(subprocess.Popen):
             return
         p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite = others[3:9]
         ends = [mine if theirs == -1 else theirs for mine, theirs in enumerate((p2cread, c2pwrite, errwrite))]
-        self._answers, answers = socket.socketpair()
         order = {
             "arguments": args[1:],
             "folder": os.fspath(cwd or os.getcwd()),
@@ -102,27 +100,28 @@ class Popen(subprocess.Popen):
             "session": self._session,
             "terminal": self._terminal,
         }
+        self._forker = socket.socket(socket.AF_UNIX)
         # With settings of its own matplotlib is loaded anew: it reads them then.
-        forker = _forker("results" in args and "MPLCONFIGDIR" not in order["environment"])
-        with answers, _ONE_AT_A_TIME:
-            socket.send_fds(forker, [b"."], [*ends, answers.fileno()])
-            forker.sendall(json.dumps(order).encode() + b"\n")
-            self.pid = int(self._line())
+        with_results = not {"aws", "results"}.isdisjoint(args) and "MPLCONFIGDIR" not in order["environment"]
+        self._forker.connect(forkers()[with_results])
+        socket.send_fds(self._forker, [b"."], ends)
+        self._forker.sendall(json.dumps(order).encode() + b"\n")
+        self.pid = int(self._line())
         self._child_created = True
         self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
 
     def _line(self):
         line = b""
         while not line.endswith(b"\n"):
-            line += self._answers.recv(1) or b"-9\n"
+            line += self._forker.recv(1) or b"-9\n"
         return line
 
     def _wait(self, timeout):
         if self._forks and self.returncode is None:
-            if not select.select([self._answers], [], [], timeout)[0]:
+            if not select.select([self._forker], [], [], timeout)[0]:
                 raise TimeoutExpired(self.args, timeout)
             self.returncode = int(self._line())
-            self._answers.close()
+            self._forker.close()
         return self.returncode if self._forks else super()._wait(timeout)
 
     def _internal_poll(self, *arguments, **options):
@@ -164,64 +163,116 @@ def _ours():
 
 
 @cache
-def _forker(with_results):
-    """The connection to the process that forks, started when it is first needed."""
-    ours, theirs = socket.socketpair()
-    with theirs:
-        if with_results:
-            # Itself forked from the other one, it has less to load.
-            process = Popen([sys.executable, "-m", "tests.program", *RESULTS_LIBRARIES], cwd=ROOT, stdin=theirs)
-        else:
-            command = [sys.executable, "-m", "tests.program", *LIBRARIES]
-            process = subprocess.Popen(command, cwd=ROOT, stdin=theirs)
-    atexit.register(lambda: (ours.close(), process.wait()))
-    return ours
+def forkers():
+    """The addresses of the processes that fork: the one with ``LIBRARIES``, and the one with ``RESULTS_LIBRARIES`` too.
+
+    They load them when they are first asked for a program.
+    """
+    owned, owner = socket.socketpair()
+    listeners = [socket.socket(socket.AF_UNIX) for _ in range(2)]
+    for listener in listeners:
+        listener.bind("")
+        listener.listen()
+    command = [sys.executable, "-m", "tests.program", *(str(listener.fileno()) for listener in listeners)]
+    # Memory in large pages is faster to fork.
+    environment = os.environ | {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+    inherited = [listener.fileno() for listener in listeners]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=owned, pass_fds=inherited)
+    atexit.register(lambda: (owner.close(), process.wait()))
+    addresses = [listener.getsockname() for listener in listeners]
+    for end in (owned, *listeners):
+        end.close()
+    return addresses
 
 
 def _take_terminal():
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
-def _fork_for_ever(connection):
+def _load(libraries):
+    """Load what programs need, and leave to forks as little as can be."""
+    gc.disable()
+    for library in libraries:
+        __import__(library)
+    for module in pkgutil.walk_packages(psa_tui.__path__, "psa_tui."):
+        if not module.name.endswith("__main__"):
+            __import__(module.name)
+    import typer.main
+
+    from psa_tui.cli.app import app
+
+    # The command line is built once; nothing of it depends on the environment before it is called.
+    typer.main.get_command = cache(typer.main.get_command)
+    typer.main.get_command(app)
+    # A fork need not look through what was there before it, nor take apart PyTorch's operators at its end.
+    gc.enable()
+    gc.freeze()
+    for leftover in weakref.finalize._registry:
+        leftover.atexit = False
+
+
+def _fork_for_ever(libraries, listener, with_results=None):
     """Fork for every program that is asked for; returns in the child, with what it is to run."""
-    lines = connection.makefile("r")
-    running = {}
+    running, others = {}, []
     poll = select.poll()
-    poll.register(connection, select.POLLIN)
+    for source in filter(None, (sys.__stdin__, listener, with_results)):
+        poll.register(source, select.POLLIN)
     while True:
         for ready, _ in poll.poll():
+            if ready == sys.__stdin__.fileno():
+                # Nobody will ask any more.
+                for other in others:
+                    os.waitpid(other, 0)
+                os._exit(0)
             if ready in running:
-                child, answers = running.pop(ready)
                 poll.unregister(ready)
+                child, answers = running.pop(ready)
                 os.close(ready)
                 _, status = os.waitpid(child, 0)
-                with contextlib.suppress(BrokenPipeError):
-                    os.write(answers, b"%d\n" % os.waitstatus_to_exitcode(status))
-                os.close(answers)
+                _tell(answers, os.waitstatus_to_exitcode(status))
+                answers.close()
                 continue
-            _, descriptors, _, _ = socket.recv_fds(connection, 1, 4)
-            if not descriptors:
-                os._exit(0)
-            order = json.loads(lines.readline())
-            *streams, answers = descriptors
+            if libraries:
+                _load(libraries)
+                libraries = ()
+            asked = listener.accept()[0] if ready == listener.fileno() else None
             child = os.fork()
             if child == 0:
-                lines.close()
-                connection.close()
-                for ended, (_, other) in running.items():
-                    os.close(ended)
-                    os.close(other)
-                os.close(answers)
-                for number, descriptor in enumerate(streams):
-                    os.dup2(descriptor, number)
-                    os.close(descriptor)
-                return order
-            for descriptor in streams:
-                os.close(descriptor)
-            end = os.pidfd_open(child)
-            running[end] = child, answers
-            poll.register(end, select.POLLIN)
-            os.write(answers, b"%d\n" % child)
+                for end, (_, answers) in running.items():
+                    os.close(end)
+                    answers.close()
+                listener.close()
+                return _order(asked, with_results) if asked else _fork_for_ever(RESULTS_LIBRARIES, with_results)
+            if asked:
+                end = os.pidfd_open(child)
+                running[end] = child, asked
+                poll.register(end, select.POLLIN)
+                _tell(asked, child)
+            else:
+                # The one with the libraries of results has begun.
+                others.append(child)
+                poll.unregister(with_results)
+                with_results.close()
+                with_results = None
+
+
+def _tell(answers, number):
+    # Who asked may be gone.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        answers.send(b"%d\n" % number)
+
+
+def _order(asked, with_results):
+    """Read, in the child, what is to run, and take its streams."""
+    _, streams, _, _ = socket.recv_fds(asked, 1, 3)
+    with asked, asked.makefile() as lines:
+        order = json.loads(lines.readline())
+    if with_results:
+        with_results.close()
+    for number, descriptor in enumerate(streams):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    return order
 
 
 def _become(order):
@@ -303,16 +354,7 @@ def _end(code):
 
 
 if __name__ == "__main__":
-    for library in sys.argv[1:]:
-        __import__(library)
-    for module in pkgutil.walk_packages(psa_tui.__path__, "psa_tui."):
-        if not module.name.endswith("__main__"):
-            __import__(module.name)
-    # A fork need not look through what was there before it, nor take apart PyTorch's operators at its end.
-    gc.freeze()
-    for leftover in weakref.finalize._registry:
-        leftover.atexit = False
-    program = _become(_fork_for_ever(socket.socket(fileno=0)))
+    program = _become(_fork_for_ever(LIBRARIES, *(socket.socket(fileno=int(number)) for number in sys.argv[1:])))
     try:
         program()
     except SystemExit as leave:
