@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from psa_tui.analysis.comparison import compare_with_control
 from psa_tui.analysis.frames import ABLATIVE, BASELINES, PUBLISHED_MODES
 from psa_tui.analysis.regimes import classify, majority_class
 from psa_tui.analysis.sources import load_meta_loops, load_trials
@@ -47,7 +48,14 @@ class StudyResults:
     @cached_property
     def cells(self) -> DataFrame:
         """``cell_statistics`` of the trials."""
-        return cell_statistics(self.trials)
+        table = cell_statistics(self.trials)
+        table.attrs = {}  # pandas would copy them, deeply, for every value that is read
+        return table
+
+    @cached_property
+    def against_control(self) -> DataFrame:
+        """``compare_with_control`` of the trials."""
+        return compare_with_control(self.trials)
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:

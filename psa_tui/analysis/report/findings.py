@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from psa_tui.analysis.comparison import compare_sources, compare_with_control, has_further_modes
+from psa_tui.analysis.comparison import compare_sources, has_further_modes
 from psa_tui.analysis.figures.ablation_effect import NOTABLE
 from psa_tui.analysis.figures.late_breakthroughs import breakthroughs
 from psa_tui.analysis.figures.study_results import StudyResults
@@ -98,7 +98,7 @@ def _escapes(results: StudyResults) -> Iterator[str]:
 
 
 def _tests(results: StudyResults) -> Iterator[str]:
-    table = compare_with_control(results.trials)
+    table = results.against_control
     if table.empty:
         return
     clear = table[table["p_holm"] < _SIGNIFICANT]

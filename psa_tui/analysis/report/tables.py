@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from psa_tui.analysis.comparison import TOLERANCE, compare_with_control, has_further_modes
+from psa_tui.analysis.comparison import TOLERANCE, has_further_modes
 from psa_tui.analysis.figures.study_results import StudyResults
 from psa_tui.analysis.frames import shown_modes
 from psa_tui.analysis.regimes import Regime
@@ -95,7 +95,7 @@ def _control(results: StudyResults) -> Table:
             _pct(row.mean_a),
             _pct(row.test_a),
         ]
-        for row in compare_with_control(results.trials).itertuples()
+        for row in results.against_control.itertuples()
     ]
     return Table(
         "control",
