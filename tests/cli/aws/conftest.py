@@ -6,6 +6,7 @@ import sys
 import botocore.session
 import pytest
 
+from psa_tui.aws.source_archive import build_source_archive
 from psa_tui.cli.app import main
 from tests.cli.aws.cloud import ACCOUNT, BUCKET, PREFIX, REGION, Cloud
 
@@ -20,6 +21,8 @@ def account():
     with pytest.MonkeyPatch.context() as patch:
         # One loader for all commands: each would read megabytes of descriptions of AWS's services anew.
         patch.setattr(botocore.session, "create_loader", functools.cache(botocore.session.create_loader))
+        # So it is with the archive of the sources, which are the same all the time.
+        patch.setattr("psa_tui.aws.launch.build_source_archive", functools.cache(build_source_archive))
         cloud = Cloud()
         yield cloud
         cloud.close()
