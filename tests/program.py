@@ -22,6 +22,7 @@ import subprocess
 import sys
 import termios
 import threading
+import traceback
 import types
 import warnings
 import weakref
@@ -275,6 +276,15 @@ def _order(asked, with_results):
     return order
 
 
+def _open_streams():
+    encoding = os.environ.get("PYTHONIOENCODING", "utf-8")
+    sys.stdin = sys.__stdin__ = os.fdopen(0, encoding=encoding, closefd=False)
+    sys.stdout = sys.__stdout__ = os.fdopen(1, "w", encoding=encoding, closefd=False)
+    sys.stdout.reconfigure(line_buffering=os.isatty(1))
+    sys.stderr = sys.__stderr__ = os.fdopen(2, "w", encoding=encoding, errors="backslashreplace", closefd=False)
+    sys.stderr.reconfigure(line_buffering=True)
+
+
 def _become(order):
     """Make of this process what the interpreter would be at its start."""
     if order["session"]:
@@ -285,12 +295,7 @@ def _become(order):
     added = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     os.environ.clear()
     os.environ.update(order["environment"])
-    encoding = os.environ.get("PYTHONIOENCODING", "utf-8")
-    sys.stdin = sys.__stdin__ = os.fdopen(0, encoding=encoding, closefd=False)
-    sys.stdout = sys.__stdout__ = os.fdopen(1, "w", encoding=encoding, closefd=False)
-    sys.stdout.reconfigure(line_buffering=os.isatty(1))
-    sys.stderr = sys.__stderr__ = os.fdopen(2, "w", encoding=encoding, errors="backslashreplace", closefd=False)
-    sys.stderr.reconfigure(line_buffering=True)
+    _open_streams()
     if os.environ.get("PYTHONWARNINGS"):
         sys.warnoptions = [os.environ["PYTHONWARNINGS"]]
         warnings.simplefilter(os.environ["PYTHONWARNINGS"])
@@ -305,6 +310,7 @@ def _become(order):
         for name in [name for name in sys.modules if name.partition(".")[0] == "psa_tui"]:
             del sys.modules[name]
     if kind == "-m":
+        subprocess.Popen = _Drawing
         sys.path.insert(0, order["folder"])
         sys.argv = order["arguments"][1:]
         return lambda: runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
@@ -326,19 +332,49 @@ def _fork_interpreter(path, words, descriptors):
     if child := os.fork():
         return child
     try:
-        gc.freeze()
-        for open_one in map(int, os.listdir("/proc/self/fd")):
-            if open_one > 2 and open_one not in descriptors:
-                with contextlib.suppress(OSError):
-                    os.close(open_one)
-        for number in signal.valid_signals():
-            if callable(signal.getsignal(number)):
-                signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-        sys.path[:] = os.environ["PYTHONPATH"].split(os.pathsep)
-        sys.modules["__main__"] = types.ModuleType("__main__")
+        _begin_anew(descriptors)
         exec(words[-1], {})
     finally:
         os._exit(1)
+
+
+class _Drawing(subprocess.Popen):
+    """As ``subprocess.Popen``, but the process that draws for a program is forked from it."""
+
+    def _execute_child(self, args, executable, preexec_fn, close_fds, pass_fds, *others):
+        if args[1:3] != ["-m", "psa_tui.views.terminal"]:
+            super()._execute_child(args, executable, preexec_fn, close_fds, pass_fds, *others)
+            return
+        self.pid = os.fork()
+        self._child_created = True
+        if self.pid:
+            return
+        try:
+            _begin_anew(pass_fds)
+            Path("/proc/self/comm").write_text("drawing")
+            _open_streams()
+            sys.argv = args[2:]
+            runpy.run_module(args[2], run_name="__main__", alter_sys=True)
+            sys.stdout.flush()
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+
+
+def _begin_anew(descriptors):
+    """Leave all of the process that this one is forked from, but for ``descriptors``."""
+    gc.freeze()
+    for open_one in map(int, os.listdir("/proc/self/fd")):
+        if open_one > 2 and open_one not in descriptors:
+            with contextlib.suppress(OSError):
+                os.close(open_one)
+    for number in signal.valid_signals():
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    sys.path[:] = os.environ["PYTHONPATH"].split(os.pathsep)
+    sys.modules["__main__"] = types.ModuleType("__main__")
 
 
 def _end(code):

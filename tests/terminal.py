@@ -13,6 +13,7 @@ import pyte
 from tests.program import Popen
 
 PATIENCE_S = 60.0
+DRAWS = "psa_tui.views.terminal"
 ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
 HIDE, SHOW = b"\x1b[?25l", b"\x1b[?25h"
 FRAME = b"\x1b[?2026h"
@@ -106,7 +107,7 @@ class Terminal:
 
     def drawing(self, trainer=None):
         """The process that draws for ``trainer``."""
-        (found,) = [p for p in (trainer or self.trainer).children() if "psa_tui.views.terminal" in p.cmdline()]
+        (found,) = [p for p in (trainer or self.trainer).children() if p.name() == "drawing" or DRAWS in p.cmdline()]
         return found
 
     def left_behind(self):

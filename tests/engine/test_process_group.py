@@ -18,6 +18,7 @@ from psa_tui.errors import PsaError
 from psa_tui.method.ablation import Ablation
 from psa_tui.method.events import EpochProgressed, MetaLoopFinished, UnitsAblated
 from psa_tui.method.variants import FULL, HIDDEN, NONE, Variant
+from tests import program
 from tests.engine.comparison import (
     assert_every_variant_is_the_example,
     assert_every_variant_strays_as_rounding_leads,
@@ -211,7 +212,7 @@ with ProcessGroup(2, 10, 8, 10, torch.float32) as group:
 
 
 def test_a_process_whose_parent_is_killed_goes_too():
-    parent = subprocess.Popen([sys.executable, "-c", ORPHANED], stdout=subprocess.PIPE, text=True)
+    parent = program.Popen([sys.executable, "-c", ORPHANED], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     child = psutil.Process(int(parent.stdout.readline()))
     parent.kill()

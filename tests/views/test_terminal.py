@@ -30,6 +30,12 @@ def words(*arguments):
     ]
 
 
+def after(statement):
+    """The command line of ``words``, in a process that first did ``statement``, as a shell does before an exec."""
+    code = f"import resource, signal; {statement}; from psa_tui.cli import main; main()"
+    return [sys.executable, "-c", code, *words()[3:]]
+
+
 def record(folder):
     return read_checkpoint(folder / "models" / DEFAULT_NAME).record
 
@@ -170,19 +176,13 @@ def test_ctrl_c_restores_the_terminal_and_leaves_the_result_on_it(terminal, tmp_
 
 @pytest.mark.parametrize("after_s", [0.1, 0.5])
 def test_ctrl_c_while_everything_loads_leaves_no_traceback_of_any_process(terminal, after_s):
-    tty = terminal(words())
+    tty = terminal(after("pass"))
     eventually(lambda: len(tty.trainer.children()) == 1)
     tty.read(after_s)
     tty.press("\x03")
     assert tty.wait_for_end() == 130
     assert b"Traceback" not in tty.raw
     assert termios.tcgetattr(tty.fd) == tty.modes
-
-
-def after(statement):
-    """The command line of ``words``, in a process that first did ``statement``, as a shell does before an exec."""
-    code = f"import resource, signal; {statement}; from psa_tui.cli import main; main()"
-    return [sys.executable, "-c", code, *words()[3:]]
 
 
 def test_a_crash_shows_its_error_on_the_restored_screen(terminal):
