@@ -1,5 +1,7 @@
 """The engine's meta-loops beside the sixty-line example, and beside the oracle and its twins."""
 
+from functools import cache
+
 import torch
 
 from examples import psa_in_60_lines
@@ -20,13 +22,10 @@ PUBLISHED_RATES = Hyperparameters(learning_rate=1e-3, batch_size=64, weight_deca
 
 def assert_every_variant_is_the_example(network, loops, train, validation, backend="torch", processes=1):
     """In float64 the engine and the sixty-line example ablate, count, promote and end alike, to the last digits."""
-    splits = [(oracle.inputs(split, split.pixels, torch.float64), split.labels) for split in (train, validation)]
     for variant in PUBLISHED:
         trained = population(network, (11, variant), backend=backend, dtype=torch.float64)
         events = finished(run_meta_loops(trained, train, validation, PUBLISHED_RATES, loops, processes))
-        expected = list(
-            psa_in_60_lines.psa(*splits, network.unit_counts[:-1], variant.name, 11, loops, lr=1e-3, batch=64)
-        )
+        expected = example_run(network, variant, loops, train, validation)
         found = [
             (
                 event.meta_loop,
@@ -42,14 +41,23 @@ def assert_every_variant_is_the_example(network, loops, train, validation, backe
             torch.testing.assert_close(torch.from_numpy(array), lkg[name], rtol=0, atol=1e-12)
 
 
-def oracle_run(network, variant, loops, train, validation, verdicts, twin=None):
-    """The meta-loops of the oracle in float32, or of its ``twin``.
+@cache
+def example_run(network, variant, loops, train, validation):
+    """The meta-loops of the sixty-line example, computed once for all backends."""
+    splits = [(oracle.inputs(split, split.pixels, torch.float64), split.labels) for split in (train, validation)]
+    return list(psa_in_60_lines.psa(*splits, network.unit_counts[:-1], variant.name, 11, loops, lr=1e-3, batch=64))
+
+
+@cache
+def oracle_run(network, variant, loops, train, validation, verdicts, twin_number=None):
+    """The meta-loops of the oracle in float32, or of one of its twins, computed once for all backends.
 
     ``verdicts`` are those of the run it is compared with: an image more or less must not lead another way.
 
     Returns:
         The weights, and the count and the loss of every loop.
     """
+    twin = None if twin_number is None else Twin(twin_number, network)
     trial = Trial(11, variant, Progress(validation_count=len(validation)))
     lkg = torch.from_numpy(initial_population_row(network, 11))[None]
     counts, losses = [], []
@@ -77,8 +85,8 @@ def assert_every_variant_strays_as_rounding_leads(network, loops, train, validat
         trained = population(network, (11, variant), backend=backend)
         events = finished(run_meta_loops(trained, train, validation, HYPERPARAMETERS, loops, processes))
         counts, losses = ([getattr(e, name) for e in events] for name in ("validation_correct", "train_loss"))
-        compared = network, variant, loops, train, validation, [event.verdict for event in events]
-        twins = [oracle_run(*compared, Twin(number, network)) for number in range(TWINS)]
+        compared = network, variant, loops, train, validation, tuple(event.verdict for event in events)
+        twins = [oracle_run(*compared, number) for number in range(TWINS)]
         found = trained.lkg[0], torch.tensor(counts), torch.tensor(losses)
         runs.append((found, oracle_run(*compared), twins))
     for which, assert_alike in enumerate((assert_near, assert_counts_near, assert_near)):

@@ -22,6 +22,7 @@ from tests.engine.twins import TWINS, Twin, assert_counts_near, assert_near, of_
 NETWORKS = [mlp(text) for text in ("[2*6, 1*5]", "[1*16]", "[3*1]", "[2*8, 1*1, 1*3]", "[1*3, 1*40]")]
 MIXED = NETWORKS[0]
 SCATTERED = [(seed, variant) for variant in (DROPOUT, DECAY, NONE) for seed in (3, 1, 1, 2)]
+RATES = Hyperparameters(learning_rate=1e-3, batch_size=64, weight_decay=1e-4, dropout=0.1)
 DTYPES = [torch.float32, torch.float64]
 
 
@@ -58,6 +59,28 @@ class RealEpochs:
                 self.counts_of_twins.append(torch.stack(counts))
 
 
+@cache
+def after_ten_steps(network, everyone, dtype, train_images):
+    """Ten steps' images, what the oracle makes of them, and in float32 its twins; computed once for all backends."""
+    images = ten_steps(train_images)
+    start, epoch = prepare(network, everyone, len(images), dtype)
+    expected = start.clone()
+    losses = end_of(oracle.train_epoch(expected, network, images, epoch()))
+    twins = of_twins(network, start, images, epoch) if dtype is torch.float32 else ()
+    return images, expected, losses, *twins
+
+
+@cache
+def after_an_epoch_of_the_example(network, variant, train_images, validation_images):
+    """The sixty-line example's weights by name, and how many images it then knows; computed once for all backends."""
+    model = psa_in_60_lines.network([784, *network.unit_counts], 5).double()
+    if variant.ablates:
+        psa_in_60_lines.ablate(model, variant.name, 5, 2)
+    seen, validated = [oracle.inputs(some, some.pixels, torch.float64) for some in (train_images, validation_images)]
+    psa_in_60_lines.train_epoch(model, seen, train_images.labels, variant.name, 5, 2, 1e-3, 64)
+    return model.state_dict(), psa_in_60_lines.count_correct(model, validated, validation_images.labels)
+
+
 @pytest.fixture(params=["torch", "module"])
 def backend(request):
     return BACKENDS.find(request.param)
@@ -76,12 +99,7 @@ class TestBackend:
     def test_after_ten_steps_every_weight_and_loss_is_the_oracles(
         self, backend, network, everyone, dtype, train_images
     ):
-        images = ten_steps(train_images)
-        start, epoch = prepare(network, everyone, len(images), dtype)
-        expected = start.clone()
-        expected_losses = end_of(oracle.train_epoch(expected, network, images, epoch()))
-        if dtype is torch.float32:
-            weights_of_twins, losses_of_twins = of_twins(network, start, images, epoch)
+        images, expected, expected_losses, *twins = after_ten_steps(network, tuple(everyone), dtype, train_images)
         for members in (everyone, everyone[:1]):
             weights, epoch = prepare(network, members, len(images), dtype)
             losses = end_of(backend.train_epoch(weights, network, images, epoch()))
@@ -94,28 +112,19 @@ class TestBackend:
                 assert (found - expected).abs().max() <= 1e-12
                 torch.testing.assert_close(found_losses, expected_losses, rtol=1e-12, atol=1e-12)
             else:
-                assert_near(found, expected, weights_of_twins)
-                assert_near(found_losses, expected_losses, losses_of_twins)
+                assert_near(found, expected, twins[0])
+                assert_near(found_losses, expected_losses, twins[1])
 
     @pytest.mark.parametrize("variant", PUBLISHED, ids=str)
     @pytest.mark.parametrize("network", NETWORKS, ids=str)
     def test_an_epoch_and_its_count_are_the_sixty_line_examples(
         self, backend, network, variant, train_images, validation_images
     ):
-        hyperparameters = Hyperparameters(learning_rate=1e-3, batch_size=64, weight_decay=1e-4, dropout=0.1)
-        weights, epoch = prepare(network, [(5, variant)], len(train_images), torch.float64, hyperparameters)
+        weights, epoch = prepare(network, [(5, variant)], len(train_images), torch.float64, RATES)
         end_of(backend.train_epoch(weights, network, train_images, epoch()))
-        model = psa_in_60_lines.network([784, *network.unit_counts], 5).double()
-        if variant.ablates:
-            psa_in_60_lines.ablate(model, variant.name, 5, 2)
-        seen, validated = [
-            oracle.inputs(some, some.pixels, weights.dtype) for some in (train_images, validation_images)
-        ]
-        psa_in_60_lines.train_epoch(model, seen, train_images.labels, variant.name, 5, 2, 1e-3, 64)
+        expected, correct = after_an_epoch_of_the_example(network, variant, train_images, validation_images)
         for tensor in network.tensors:
-            expected = model.state_dict()[tensor.name]
-            torch.testing.assert_close(tensor.view(weights)[0], expected, rtol=0, atol=1e-12)
-        correct = psa_in_60_lines.count_correct(model, validated, validation_images.labels)
+            torch.testing.assert_close(tensor.view(weights)[0], expected[tensor.name], rtol=0, atol=1e-12)
         assert backend.count_correct(weights, network, validation_images).tolist() == [correct]
 
     @pytest.mark.parametrize("text", ["[1*32]", "[2*6, 1*5]"])
