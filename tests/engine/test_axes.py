@@ -90,6 +90,7 @@ def test_a_run_that_is_interrupted_after_any_loop_ends_with_the_same_bits(
 
 
 @BACKENDS
+@pytest.mark.slow
 def test_a_trial_ends_alike_alone_and_among_others_of_all_kinds(backend, train_images, validation_images):
     names = ["none", *AXES, *(control.name for control in CONTROLS)]
     settings = train_images, validation_images, HYPERPARAMETERS

@@ -155,6 +155,7 @@ def test_a_damaged_a_foreign_and_a_newer_database_are_refused_and_left_as_they_a
         assert path.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_clear_error_and_the_history_stays_readable(tmp_path, record):
     with open_runs(tmp_path) as history:
         history.begin_session(record, tmp_path / "lkg", SPLITS)
@@ -181,6 +182,7 @@ with open_runs(pathlib.Path({str(tmp_path)!r})) as history:
     assert numbers == list(range(1, len(numbers) + 1))
 
 
+@pytest.mark.slow
 def test_a_history_whose_writer_was_killed_half_way_can_be_read(tmp_path):
     script = f"""
 import os, signal, sqlite3
