@@ -3,7 +3,8 @@
 Most of the time of a small run goes into loading libraries and modules. A process that has loaded them waits here, and
 forks for every program: each is still a process with its own folder, environment, streams and exit code. ``Popen`` and
 ``run`` are those of ``subprocess``, and start as they do what cannot be forked: another program, or one with other
-settings of what the interpreter or a library reads when it starts.
+settings of what the interpreter or a library reads when it starts. All processes of pytest-xdist share what forks; each
+program is a connection to it, over which its process id and its exit code come back.
 """
 
 import atexit
