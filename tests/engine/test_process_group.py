@@ -37,7 +37,7 @@ def group_of(size):
 
 def children():
     """The processes that this one forked; what starts programs for other tests is none of them."""
-    return [child for child in psutil.Process().children() if "tests.program" not in child.cmdline()]
+    return [child for child in psutil.Process().children() if "tests.forker" not in child.cmdline()]
 
 
 # The last of the batches of 64 has one image: where images are divided, some processes see none of it.
