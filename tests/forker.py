@@ -48,7 +48,7 @@ RESULTS_LIBRARIES = (
     "statsmodels.stats.multitest",
     "uniplot",
 )
-"""What most programs do without: loaded beside the others for ``psa results`` only, because a fork copies it all."""
+"""What most programs do without: loaded beside the others for ``results`` and ``aws`` only, as a fork copies it all."""
 _spawn = multiprocessing.util.spawnv_passfds
 
 
