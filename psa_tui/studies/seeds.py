@@ -7,8 +7,6 @@ from enum import StrEnum
 from math import isqrt
 from typing import NamedTuple
 
-import numpy as np
-
 from psa_tui.method.variants import Variant
 from psa_tui.networks import Mlp, Network
 
@@ -73,6 +71,8 @@ def _derived(study_seed: int, network: Network, trial: int, *more: int) -> int:
         address: tuple[int, ...] = (network.groups[0].count, network.groups[0].width)
     else:
         address = _digest(f"{network.family} {network}")
+    import numpy as np
+
     sequence = np.random.SeedSequence(entropy=study_seed, spawn_key=(*address, trial, *more))
     return int(sequence.generate_state(1, np.uint64)[0]) >> 1
 
