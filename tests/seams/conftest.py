@@ -18,13 +18,16 @@ SEAMS = {
     "promotions": ("ties", "--mode output+ties"),
     "networks": ("skipnet", "--network skipnet"),
     "datasets": ("digits8", "--dataset digits8"),
+    "effects": ("flip", "--mode output --effect flip"),
     "backends": ("slow", "--backend slow"),
 }
 """By entry point group: what the plug-in adds, and how it is asked for."""
 EVERYTHING = (
     *("--mode", "three+ties", "--network", "skipnet", "--arch", "2x8", "--dataset", "digits8", "--backend", "slow"),
 )
-"""All five at once."""
+"""All at once but the effect: the rule does all the damage itself."""
+OF_A_RUN = tuple(seam for seam in SEAMS if seam != "effects")
+"""Those that are in ``EVERYTHING``."""
 ALWAYS = ("--seed", "5", "--threads", "1", "--lr", "1e-2", "--batch-size", "100")
 
 

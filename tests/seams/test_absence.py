@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from tests.seams.conftest import ALWAYS, EVERYTHING, PLUGIN, SEAMS, Program, refusal
+from tests.seams.conftest import ALWAYS, EVERYTHING, OF_A_RUN, PLUGIN, SEAMS, Program, refusal
 
 pytestmark = pytest.mark.slow
 
@@ -16,6 +16,7 @@ KNOWN = {
     "promotions": "no promotion rule 'ties', expected one of strict",
     "networks": "expected one of mlp",
     "datasets": "expected one of auto, mnist, mnist5k, fashion-mnist, kmnist",
+    "effects": "expected one of zero, reinit, noise, scatter, bias, weights, none",
     "backends": "expected one of auto, torch, module",
 }
 """What a refusal says is there."""
@@ -59,7 +60,7 @@ def broken_plugin(tmp_path, *entries):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A run with all five, that ended."""
+    """A run with all of them, that ended."""
     psa = Program(tmp_path_factory.mktemp("trained"))
     psa("train", *EVERYTHING, *ALWAYS, "--meta-loops", "2", "--quiet")
     return psa
@@ -85,7 +86,7 @@ def plugin_without(tmp_path, name):
     return plugin
 
 
-@pytest.mark.parametrize("seam", SEAMS)
+@pytest.mark.parametrize("seam", OF_A_RUN)
 def test_a_checkpoint_is_probed_without_what_it_was_ablated_and_promoted_by_and_not_without_the_rest(
     trained, tmp_path, seam
 ):
@@ -98,7 +99,7 @@ def test_a_checkpoint_is_probed_without_what_it_was_ablated_and_promoted_by_and_
         assert name in refusal(done)
 
 
-@pytest.mark.parametrize("seam", SEAMS)
+@pytest.mark.parametrize("seam", OF_A_RUN)
 def test_a_checkpoint_of_a_plug_in_that_is_gone_is_not_resumed_and_the_plug_in_named(trained, tmp_path, seam):
     name, _ = SEAMS[seam]
     plugin = plugin_without(tmp_path, name)

@@ -18,10 +18,10 @@ SMALL = (
     *("--lr", "1e-2", "--batch-size", "100", "--workers", "1"),
 )
 STUDIES = {
-    "rules": ("--grid", "1*6", "--modes", "none,three,output+ties"),
+    "rules": ("--grid", "1*6", "--modes", "none,three,output+ties,output+effect=flip"),
     "network and backend": ("--grid", "1x4,2x6", "--modes", "none,three", "--network", "skipnet", "--backend", "slow"),
 }
-MODES = {"rules": ("none", "output+ties", "three"), "network and backend": ("none", "three")}
+MODES = {"rules": ("none", "output+effect=flip", "output+ties", "three"), "network and backend": ("none", "three")}
 SHAPES = {"rules": ("1*6",), "network and backend": ("1x4", "2x6")}
 
 
@@ -33,7 +33,7 @@ def test_a_study_that_is_stopped_and_resumed_has_the_trials_of_one_that_never_st
 
     tables = [loops_of(psa.folder / folder) for folder in ("results", "whole")]
     pd.testing.assert_frame_equal(*tables)
-    assert len(tables[0]) == 3 * 2 * 8
+    assert len(tables[0]) == 4 * 2 * 8
 
 
 def loops_of(results_dir):
@@ -93,4 +93,4 @@ def test_results_of_plug_ins_that_are_gone_are_shown_but_the_study_is_not_gone_o
         assert text in curves
     for command in ("run", "status"):
         line = refusal(psa.run("reproduce", command, "--study", "mine", plugin=None))
-        assert any(plugin in line for plugin in ("three", "skipnet", "digits8", "slow"))
+        assert any(plugin in line for plugin in ("three", "flip", "skipnet", "digits8", "slow"))
