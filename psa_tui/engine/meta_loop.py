@@ -16,18 +16,18 @@ import torch
 from torch import Tensor
 
 from psa_tui.engine.activity import mean_activations
-from psa_tui.engine.backend import Backend, Epoch
+from psa_tui.engine.backend import Epoch
 from psa_tui.engine.epoch import Trial, epoch_of
 from psa_tui.engine.images import Images
 from psa_tui.engine.population import Population, initial_population_row
 from psa_tui.engine.process_group import ProcessGroup
+from psa_tui.engine.validation import Validated, validate
 from psa_tui.method.ablation import Candidate
 from psa_tui.method.events import EpochProgressed, MetaLoopFinished, UnitsAblated, Verdict
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.promotion import Decision, judge
 from psa_tui.method.randomness import Purpose, generator
 from psa_tui.method.variants import OptimizerState, Variant, find_variant
-from psa_tui.networks.base import Network
 
 __all__ = ["LoopEvent", "Population", "Trial", "run_meta_loops"]
 
@@ -103,10 +103,10 @@ def _meta_loops(
         losses = yield from _with_progress(
             backend.train_epoch(candidates, network, train, epoch, group), meta_loop, len(train)
         )
-        correct, inactive = _validate(backend, candidates, network, validation, group)
+        validated = validate(backend, candidates, network, validation, variants, group)
         finite = torch.isfinite(losses) & torch.isfinite(candidates).all(1)
 
-        measured = list(zip(losses.tolist(), correct.tolist(), finite.tolist(), strict=True))
+        measured = list(zip(losses.tolist(), validated, finite.tolist(), strict=True))
         candidate_of = [trained.index(row) for row in rows]
         steps = -(-len(train) // hyperparameters.batch_size)
         finished = []
@@ -114,8 +114,9 @@ def _meta_loops(
             seconds = time.perf_counter() - started
             variant, ablation = variants[member], ablations[member]
             event, decision = _decide(trial, variant, member, meta_loop, measured[row], ablation, seconds)
+            inactive = validated[row].inactive
             moments_after = None if epoch.moments is None else epoch.moments[row]
-            state = candidates[row], inactive[row], moments_after, epoch.steps[row] + steps
+            state = candidates[row], inactive, moments_after, epoch.steps[row] + steps
             counters = population.keep(member, variant, decision, event.finite, *state)
             trial.progress = replace(event.progress, **counters)
             dead = population.dead_units(member) if decision.promoted else None
@@ -161,18 +162,6 @@ def _damage(
             units=tuple(replace(unit, dead=(unit.layer, unit.unit) in dead) for unit in units),
         )
     return ablations
-
-
-def _validate(
-    backend: Backend, candidates: Tensor, network: Network, validation: Images, group: ProcessGroup | None
-) -> tuple[Tensor, Sequence[int | None]]:
-    """Return how many images each candidate classifies correctly, and how many hidden units none of them activates."""
-    # A plug-in of an earlier version does not know of it.
-    if not getattr(backend, "measures_activity", False):
-        return backend.count_correct(candidates, network, validation, group), [None] * len(candidates)
-    active = torch.zeros(len(candidates), network.hidden_units, dtype=torch.bool, device=candidates.device)
-    correct = backend.count_correct(candidates, network, validation, group, active)
-    return correct, (~active).sum(1).tolist()
 
 
 def _moments_to_train(population: Population, variants: Sequence[Variant]) -> Tensor | None:
@@ -240,15 +229,17 @@ def _decide(
     variant: Variant,
     member: int,
     meta_loop: int,
-    measured: tuple[float, int, bool],
+    measured: tuple[float, Validated, bool],
     ablation: UnitsAblated | None,
     seconds: float,
 ) -> tuple[MetaLoopFinished, Decision]:
-    """Let the promotion rule decide on a trial's candidate, whose (loss, correct, finite) were ``measured``."""
-    loss, correct, finite = measured
+    """Let the promotion rule decide on a trial's candidate, which was ``measured``: loss, validation, finite."""
+    loss, validated, finite = measured
+    correct, promoting = validated.counts(variant)
     before = trial.progress
+    told = (before, correct) if promoting is None else (before.told(), promoting)
     draws = generator(trial.seed, meta_loop, Purpose.PROMOTION)
-    decision = judge(variant.promotion_rule, before, correct, draws, finite=finite)
+    decision = judge(variant.promotion_rule, *told, draws, finite=finite)
     event = MetaLoopFinished(
         member=member,
         meta_loop=meta_loop,
@@ -261,7 +252,8 @@ def _decide(
         train_loss=loss,
         seconds=seconds,
         ablation=ablation,
-        progress=before.after(meta_loop, correct, decision, finite=finite),
+        progress=before.after(meta_loop, correct, decision, finite=finite, promoting=promoting),
         reason=decision.reason,
+        promoting_correct=promoting,
     )
     return event, decision

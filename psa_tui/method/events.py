@@ -135,6 +135,7 @@ class MetaLoopFinished:
     verdict: Verdict
     finite: bool
     validation_correct: int
+    """Of the reported images: all validation images, or half of them where the other half decides."""
     validation_accuracy: float
     gain: float | None
     """Validation accuracy above the LKG it was compared with; None when there was none."""
@@ -146,6 +147,8 @@ class MetaLoopFinished:
     """Why the promotion rule decided so, in a few words."""
     dead_units: tuple[tuple[int, int], ...] | None = None
     """Layer and index of the LKG's dead hidden units, where this loop made the LKG; None where it did not."""
+    promoting_correct: int | None = None
+    """Of the half of the validation images that decided; None where all of them did."""
 
 
 @event("control_changed")

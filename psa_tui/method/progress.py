@@ -18,7 +18,8 @@ class Progress:
     """Where a trial is. The bounty is the best accuracy ever reached, the LKG's is that of the weights in force.
 
     Under the published rule, which promotes only what is strictly better, the two are always the same; a rule that
-    accepts a worse candidate makes them differ.
+    accepts a worse candidate makes them differ. Where the rule decides on one half of the validation images, the best
+    is the candidate that is best on that half, and all counts but those called promoting are of the other half.
     """
 
     meta_loop: int = 0
@@ -52,6 +53,10 @@ class Progress:
     """The LKG's hidden units that no validation image activates; None without an LKG, and where unknown."""
     held_inactive: int | None = None
     """Those of the held candidate."""
+    lkg_promoting: int | None = None
+    """Images of the promoting half that the LKG classifies correctly; None where all validation images decide."""
+    best_promoting: int | None = None
+    """The most images of the promoting half that any finite candidate classified correctly."""
 
     @property
     def bounty(self) -> float | None:
@@ -63,13 +68,26 @@ class Progress:
         """The LKG's validation accuracy, a fraction."""
         return None if self.lkg_correct is None else self.lkg_correct / self.validation_count
 
-    def after(self, meta_loop: int, correct: int, decision: Decision, *, finite: bool) -> Progress:
-        """Return the counters after one more meta-loop, whose candidate classified ``correct`` images correctly."""
-        best = finite and (self.best_correct is None or correct > self.best_correct)
+    def told(self) -> Progress:
+        """Return what a rule is told that decides on one half of the images: that half's counts, not the other's."""
+        return replace(self, lkg_correct=self.lkg_promoting, best_correct=self.best_promoting)
+
+    def after(
+        self, meta_loop: int, correct: int, decision: Decision, *, finite: bool, promoting: int | None = None
+    ) -> Progress:
+        """Return the counters after one more meta-loop, whose candidate classified ``correct`` images correctly.
+
+        Where a half of the validation images decides, those are of the other half, and ``promoting`` of the first one.
+        """
+        if promoting is not None and (decision.hold or decision.held):
+            raise ValueError("a promotion rule that decides on half of the validation images holds no candidate")
+        count, most = (correct, self.best_correct) if promoting is None else (promoting, self.best_promoting)
+        best = finite and (most is None or count > most)
         after = replace(
             self,
             meta_loop=meta_loop,
             best_correct=correct if best else self.best_correct,
+            best_promoting=promoting if best else self.best_promoting,
             best_meta_loop=meta_loop if best else self.best_meta_loop,
             non_finite=self.non_finite + (not finite),
         )
@@ -82,6 +100,7 @@ class Progress:
         return replace(
             after,
             lkg_correct=correct,
+            lkg_promoting=promoting,
             lkg_meta_loop=meta_loop,
             promotions=self.promotions + 1,
             rollbacks_in_a_row=0,
@@ -111,7 +130,8 @@ def check_progress(progress: Progress) -> None:
     """
     counts = (progress.lkg_correct, progress.best_correct, progress.held_correct)
     correct = [count for count in counts if count is not None]
-    units = [n for n in (progress.lkg_dead, progress.lkg_inactive, progress.held_inactive) if n is not None]
+    further = progress.lkg_dead, progress.lkg_inactive, progress.held_inactive
+    others = [n for n in (*further, progress.lkg_promoting, progress.best_promoting) if n is not None]
     loops = [
         progress.accepted_worse,
         progress.held_meta_loop,
@@ -123,7 +143,7 @@ def check_progress(progress: Progress) -> None:
         progress.non_finite,
     ]
     steps = [progress.optimizer_steps, progress.held_optimizer_steps]
-    numbers = [progress.meta_loop, progress.validation_count, *correct, *loops, *steps, *units]
+    numbers = [progress.meta_loop, progress.validation_count, *correct, *loops, *steps, *others]
     if not all(type(number) is int for number in numbers):
         raise TypeError("its counters are no whole numbers")
     if min(numbers) < 0 or progress.validation_count < 1 or progress.meta_loop > MOST_LOOPS:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from psa_tui.errors import ConfigError
 from psa_tui.method.ablation import Ablation
 from psa_tui.method.initialisation import DEFAULT as DEFAULT_INITIALISATION
-from psa_tui.method.promotion import STRICT, PromotionRule, find_promotion
+from psa_tui.method.promotion import REPORTED, STRICT, PromotionRule, find_promotion, splits_validation
 
 if TYPE_CHECKING:
     from psa_tui.networks.base import Network
@@ -68,6 +68,16 @@ class Variant:
     def promotion_rule(self) -> PromotionRule:
         """The rule that decides what becomes the LKG."""
         return find_promotion(self.promotion)
+
+    @property
+    def splits_validation(self) -> bool:
+        """Whether one half of the validation images decides what is promoted, and the other half is reported."""
+        return splits_validation(self.all_variants[0].promotion_rule)
+
+    @property
+    def reported(self) -> slice:
+        """The validation images whose accuracy is reported."""
+        return REPORTED if self.splits_validation else slice(None)
 
     def at(self, meta_loop: int) -> Variant:
         """Return the variant in force in ``meta_loop``, which is this one where it has no schedule."""

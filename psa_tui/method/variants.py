@@ -172,6 +172,10 @@ def scheduled(parts: Iterable[tuple[str, str]]) -> Variant:
             raise ConfigError(f"{variant.name} is a schedule itself")
         if (variant.initialisation, variant.shuffled_labels) != (first.initialisation, first.shuffled_labels):
             raise ConfigError(f"{first.name} and {variant.name} cannot follow one another: they begin differently")
+        if variant.splits_validation != first.splits_validation:
+            raise ConfigError(
+                f"{first.name} and {variant.name} cannot follow one another: they report different validation images"
+            )
     name = ">".join(f"{variant.name}:{loops}" for loops, variant in found)
     return styled(Variant(name=name, schedule=tuple(found), initialisation=first.initialisation))
 

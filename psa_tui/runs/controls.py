@@ -7,13 +7,21 @@ import os
 import select
 
 from psa_tui.method.events import ControlChanged
-from psa_tui.method.variants import PUBLISHED
+from psa_tui.method.variants import PUBLISHED, describe_variant
 
 PAUSE, MODE, STOP, QUIT, LOG = b"p", b"m", b"s", b"q", b"l"
 """The commands, one byte each, as they come through the pipe."""
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
-_MODES = tuple(variant.name for variant in PUBLISHED)
-"""What the key m goes through; a further variant that is in force is left for the first of them."""
+
+
+def _modes_after(mode: str) -> tuple[str, ...]:
+    """Return what the key m goes through; a further variant that is in force is left for the first of them.
+
+    What promotes on half of the validation images goes on doing so: the run reports the others.
+    """
+    variant = describe_variant(mode)
+    rule = f"+promote={variant.promotion}" if variant.splits_validation else ""
+    return tuple(f"{published.name}{rule}" for published in PUBLISHED)
 
 
 class Control:
@@ -62,9 +70,9 @@ class Control:
         if command == PAUSE:
             self.paused = not self.paused
         elif command == MODE:
-            current = self.next_mode or mode
-            place = _MODES.index(current) + 1 if current in _MODES else 0
-            asked = _MODES[place % len(_MODES)]
+            current, modes = self.next_mode or mode, _modes_after(mode)
+            place = modes.index(current) + 1 if current in modes else 0
+            asked = modes[place % len(modes)]
             self.next_mode = None if asked == mode else asked
         elif command == STOP:
             self.stop_after_loop = not self.stop_after_loop

@@ -21,6 +21,8 @@ from psa_tui.method.events import Event, MetaLoopFinished, Outcome, RunFinished,
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.progress import Progress
 from psa_tui.method.promotion import Decision
+from psa_tui.method.variants import describe_variant
+from psa_tui.runs.record import half_notices
 from psa_tui.runs.resuming import holds_run, resume_command
 from psa_tui.runs.stored_loops import earlier_loops, last_dead_units, network_of
 from psa_tui.storage.locks import holder
@@ -145,6 +147,7 @@ class Following:
             notices.append(f"this run trains on {row.dataset}, NOT the full set: its accuracies do not compare with it")
         if lacking:
             notices.append(f"the history in {self._results_dir} lacks {lacking} earlier meta-loops of this run")
+        notices += half_notices(describe_variant(row.mode))
         network = network_of(row)
         return RunStarted(
             run=row.run,
@@ -198,7 +201,8 @@ class Following:
 def _after(progress: Progress, loop: MetaLoopRow) -> Progress:
     """Return the counters after one more loop; what was decided is recorded, and counted where the engine counts."""
     decision = Decision(loop.verdict == Verdict.PROMOTED, loop.reason)
-    after = progress.after(loop.meta_loop, loop.validation_correct, decision, finite=loop.finite)
+    counts = loop.meta_loop, loop.validation_correct
+    after = progress.after(*counts, decision, finite=loop.finite, promoting=loop.promoting_correct)
     after = replace(after, lkg_dead=loop.lkg_dead, lkg_inactive=loop.lkg_inactive)
     if not decision.promoted or loop.lkg_correct is None or loop.lkg_meta_loop is None:
         return after
@@ -241,6 +245,7 @@ def _finished_loop(row: RunRow, loop: MetaLoopRow, before: Progress, after: Prog
         progress=after,
         reason=loop.reason,
         dead_units=loop.dead_units,
+        promoting_correct=loop.promoting_correct,
     )
 
 

@@ -12,6 +12,7 @@ from psa_tui import __version__
 from psa_tui.method.dead_units import DeadUnits
 from psa_tui.method.events import Outcome, RunFinished, RunStarted
 from psa_tui.method.progress import Progress
+from psa_tui.method.variants import Variant
 from psa_tui.runs.resuming import changes, extended_history, resume_command
 from psa_tui.settings import RunConfig
 from psa_tui.storage.header import Record
@@ -32,7 +33,8 @@ def new_record(
 ) -> Record:
     """Return the record a session starts from; ``old`` is the checkpoint's, and without one it has no name yet."""
     trial = config.trial
-    progress = Progress(validation_count=len(data.validation.labels)) if old is None else old.progress
+    reported = data.validation.labels[trial.variant.reported]
+    progress = Progress(validation_count=len(reported)) if old is None else old.progress
     history = () if old is None else old.mode_history
     return Record(
         run="" if old is None else old.run,
@@ -75,7 +77,9 @@ def started_event(
         notices.append(f"the history in {config.results_dir} lacks {lacking} earlier meta-loops of this run")
     if old is not None:
         notices += changes(old, record)
-    network, splits = config.trial.network, split_counts(data)
+    variant = config.trial.variant
+    notices += half_notices(variant)
+    network, splits = config.trial.network, split_counts(data, variant)
     return RunStarted(
         run=record.run,
         resumed=old is not None,
@@ -118,15 +122,25 @@ def finished_event(record: Record, outcome: Outcome, reason: str, config: RunCon
     )
 
 
-def split_counts(data: Dataset) -> SplitCounts:
-    """Return how many images the splits have."""
-    from psa_tui.data import majority_class_accuracy
+def half_notices(variant: Variant) -> list[str]:
+    """Return what a user must know of a variant that promotes on one half of the validation images."""
+    if not variant.splits_validation:
+        return []
+    return [
+        f"mode {variant.name} promotes on half of the validation images; every accuracy of theirs is of the other half"
+    ]
 
+
+def split_counts(data: Dataset, variant: Variant) -> SplitCounts:
+    """Return how many images the splits have; of the validation images, those that are reported of a ``variant``."""
+    from psa_tui.data import Split, majority_class_accuracy
+
+    validation = Split(data.validation.pixels[variant.reported], data.validation.labels[variant.reported])
     return SplitCounts(
         train=len(data.train.labels),
-        validation=len(data.validation.labels),
+        validation=len(validation.labels),
         test=len(data.test.labels),
-        majority_class_accuracy=majority_class_accuracy(data.validation),
+        majority_class_accuracy=majority_class_accuracy(validation),
     )
 
 

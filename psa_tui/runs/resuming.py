@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from psa_tui.errors import CheckpointError, ConfigError, DataError
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
-from psa_tui.method.variants import Variant
+from psa_tui.method.variants import Variant, describe_variant
 from psa_tui.settings import MOST_THREADS, Settings
 from psa_tui.storage.checkpoint import network_of, previous_path, read_checkpoint
 from psa_tui.storage.header import Record
@@ -60,6 +60,19 @@ def check_same_run(settings: Settings, path: Path, record: Record) -> None:
                 f"{path} was trained with {what} {found}, and {asked} was asked for; "
                 "psa clean removes the old checkpoint, or --model-dir DIR keeps both"
             )
+
+
+def check_same_images(variant: Variant, path: Path, record: Record) -> None:
+    """Make sure that what the run at ``path`` reports is of the same validation images under another ``variant``.
+
+    Raises:
+        ConfigError: one of the two modes promotes on half of them, and the other does not.
+    """
+    if variant.splits_validation != describe_variant(record.mode).splits_validation:
+        raise ConfigError(
+            f"{path} was trained in mode {record.mode}, and mode {variant.name} reports other validation images; "
+            "psa clean removes the old checkpoint, or --model-dir DIR keeps both"
+        )
 
 
 def check_no_orphan(path: Path) -> None:

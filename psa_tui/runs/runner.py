@@ -12,7 +12,14 @@ from psa_tui.method.events import Outcome, RunFinished
 from psa_tui.runs.checkpoint_files import checkpoint_name, find_checkpoint
 from psa_tui.runs.context import RunContext
 from psa_tui.runs.record import finished_event
-from psa_tui.runs.resuming import PINNED, check_no_orphan, check_same_run, checkpoint_settings, is_same_place
+from psa_tui.runs.resuming import (
+    PINNED,
+    check_no_orphan,
+    check_same_images,
+    check_same_run,
+    checkpoint_settings,
+    is_same_place,
+)
 from psa_tui.runs.session import RunSession
 from psa_tui.settings import RunConfig, Settings
 from psa_tui.storage.atomic_write import make_folder
@@ -40,6 +47,7 @@ def train(settings: Settings, context: RunContext) -> RunFinished:
         check_same_run(settings, path, checkpoint.record)
         config = settings.with_checkpoint(checkpoint_settings(checkpoint.record)).run_config()
         config = replace(config, trial=replace(config.trial, dataset=checkpoint.record.dataset))
+        check_same_images(config.trial.variant, path, checkpoint.record)
         last = checkpoint.record.progress.meta_loop + config.trial.meta_loops
         return _run(path, config, checkpoint, last, context)
 

@@ -110,7 +110,7 @@ class RunSession:
         loaded = self._load(record, data, device, backend)
         record = self._named(record, is_new=old is None)
         self._write(record, loaded)
-        lacking = self.store.begin_session(record, self.path, split_counts(data), is_new=old is None)
+        lacking = self.store.begin_session(record, self.path, split_counts(data, trial.variant), is_new=old is None)
         self.stop.in_loops = True
         dead_units = loaded.population.dead_units(0)
         self.publish(started_event(record, old, data, self.config, self.path, lacking, dead_units))

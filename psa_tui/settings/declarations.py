@@ -176,7 +176,7 @@ SETTINGS: dict[str, Setting] = {
             name="promote",
             parse=_text_as_given,
             metavar="RULE",
-            help="What becomes the LKG: strict, patience:K, anneal:T0,RATE (T0 in points), always, or a plug-in's.",
+            help="What becomes the LKG: strict, half, patience:K, anneal:T0,RATE (T0 in points), always, a plug-in's.",
         ),
         Setting(
             name="optimizer_state",

@@ -35,7 +35,8 @@ COLUMNS = """
     lkg_dead INTEGER,                 -- its hidden units whose incoming weights and bias are all zero
     lkg_inactive INTEGER,             -- its hidden units that no validation image activates
     -- JSON: [[layer, unit], ...], its dead hidden units, where this loop made it:
-    dead_units TEXT
+    dead_units TEXT,
+    promoting_correct INTEGER         -- of the half of the validation images that decided; NULL where all of them did
 """
 """The columns as SQL declares them; the fields of ``MetaLoopRow`` in order."""
 _ZERO = "zero"
@@ -61,6 +62,7 @@ class MetaLoopRow:
     lkg_dead: int | None = None
     lkg_inactive: int | None = None
     dead_units: DeadUnits | None = None
+    promoting_correct: int | None = None
 
     @classmethod
     def of(cls, event: MetaLoopFinished) -> MetaLoopRow:
@@ -81,6 +83,7 @@ class MetaLoopRow:
             lkg_dead=event.progress.lkg_dead,
             lkg_inactive=event.progress.lkg_inactive,
             dead_units=event.dead_units,
+            promoting_correct=event.promoting_correct,
         )
 
     @classmethod
@@ -93,7 +96,7 @@ class MetaLoopRow:
         fields = dict(zip(NAMES, values, strict=True))
         fields["ablations"] = decode_ablations(fields["ablations"])
         fields["dead_units"] = _decode_dead(fields["dead_units"])
-        for name in ("lkg_dead", "lkg_inactive"):
+        for name in ("lkg_dead", "lkg_inactive", "promoting_correct"):
             fields[name] = None if fields[name] is None else index(fields[name])
         fields["finite"] = bool(fields["finite"])
         if not 0 <= fields["validation_correct"] <= fields["validation_count"] or not fields["validation_count"]:
@@ -131,6 +134,7 @@ class MetaLoopRow:
             self.lkg_dead,
             self.lkg_inactive,
             None if self.dead_units is None else json.dumps(self.dead_units, separators=(",", ":")),
+            self.promoting_correct,
         )
 
 

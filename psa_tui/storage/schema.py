@@ -133,7 +133,13 @@ _OLD_LOOP = (
     "AS ablations, train_loss, validation_correct, validation_count, finite, verdict, '' AS reason"
 )
 _OF_UNITS = {"lkg_dead": "INTEGER", "lkg_inactive": "INTEGER"}
-_OF_LOOPS = {"lkg_correct": "INTEGER", "lkg_meta_loop": "INTEGER", **_OF_UNITS, "dead_units": "TEXT"}
+_OF_LOOPS = {
+    "lkg_correct": "INTEGER",
+    "lkg_meta_loop": "INTEGER",
+    **_OF_UNITS,
+    "dead_units": "TEXT",
+    "promoting_correct": "INTEGER",
+}
 _ADDED = {"runs": _OF_UNITS, "trials": _OF_UNITS, "meta_loops": _OF_LOOPS, "trial_loops": _OF_LOOPS}
 """Columns that tables of earlier formats may lack, with their types: what is in them was not known then."""
 _FROM_FORMAT_2 = {

@@ -92,7 +92,8 @@ class PartRun:
         self._numbers = [trial for trial, _ in members]
         seeds = [spec.seeds(network, variant, trial) for trial, variant in members]
         if saved is None:
-            progress = [Progress(validation_count=len(data.validation))] * len(members)
+            images = range(len(data.validation))
+            progress = [Progress(validation_count=len(images[variant.reported])) for _, variant in members]
             laws = [variant.all_variants[0].initialisation for _, variant in members]
             draws = [(one.initialisation, law) for one, law in zip(seeds, laws, strict=True)]
             rows = {draw: initial_population_row(network, *draw) for draw in dict.fromkeys(draws)}

@@ -28,6 +28,8 @@ AXES = [
     "smallest+effect=reinit+init=orthogonal",
     "dormant+effect=scatter",
     "none:2>output:2>plain:1",
+    "output+promote=half",
+    "none+promote=half:2>hidden+promote=half+optimizer=lkg:3",
 ]
 
 

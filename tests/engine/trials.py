@@ -33,7 +33,10 @@ MIXED = mlp("[2*6, 1*5]")
 
 def population(network, *members, count=200, backend="torch", dtype=torch.float32):
     """Trials of ``members``, (seed, variant) each, before their first meta-loop."""
-    trials = [Trial(seed, variant, Progress(validation_count=count)) for seed, variant in members]
+    trials = [
+        Trial(seed, variant, Progress(validation_count=len(range(count)[variant.reported])))
+        for seed, variant in members
+    ]
     lkg = stack([initial_population_row(network, trial.seed) for trial in trials], CPU)
     return Population(network, trials, lkg.to(dtype), BACKENDS.find(backend))
 

@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 
 from psa_tui.errors import ConfigError
 from psa_tui.method.progress import Progress
-from psa_tui.method.promotion import PROMOTIONS, Decision, find_promotion, judge
+from psa_tui.method.promotion import PROMOTIONS, Decision, find_promotion, judge, splits_validation
 from psa_tui.method.randomness import Purpose, generator
 
 STRICT = PROMOTIONS.find("strict")
@@ -71,6 +71,36 @@ def test_annealing_accepts_what_is_worse_as_often_as_metropolis_does():
     assert decide("anneal:2,0.5", before, 99).reason.startswith("1 fewer correct than the LKG, ")
 
 
+@pytest.mark.parametrize(
+    ("before", "correct", "expected"),
+    [
+        (None, 0, Decision(True, "the first candidate")),
+        (40, 41, Decision(True, "1 more correct than the LKG on the promoting half")),
+        (40, 40, Decision(False, "no better than the LKG on the promoting half")),
+        (40, 37, Decision(False, "3 fewer correct than the LKG on the promoting half")),
+    ],
+)
+def test_half_compares_what_it_is_told_of_the_promoting_half(before, correct, expected):
+    counters = Progress(validation_count=100, lkg_correct=before and 99, lkg_promoting=before, best_promoting=before)
+    assert splits_validation(find_promotion("half"))
+    assert decide("half", counters.told(), correct) == expected
+
+
+def test_the_best_is_the_best_on_the_promoting_half_and_its_number_that_of_the_other():
+    progress = Progress(validation_count=100)
+    counts = [(50, 60), (70, 59), (40, 61), (99, 61), (100, 62)]
+    seen = []
+    for loop, (correct, promoting) in enumerate(counts, start=1):
+        decision = decide("half", progress.told(), promoting)
+        progress = progress.after(loop, correct, decision, finite=loop < 5, promoting=promoting)
+        seen.append((progress.best_correct, progress.best_promoting, progress.best_meta_loop, progress.lkg_correct))
+    assert seen[:4] == [(50, 60, 1, 50), (50, 60, 1, 50), (40, 61, 3, 40), (40, 61, 3, 40)]
+    assert seen[4][:3] == (40, 61, 3), "what is not finite is not the best"
+    assert progress.accepted_worse == 1
+    with pytest.raises(ValueError, match="holds no candidate"):
+        progress.after(6, 1, Decision(False, "", hold=True), finite=True, promoting=1)
+
+
 def test_always_promotes_whatever_is_finite():
     assert decide("always", lkg(100), 0) == Decision(True, "always promoted")
     assert not judge(find_promotion("always"), lkg(100), 0, DRAWS, finite=False).promoted
@@ -87,6 +117,7 @@ def test_always_promotes_whatever_is_finite():
         "anneal:1,2",
         "anneal:nan,1",
         "always:1",
+        "half:2",
         "no",
     ],
 )

@@ -40,7 +40,7 @@ def poll_once(recent=100):
         return [seen for seen in following.poll()], following
 
 
-@pytest.mark.parametrize("mode", ["full", "hidden", "output", "none"])
+@pytest.mark.parametrize("mode", ["full", "hidden", "output", "none", "none+promote=half"])
 def test_the_events_are_those_that_the_run_published_itself(psa, mode):
     done = psa(*TINY, "--mode", mode, "--meta-loops", 4)
     seen, following = poll_once()
