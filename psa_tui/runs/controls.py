@@ -7,7 +7,7 @@ import os
 import select
 
 from psa_tui.method.events import ControlChanged
-from psa_tui.method.variants import PUBLISHED, describe_variant
+from psa_tui.method.variants import PUBLISHED, describe_variant, with_axes
 
 PAUSE, MODE, STOP, QUIT, LOG = b"p", b"m", b"s", b"q", b"l"
 """The commands, one byte each, as they come through the pipe."""
@@ -20,8 +20,8 @@ def _modes_after(mode: str) -> tuple[str, ...]:
     What promotes on half of the validation images goes on doing so: the run reports the others.
     """
     variant = describe_variant(mode)
-    rule = f"+promote={variant.promotion}" if variant.splits_validation else ""
-    return tuple(f"{published.name}{rule}" for published in PUBLISHED)
+    axes = {"promote": variant.promotion} if variant.splits_validation else {}
+    return tuple(with_axes(published, axes).name for published in PUBLISHED)
 
 
 class Control:

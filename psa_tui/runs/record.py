@@ -127,7 +127,7 @@ def half_notices(variant: Variant) -> list[str]:
     if not variant.splits_validation:
         return []
     return [
-        f"mode {variant.name} promotes on half of the validation images; every accuracy of theirs is of the other half"
+        f"mode {variant.name} promotes on half of the validation images; validation accuracies are of the other half"
     ]
 
 

@@ -36,7 +36,8 @@ COLUMNS = """
     lkg_inactive INTEGER,             -- its hidden units that no validation image activates
     -- JSON: [[layer, unit], ...], its dead hidden units, where this loop made it:
     dead_units TEXT,
-    promoting_correct INTEGER         -- of the half of the validation images that decided; NULL where all of them did
+    -- of the half of the validation images that decided; NULL where all of them did:
+    promoting_correct INTEGER
 """
 """The columns as SQL declares them; the fields of ``MetaLoopRow`` in order."""
 _ZERO = "zero"

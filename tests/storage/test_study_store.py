@@ -48,6 +48,7 @@ def loop(number, correct=5, ablations=()):
         lkg_dead=1,
         lkg_inactive=2,
         dead_units=((0, 3),),
+        promoting_correct=4,
     )
     return TrialLoop("2*4", 1, row)
 
@@ -66,7 +67,7 @@ def test_a_study_its_trials_loops_sessions_and_jobs_are_read_back(tmp_path):
         assert store.trials("s") == [begun]
         (row,) = store.loops("s")
         hits = '[[0,3,784,0],[1,2,4,0,"noise"],[0,1,784,4,"zero",1],[1,0,4,10,"reinit",1]]'
-        rest = 0.5, 5, 10, 1, "promoted", "why", 0.25, 5, 1, 1, 2, "[[0,3]]"
+        rest = 0.5, 5, 10, 1, "promoted", "why", 0.25, 5, 1, 1, 2, "[[0,3]]", 4
         assert row == ("2*4", "full", 1, 1, hits, *rest)
         assert decode_ablations(hits) == HITS
         (row,) = store.sessions("s")
@@ -155,7 +156,7 @@ NEWER_COLUMNS = {
     3: {"meta_loops": ("lkg_correct", "lkg_meta_loop"), "trial_loops": ("lkg_correct", "lkg_meta_loop")},
     4: {
         **dict.fromkeys(("runs", "trials"), ("lkg_dead", "lkg_inactive")),
-        **dict.fromkeys(("meta_loops", "trial_loops"), ("lkg_dead", "lkg_inactive", "dead_units")),
+        **dict.fromkeys(("meta_loops", "trial_loops"), ("lkg_dead", "lkg_inactive", "dead_units", "promoting_correct")),
     },
 }
 """What tables of each format lack that those of the next one have."""
@@ -182,9 +183,9 @@ def test_a_study_of_format_3_or_4_is_read_as_it_is_and_can_be_added_to(tmp_path,
     with read_store(tmp_path) as store:
         assert store.trials("s") == [trial(bounty=0.5)], "unknown"
         before = store.loops("s")
-    assert before[0][-5:] == ((None, None) if version == 3 else (5, 1)) + (None,) * 3
+    assert before[0][-6:] == ((None, None) if version == 3 else (5, 1)) + (None,) * 4
     with open_store(tmp_path) as store:
         assert (store.trials("s"), store.loops("s")) == ([trial(bounty=0.5)], before)
         store.put("s", [trial(bounty=0.5, lkg_dead=2)], [loop(2)])
         assert [row.lkg_dead for row in store.trials("s")] == [2]
-        assert [row[-3:] for row in store.loops("s")] == [(None,) * 3, (1, 2, "[[0,3]]")]
+        assert [row[-4:] for row in store.loops("s")] == [(None,) * 4, (1, 2, "[[0,3]]", 4)]
