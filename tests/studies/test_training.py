@@ -1,9 +1,11 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from psa_tui.errors import CheckpointError, ConfigError, DataError
+from psa_tui.method.variants import find_variant
 from psa_tui.studies.executors.base import PartFailed
 from psa_tui.studies.part_state import decode_state
 from psa_tui.studies.parts import Part, parts_of
@@ -75,3 +77,25 @@ def test_a_backend_that_is_none_is_refused_before_training(small_study, study_da
 def test_a_failure_says_whether_trying_again_would_end_alike(small_study, error, permanent, cause):
     failed = PartFailed.of("me", Part(small_study.networks[0], (1,)), error)
     assert (failed.permanent, failed.cause) == (permanent, cause)
+
+
+def test_trials_that_promote_on_half_of_the_images_report_the_other_half_and_go_on_alike(small_study, study_data):
+    spec = replace(small_study, variants=(find_variant("none"), find_variant("none+promote=half")))
+    part = parts_of(spec, spec.networks[1])[0]
+    steps = finished(PartRun(spec, part, study_data).run("me", save_every_s=0))
+    rows = [[row.loop for step in steps for row in step.loops if row.loop.mode == v.name] for v in spec.variants]
+    assert {row.validation_count for row in rows[0]} == {500}
+    assert {row.validation_count for row in rows[1]} == {250}
+    # All variants of a trial begin alike: in the first loop the halves are those of one candidate.
+    whole, half = ([row.validation_correct for row in some if row.meta_loop == 1] for some in rows)
+    assert whole == [row.validation_correct + row.promoting_correct for row in rows[1] if row.meta_loop == 1]
+    assert half != whole
+    (last,) = finished(PartRun(spec, part, study_data, steps[1].state).run("me", save_every_s=0))
+    assert [row.loop.values()[:9] for row in last.loops] == [row.loop.values()[:9] for row in steps[2].loops]
+    assert [replace(row, seconds=0.0) for row in last.trials] == [replace(row, seconds=0.0) for row in steps[2].trials]
+    for trial in last.trials:
+        own = [r.loop for s in steps for r in s.loops if (r.trial, r.loop.mode) == (trial.trial, trial.mode)]
+        best = max(own, key=lambda row: (row.promoting_correct or row.validation_correct, -row.meta_loop))
+        assert (trial.bounty, trial.bounty_meta_loop) == (best.validation_accuracy, best.meta_loop)
+        assert trial.lkg_dead is not None
+        assert trial.lkg_inactive is not None
