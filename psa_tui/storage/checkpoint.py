@@ -30,8 +30,8 @@ from psa_tui.storage.atomic_write import UnsyncedError, atomic_write
 from psa_tui.storage.header import Record, decode_record
 
 FORMAT = "psa-tui checkpoint"
-FORMAT_VERSION = 4
-"""Version 2 knew no kept optimisers and no held candidates, version 3 no counts of dead units."""
+FORMAT_VERSION = 5
+"""Version 2 knew no kept optimisers and no held candidates, 3 no counts of dead units, 4 no promoting half."""
 STATE = (
     "optimizer.exp_avg.",
     "optimizer.exp_avg_sq.",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
 from psa_tui.storage.meta_loops import COLUMNS
 
-FORMAT = 5
+FORMAT = 6
 APPLICATION_ID = int.from_bytes(b"psat", "big")
 """By which a file of ours is told from those of other programs."""
 _HYPERPARAMETERS = "".join(

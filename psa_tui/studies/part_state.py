@@ -27,9 +27,9 @@ from psa_tui.studies.parts import Part
 from psa_tui.studies.spec import StudySpec
 
 _FORMAT = "psa-tui part "
-_FORMAT_VERSION = 4
-"""Version 1 had no counters of the best candidate, version 2 no kept optimisers and no held candidates, version 3 no
-counts of dead units."""
+_FORMAT_VERSION = 5
+"""Version 1 had no counters of the best candidate, 2 no kept optimisers and no held candidates, 3 no counts of dead
+units, 4 no promoting half."""
 _WEIGHTS = "lkg"
 _MOMENTS, _HELD = "moments", "held"
 

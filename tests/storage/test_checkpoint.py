@@ -133,9 +133,9 @@ def test_a_foreign_safetensors_file_and_a_newer_format_are_told_apart(path, chec
     with pytest.raises(CheckpointError, match="not a psa-tui checkpoint"):
         read_checkpoint(path)
     path.write_bytes(
-        safetensors.numpy.save(checkpoint.weights, {"format": "psa-tui checkpoint", "format_version": "5"})
+        safetensors.numpy.save(checkpoint.weights, {"format": "psa-tui checkpoint", "format_version": "6"})
     )
-    with pytest.raises(CheckpointError, match=r"checkpoint format 5, this version reads up to 4; update psa-tui"):
+    with pytest.raises(CheckpointError, match=r"checkpoint format 6, this version reads up to 5; update psa-tui"):
         read_checkpoint(path)
 
 

@@ -142,7 +142,7 @@ def test_a_damaged_a_foreign_and_a_newer_database_are_refused_and_left_as_they_a
         ("CREATE TABLE runs (y); PRAGMA application_id = 7; PRAGMA user_version = 3", "not a psa-tui history"),
         (
             f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 9",
-            "history format 9, this version reads 5; update psa-tui",
+            "history format 9, this version reads 6; update psa-tui",
         ),
     ):
         path.unlink()

@@ -156,14 +156,15 @@ NEWER_COLUMNS = {
     3: {"meta_loops": ("lkg_correct", "lkg_meta_loop"), "trial_loops": ("lkg_correct", "lkg_meta_loop")},
     4: {
         **dict.fromkeys(("runs", "trials"), ("lkg_dead", "lkg_inactive")),
-        **dict.fromkeys(("meta_loops", "trial_loops"), ("lkg_dead", "lkg_inactive", "dead_units", "promoting_correct")),
+        **dict.fromkeys(("meta_loops", "trial_loops"), ("lkg_dead", "lkg_inactive", "dead_units")),
     },
+    5: dict.fromkeys(("meta_loops", "trial_loops"), ("promoting_correct",)),
 }
 """What tables of each format lack that those of the next one have."""
 
 
-@pytest.mark.parametrize("version", [3, 4])
-def test_a_study_of_format_3_or_4_is_read_as_it_is_and_can_be_added_to(tmp_path, version):
+@pytest.mark.parametrize("version", [3, 4, 5])
+def test_a_study_of_format_3_to_5_is_read_as_it_is_and_can_be_added_to(tmp_path, version):
     with open_store(tmp_path) as store:
         enter(store)
         store.put("s", [trial(bounty=0.5, lkg_dead=1)], [loop(1, ablations=HITS)])
@@ -180,12 +181,14 @@ def test_a_study_of_format_3_or_4_is_read_as_it_is_and_can_be_added_to(tmp_path,
                     connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
+    known = trial(bounty=0.5, lkg_dead=1 if version == 5 else None)
     with read_store(tmp_path) as store:
-        assert store.trials("s") == [trial(bounty=0.5)], "unknown"
+        assert store.trials("s") == [known]
         before = store.loops("s")
-    assert before[0][-6:] == ((None, None) if version == 3 else (5, 1)) + (None,) * 4
+    first, units = ((None, None) if version == 3 else (5, 1)), (1, 2, "[[0,3]]") if version == 5 else (None,) * 3
+    assert before[0][-6:] == (*first, *units, None)
     with open_store(tmp_path) as store:
-        assert (store.trials("s"), store.loops("s")) == ([trial(bounty=0.5)], before)
+        assert (store.trials("s"), store.loops("s")) == ([known], before)
         store.put("s", [trial(bounty=0.5, lkg_dead=2)], [loop(2)])
         assert [row.lkg_dead for row in store.trials("s")] == [2]
-        assert [row[-4:] for row in store.loops("s")] == [(None,) * 4, (1, 2, "[[0,3]]", 4)]
+        assert [row[-4:] for row in store.loops("s")] == [(*units, None), (1, 2, "[[0,3]]", 4)]

@@ -90,8 +90,8 @@ def test_a_hyperparameter_that_a_state_lacks_had_its_default():
 
 
 def test_a_newer_state_is_refused_by_name():
-    newer = altered(encode_state(SPEC, PART, STATE), format="psa-tui part 5")
-    with pytest.raises(CheckpointError, match=r"file: written by a newer psa-tui .part format 5.*update psa-tui"):
+    newer = altered(encode_state(SPEC, PART, STATE), format="psa-tui part 6")
+    with pytest.raises(CheckpointError, match=r"file: written by a newer psa-tui .part format 6.*update psa-tui"):
         decode_state(SPEC, PART, newer, "file")
 
 
