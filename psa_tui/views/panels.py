@@ -13,14 +13,20 @@ from psa_tui.views.text import format_ablation, format_bounty, format_lkg, varia
 
 _RATE_FROM = 80
 """Columns from which on the rate stands beside the loss, where it has no line of its own."""
+_SHORTEST_MODE = 12
+"""Characters of a mode's name that are shown whatever the width."""
 _ABLATION = 34
 """Columns of what was ablated, below the bars."""
 
 
-def title(state: RunState) -> str:
-    """Say what runs, on what."""
-    assert state.started is not None
-    return f"PSA {state.started.architecture}  mode {state.mode}  {state.started.dataset}  run {state.started.run}"
+def title(state: RunState, width: int) -> str:
+    """Say what runs, on what; a mode whose name is too long for ``width`` is cut, so that all else is seen."""
+    event = state.started
+    assert event is not None
+    before, behind = f"PSA {event.architecture}  mode ", f"  {event.dataset}  run {event.run}"
+    room = max(width - len(before) - len(behind), _SHORTEST_MODE)
+    mode = state.mode if len(state.mode) <= room else state.mode[: room - 3] + "..."
+    return f"{before}{mode}{behind}"
 
 
 def header(state: RunState, width: int, now: float) -> Text:

@@ -42,7 +42,7 @@ def _full(state: RunState, width: int, height: int, now: float, options: Display
     middle = height - 10 - log_height
     whole = Layout()
     whole.split_column(
-        Layout(_frame(header(state, width - 4, now), title(state), options), size=3),
+        Layout(_frame(header(state, width - 4, now), title(state, width - 6), options), size=3),
         Layout(name="numbers", size=6),
         Layout(name="pictures", size=middle),
         Layout(name="logs", size=log_height),
@@ -72,7 +72,7 @@ def _compact(state: RunState, width: int, height: int, now: float, options: Disp
     accuracy = chart(state, width, chart_height, options.glyphs)
     whole = Layout()
     whole.split_column(
-        Layout(Group(_bold_line(title(state), width, options), header(state, width, now)), size=2),
+        Layout(Group(_bold_line(title(state, width), width, options), header(state, width, now)), size=2),
         Layout(progress_bars(state, width, now, options, lines=2), size=2),
         Layout(lkg(state, width, lines=2), size=2),
         Layout(_ruled("validation accuracy", accuracy, width, options), size=chart_height + 1),

@@ -327,3 +327,12 @@ def test_a_duration_is_written_like_a_clock(seconds, text):
 
 def test_before_the_run_begins_the_screen_says_that_it_loads(build):
     assert build.picture(RunState(), 80, 24, 0.0, DisplayOptions())[0].rstrip() == "loading"
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (140, 45)])
+def test_the_longest_mode_leaves_the_title_its_data_and_run(build, width, height):
+    mode = "output+amount=10%+effect=noise+promote=anneal:1,0.95+optimizer=lkg+init=orthogonal+dropout+decay"
+    state, now = build.replay([build.run_started(mode=mode)])
+    first = build.picture(state, width, height, now, DisplayOptions())[0]
+    assert "mode output+amount" in first
+    assert first.rstrip("─╮ ").endswith("...  mnist  run 20260101-000000-abcd")
