@@ -335,4 +335,4 @@ def test_the_longest_mode_leaves_the_title_its_data_and_run(build, width, height
     state, now = build.replay([build.run_started(mode=mode)])
     first = build.picture(state, width, height, now, DisplayOptions())[0]
     assert "mode output+amount" in first
-    assert first.rstrip("─╮ ").endswith("...  mnist  run 20260101-000000-abcd")
+    assert first.rstrip("─╮ ").endswith("...  fashion-mnist  run 20260101-000000-abcd")
