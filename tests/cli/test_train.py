@@ -57,7 +57,8 @@ def test_a_first_run_prints_one_line_a_loop_and_leaves_a_checkpoint_and_a_histor
         )
         assert len(line) <= 80
     assert re.fullmatch(r"finished: 4 of 4 meta-loops, \d+\.\d s", lines[8])
-    assert re.fullmatch(r"bounty \d+\.\d\d % at meta-loop \d, test accuracy of the LKG \d+\.\d\d %", lines[9])
+    bounty = r"bounty \d+\.\d\d % at meta-loop \d, test accuracy of the LKG \d+\.\d\d %"
+    assert re.fullmatch(rf"{bounty}; hidden units: \d+ dead, \d+ never active", lines[9])
     assert len(lines) == 10
     record = read_checkpoint(LKG).record
     row, loops = loops_of_the_only_run()

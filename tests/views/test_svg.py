@@ -32,7 +32,7 @@ def test_a_piped_run_draws_its_last_frame_as_a_well_formed_svg(psa, tmp_path, op
     assert "\x1b" not in done.stdout
     text = texts(tmp_path / "last & frame.svg")
     bounty = re.search(r"bounty (\d+\.\d\d %)", done.stdout)[1]
-    for part in ("PSA [2*8, 1*6]  mode full", "4/4  finished", f"LKG {bounty} since", "network: ablations", "6,476"):
+    for part in ("PSA [2*8, 1*6]  mode full", "4/4  finished", f"LKG {bounty} since", "network: ", " dead", "6,476"):
         assert part in text
     assert ("▲" in text) == (not options)
 

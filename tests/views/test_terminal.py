@@ -85,11 +85,11 @@ def test_the_dashboard_appears_follows_every_resize_and_obeys_its_own_keys(termi
     tty.press("l")
     tty.wait_for_text(r"l log \(debug\)|log debug: ")
 
-    frames = tty.raw.count(FRAME)
-    begun = time.monotonic()
+    before, begun = tty.raw.count(FRAME), time.monotonic()
     tty.read(3.0)
-    frames, took = tty.raw.count(FRAME) - frames, time.monotonic() - begun
-    assert 2 <= frames <= 4 * took + 1
+    # A slow machine draws seldomer, so that drawing takes no more of it.
+    eventually(lambda: tty.read(0.2) and tty.raw.count(FRAME) - before >= 2)
+    assert tty.raw.count(FRAME) - before <= 4 * (time.monotonic() - begun) + 1
 
     tty.press("q")
     assert tty.wait_for_end() == 130
