@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from psa_tui.engine.backends.module import ModuleBackend
+from psa_tui.engine.backends.numba import NumbaBackend
 from psa_tui.engine.backends.torch import TorchBackend
 from psa_tui.errors import ConfigError
 from psa_tui.method.hyperparameters import Hyperparameters
@@ -128,6 +129,7 @@ BACKENDS: Registry[Backend] = Registry("backend", "psa_tui.backends")
 
 BACKENDS.register(TorchBackend.name, TorchBackend())
 BACKENDS.register(ModuleBackend.name, ModuleBackend())
+BACKENDS.register(NumbaBackend.name, NumbaBackend())
 
 
 def choose_backend(wanted: str, network: Network, device: str) -> Backend:

@@ -81,7 +81,7 @@ def after_an_epoch_of_the_example(network, variant, train_images, validation_ima
     return model.state_dict(), psa_in_60_lines.count_correct(model, validated, validation_images.labels)
 
 
-@pytest.fixture(params=["torch", "module"])
+@pytest.fixture(params=["torch", "module", "numba"])
 def backend(request):
     return BACKENDS.find(request.param)
 

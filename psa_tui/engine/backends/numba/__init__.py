@@ -1,0 +1,62 @@
+"""Kernels compiled by Numba for fully connected networks, on the CPU. Importing this needs neither torch nor numba."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from psa_tui.networks.base import Network
+from psa_tui.networks.mlp import Mlp
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from psa_tui.engine.backend import Epoch
+    from psa_tui.engine.images import Images
+    from psa_tui.engine.process_group import ProcessGroup
+
+
+class NumbaBackend:
+    """Trains fully connected networks on images of one channel, see ``psa_tui.engine.backend.Backend``."""
+
+    name = "numba"
+    data_parallel = False
+    every_variant = True
+
+    def refusal(self, network: Network, device: str) -> str | None:
+        """Return why it cannot train ``network``; None when it can."""
+        if not isinstance(network, Mlp):
+            return f"trains networks of family {Mlp.family} only, not {network.family}"
+        if len(network.input_shape) == 3 and network.input_shape[0] != 1:
+            return f"trains on images of one channel only, not of {network.input_shape[0]}"
+        if device != "cpu":
+            return f"trains on the CPU only, not on {device}"
+        if find_spec("numba") is None:
+            return "numba is not installed"
+        return None
+
+    def prepare(self, images: Images) -> None:
+        """Do nothing: it trains in one process."""
+
+    def train_epoch(
+        self, weights: Tensor, network: Network, images: Images, epoch: Epoch, group: ProcessGroup | None = None
+    ) -> Generator[tuple[int, Tensor], None, Tensor]:
+        """Train ``weights`` [M, parameters] in place, see ``Backend``."""
+        from psa_tui.engine.backends.numba.training import train_epoch
+
+        return train_epoch(weights, _mlp(network), images, epoch)
+
+    def count_correct(
+        self, weights: Tensor, network: Network, images: Images, group: ProcessGroup | None = None
+    ) -> Tensor:
+        """Count correct answers of ``weights`` [M, parameters], see ``Backend``."""
+        from psa_tui.engine.backends.numba.training import count_correct
+
+        return count_correct(weights, _mlp(network), images)
+
+
+def _mlp(network: Network) -> Mlp:
+    if not isinstance(network, Mlp):
+        raise TypeError(f"backend {NumbaBackend.name} got a network of family {network.family}")
+    return network

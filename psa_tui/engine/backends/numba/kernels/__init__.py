@@ -1,0 +1,1 @@
+"""The arithmetic, compiled by Numba."""

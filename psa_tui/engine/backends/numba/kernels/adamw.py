@@ -1,0 +1,43 @@
+"""AdamW (Loshchilov & Hutter 2019), sixteen parameters at a time: m and v are moments, c1 and c2 correct their bias.
+
+m = m + (1 - b1)(g - m), v = b2 v + (1 - b2) g g, w = d w - (rate / c1) m / (sqrt(v) / sqrt(c2) + eps), in which d is the decay.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from psa_tui.engine.backends.numba.kernels.compiling import kernel
+from psa_tui.engine.backends.numba.kernels.vectors import LANES, Vector, fma, load, splat, square_root, store
+
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+
+Array = np.ndarray
+
+
+@kernel
+def update(gradient: Vector, at: int, weights: Array, first: Array, second: Array, rates: Array) -> Vector:
+    """Take a step with ``weights[at : at + LANES]`` and their moments; return the new weights.
+
+    Args:
+        gradient: of these weights.
+        rates: [3]: learning rate / c1, 1 / sqrt(c2), and the factor of the decay.
+    """
+    number = weights.dtype.type
+    mean = load(first, at)
+    mean = fma(splat(number(1 - BETA1)), gradient - mean, mean)
+    store(first, at, mean)
+    variance = load(second, at) * splat(number(BETA2))
+    variance = fma(splat(number(1 - BETA2)) * gradient, gradient, variance)
+    store(second, at, variance)
+    divisor = fma(square_root(variance), splat(rates[1]), splat(number(EPSILON)))
+    updated = load(weights, at) * splat(rates[2]) - splat(rates[0]) * mean / divisor
+    store(weights, at, updated)
+    return updated
+
+
+@kernel
+def update_all(gradients: Array, weights: Array, first: Array, second: Array, rates: Array) -> None:
+    """Take a step with all ``weights``, whose number is a multiple of ``LANES``."""
+    for at in range(0, len(weights), LANES):
+        update(load(gradients, at), at, weights, first, second, rates)

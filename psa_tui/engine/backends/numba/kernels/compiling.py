@@ -1,0 +1,65 @@
+"""How kernels are compiled: once, cached for later processes, always to the same machine code.
+
+Numba loads what it finds in its cache as code. So the cache lies in the user's own cache folder, which nobody else may
+write to (docs/security.md), and is named by what the machine code is made of: the text of all kernels, which Numba would
+not compare for functions that one kernel calls in another file, and the versions of the compilers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import stat
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TypeVar, cast
+
+import llvmlite
+import numba
+import platformdirs
+from numba.core import config
+
+log = logging.getLogger(__name__)
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+def kernel(function: Function) -> Function:
+    """Compile ``function`` when it is first called with arguments of some types.
+
+    Products and sums contract to fused multiply-adds; nothing else is reordered, so that bits depend on the code alone.
+    """
+    folder, before = _cache_folder(), config.CACHE_DIR
+    compiled = numba.njit(
+        cache=folder is not None, fastmath={"contract"}, error_model="numpy", boundscheck=False, nogil=True
+    )
+    config.CACHE_DIR = "" if folder is None else str(folder)
+    try:
+        return cast(Function, compiled(function))
+    finally:
+        config.CACHE_DIR = before
+
+
+@cache
+def _cache_folder() -> Path | None:
+    """Return where machine code is kept, a folder that only the user can write to; None where there is none."""
+    digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    folder = platformdirs.user_cache_path("psa-tui") / "kernels" / digest.hexdigest()[:16]
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for part in (folder, folder.parent, folder.parent.parent):
+            found = part.lstat()
+            if not stat.S_ISDIR(found.st_mode) or (hasattr(os, "getuid") and found.st_uid != os.getuid()):
+                raise PermissionError(f"{part} is not a folder of this user")
+            if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise PermissionError(f"others may write to {part}")
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(f"{folder} cannot be written")
+    except OSError as error:
+        log.debug("kernels are compiled anew in every process: %s", error)
+        return None
+    return folder

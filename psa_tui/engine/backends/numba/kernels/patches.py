@@ -1,0 +1,227 @@
+"""The first layer of narrow networks: products with patches of sixteen pixels, those that are not all black.
+
+A network sees (pixel - centre) * scale. Only pixels are multiplied; what centring makes of all of them is a constant of each
+unit, -centre * scale times the sum of its weights, and of each gradient, -centre * scale times the sum of the deltas.
+Weights are [tiles, patches, len(tile), 16]: a tile of units passes over the images together. Units and pixels that fill up
+the last tile and patch are zero and stay so.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from psa_tui.engine.backends.numba.kernels.adamw import update
+from psa_tui.engine.backends.numba.kernels.compiling import kernel
+from psa_tui.engine.backends.numba.kernels.products import BLOCK
+from psa_tui.engine.backends.numba.kernels.vectors import (
+    LANES,
+    fma,
+    load,
+    load_bytes,
+    prefetch,
+    registers,
+    relu,
+    splat,
+    splat_at,
+    store,
+    transposed_sums,
+)
+
+Array = np.ndarray
+Tile = tuple[int, ...]
+_AHEAD = 8
+"""So many images before it is needed an image is fetched from memory."""
+
+
+@kernel
+def count_patches(pixels: Array, order: Array, begins: Array) -> None:
+    """Set ``begins`` [N + 1] to where each image's patches begin; ``pixels`` are uint8 [N, inputs].
+
+    ``order`` [patches * 16] says which pixel is where in the patches; -1 where none is.
+    """
+    begins[0] = 0
+    for image in range(len(pixels)):
+        found = 0
+        for patch in range(len(order) // LANES):
+            for at in range(patch * LANES, patch * LANES + LANES):
+                if order[at] >= 0 and pixels[image, order[at]]:
+                    found += 1
+                    break
+        begins[image + 1] = begins[image] + found
+
+
+@kernel
+def copy_patches(pixels: Array, order: Array, begins: Array, patch_of: Array, values: Array) -> None:
+    """Write the number [E] and the pixels uint8 [E * 16] of every patch that ``count_patches`` counted."""
+    for image in range(len(pixels)):
+        entry = begins[image]
+        for patch in range(len(order) // LANES):
+            inked = False
+            for at in range(patch * LANES, patch * LANES + LANES):
+                if order[at] >= 0 and pixels[image, order[at]]:
+                    inked = True
+                    break
+            if inked:
+                patch_of[entry] = patch
+                for lane in range(LANES):
+                    at = order[patch * LANES + lane]
+                    values[entry * LANES + lane] = pixels[image, at] if at >= 0 else 0
+                entry += 1
+
+
+@kernel
+def sort_by_patch(
+    order: Array,
+    begins: Array,
+    patch_of: Array,
+    values: Array,
+    rows: int,
+    list_begins: Array,
+    list_values: Array,
+    list_images: Array,
+) -> None:
+    """List the patches of the images ``order`` [batch] patch by patch, for ``backward``.
+
+    Args:
+        begins: of each image's patches; ``patch_of`` and ``values`` are theirs.
+        rows: of the first layer's activations, [blocks, rows, 64].
+        list_begins: int64 [patches + 1], where each patch's list begins.
+        list_values: the pixels, uint8 [some, 16].
+        list_images: int32 [some], where the image's first row lies in the activations.
+    """
+    patches = len(list_begins) - 1
+    for patch in range(patches + 1):
+        list_begins[patch] = 0
+    for position in range(len(order)):
+        if position + _AHEAD < len(order):
+            ahead = begins[order[position + _AHEAD]]
+            prefetch(patch_of, ahead)
+            for line in range(6):
+                prefetch(values, ahead * LANES + 64 * line)
+        image = order[position]
+        for entry in range(begins[image], begins[image + 1]):
+            list_begins[np.int64(patch_of[entry]) + 1] += 1
+    for patch in range(patches):
+        list_begins[patch + 1] += list_begins[patch]
+    for position in range(len(order)):
+        image = order[position]
+        where = (position // BLOCK) * rows * BLOCK + position % BLOCK
+        for entry in range(begins[image], begins[image + 1]):
+            patch = np.int64(patch_of[entry])
+            at = list_begins[patch]
+            list_begins[patch] = at + 1
+            list_images[at] = where
+            for lane in range(LANES):
+                list_values[at * LANES + lane] = values[entry * LANES + lane]
+    for patch in range(patches, 0, -1):
+        list_begins[patch] = list_begins[patch - 1]
+    list_begins[0] = 0
+
+
+@kernel
+def forward(
+    tile: Tile,
+    order: Array,
+    begins: Array,
+    patch_of: Array,
+    values: Array,
+    patches: int,
+    weights: Array,
+    weight_sums: Array,
+    biases: Array,
+    width: int,
+    centre: float,
+    scale: float,
+    y: Array,
+    rows: int,
+    blocks: int,
+    scratch: Array,
+) -> None:
+    """Compute the first layer's activations [blocks, rows, 64] of the images ``order`` [batch].
+
+    Args:
+        weight_sums: of each unit [rows].
+        biases: those of ``width`` units come first.
+        scratch: [len(tile) * 16 * 16].
+    """
+    units = len(tile)
+    zero = splat(weights.dtype.type(0))
+    for first in range(0, rows, units):
+        for group in range(blocks * BLOCK // LANES):
+            for lane in range(LANES):
+                sums = registers(tile, weights)
+                for j in range(units):
+                    sums[j] = zero
+                position = group * LANES + lane
+                if position < len(order):
+                    image = order[position]
+                    for entry in range(begins[image], begins[image + 1]):
+                        x = load_bytes(values, entry * LANES, weights)
+                        at = (first * patches + np.int64(patch_of[entry]) * units) * LANES
+                        for j in range(units):
+                            sums[j] = fma(x, load(weights, at + j * LANES), sums[j])
+                for j in range(units):
+                    store(scratch, (j * LANES + lane) * LANES, sums[j])
+            target = (group * LANES // BLOCK) * rows * BLOCK + group * LANES % BLOCK
+            for j in range(units):
+                if first + j < width:
+                    constant = biases[first + j] - centre * scale * weight_sums[first + j]
+                    found = fma(transposed_sums(scratch, j * LANES * LANES), splat(scale), splat(constant))
+                    store(y, target + (first + j) * BLOCK, relu(found))
+
+
+@kernel
+def backward(
+    tile: Tile,
+    list_begins: Array,
+    list_values: Array,
+    list_images: Array,
+    deltas: Array,
+    delta_sums: Array,
+    live_tiles: Array,
+    weights: Array,
+    first_moments: Array,
+    second_moments: Array,
+    weight_sums: Array,
+    real: Array,
+    centre: float,
+    scale: float,
+    rates: Array,
+    rows: int,
+    scratch: Array,
+) -> None:
+    """Compute the first layer's gradients and take the optimiser's step with each as soon as it is there.
+
+    Args:
+        list_begins: the batch's patches, as ``sort_by_patch`` makes them, with ``list_values`` and ``list_images``.
+        deltas: the gradient of the sums before ReLU [blocks, rows, 64].
+        delta_sums: theirs over the images [rows].
+        live_tiles: whether any unit of a tile has a delta that is not zero.
+        weight_sums: set to the sums of the new weights.
+        real: 1 where a pixel is, 0 where a patch is filled up [patches * 16].
+    """
+    units, patches = len(tile), len(list_begins) - 1
+    zero = splat(weights.dtype.type(0))
+    for first in range(0, rows, units):
+        for j in range(LANES):
+            store(scratch, j * LANES, zero)
+        for patch in range(patches):
+            sums = registers(tile, weights)
+            for j in range(units):
+                sums[j] = zero
+            if live_tiles[first // units]:
+                for entry in range(list_begins[patch], list_begins[patch + 1]):
+                    x = load_bytes(list_values, entry * LANES, weights)
+                    at = np.int64(list_images[entry]) + first * BLOCK
+                    for j in range(units):
+                        sums[j] = fma(x, splat_at(deltas, at + j * BLOCK), sums[j])
+            here = load(real, patch * LANES)
+            at = (first * patches + patch * units) * LANES
+            for j in range(units):
+                black = splat(centre * scale * delta_sums[first + j])
+                gradient = sums[j] * splat(scale) - here * black
+                new = update(gradient, at + j * LANES, weights, first_moments, second_moments, rates)
+                store(scratch, j * LANES, load(scratch, j * LANES) + new)
+        store(scratch, LANES * LANES, transposed_sums(scratch, 0))
+        for j in range(units):
+            weight_sums[first + j] = scratch[LANES * LANES + j]

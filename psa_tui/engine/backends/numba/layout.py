@@ -1,0 +1,148 @@
+"""The weights of some members as the kernels want them, and the images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from psa_tui.engine.backends.numba.kernels import patches
+from psa_tui.engine.backends.numba.kernels.products import BLOCK
+from psa_tui.engine.backends.numba.kernels.steps import Layers, Members, Patches, Workspace
+from psa_tui.engine.backends.numba.kernels.vectors import LANES
+from psa_tui.engine.images import Images
+from psa_tui.networks.mlp import Mlp
+
+_MOST_UNITS = 4
+"""So many units are computed at once at most: their sums, two registers each with AVX2, leave room for what is summed."""
+_SIDE = 4
+"""A patch of a picture is a square of so many pixels a side."""
+_KEY = "numba"
+"""Of ``Images.prepared``."""
+
+
+class Layout:
+    """How the parameters of a network lie in the kernels' memory."""
+
+    def __init__(self, network: Mlp, pixel_order: np.ndarray) -> None:
+        """``pixel_order`` [patches * 16] says which pixel is where in the patches, -1 where none is."""
+        self.layers = network.layers
+        width = self.layers[0].outputs
+        tiles = -(-width // _MOST_UNITS)
+        self.first_tile = (0,) * -(-width // tiles)
+        self.tile = (0,) * min(_MOST_UNITS, *(layer.outputs for layer in self.layers[1:]))
+        self.rows = tiles * len(self.first_tile)
+        self.places = np.flatnonzero(pixel_order >= 0)
+        self.pixels = pixel_order[self.places]
+        self.patches = len(pixel_order) // LANES
+        self.rest_at = self.layers[0].bias_offset
+        begin = np.array([layer.offset for layer in self.layers]) - self.rest_at
+        widths = np.array([layer.outputs for layer in self.layers])
+        bias_at = np.array([layer.bias_offset for layer in self.layers]) - self.rest_at
+        self.kernel_layers = Layers(widths, np.concatenate([[self.rows], widths[1:]]), begin, bias_at)
+        self.rest = -(-(self.layers[-1].end - self.rest_at) // LANES) * LANES
+
+    def members(
+        self, rows: np.ndarray, moments: np.ndarray | None, labels: Sequence[np.ndarray], scales: Sequence[float | None]
+    ) -> Members:
+        """Return the members whose parameters are ``rows`` [M, parameters].
+
+        Args:
+            rows: their weights.
+            moments: AdamW's, [M, 2, parameters]; None where they are zero.
+            labels: of all images, for each member; one and the same array where they are the same.
+            scales: of dropout; None where a member does not drop.
+        """
+        count, dtype = len(rows), rows.dtype
+        first = np.zeros((3, count, self.rows * self.patches * LANES), dtype)
+        rest = np.zeros((3, count, self.rest), dtype)
+        every = [rows] if moments is None else [rows, moments[:, 0], moments[:, 1]]
+        for which, numbers in enumerate(every):
+            filled = np.zeros((count, self.rows, self.patches * LANES), dtype)
+            weights = numbers[:, : self.rest_at].reshape(count, -1, len(self.pixels))
+            filled[:, : weights.shape[1], self.places] = weights[:, :, self.pixels]
+            tiles = filled.reshape(count, -1, len(self.first_tile), self.patches, LANES)
+            first[which] = tiles.transpose(0, 1, 3, 2, 4).reshape(count, -1)
+            rest[which, :, : rows.shape[1] - self.rest_at] = numbers[:, self.rest_at :]
+        sums = np.zeros((count, self.rows), dtype)
+        weights = rows[:, : self.rest_at].reshape(count, -1, len(self.pixels))
+        sums[:, : weights.shape[1]] = weights.sum(2, dtype=np.float64)
+        sets = list({id(one): one for one in labels}.values())
+        labels_of = [[id(one) for one in sets].index(id(one)) for one in labels]
+        dropping = [scale is not None for scale in scales]
+        return Members(
+            first,
+            rest,
+            sums,
+            np.stack(sets),
+            np.array(labels_of),
+            np.where(dropping, np.cumsum(dropping) - 1, -1),
+            np.array([1.0 if scale is None else scale for scale in scales], dtype),
+        )
+
+    def store(self, members: Members, which: int, rows: Tensor) -> None:
+        """Write the weights (``which`` is 0) or moments (1, 2) of ``members`` to ``rows`` [M, parameters]."""
+        target = rows.numpy()
+        count, width = len(target), self.layers[0].outputs
+        tiles = members.first[which].reshape(count, -1, self.patches, len(self.first_tile), LANES)
+        filled = tiles.transpose(0, 1, 3, 2, 4).reshape(count, self.rows, -1)
+        first = np.empty((count, width, len(self.pixels)), target.dtype)
+        first[:, :, self.pixels] = filled[:, :width, self.places]
+        target[:, : self.rest_at] = first.reshape(count, -1)
+        target[:, self.rest_at :] = members.rest[which, :, : target.shape[1] - self.rest_at]
+
+    def workspace(self, batch: int, dtype: np.dtype, trains: bool = True) -> Workspace:
+        """Allocate what one member's step with ``batch`` images needs, or its evaluation."""
+        blocks, rows = -(-batch // BLOCK), self.kernel_layers.rows
+        sizes = rows * blocks * BLOCK
+        most = int(rows[:-1].max())
+        entries = batch * self.patches if trains else 0
+        live = np.zeros((len(rows), max(most, int(rows[-1]))), np.int64)
+        live[-1, : rows[-1]] = np.arange(rows[-1])
+        counts = np.zeros(len(rows), np.int64)
+        counts[-1] = rows[-1]
+        return Workspace(
+            np.zeros(sizes.sum(), dtype),
+            np.cumsum(sizes) - sizes,
+            np.zeros((2, blocks * most * BLOCK if trains else 0), dtype),
+            np.zeros(self.rest, dtype),
+            np.zeros(self.rows, dtype),
+            live,
+            counts,
+            np.zeros(self.patches + 1, np.int64),
+            np.empty(entries * LANES, np.uint8),
+            np.empty(entries, np.int32),
+            np.zeros(self.rows // len(self.first_tile), np.bool_),
+            np.zeros((LANES + 1) * LANES * _MOST_UNITS, dtype),
+        )
+
+
+def pixel_order(shape: Sequence[int]) -> np.ndarray:
+    """Return which pixel of an image of ``shape`` is where in its patches: int64 [patches * 16], -1 where none is.
+
+    A patch is a square of a picture, as far as sides are multiples of four: ink lies together.
+    """
+    pixels = int(np.prod(shape))
+    order = np.arange(pixels)
+    if len(shape) > 1:
+        row, column = order // shape[-1], order % shape[-1]
+        order = np.lexsort((column % _SIDE, row % _SIDE, column // _SIDE, row // _SIDE))
+    return np.concatenate([order, np.full(-pixels % LANES, -1)])
+
+
+def patched(images: Images) -> tuple[Patches, np.ndarray]:
+    """Return ``images`` as patches, and the order of their pixels; that is computed once."""
+    if _KEY not in images.prepared:
+        order = pixel_order(images.input_shape)
+        pixels = images.pixels.numpy()
+        begins = np.zeros(len(pixels) + 1, np.int64)
+        patches.count_patches(pixels, order, begins)
+        # A prefetch may be for what lies behind the last one.
+        patch_of = np.zeros(begins[-1], np.uint16)
+        values = np.zeros(begins[-1] * LANES, np.uint8)
+        patches.copy_patches(pixels, order, begins, patch_of, values)
+        real = (order >= 0).astype(np.float32)
+        images.prepared[_KEY] = Patches(begins, patch_of, values, real, 255 * images.mean[0], 1 / (255 * images.std[0])), order
+    found: tuple[Patches, np.ndarray] = images.prepared[_KEY]
+    return found

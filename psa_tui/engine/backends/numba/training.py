@@ -1,0 +1,142 @@
+"""One epoch of a population of fully connected networks by compiled kernels, and its evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from psa_tui.engine.backend import Epoch
+from psa_tui.engine.backends.numba.kernels import steps
+from psa_tui.engine.backends.numba.kernels.adamw import BETA1, BETA2
+from psa_tui.engine.backends.numba.kernels.steps import Patches
+from psa_tui.engine.backends.numba.layout import Layout, patched
+from psa_tui.engine.images import Images
+from psa_tui.networks.mlp import Mlp
+
+_STATE_BYTES = 16 << 20
+"""Weights and moments of members that train together should stay in the last-level cache."""
+_CALL_OPERATIONS = 20_000_000
+"""Steps are taken in one call while they are not more than this: about a millisecond, which Ctrl-C may wait."""
+_MASK_BYTES = 4 << 20
+"""And while their dropout masks fit in this."""
+_EVALUATION_BATCH = 256
+
+
+def train_epoch(
+    weights: Tensor, network: Mlp, images: Images, epoch: Epoch
+) -> Generator[tuple[int, Tensor], None, Tensor]:
+    """Train ``weights`` [M, parameters] for one epoch, see ``psa_tui.engine.backend.Backend``."""
+    losses = np.zeros((len(weights), 1))
+    seen = 0
+    for members in chunks(epoch.order_of, network.parameters * weights.element_size()):
+        for images_seen in _train(weights, network, images, epoch, members, losses):
+            yield (seen + len(members) * images_seen) // len(weights), torch.from_numpy(losses)
+        seen += len(members) * epoch.orders.shape[1]
+    return torch.from_numpy(losses[:, 0]).to(weights.dtype) / epoch.orders.shape[1]
+
+
+def count_correct(weights: Tensor, network: Mlp, images: Images) -> Tensor:
+    """Return how many images each member of ``weights`` [M, parameters] classifies correctly, see ``Backend``."""
+    found, pixel_order = patched(images)
+    rows = weights.numpy()
+    layout = Layout(network, pixel_order)
+    space = layout.workspace(_EVALUATION_BATCH, rows.dtype, trains=False)
+    correct = np.zeros(len(rows), np.int64)
+    members = layout.members(rows, None, [images.labels.numpy()], [None])
+    seen = _of_dtype(found, rows.dtype)
+    steps.count_correct(
+        layout.first_tile, layout.tile, seen, layout.kernel_layers, members, space, _EVALUATION_BATCH, correct
+    )
+    return torch.from_numpy(correct)
+
+
+def chunks(order_of: Sequence[int], row_bytes: int) -> list[list[int]]:
+    """Divide a population, given each member's order, into members that see the same images, and fit the cache."""
+    most = max(1, _STATE_BYTES // (3 * row_bytes))
+    found: list[list[int]] = []
+    for order in dict.fromkeys(order_of):
+        members = [member for member, other in enumerate(order_of) if other == order]
+        found += [members[begin : begin + most] for begin in range(0, len(members), most)]
+    return found
+
+
+def _train(
+    weights: Tensor, network: Mlp, images: Images, epoch: Epoch, members: Sequence[int], losses: np.ndarray
+) -> Generator[int, None, None]:
+    """Train ``members``, who share an order, adding to ``losses`` [M, 1]; yield how many images were seen."""
+    some = epoch.of(members)
+    dtype = weights.numpy().dtype
+    found, pixel_order = patched(images)
+    layout = Layout(network, pixel_order)
+    labels = [images.labels if one is None else one for one in some.labels]
+    arrays = {id(one): one.numpy() for one in labels}
+    state = layout.members(
+        weights[list(members)].numpy(),
+        None if some.moments is None else some.moments.numpy(),
+        [arrays[id(one)] for one in labels],
+        [None if draws is None else draws.scale for draws in some.dropout],
+    )
+    order = epoch.orders[some.order_of[0]].numpy()
+    size = min(epoch.hyperparameters.batch_size, len(order))
+    seen = _of_dtype(found, dtype)
+    dropping = [draws for draws in some.dropout if draws is not None]
+    units = network.hidden_units
+    space = layout.workspace(size, dtype)
+    together = max(1, _CALL_OPERATIONS // (6 * len(members) * network.parameters * size))
+    if dropping:
+        together = max(1, min(together, _MASK_BYTES // (len(dropping) * units * size * dtype.itemsize)))
+    begin, step = 0, 0
+    while begin < len(order):
+        batch = min(size, len(order) - begin)
+        count = min(together, (len(order) - begin) // batch)
+        masks = np.empty((max(1, len(dropping)), count, units, batch) if dropping else (1, count, 0, 0), dtype)
+        for draws, mask in zip(dropping, masks, strict=False):
+            for one in mask:
+                draws.fill_dropout_mask(one)
+        rates = _rates(some, step, count).astype(dtype)
+        found_losses = np.empty((len(members), count))
+        steps.train_steps(
+            layout.first_tile,
+            layout.tile,
+            seen,
+            layout.kernel_layers,
+            state,
+            space,
+            order[begin : begin + count * batch],
+            batch,
+            rates,
+            masks,
+            found_losses,
+        )
+        for taken in range(count):
+            losses[list(members), 0] += found_losses[:, taken]
+            begin += batch
+            yield begin
+        step += count
+    for member, row in zip(members, range(len(members)), strict=True):
+        pass
+    rows = weights.new_empty(len(members), weights.shape[1])
+    layout.store(state, 0, rows)
+    weights[list(members)] = rows
+    if epoch.moments is not None:
+        for which in (1, 2):
+            layout.store(state, which, rows)
+            epoch.moments[list(members), which - 1] = rows
+
+
+def _rates(epoch: Epoch, step: int, count: int) -> np.ndarray:
+    """Return what AdamW multiplies with in ``count`` steps after ``step`` ones of this epoch: [M, count, 3]."""
+    numbers = np.array(epoch.steps)[:, None] + np.arange(step + 1, step + 1 + count)
+    rate = epoch.hyperparameters.learning_rate
+    decay = np.broadcast_to(1 - rate * np.array(epoch.weight_decay)[:, None], numbers.shape)
+    return np.stack([rate / (1 - BETA1**numbers), 1 / np.sqrt(1 - BETA2**numbers), decay], 2)
+
+
+def _of_dtype(images: Patches, dtype: np.dtype) -> Patches:
+    """Return ``images`` with the numbers that are multiplied with in ``dtype``."""
+    return images._replace(
+        real=images.real.astype(dtype), centre=dtype.type(images.centre), scale=dtype.type(images.scale)
+    )
