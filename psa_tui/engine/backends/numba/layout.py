@@ -97,7 +97,7 @@ class Layout:
         blocks, rows = -(-batch // BLOCK), self.kernel_layers.rows
         sizes = rows * blocks * BLOCK
         most = int(rows[:-1].max())
-        entries = batch * self.patches if trains else 0
+        longest = batch if trains else 0
         live = np.zeros((len(rows), max(most, int(rows[-1]))), np.int64)
         live[-1, : rows[-1]] = np.arange(rows[-1])
         counts = np.zeros(len(rows), np.int64)
@@ -110,9 +110,9 @@ class Layout:
             np.zeros(self.rows, dtype),
             live,
             counts,
-            np.zeros(self.patches + 1, np.int64),
-            np.empty(entries * LANES, np.uint8),
-            np.empty(entries, np.int32),
+            np.zeros(self.patches, np.int64),
+            np.empty(self.patches * longest * LANES, np.uint8),
+            np.empty((self.patches, longest), np.int32),
             np.zeros(self.rows // len(self.first_tile), np.bool_),
             np.zeros((LANES + 1) * LANES * _MOST_UNITS, dtype),
         )

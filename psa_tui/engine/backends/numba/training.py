@@ -44,13 +44,23 @@ def count_correct(weights: Tensor, network: Mlp, images: Images) -> Tensor:
     rows = weights.numpy()
     layout = Layout(network, pixel_order)
     space = layout.workspace(_EVALUATION_BATCH, rows.dtype, trains=False)
-    correct = np.zeros(len(rows), np.int64)
-    members = layout.members(rows, None, [images.labels.numpy()], [None])
-    seen = _of_dtype(found, rows.dtype)
-    steps.count_correct(
-        layout.first_tile, layout.tile, seen, layout.kernel_layers, members, space, _EVALUATION_BATCH, correct
+    members = layout.members(rows, None, [images.labels.numpy()] * len(rows), [None] * len(rows))
+    correct = np.zeros((len(rows), -(-len(images) // _EVALUATION_BATCH)))
+    steps.run_steps(
+        layout.first_tile,
+        layout.tile,
+        _of_dtype(found, rows.dtype),
+        layout.kernel_layers,
+        members,
+        space,
+        np.arange(len(images)),
+        _EVALUATION_BATCH,
+        False,
+        np.zeros((1, 1, 3), rows.dtype),
+        np.zeros((1, 1, 0, 0), rows.dtype),
+        correct,
     )
-    return torch.from_numpy(correct)
+    return torch.from_numpy(correct.sum(1).astype(np.int64))
 
 
 def chunks(order_of: Sequence[int], row_bytes: int) -> list[list[int]]:
@@ -98,7 +108,7 @@ def _train(
                 draws.fill_dropout_mask(one)
         rates = _rates(some, step, count).astype(dtype)
         found_losses = np.empty((len(members), count))
-        steps.train_steps(
+        steps.run_steps(
             layout.first_tile,
             layout.tile,
             seen,
@@ -107,6 +117,7 @@ def _train(
             space,
             order[begin : begin + count * batch],
             batch,
+            True,
             rates,
             masks,
             found_losses,
@@ -116,8 +127,6 @@ def _train(
             begin += batch
             yield begin
         step += count
-    for member, row in zip(members, range(len(members)), strict=True):
-        pass
     rows = weights.new_empty(len(members), weights.shape[1])
     layout.store(state, 0, rows)
     weights[list(members)] = rows

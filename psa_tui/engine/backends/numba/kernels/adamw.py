@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from psa_tui.engine.backends.numba.kernels.compiling import kernel
+from psa_tui.engine.backends.numba.kernels.compiling import part
 from psa_tui.engine.backends.numba.kernels.vectors import LANES, Vector, fma, load, splat, square_root, store
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
@@ -15,7 +15,7 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 Array = np.ndarray
 
 
-@kernel
+@part
 def update(gradient: Vector, at: int, weights: Array, first: Array, second: Array, rates: Array) -> Vector:
     """Take a step with ``weights[at : at + LANES]`` and their moments; return the new weights.
 
@@ -36,7 +36,7 @@ def update(gradient: Vector, at: int, weights: Array, first: Array, second: Arra
     return updated
 
 
-@kernel
+@part
 def update_all(gradients: Array, weights: Array, first: Array, second: Array, rates: Array) -> None:
     """Take a step with all ``weights``, whose number is a multiple of ``LANES``."""
     for at in range(0, len(weights), LANES):

@@ -23,6 +23,8 @@ from numba.core import config
 
 log = logging.getLogger(__name__)
 
+_OPTIONS = {"fastmath": {"contract"}, "error_model": "numpy", "boundscheck": False}
+
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
@@ -32,14 +34,17 @@ def kernel(function: Function) -> Function:
     Products and sums contract to fused multiply-adds; nothing else is reordered, so that bits depend on the code alone.
     """
     folder, before = _cache_folder(), config.CACHE_DIR
-    compiled = numba.njit(
-        cache=folder is not None, fastmath={"contract"}, error_model="numpy", boundscheck=False, nogil=True
-    )
+    compiled = numba.njit(cache=folder is not None, nogil=True, **_OPTIONS)
     config.CACHE_DIR = "" if folder is None else str(folder)
     try:
         return cast(Function, compiled(function))
     finally:
         config.CACHE_DIR = before
+
+
+def part(function: Function) -> Function:
+    """Make ``function`` a part of the kernels that call it; Python cannot call it."""
+    return cast(Function, numba.njit(**_OPTIONS)(function))
 
 
 @cache

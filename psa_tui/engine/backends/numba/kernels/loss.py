@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 
-from psa_tui.engine.backends.numba.kernels.compiling import kernel
+from psa_tui.engine.backends.numba.kernels.compiling import part
 from psa_tui.engine.backends.numba.kernels.products import BLOCK
 from psa_tui.engine.backends.numba.kernels.vectors import LANES, exponential, load, maximum, splat, store
 
 Array = np.ndarray
 
 
-@kernel
+@part
 def loss_and_gradient(logits: Array, at: int, classes: int, labels: Array, order: Array, blocks: int, scratch: Array) -> float:
     """Return the sum of the losses of the images ``order`` [batch], and turn logits into gradients in place.
 
@@ -52,15 +52,15 @@ def loss_and_gradient(logits: Array, at: int, classes: int, labels: Array, order
     return loss
 
 
-@kernel
-def count_correct(logits: Array, at: int, classes: int, labels: Array, begin: int, count: int) -> int:
-    """Return for how many of ``count`` images from ``begin`` on the label is the first of the largest logits."""
+@part
+def count_correct(logits: Array, at: int, classes: int, labels: Array, order: Array) -> int:
+    """Return for how many of the images ``order`` [batch] the label is the first of the largest logits."""
     correct = 0
-    for image in range(count):
+    for image in range(len(order)):
         base = at + (image // BLOCK) * classes * BLOCK + image % BLOCK
         best, most = 0, logits[base]
         for row in range(1, classes):
             if logits[base + row * BLOCK] > most:
                 best, most = row, logits[base + row * BLOCK]
-        correct += best == labels[begin + image]
+        correct += best == labels[order[image]]
     return correct

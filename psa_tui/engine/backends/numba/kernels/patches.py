@@ -11,10 +11,11 @@ from __future__ import annotations
 import numpy as np
 
 from psa_tui.engine.backends.numba.kernels.adamw import update
-from psa_tui.engine.backends.numba.kernels.compiling import kernel
+from psa_tui.engine.backends.numba.kernels.compiling import kernel, part
 from psa_tui.engine.backends.numba.kernels.products import BLOCK
 from psa_tui.engine.backends.numba.kernels.vectors import (
     LANES,
+    copy_bytes,
     fma,
     load,
     load_bytes,
@@ -29,7 +30,7 @@ from psa_tui.engine.backends.numba.kernels.vectors import (
 
 Array = np.ndarray
 Tile = tuple[int, ...]
-_AHEAD = 8
+_AHEAD = 12
 """So many images before it is needed an image is fetched from memory."""
 
 
@@ -69,56 +70,51 @@ def copy_patches(pixels: Array, order: Array, begins: Array, patch_of: Array, va
                 entry += 1
 
 
-@kernel
+@part
 def sort_by_patch(
     order: Array,
     begins: Array,
     patch_of: Array,
     values: Array,
     rows: int,
-    list_begins: Array,
+    counts: Array,
     list_values: Array,
     list_images: Array,
+    lists: bool,
 ) -> None:
-    """List the patches of the images ``order`` [batch] patch by patch, for ``backward``.
+    """Fetch the images ``order`` [batch] from memory, and list their patches patch by patch, for ``backward``.
 
     Args:
         begins: of each image's patches; ``patch_of`` and ``values`` are theirs.
         rows: of the first layer's activations, [blocks, rows, 64].
-        list_begins: int64 [patches + 1], where each patch's list begins.
-        list_values: the pixels, uint8 [some, 16].
-        list_images: int32 [some], where the image's first row lies in the activations.
+        counts: set to how long each patch's list is: int64 [patches].
+        list_values: the pixels, uint8 [patches, longest, 16].
+        list_images: where the image's first row lies in the activations: int32 [patches, longest].
+        lists: whether there is a backward pass.
     """
-    patches = len(list_begins) - 1
-    for patch in range(patches + 1):
-        list_begins[patch] = 0
+    counts[:] = 0
+    longest = list_images.shape[1]
     for position in range(len(order)):
+        if position + 2 * _AHEAD < len(order):
+            prefetch(begins, order[position + 2 * _AHEAD])
         if position + _AHEAD < len(order):
-            ahead = begins[order[position + _AHEAD]]
-            prefetch(patch_of, ahead)
-            for line in range(6):
-                prefetch(values, ahead * LANES + 64 * line)
-        image = order[position]
-        for entry in range(begins[image], begins[image + 1]):
-            list_begins[np.int64(patch_of[entry]) + 1] += 1
-    for patch in range(patches):
-        list_begins[patch + 1] += list_begins[patch]
-    for position in range(len(order)):
+            ahead = order[position + _AHEAD]
+            prefetch(patch_of, begins[ahead])
+            for at in range(begins[ahead] * LANES, begins[ahead + 1] * LANES + 64, 64):
+                prefetch(values, at)
+        if not lists:
+            continue
         image = order[position]
         where = (position // BLOCK) * rows * BLOCK + position % BLOCK
         for entry in range(begins[image], begins[image + 1]):
             patch = np.int64(patch_of[entry])
-            at = list_begins[patch]
-            list_begins[patch] = at + 1
-            list_images[at] = where
-            for lane in range(LANES):
-                list_values[at * LANES + lane] = values[entry * LANES + lane]
-    for patch in range(patches, 0, -1):
-        list_begins[patch] = list_begins[patch - 1]
-    list_begins[0] = 0
+            count = counts[patch]
+            counts[patch] = count + 1
+            list_images[patch, count] = where
+            copy_bytes(list_values, (patch * longest + count) * LANES, values, entry * LANES)
 
 
-@kernel
+@part
 def forward(
     tile: Tile,
     order: Array,
@@ -170,10 +166,10 @@ def forward(
                     store(y, target + (first + j) * BLOCK, relu(found))
 
 
-@kernel
+@part
 def backward(
     tile: Tile,
-    list_begins: Array,
+    counts: Array,
     list_values: Array,
     list_images: Array,
     deltas: Array,
@@ -193,14 +189,14 @@ def backward(
     """Compute the first layer's gradients and take the optimiser's step with each as soon as it is there.
 
     Args:
-        list_begins: the batch's patches, as ``sort_by_patch`` makes them, with ``list_values`` and ``list_images``.
+        counts: the batch's patches, as ``sort_by_patch`` makes them, with ``list_values`` and ``list_images``.
         deltas: the gradient of the sums before ReLU [blocks, rows, 64].
         delta_sums: theirs over the images [rows].
         live_tiles: whether any unit of a tile has a delta that is not zero.
         weight_sums: set to the sums of the new weights.
         real: 1 where a pixel is, 0 where a patch is filled up [patches * 16].
     """
-    units, patches = len(tile), len(list_begins) - 1
+    units, patches, longest = len(tile), len(counts), list_images.shape[1]
     zero = splat(weights.dtype.type(0))
     for first in range(0, rows, units):
         for j in range(LANES):
@@ -210,9 +206,9 @@ def backward(
             for j in range(units):
                 sums[j] = zero
             if live_tiles[first // units]:
-                for entry in range(list_begins[patch], list_begins[patch + 1]):
-                    x = load_bytes(list_values, entry * LANES, weights)
-                    at = np.int64(list_images[entry]) + first * BLOCK
+                for entry in range(counts[patch]):
+                    x = load_bytes(list_values, (patch * longest + entry) * LANES, weights)
+                    at = np.int64(list_images[patch, entry]) + first * BLOCK
                     for j in range(units):
                         sums[j] = fma(x, splat_at(deltas, at + j * BLOCK), sums[j])
             here = load(real, patch * LANES)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from psa_tui.engine.backends.numba.kernels.compiling import kernel
+from psa_tui.engine.backends.numba.kernels.compiling import part
 from psa_tui.engine.backends.numba.kernels.vectors import (
     LANES,
     any_nonzero,
@@ -31,7 +31,7 @@ Array = np.ndarray
 Tile = tuple[int, ...]
 
 
-@kernel
+@part
 def find_live_units(y: Array, at: int, rows: int, width: int, blocks: int, live: Array) -> int:
     """List in ``live`` the units of the layer at ``y[at]`` that any image activates; return how many they are."""
     count = 0
@@ -51,7 +51,7 @@ def find_live_units(y: Array, at: int, rows: int, width: int, blocks: int, live:
     return count
 
 
-@kernel
+@part
 def forward(
     tile: Tile,
     weights: Array,
@@ -93,7 +93,7 @@ def forward(
                     store(y, target + (first + j) * BLOCK + lane, relu(sums[j]) if hidden else sums[j])
 
 
-@kernel
+@part
 def backward(
     tile: Tile,
     weights: Array,
@@ -134,7 +134,7 @@ def backward(
                     store(below, at, where_active(active, sums[j]) * factor)
 
 
-@kernel
+@part
 def weight_gradients(
     tile: Tile,
     gradients: Array,
@@ -184,3 +184,51 @@ def weight_gradients(
             for at in range(begin, begin + BLOCK, LANES):
                 total = total + load(above, at)
         gradients[bias_at + output] = sum_of(total)
+
+
+@part
+def drop(y: Array, rows: int, mask: Array) -> None:
+    """Multiply activations [blocks, rows, 64] with ``mask`` [width, batch]."""
+    width, batch = mask.shape
+    for begin in range(0, batch, BLOCK):
+        for unit in range(width):
+            row = (begin // BLOCK * rows + unit) * BLOCK
+            for image in range(min(BLOCK, batch - begin)):
+                y[row + image] *= mask[unit, begin + image]
+
+
+@part
+def clear(numbers: Array) -> None:
+    """Set all ``numbers``, a multiple of ``LANES``, to zero."""
+    for at in range(0, len(numbers), LANES):
+        store(numbers, at, splat(numbers.dtype.type(0)))
+
+
+@part
+def sum_first_deltas(
+    deltas: Array, rows: int, blocks: int, live: Array, units: int, sums: Array, live_tiles: Array
+) -> None:
+    """Sum the first layer's deltas [blocks, rows, 64] over the images; clear those of dead units, which nobody wrote.
+
+    Args:
+        live: the units that are not dead.
+        units: in a tile.
+        sums: of each unit [rows].
+        live_tiles: set to whether a tile has any delta that is not zero.
+    """
+    zero, at = splat(deltas.dtype.type(0)), 0
+    for unit in range(rows):
+        total, found = zero, False
+        alive = at < len(live) and live[at] == unit
+        at += alive
+        for block in range(blocks):
+            row = (block * rows + unit) * BLOCK
+            for begin in range(row, row + BLOCK, LANES):
+                if alive:
+                    delta = load(deltas, begin)
+                    found = found or any_nonzero(delta)
+                    total = total + delta
+                else:
+                    store(deltas, begin, zero)
+        sums[unit] = sum_of(total)
+        live_tiles[unit // units] = found or (unit % units > 0 and live_tiles[unit // units])

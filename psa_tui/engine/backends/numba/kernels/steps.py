@@ -9,7 +9,7 @@ import numpy as np
 from psa_tui.engine.backends.numba.kernels import adamw, loss, patches, products
 from psa_tui.engine.backends.numba.kernels.compiling import kernel
 from psa_tui.engine.backends.numba.kernels.products import BLOCK
-from psa_tui.engine.backends.numba.kernels.vectors import LANES, any_nonzero, load, splat, store, sum_of
+from psa_tui.engine.backends.numba.kernels.vectors import LANES
 
 Array = np.ndarray
 Tile = tuple[int, ...]
@@ -76,7 +76,7 @@ class Workspace(NamedTuple):
     live: Array
     """The live units of each layer: int64 [layers, most rows]."""
     live_counts: Array
-    list_begins: Array
+    list_counts: Array
     list_values: Array
     list_images: Array
     live_tiles: Array
@@ -84,7 +84,7 @@ class Workspace(NamedTuple):
 
 
 @kernel
-def train_steps(
+def run_steps(
     first_tile: Tile,
     tile: Tile,
     images: Patches,
@@ -93,248 +93,163 @@ def train_steps(
     space: Workspace,
     order: Array,
     batch: int,
+    trains: bool,
     rates: Array,
     masks: Array,
-    losses: Array,
+    found: Array,
 ) -> None:
-    """Take a step of every member with each batch of ``order``.
+    """Take a step of every member with each batch of ``order``, or only count the images it classifies correctly.
+
+    One kernel does both, and it calls its parts side by side: LLVM would compile a part again in each that calls it.
 
     Args:
         first_tile: how many units of the first layer are computed at once; ``tile`` of the others.
-        order: the images that the steps see, int64 [steps * batch].
+        order: the images that the steps see, int64 [images].
+        batch: images a step; the last may have fewer.
+        trains: whether weights are updated.
         rates: those of each member and step, as ``adamw`` wants them: [M, steps, 3].
         masks: dropout masks, [some members, steps, hidden units, batch].
-        losses: set to the sum of the losses of each member's step: float64 [M, steps].
+        found: set to the sum of the losses of each member's step, or to its correct answers: float64 [M, steps].
     """
-    for step in range(len(order) // batch):
+    count, last = len(images.real) // LANES, len(layers.widths) - 1
+    classes, logits_at = layers.widths[last], space.activation_at[last]
+    activations, rows_of_first = space.activations, layers.rows[0]
+    for step in range(-(-len(order) // batch)):
         visited = order[step * batch : (step + 1) * batch]
+        blocks = -(-len(visited) // BLOCK)
         patches.sort_by_patch(
             visited,
             images.begins,
             images.patch_of,
             images.values,
-            layers.rows[0],
-            space.list_begins,
+            rows_of_first,
+            space.list_counts,
             space.list_values,
             space.list_images,
+            trains,
         )
         for member in range(len(members.weight_sums)):
-            mask = masks[max(0, members.masks_of[member]), step]
-            drops = members.masks_of[member] >= 0
-            labels = members.labels[members.labels_of[member]]
-            losses[member, step] = _step(
-                first_tile, tile, images, layers, members, member, space, visited, rates[member, step], mask, drops, labels
-            )
-
-
-@kernel
-def _step(
-    first_tile: Tile,
-    tile: Tile,
-    images: Patches,
-    layers: Layers,
-    members: Members,
-    member: int,
-    space: Workspace,
-    visited: Array,
-    rates: Array,
-    mask: Array,
-    drops: bool,
-    labels: Array,
-) -> float:
-    rest = members.rest[0, member]
-    blocks = -(-len(visited) // BLOCK)
-    _forward(first_tile, tile, images, layers, members.first[0, member], rest, members.weight_sums[member], space, visited, mask, drops)
-    last = len(layers.widths) - 1
-    above, above_rows = space.activations[space.activation_at[last] :], layers.widths[last]
-    found = loss.loss_and_gradient(above, 0, layers.widths[last], labels, visited, blocks, space.scratch)
-    for at in range(0, len(space.gradients), LANES):
-        store(space.gradients, at, splat(rest.dtype.type(0)))
-    scale = members.dropout_scale[member]
-    for layer in range(last, 0, -1):
-        outputs = space.live[layer, : space.live_counts[layer]]
-        inputs = space.live[layer - 1, : space.live_counts[layer - 1]]
-        below, rows = space.deltas[layer % 2], layers.rows[layer - 1]
-        at = space.activation_at[layer - 1]
-        width = layers.widths[layer - 1]
-        products.weight_gradients(
-            tile,
-            space.gradients,
-            layers.weight_at[layer],
-            layers.bias_at[layer],
-            width,
-            outputs,
-            inputs,
-            above,
-            above_rows,
-            space.activations,
-            at,
-            rows,
-            blocks,
-        )
-        products.backward(
-            tile,
-            rest,
-            layers.weight_at[layer],
-            width,
-            outputs,
-            inputs,
-            above,
-            above_rows,
-            space.activations,
-            at,
-            rows,
-            below,
-            blocks,
-            scale,
-        )
-        above, above_rows = below, rows
-    _sum_first_deltas(above, layers, space, blocks, len(first_tile))
-    patches.backward(
-        first_tile,
-        space.list_begins,
-        space.list_values,
-        space.list_images,
-        above,
-        space.delta_sums,
-        space.live_tiles,
-        members.first[0, member],
-        members.first[1, member],
-        members.first[2, member],
-        members.weight_sums[member],
-        images.real,
-        images.centre,
-        images.scale,
-        rates,
-        layers.rows[0],
-        space.scratch,
-    )
-    adamw.update_all(space.gradients, rest, members.rest[1, member], members.rest[2, member], rates)
-    return found
-
-
-@kernel
-def _forward(
-    first_tile: Tile,
-    tile: Tile,
-    images: Patches,
-    layers: Layers,
-    first: Array,
-    rest: Array,
-    weight_sums: Array,
-    space: Workspace,
-    visited: Array,
-    mask: Array,
-    drops: bool,
-) -> None:
-    """Compute the activations of all layers, and which of their units are live."""
-    blocks = -(-len(visited) // BLOCK)
-    patches.forward(
-        first_tile,
-        visited,
-        images.begins,
-        images.patch_of,
-        images.values,
-        len(images.real) // LANES,
-        first,
-        weight_sums,
-        rest,
-        layers.widths[0],
-        images.centre,
-        images.scale,
-        space.activations,
-        layers.rows[0],
-        blocks,
-        space.scratch,
-    )
-    last = len(layers.widths) - 1
-    unit = 0
-    for layer in range(last + 1):
-        at, width, rows = space.activation_at[layer], layers.widths[layer], layers.rows[layer]
-        if layer:
-            products.forward(
-                tile,
+            rest, sums, labels = members.rest[0, member], members.weight_sums[member], members.labels[members.labels_of[member]]
+            patches.forward(
+                first_tile,
+                visited,
+                images.begins,
+                images.patch_of,
+                images.values,
+                count,
+                members.first[0, member],
+                sums,
                 rest,
-                layers.weight_at[layer],
-                layers.bias_at[layer],
-                layers.widths[layer - 1],
-                width,
-                space.live[layer - 1, : space.live_counts[layer - 1]],
-                space.activations,
-                space.activation_at[layer - 1],
-                layers.rows[layer - 1],
-                space.activations,
-                at,
-                rows,
+                layers.widths[0],
+                images.centre,
+                images.scale,
+                activations,
+                rows_of_first,
                 blocks,
-                layer < last,
+                space.scratch,
             )
-        if layer < last:
-            if drops:
-                _drop(space.activations[at:], rows, mask[unit : unit + width])
-            unit += width
-            space.live_counts[layer] = products.find_live_units(
-                space.activations, at, rows, width, blocks, space.live[layer]
+            unit = 0
+            for layer in range(last + 1):
+                at, width, rows = space.activation_at[layer], layers.widths[layer], layers.rows[layer]
+                if layer:
+                    products.forward(
+                        tile,
+                        rest,
+                        layers.weight_at[layer],
+                        layers.bias_at[layer],
+                        layers.widths[layer - 1],
+                        width,
+                        space.live[layer - 1, : space.live_counts[layer - 1]],
+                        activations,
+                        space.activation_at[layer - 1],
+                        layers.rows[layer - 1],
+                        activations,
+                        at,
+                        rows,
+                        blocks,
+                        layer < last,
+                    )
+                if layer < last:
+                    if members.masks_of[member] >= 0:
+                        mask = masks[members.masks_of[member], step, unit : unit + width]
+                        products.drop(activations[at:], rows, mask)
+                        unit += width
+                    space.live_counts[layer] = products.find_live_units(
+                        activations, at, rows, width, blocks, space.live[layer]
+                    )
+            if not trains:
+                found[member, step] = loss.count_correct(activations, logits_at, classes, labels, visited)
+                continue
+            above, above_rows = activations[logits_at:], classes
+            found[member, step] = loss.loss_and_gradient(above, 0, classes, labels, visited, blocks, space.scratch)
+            products.clear(space.gradients)
+            for layer in range(last, 0, -1):
+                outputs = space.live[layer, : space.live_counts[layer]]
+                inputs = space.live[layer - 1, : space.live_counts[layer - 1]]
+                at, width, rows = space.activation_at[layer - 1], layers.widths[layer - 1], layers.rows[layer - 1]
+                below = space.deltas[layer % 2]
+                products.weight_gradients(
+                    tile,
+                    space.gradients,
+                    layers.weight_at[layer],
+                    layers.bias_at[layer],
+                    width,
+                    outputs,
+                    inputs,
+                    above,
+                    above_rows,
+                    activations,
+                    at,
+                    rows,
+                    blocks,
+                )
+                products.backward(
+                    tile,
+                    rest,
+                    layers.weight_at[layer],
+                    width,
+                    outputs,
+                    inputs,
+                    above,
+                    above_rows,
+                    activations,
+                    at,
+                    rows,
+                    below,
+                    blocks,
+                    members.dropout_scale[member],
+                )
+                above, above_rows = below, rows
+            products.sum_first_deltas(
+                above,
+                rows_of_first,
+                blocks,
+                space.live[0, : space.live_counts[0]],
+                len(first_tile),
+                space.delta_sums,
+                space.live_tiles,
             )
-
-
-@kernel
-def _drop(y: Array, rows: int, mask: Array) -> None:
-    """Multiply activations [blocks, rows, 64] with ``mask`` [width, batch]."""
-    width, batch = mask.shape
-    for begin in range(0, batch, BLOCK):
-        for unit in range(width):
-            row = (begin // BLOCK * rows + unit) * BLOCK
-            for image in range(min(BLOCK, batch - begin)):
-                y[row + image] *= mask[unit, begin + image]
-
-
-@kernel
-def _sum_first_deltas(deltas: Array, layers: Layers, space: Workspace, blocks: int, units: int) -> None:
-    """Sum the first layer's deltas over the images; clear those of dead units, which nobody wrote."""
-    zero, rows = splat(deltas.dtype.type(0)), layers.rows[0]
-    live, count = space.live[0], space.live_counts[0]
-    space.live_tiles[:] = False
-    at = 0
-    for unit in range(rows):
-        total, found = zero, False
-        alive = at < count and live[at] == unit
-        at += alive
-        for block in range(blocks):
-            row = (block * rows + unit) * BLOCK
-            for begin in range(row, row + BLOCK, LANES):
-                if alive:
-                    delta = load(deltas, begin)
-                    found = found or any_nonzero(delta)
-                    total = total + delta
-                else:
-                    store(deltas, begin, zero)
-        space.delta_sums[unit] = sum_of(total)
-        if found:
-            space.live_tiles[unit // units] = True
-            space.gradients[unit] = space.delta_sums[unit]
-
-
-@kernel
-def count_correct(
-    first_tile: Tile,
-    tile: Tile,
-    images: Patches,
-    layers: Layers,
-    members: Members,
-    space: Workspace,
-    batch: int,
-    correct: Array,
-) -> None:
-    """Count for each member the images that it classifies as ``members.labels`` say: int64 [M]."""
-    nothing = members.rest[0]
-    last = len(layers.widths) - 1
-    order = np.arange(len(images.begins) - 1)
-    for begin in range(0, len(order), batch):
-        visited = order[begin : begin + batch]
-        for member in range(len(correct)):
-            first, rest, sums = members.first[0, member], members.rest[0, member], members.weight_sums[member]
-            _forward(first_tile, tile, images, layers, first, rest, sums, space, visited, nothing, False)
-            correct[member] += loss.count_correct(
-                space.activations, space.activation_at[last], layers.widths[last], members.labels[0], begin, len(visited)
+            for unit in range(layers.widths[0]):
+                space.gradients[unit] = space.delta_sums[unit]
+            patches.backward(
+                first_tile,
+                space.list_counts,
+                space.list_values,
+                space.list_images,
+                above,
+                space.delta_sums,
+                space.live_tiles,
+                members.first[0, member],
+                members.first[1, member],
+                members.first[2, member],
+                sums,
+                images.real,
+                images.centre,
+                images.scale,
+                rates[member, step],
+                rows_of_first,
+                space.scratch,
+            )
+            adamw.update_all(
+                space.gradients, rest, members.rest[1, member], members.rest[2, member], rates[member, step]
             )

@@ -102,6 +102,20 @@ def _load_bytes(typing: Any, array: Any, at: Any, like: Any) -> Any:
     return result(array, at, like), generate
 
 
+def _copy_bytes(typing: Any, target: Any, at: Any, source: Any, begin: Any) -> Any:
+    """Copy ``source[begin : begin + LANES]`` to ``target[at : at + LANES]``, bytes."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        raw = ir.VectorType(_I8, LANES)
+        there, here = (
+            _pointer(context, builder, sig.args[k], args[k], sig.args[k + 1], args[k + 1], raw) for k in (0, 2)
+        )
+        builder.store(builder.load(here, align=1), there, align=1)
+        return context.get_dummy_value()
+
+    return types.void(target, at, source, begin), generate
+
+
 def _store(typing: Any, array: Any, at: Any, vector: Any) -> Any:
     """Write ``vector`` to ``array[at : at + LANES]``."""
 
@@ -276,7 +290,7 @@ def _registers(typing: Any, tile: Any, like: Any) -> Any:
     return result(tile, like), generate
 
 
-load, load_bytes, store = (intrinsic(one) for one in (_load, _load_bytes, _store))
+load, load_bytes, copy_bytes, store = (intrinsic(one) for one in (_load, _load_bytes, _copy_bytes, _store))
 splat, splat_at, prefetch = (intrinsic(one) for one in (_splat, _splat_at, _prefetch))
 fma, square_root, maximum, exponential = (intrinsic(one) for one in (_fma, _square_root, _maximum, _exponential))
 relu, where_active, any_nonzero = (intrinsic(one) for one in (_relu, _where_active, _any_nonzero))
