@@ -26,8 +26,8 @@ def test_what_a_backend_cannot_do_it_refuses_in_words():
 
 
 def test_a_backend_that_nobody_knows_is_refused_with_those_there_are():
-    with pytest.raises(ConfigError, match=r"no backend 'numba', expected one of torch, module"):
-        choose_backend("numba", FILTERS, "cpu")
+    with pytest.raises(ConfigError, match=r"no backend 'jax', expected one of torch, module, numba"):
+        choose_backend("jax", FILTERS, "cpu")
 
 
 def test_a_network_that_no_backend_can_train_is_refused_with_all_reasons(monkeypatch):

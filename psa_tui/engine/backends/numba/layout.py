@@ -10,12 +10,12 @@ from torch import Tensor
 from psa_tui.engine.backends.numba.kernels import patches
 from psa_tui.engine.backends.numba.kernels.products import BLOCK
 from psa_tui.engine.backends.numba.kernels.steps import Layers, Members, Patches, Workspace
-from psa_tui.engine.backends.numba.kernels.vectors import LANES
+from psa_tui.engine.backends.numba.kernels.vector_type import LANES
 from psa_tui.engine.images import Images
 from psa_tui.networks.mlp import Mlp
 
 _MOST_UNITS = 4
-"""So many units are computed at once at most: their sums, two registers each with AVX2, leave room for what is summed."""
+"""So many units are computed at once: their sums, two registers each with AVX2, leave room for what is summed."""
 _SIDE = 4
 """A patch of a picture is a square of so many pixels a side."""
 _KEY = "numba"
@@ -31,7 +31,8 @@ class Layout:
         width = self.layers[0].outputs
         tiles = -(-width // _MOST_UNITS)
         self.first_tile = (0,) * -(-width // tiles)
-        self.tile = (0,) * min(_MOST_UNITS, *(layer.outputs for layer in self.layers[1:]))
+        narrowest = min(layer.outputs for layer in self.layers[1:])
+        self.tile = (0,) * (4 if narrowest >= 4 else 2 if narrowest >= 2 else 1)
         self.rows = tiles * len(self.first_tile)
         self.places = np.flatnonzero(pixel_order >= 0)
         self.pixels = pixel_order[self.places]
@@ -143,6 +144,9 @@ def patched(images: Images) -> tuple[Patches, np.ndarray]:
         values = np.zeros(begins[-1] * LANES, np.uint8)
         patches.copy_patches(pixels, order, begins, patch_of, values)
         real = (order >= 0).astype(np.float32)
-        images.prepared[_KEY] = Patches(begins, patch_of, values, real, 255 * images.mean[0], 1 / (255 * images.std[0])), order
+        images.prepared[_KEY] = (
+            Patches(begins, patch_of, values, real, 255 * images.mean[0], 1 / (255 * images.std[0])),
+            order,
+        )
     found: tuple[Patches, np.ndarray] = images.prepared[_KEY]
     return found

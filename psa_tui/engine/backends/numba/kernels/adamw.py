@@ -1,14 +1,17 @@
 """AdamW (Loshchilov & Hutter 2019), sixteen parameters at a time: m and v are moments, c1 and c2 correct their bias.
 
-m = m + (1 - b1)(g - m), v = b2 v + (1 - b2) g g, w = d w - (rate / c1) m / (sqrt(v) / sqrt(c2) + eps), in which d is the decay.
+m = m + (1 - b1)(g - m), v = b2 v + (1 - b2) g g, w = d w - (rate / c1) m / (sqrt(v) / sqrt(c2) + eps), d: the decay.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from psa_tui.engine.backends.numba.kernels.compiling import part
-from psa_tui.engine.backends.numba.kernels.vectors import LANES, Vector, fma, load, splat, square_root, store
+from psa_tui.engine.backends.numba.kernels.vector_type import LANES
+from psa_tui.engine.backends.numba.kernels.vectors import fma, load, splat, square_root, store
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
@@ -16,11 +19,11 @@ Array = np.ndarray
 
 
 @part
-def update(gradient: Vector, at: int, weights: Array, first: Array, second: Array, rates: Array) -> Vector:
-    """Take a step with ``weights[at : at + LANES]`` and their moments; return the new weights.
+def update(gradient: Any, at: int, weights: Array, first: Array, second: Array, rates: Array) -> Any:
+    """Take a step with ``weights[at : at + LANES]`` and their moments; return the new weights, a vector.
 
     Args:
-        gradient: of these weights.
+        gradient: of these weights, a vector.
         rates: [3]: learning rate / c1, 1 / sqrt(c2), and the factor of the decay.
     """
     number = weights.dtype.type

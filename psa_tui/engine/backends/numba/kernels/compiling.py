@@ -1,8 +1,8 @@
 """How kernels are compiled: once, cached for later processes, always to the same machine code.
 
-Numba loads what it finds in its cache as code. So the cache lies in the user's own cache folder, which nobody else may
-write to (docs/security.md), and is named by what the machine code is made of: the text of all kernels, which Numba would
-not compare for functions that one kernel calls in another file, and the versions of the compilers.
+Numba runs what it finds in its cache. So the cache lies in the user's own cache folder, which nobody else may write
+to, and is named by what the machine code is made of: the text of all kernels, for Numba would not see that a function
+in another file has changed, and the versions of the compilers.
 """
 
 from __future__ import annotations

@@ -8,13 +8,16 @@ import numpy as np
 
 from psa_tui.engine.backends.numba.kernels.compiling import part
 from psa_tui.engine.backends.numba.kernels.products import BLOCK
-from psa_tui.engine.backends.numba.kernels.vectors import LANES, exponential, load, maximum, splat, store
+from psa_tui.engine.backends.numba.kernels.vector_type import LANES
+from psa_tui.engine.backends.numba.kernels.vectors import exponential, load, maximum, splat, store
 
 Array = np.ndarray
 
 
 @part
-def loss_and_gradient(logits: Array, at: int, classes: int, labels: Array, order: Array, blocks: int, scratch: Array) -> float:
+def loss_and_gradient(
+    logits: Array, at: int, classes: int, labels: Array, order: Array, blocks: int, scratch: Array
+) -> float:
     """Return the sum of the losses of the images ``order`` [batch], and turn logits into gradients in place.
 
     Args:
@@ -24,14 +27,14 @@ def loss_and_gradient(logits: Array, at: int, classes: int, labels: Array, order
     """
     number = logits.dtype.type
     scale, loss = number(1.0) / number(len(order)), 0.0
-    for part in range(blocks * BLOCK // LANES):
-        base = at + (part * LANES // BLOCK) * classes * BLOCK + part * LANES % BLOCK
-        images = min(LANES, max(0, len(order) - part * LANES))
+    for begin in range(0, blocks * BLOCK, LANES):
+        base = at + (begin // BLOCK) * classes * BLOCK + begin % BLOCK
+        images = min(LANES, max(0, len(order) - begin))
         most = load(logits, base)
         for row in range(1, classes):
             most = maximum(load(logits, base + row * BLOCK), most)
         for image in range(images):
-            loss -= logits[base + labels[order[part * LANES + image]] * BLOCK + image]
+            loss -= logits[base + labels[order[begin + image]] * BLOCK + image]
         total = splat(number(0))
         for row in range(classes):
             power = exponential(load(logits, base + row * BLOCK) - most)
@@ -45,7 +48,7 @@ def loss_and_gradient(logits: Array, at: int, classes: int, labels: Array, order
         for row in range(classes):
             store(logits, base + row * BLOCK, load(logits, base + row * BLOCK) * share)
         for image in range(images):
-            logits[base + labels[order[part * LANES + image]] * BLOCK + image] -= scale
+            logits[base + labels[order[begin + image]] * BLOCK + image] -= scale
         for image in range(images, LANES):
             for row in range(classes):
                 logits[base + row * BLOCK + image] = number(0)

@@ -1,9 +1,9 @@
 """The first layer of narrow networks: products with patches of sixteen pixels, those that are not all black.
 
-A network sees (pixel - centre) * scale. Only pixels are multiplied; what centring makes of all of them is a constant of each
-unit, -centre * scale times the sum of its weights, and of each gradient, -centre * scale times the sum of the deltas.
-Weights are [tiles, patches, len(tile), 16]: a tile of units passes over the images together. Units and pixels that fill up
-the last tile and patch are zero and stay so.
+A network sees (pixel - centre) * scale. Only pixels are multiplied; what centring makes of all of them is a constant of
+each unit, -centre * scale times the sum of its weights, and of each gradient, -centre * scale times the sum of the
+deltas. Weights are [tiles, patches, len(tile), 16]: a tile of units passes over the images together. Units and pixels
+that fill up the last tile and patch are zero and stay so.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ import numpy as np
 
 from psa_tui.engine.backends.numba.kernels.adamw import update
 from psa_tui.engine.backends.numba.kernels.compiling import kernel, part
+from psa_tui.engine.backends.numba.kernels.processor import prefetch
 from psa_tui.engine.backends.numba.kernels.products import BLOCK
+from psa_tui.engine.backends.numba.kernels.vector_type import LANES, registers
 from psa_tui.engine.backends.numba.kernels.vectors import (
-    LANES,
     copy_bytes,
     fma,
     load,
     load_bytes,
-    prefetch,
-    registers,
     relu,
     splat,
     splat_at,
@@ -212,11 +211,11 @@ def backward(
                     for j in range(units):
                         sums[j] = fma(x, splat_at(deltas, at + j * BLOCK), sums[j])
             here = load(real, patch * LANES)
-            at = (first * patches + patch * units) * LANES
+            begin = (first * patches + patch * units) * LANES
             for j in range(units):
                 black = splat(centre * scale * delta_sums[first + j])
                 gradient = sums[j] * splat(scale) - here * black
-                new = update(gradient, at + j * LANES, weights, first_moments, second_moments, rates)
+                new = update(gradient, begin + j * LANES, weights, first_moments, second_moments, rates)
                 store(scratch, j * LANES, load(scratch, j * LANES) + new)
         store(scratch, LANES * LANES, transposed_sums(scratch, 0))
         for j in range(units):

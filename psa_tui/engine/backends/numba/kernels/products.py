@@ -1,8 +1,8 @@
 """Products of layers after the first, for blocks of 64 images, over live units only.
 
-Activations are feature-major: [blocks, rows, 64]; a layer's row is a unit. A unit that is zero for every image of the batch, as
-half of them are in deep narrow networks, adds nothing to any sum; lists of the live ones leave it out, and no
-number changes by that.
+Activations are feature-major: [blocks, rows, 64]; a layer's row is a unit. A unit that is zero for every image of the
+batch, as half of them are in deep narrow networks, adds nothing to any sum; lists of the live ones leave it out, and
+no number changes by that.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from psa_tui.engine.backends.numba.kernels.compiling import part
+from psa_tui.engine.backends.numba.kernels.vector_type import LANES, registers
 from psa_tui.engine.backends.numba.kernels.vectors import (
-    LANES,
     any_nonzero,
     fma,
     load,
-    registers,
     relu,
     splat,
     splat_at,

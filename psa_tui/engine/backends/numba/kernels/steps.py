@@ -8,8 +8,9 @@ import numpy as np
 
 from psa_tui.engine.backends.numba.kernels import adamw, loss, patches, products
 from psa_tui.engine.backends.numba.kernels.compiling import kernel
+from psa_tui.engine.backends.numba.kernels.processor import flush_denormals, restore
 from psa_tui.engine.backends.numba.kernels.products import BLOCK
-from psa_tui.engine.backends.numba.kernels.vectors import LANES
+from psa_tui.engine.backends.numba.kernels.vector_type import LANES
 
 Array = np.ndarray
 Tile = tuple[int, ...]
@@ -46,7 +47,7 @@ class Members(NamedTuple):
     """Members that see the same images in one order; each has its own row."""
 
     first: Array
-    """The first layer's weights and their two moments: [3, M, tiles, patches, len(tile), 16], flat from the third on."""
+    """The first layer's weights and their two moments: [3, M, some], see ``patches``."""
     rest: Array
     """All other parameters and their moments: [3, M, some]."""
     weight_sums: Array
@@ -111,6 +112,7 @@ def run_steps(
         masks: dropout masks, [some members, steps, hidden units, batch].
         found: set to the sum of the losses of each member's step, or to its correct answers: float64 [M, steps].
     """
+    state = flush_denormals()
     count, last = len(images.real) // LANES, len(layers.widths) - 1
     classes, logits_at = layers.widths[last], space.activation_at[last]
     activations, rows_of_first = space.activations, layers.rows[0]
@@ -129,7 +131,11 @@ def run_steps(
             trains,
         )
         for member in range(len(members.weight_sums)):
-            rest, sums, labels = members.rest[0, member], members.weight_sums[member], members.labels[members.labels_of[member]]
+            rest, sums, labels = (
+                members.rest[0, member],
+                members.weight_sums[member],
+                members.labels[members.labels_of[member]],
+            )
             patches.forward(
                 first_tile,
                 visited,
@@ -253,3 +259,4 @@ def run_steps(
             adamw.update_all(
                 space.gradients, rest, members.rest[1, member], members.rest[2, member], rates[member, step]
             )
+    restore(state)

@@ -1,0 +1,74 @@
+"""What kernels tell the processor beside arithmetic: fetch memory ahead, flush denormals."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from psa_tui.engine.backends.numba.kernels.vector_type import element_pointer
+
+_IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
+_FLUSH = 0x8040
+"""Of the register MXCSR: results that are denormal, and operands, count as zero."""
+_I8, _I32 = ir.IntType(8), ir.IntType(32)
+
+
+def _prefetch(typing: Any, array: Any, at: Any) -> Any:
+    """Ask for the cache line of ``array[at]``, which may lie beyond its end, and do not wait for it."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        element = context.get_value_type(array.dtype)
+        place = element_pointer(context, builder, sig.args[0], args[0], sig.args[1], args[1], element)
+        kind = ir.FunctionType(ir.VoidType(), [_I8.aselement_pointer(), _I32, _I32, _I32])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [builder.bitcast(place, _I8.aselement_pointer()), _I32(0), _I32(3), _I32(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, at), generate
+
+
+def _flush_denormals(typing: Any) -> Any:
+    """Make numbers too small for all their digits zero, in this thread; return the state before, for ``restore``.
+
+    Such numbers take a processor a hundred times as long. Only x86 is told; elsewhere nothing happens.
+    """
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        place = cgutils.alloca_once_value(builder, _I32(0))
+        if not _IS_X86:
+            return builder.load(place)
+        kind = ir.FunctionType(ir.VoidType(), [_I8.as_pointer()])
+        store = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.sse.stmxcsr")
+        builder.call(store, [builder.bitcast(place, _I8.as_pointer())])
+        before = builder.load(place)
+        _set_state(builder, builder.or_(before, _I32(_FLUSH)))
+        return before
+
+    return types.uint32(), generate
+
+
+def _restore(typing: Any, state: Any) -> Any:
+    """Take back what ``flush_denormals`` did."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        if _IS_X86:
+            _set_state(builder, args[0])
+        return context.get_dummy_value()
+
+    return types.void(types.uint32), generate
+
+
+def _set_state(builder: Any, state: Any) -> None:
+    place = cgutils.alloca_once(builder, _I32)
+    builder.store(state, place)
+    kind = ir.FunctionType(ir.VoidType(), [_I8.as_pointer()])
+    load = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.sse.ldmxcsr")
+    builder.call(load, [builder.bitcast(place, _I8.as_pointer())])
+
+
+prefetch, flush_denormals, restore = (intrinsic(one) for one in (_prefetch, _flush_denormals, _restore))
