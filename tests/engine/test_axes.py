@@ -17,7 +17,7 @@ from psa_tui.method.variants import CONTROLS, NONE, OUTPUT, find_variant
 from psa_tui.storage.checkpoint import STATE
 from tests.engine.trials import HYPERPARAMETERS, MIXED, finished, mlp, population, resumed_copy
 
-BACKENDS = pytest.mark.parametrize("backend", ["torch", "module"])
+BACKENDS = pytest.mark.parametrize("backend", ["torch", "module", "numba"])
 AXES = [
     "output+optimizer=lkg",
     "output+optimizer=keep",
@@ -59,6 +59,7 @@ def ordinary_training(seed, epochs, train):
     [
         ("torch", 1),
         ("module", 1),
+        ("numba", 1),
         pytest.param("torch", 2, marks=pytest.mark.skipif(not can_train_together(), reason="not on this machine")),
     ],
 )

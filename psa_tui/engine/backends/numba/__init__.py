@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psa_tui.networks.base import Network
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from psa_tui.engine.backend import Epoch
     from psa_tui.engine.images import Images
     from psa_tui.engine.process_group import ProcessGroup
+
+
+_CONFIG = ".numba_config.yaml"
+"""Importing Numba reads it, where PyYAML is installed too."""
 
 
 class NumbaBackend:
@@ -34,6 +39,8 @@ class NumbaBackend:
             return f"trains on the CPU only, not on {device}"
         if find_spec("numba") is None:
             return "numba is not installed"
+        if Path(_CONFIG).exists():
+            return f"Numba would take settings from {_CONFIG} in the current folder; remove it or go elsewhere"
         return None
 
     def prepare(self, images: Images) -> None:

@@ -55,6 +55,8 @@ def _cache_folder() -> Path | None:
         digest.update(source.read_bytes())
     folder = platformdirs.user_cache_path("psa-tui") / "kernels" / digest.hexdigest()[:16]
     try:
+        if not folder.is_absolute():
+            raise PermissionError(f"{folder} depends on the current folder")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for part in (folder, folder.parent, folder.parent.parent):
             found = part.lstat()

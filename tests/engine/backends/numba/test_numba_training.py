@@ -1,0 +1,121 @@
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from psa_tui.engine.backend import BACKENDS, choose_backend
+from psa_tui.engine.backends.numba.kernels import compiling
+from psa_tui.engine.backends.numba.layout import patched, pixel_order
+from psa_tui.engine.backends.numba.training import chunks
+from psa_tui.engine.images import Images
+from psa_tui.errors import ConfigError
+from psa_tui.method.hyperparameters import Hyperparameters
+from tests.engine import oracle
+from tests.engine.conftest import random_images
+from tests.engine.trials import MIXED, SIX_VARIANTS, end_of, mlp, prepare, real_images
+
+NUMBA = BACKENDS.find("numba")
+
+
+@pytest.mark.parametrize("text", ["[18*18]", "[1*64]", "[2*200, 1*40]"])
+def test_ten_steps_in_float32_are_the_oracles_in_float64_within_1e_5(text):
+    images = real_images("mnist5k")[0][: 10 * 256 - 100]
+    weights, epoch = prepare(mlp(text), SIX_VARIANTS[:6], len(images), hyperparameters=Hyperparameters())
+    expected = weights.double()
+    end_of(oracle.train_epoch(expected, mlp(text), images, epoch()))
+    end_of(NUMBA.train_epoch(weights, mlp(text), images, epoch()))
+    assert (weights - expected).abs().max() <= 1e-5
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (1, 7, 8), (5, 9), (37,)])
+def test_patches_hold_every_pixel_once_and_no_black_patch(shape):
+    count = int(np.prod(shape))
+    pixels = random_images(20, 3).pixels[:, :count].contiguous()
+    pixels[4] = 0
+    found, order = patched(Images(pixels, torch.zeros(20), (0.1,), (0.3,), shape))
+    rebuilt = np.zeros((20, len(order)), np.uint8)
+    for image in range(20):
+        for entry in range(found.begins[image], found.begins[image + 1]):
+            values = found.values[16 * entry : 16 * entry + 16]
+            assert values.any()
+            rebuilt[image, 16 * int(found.patch_of[entry]) :][:16] = values
+    assert sorted(order[order >= 0]) == list(range(count))
+    assert (rebuilt[:, order >= 0] == pixels.numpy()[:, order[order >= 0]]).all()
+    assert not rebuilt[:, order < 0].any()
+    assert (order == pixel_order(shape)).all()
+
+
+def test_denormals_are_flushed_while_it_trains_and_not_afterwards(train_images):
+    weights, epoch = prepare(MIXED, SIX_VARIANTS[:1], 64)
+    first = MIXED.layers[0]
+    first.weight(weights).zero_()
+    first.bias(weights).fill_(-1)
+    moments = torch.full((1, 2, MIXED.parameters), 1.2e-38)
+    end_of(NUMBA.train_epoch(weights, MIXED, train_images[:64], replace(epoch(), moments=moments)))
+    # No unit is live, so the first moments lose a tenth, and what is left has not all its digits.
+    assert 0 < np.float32(1.2e-38) * np.float32(0.9) < np.finfo(np.float32).tiny
+    assert (first.weight(moments[:, 0]) == 0).all()
+    assert (first.weight(moments[:, 1]) > 0).all()
+
+
+def test_members_of_one_order_train_together_as_many_as_fit_the_cache():
+    assert chunks([0, 1, 0, 0, 1], 1) == [[0, 2, 3], [1, 4]]
+    assert chunks([0, 1, 0, 0, 1], 3 << 20) == [[0], [2], [3], [1], [4]]
+
+
+def test_what_it_cannot_do_it_refuses_in_words(monkeypatch, tmp_path):
+    with pytest.raises(ConfigError, match=r"numba: trains on the CPU only, not on cuda:0"):
+        choose_backend("numba", MIXED, "cuda:0")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".numba_config.yaml").write_text("cache_dir: .")
+    with pytest.raises(ConfigError, match=r"settings from \.numba_config\.yaml in the current folder"):
+        choose_backend("numba", MIXED, "cpu")
+    monkeypatch.setattr("psa_tui.engine.backends.numba.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"numba is not installed"):
+        choose_backend("numba", MIXED, "cpu")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders of one user")
+def test_machine_code_is_kept_only_where_nobody_else_can_write(monkeypatch, tmp_path):
+    find = compiling._cache_folder.__wrapped__
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = find()
+    assert folder.is_relative_to(tmp_path)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert find() == folder
+    (tmp_path / "psa-tui").chmod(0o777)
+    assert find() is None
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", "cache")
+    assert find() is None
+
+
+PROGRAM = """
+import hashlib, sys
+from psa_tui.engine.backend import BACKENDS
+from tests.engine.conftest import random_images
+from tests.engine.trials import MIXED, SIX_VARIANTS, end_of, prepare
+images = random_images(300, 1)
+weights, epoch = prepare(MIXED, SIX_VARIANTS, len(images))
+end_of(BACKENDS.find("numba").train_epoch(weights, MIXED, images, epoch()))
+print(hashlib.sha256(weights.numpy().tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_cached_machine_code_gives_the_bits_of_code_compiled_afresh_and_lies_in_the_users_cache(tmp_path, train_images):
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": os.getcwd()}
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    ]
+    weights, epoch = prepare(MIXED, SIX_VARIANTS, len(train_images))
+    end_of(NUMBA.train_epoch(weights, MIXED, train_images, epoch()))
+    assert runs[0] == runs[1]
+    assert list((tmp_path / "cache").rglob("*run_steps*.nbc"))
