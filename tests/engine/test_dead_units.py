@@ -19,6 +19,7 @@ WAYS = pytest.mark.parametrize(
     [
         ("torch", 1),
         ("module", 1),
+        ("numba", 1),
         pytest.param("torch", 2, marks=pytest.mark.skipif(not can_train_together(), reason="not on this machine")),
     ],
 )
@@ -71,7 +72,7 @@ def test_every_lkg_is_told_with_its_dead_and_its_inactive_units(
 
 def test_activity_is_of_all_images_however_many_and_marks_are_only_added(train_images, validation_images):
     rows = torch.stack([torch.from_numpy(initial_population_row(MIXED, seed)) for seed in range(12)])
-    for backend in map(BACKENDS.find, ("torch", "module")):
+    for backend in map(BACKENDS.find, ("torch", "module", "numba")):
         for images in (validation_images, train_images, train_images[:1]):
             active = torch.zeros(len(rows), MIXED.hidden_units, dtype=torch.bool)
             plain = backend.count_correct(rows, MIXED, images)

@@ -28,6 +28,7 @@ class NumbaBackend:
     name = "numba"
     data_parallel = False
     every_variant = True
+    measures_activity = True
 
     def refusal(self, network: Network, device: str) -> str | None:
         """Return why it cannot train ``network``; None when it can."""
@@ -55,12 +56,17 @@ class NumbaBackend:
         return train_epoch(weights, _mlp(network), images, epoch)
 
     def count_correct(
-        self, weights: Tensor, network: Network, images: Images, group: ProcessGroup | None = None
+        self,
+        weights: Tensor,
+        network: Network,
+        images: Images,
+        group: ProcessGroup | None = None,
+        active: Tensor | None = None,
     ) -> Tensor:
         """Count correct answers of ``weights`` [M, parameters], see ``Backend``."""
         from psa_tui.engine.backends.numba.training import count_correct
 
-        return count_correct(weights, _mlp(network), images)
+        return count_correct(weights, _mlp(network), images, active)
 
 
 def _mlp(network: Network) -> Mlp:

@@ -38,13 +38,14 @@ def train_epoch(
     return torch.from_numpy(losses[:, 0]).to(weights.dtype) / epoch.orders.shape[1]
 
 
-def count_correct(weights: Tensor, network: Mlp, images: Images) -> Tensor:
+def count_correct(weights: Tensor, network: Mlp, images: Images, active: Tensor | None = None) -> Tensor:
     """Return how many images each member of ``weights`` [M, parameters] classifies correctly, see ``Backend``."""
     found, pixel_order = patched(images)
     rows = weights.numpy()
     layout = Layout(network, pixel_order)
     space = layout.workspace(_EVALUATION_BATCH, rows.dtype, trains=False)
     members = layout.members(rows, None, [images.labels.numpy()] * len(rows), [None] * len(rows))
+    marks = np.zeros((len(rows), network.hidden_units), np.bool_) if active is None else active.numpy()
     correct = np.zeros((len(rows), -(-len(images) // _EVALUATION_BATCH)))
     steps.run_steps(
         layout.first_tile,
@@ -59,6 +60,7 @@ def count_correct(weights: Tensor, network: Mlp, images: Images) -> Tensor:
         np.zeros((1, 1, 3), rows.dtype),
         np.zeros((1, 1, 0, 0), rows.dtype),
         correct,
+        marks,
     )
     return torch.from_numpy(correct.sum(1).astype(np.int64))
 
@@ -98,6 +100,7 @@ def _train(
     together = max(1, _CALL_OPERATIONS // (6 * len(members) * network.parameters * size))
     if dropping:
         together = max(1, min(together, _MASK_BYTES // (len(dropping) * units * size * dtype.itemsize)))
+    marks = np.zeros((0, 0), np.bool_)
     begin, step = 0, 0
     while begin < len(order):
         batch = min(size, len(order) - begin)
@@ -121,6 +124,7 @@ def _train(
             rates,
             masks,
             found_losses,
+            marks,
         )
         for taken in range(count):
             losses[list(members), 0] += found_losses[:, taken]

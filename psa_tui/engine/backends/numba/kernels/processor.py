@@ -24,9 +24,9 @@ def _prefetch(typing: Any, array: Any, at: Any) -> Any:
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         element = context.get_value_type(array.dtype)
         place = element_pointer(context, builder, sig.args[0], args[0], sig.args[1], args[1], element)
-        kind = ir.FunctionType(ir.VoidType(), [_I8.aselement_pointer(), _I32, _I32, _I32])
+        kind = ir.FunctionType(ir.VoidType(), [_I8.as_pointer(), _I32, _I32, _I32])
         function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        builder.call(function, [builder.bitcast(place, _I8.aselement_pointer()), _I32(0), _I32(3), _I32(1)])
+        builder.call(function, [builder.bitcast(place, _I8.as_pointer()), _I32(0), _I32(3), _I32(1)])
         return context.get_dummy_value()
 
     return types.void(array, at), generate

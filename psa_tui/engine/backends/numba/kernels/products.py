@@ -31,22 +31,22 @@ Tile = tuple[int, ...]
 
 
 @part
-def find_live_units(y: Array, at: int, rows: int, width: int, blocks: int, live: Array) -> int:
+def find_live_units(y: Array, at: int, rows: int, width: int, images: int, live: Array) -> int:
     """List in ``live`` the units of the layer at ``y[at]`` that any image activates; return how many they are."""
     count = 0
     for unit in range(width):
         found = False
-        for block in range(blocks):
-            row = at + (block * rows + unit) * BLOCK
-            for begin in range(row, row + BLOCK, LANES):
-                if any_nonzero(load(y, begin)):
-                    found = True
-                    break
+        for first in range(0, images, LANES):
+            begin = at + (first // BLOCK * rows + unit) * BLOCK + first % BLOCK
+            if first + LANES <= images:
+                found = any_nonzero(load(y, begin))
+            else:
+                for image in range(begin, begin + images - first):
+                    found = found or y[image] != 0
             if found:
+                live[count] = unit
+                count += 1
                 break
-        if found:
-            live[count] = unit
-            count += 1
     return count
 
 

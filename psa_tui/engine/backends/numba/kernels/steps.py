@@ -98,6 +98,7 @@ def run_steps(
     rates: Array,
     masks: Array,
     found: Array,
+    active: Array,
 ) -> None:
     """Take a step of every member with each batch of ``order``, or only count the images it classifies correctly.
 
@@ -111,6 +112,7 @@ def run_steps(
         rates: those of each member and step, as ``adamw`` wants them: [M, steps, 3].
         masks: dropout masks, [some members, steps, hidden units, batch].
         found: set to the sum of the losses of each member's step, or to its correct answers: float64 [M, steps].
+        active: marks the hidden units that an image activates, where it only counts: bool [M, hidden units].
     """
     state = flush_denormals()
     count, last = len(images.real) // LANES, len(layers.widths) - 1
@@ -179,10 +181,13 @@ def run_steps(
                     if members.masks_of[member] >= 0:
                         mask = masks[members.masks_of[member], step, unit : unit + width]
                         products.drop(activations[at:], rows, mask)
-                        unit += width
                     space.live_counts[layer] = products.find_live_units(
-                        activations, at, rows, width, blocks, space.live[layer]
+                        activations, at, rows, width, len(visited), space.live[layer]
                     )
+                    if not trains:
+                        for position in range(space.live_counts[layer]):
+                            active[member, unit + space.live[layer, position]] = True
+                    unit += width
             if not trains:
                 found[member, step] = loss.count_correct(activations, logits_at, classes, labels, visited)
                 continue

@@ -53,7 +53,7 @@ class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
 @register_model(Registers)
 class _RegistersModel(models.PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager: Any, found: Registers) -> None:
-        super().__init__(manager, found, llvm_type(found.vector).aselement_pointer())
+        super().__init__(manager, found, llvm_type(found.vector).as_pointer())
 
 
 def element_pointer(
@@ -62,7 +62,7 @@ def element_pointer(
     """Return the address of ``array[index]``, as one of the LLVM type ``target``."""
     data = context.make_array(array_type)(context, builder, array).data
     index = context.cast(builder, index, index_type, types.int64)
-    return builder.bitcast(builder.gep(data, [index]), target.aselement_pointer())
+    return builder.bitcast(builder.gep(data, [index]), target.as_pointer())
 
 
 def _registers(typing: Any, tile: Any, like: Any) -> Any:
@@ -71,7 +71,7 @@ def _registers(typing: Any, tile: Any, like: Any) -> Any:
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         whole = cgutils.alloca_once(builder, ir.ArrayType(llvm_type(result.vector), tile.count))
-        return builder.bitcast(whole, llvm_type(result.vector).aselement_pointer())
+        return builder.bitcast(whole, llvm_type(result.vector).as_pointer())
 
     return result(tile, like), generate
 

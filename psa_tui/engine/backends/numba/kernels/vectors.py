@@ -13,6 +13,7 @@ a number stays so, as it does in PyTorch. An index is never counted from the end
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 from llvmlite import ir
@@ -119,14 +120,20 @@ def _splat_at(typing: Any, array: Any, at: Any) -> Any:
 def _elementwise(generate: Callable[..., Any]) -> Any:
     """Make ``generate(builder, kind, *values)`` a function of vectors; ``kind`` is their type."""
 
-    def function(typing: Any, *vectors: Any) -> Any:
+    def typed(*vectors: Any) -> Any:
         def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             return generate(builder, llvm_type(vectors[0]), *args)
 
         return vectors[0](*vectors), lower
 
-    function.__name__, function.__doc__ = generate.__name__, generate.__doc__
-    return intrinsic(function)
+    # Numba wants to know how many arguments there are.
+    count = len(signature(generate).parameters) - 2
+    one, two, three = (
+        lambda typing, x: typed(x),
+        lambda typing, x, y: typed(x, y),
+        lambda typing, x, y, z: typed(x, y, z),
+    )
+    return intrinsic((one, two, three)[count - 1])
 
 
 @_elementwise
