@@ -33,7 +33,7 @@ def test_a_backend_that_nobody_knows_is_refused_with_those_there_are():
 def test_a_network_that_no_backend_can_train_is_refused_with_all_reasons(monkeypatch):
     module = BACKENDS.find("module")
     monkeypatch.setattr(type(module), "refusal", lambda self, network, device: "not today")
-    with pytest.raises(ConfigError, match=r"\(torch: .*; module: not today\)"):
+    with pytest.raises(ConfigError, match=r"\(torch: .*; module: not today; numba: .*\)"):
         choose_backend("auto", FILTERS, "cpu")
 
 

@@ -33,7 +33,7 @@ def train_epoch(
     seen = 0
     for members in chunks(epoch.order_of, network.parameters * weights.element_size()):
         for images_seen in _train(weights, network, images, epoch, members, losses):
-            yield (seen + len(members) * images_seen) // len(weights), torch.from_numpy(losses)
+            yield (seen + len(members) * images_seen) // len(weights), torch.from_numpy(losses).to(weights.dtype)
         seen += len(members) * epoch.orders.shape[1]
     return torch.from_numpy(losses[:, 0]).to(weights.dtype) / epoch.orders.shape[1]
 
