@@ -18,8 +18,8 @@ from psa_tui.networks.mlp import Mlp
 
 _STATE_BYTES = 16 << 20
 """Weights and moments of members that train together should stay in the last-level cache."""
-_CALL_OPERATIONS = 20_000_000
-"""Steps are taken in one call while they are not more than this: about a millisecond, which Ctrl-C may wait."""
+_CALL_OPERATIONS = 100_000_000
+"""Steps are taken in one call while they are not more than this: some milliseconds, which Ctrl-C may wait."""
 _MASK_BYTES = 4 << 20
 """And while their dropout masks fit in this."""
 _EVALUATION_BATCH = 256
