@@ -53,7 +53,7 @@ def test_a_backend_that_was_asked_for_is_the_one_that_would_be_used(psa):
 def test_a_backend_that_is_not_installed_is_refused_with_those_that_are(psa):
     result = psa("device", "--backend", "abacus")
     assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr == "psa: error: --backend: expected one of auto, torch, module, found 'abacus'\n"
+    assert result.stderr == "psa: error: --backend: expected one of auto, torch, module, numba, found 'abacus'\n"
 
 
 def test_a_device_that_is_not_usable_is_refused(psa):

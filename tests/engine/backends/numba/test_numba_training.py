@@ -107,7 +107,7 @@ print(hashlib.sha256(weights.numpy().tobytes()).hexdigest())
 """
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_cached_machine_code_gives_the_bits_of_code_compiled_afresh_and_lies_in_the_users_cache(tmp_path, train_images):
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": os.getcwd()}
     runs = [
