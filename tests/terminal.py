@@ -143,8 +143,19 @@ def eventually(condition):
         time.sleep(0.05)
 
 
+def suspend(process):
+    """Stop ``process``; returns when it has stopped, which a signal alone does not wait for."""
+    process.suspend()
+    eventually(lambda: process.status() == psutil.STATUS_STOPPED)
+
+
 def is_alive(process):
+    """Whether any thread of ``process`` runs yet: until the last has ended, its pipes stay open."""
     try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
+        end = os.pidfd_open(process.pid)
+    except ProcessLookupError:
         return False
+    try:
+        return not select.select([end], [], [], 0)[0]
+    finally:
+        os.close(end)

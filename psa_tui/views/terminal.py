@@ -39,6 +39,7 @@ _FRAME_S = 0.25
 _BUSY = 0.025
 """The part of one core that drawing may take: a costly frame makes the next one wait longer."""
 _TICK_S = 1.0
+"""But nothing that changed waits longer: the first frame, which loads what draws, may cost half a second."""
 _CLEAR = "\x1b[2J"
 _SYNC_BEGIN, _SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 """Terminals that know it show what lies between in one piece; others ignore it."""
@@ -53,6 +54,11 @@ _SCREENS: dict[type, tuple[Callable[[], State], Render]] = {
     StudyStarted: (StudyState, study_screen.render),
 }
 """What is shown after each event that begins something: a new state, and what draws it."""
+
+
+def pause_after(cost_s: float) -> float:
+    """Return how many seconds nothing is drawn after a frame that took ``cost_s`` of processor time."""
+    return min(max(_FRAME_S, cost_s / _BUSY), _TICK_S)
 
 
 class _Screen:
@@ -181,7 +187,7 @@ class _Program:
         before_s = time.process_time()
         self.screen.draw(self.state, self.render, now)
         self.changed = False
-        self.due = now + max(_FRAME_S, (time.process_time() - before_s) / _BUSY)
+        self.due = now + pause_after(time.process_time() - before_s)
 
     def _read_events(self) -> bool:
         """Fold what has come; False when nothing more will."""

@@ -11,7 +11,8 @@ import pytest
 from psa_tui.runs.checkpoint_files import DEFAULT_NAME
 from psa_tui.storage.checkpoint import read_checkpoint
 from psa_tui.storage.run_store import read_runs
-from tests.terminal import ENTER, FRAME, HIDE, LEAVE, SHOW, eventually, is_alive
+from psa_tui.views.terminal import pause_after
+from tests.terminal import ENTER, FRAME, HIDE, LEAVE, SHOW, eventually, is_alive, suspend
 
 pytestmark = pytest.mark.slow
 
@@ -118,7 +119,7 @@ def test_space_stops_all_work_until_space_is_pressed_again(terminal):
     # A terminal that was smaller for a moment has lost what was there, though its size is the old one again.
     shown = tty.screen.display[2:]
     drawing = tty.drawing()
-    drawing.suspend()
+    suspend(drawing)
     tty.resize(60, 24)
     tty.resize(80, 24)
     assert tty.screen.display[2:] != shown
@@ -131,6 +132,11 @@ def test_space_stops_all_work_until_space_is_pressed_again(terminal):
     tty.wait_for_loop(loop + 3)
     assert "PAUSED" not in tty.text
     assert "mode output" in tty.text
+
+
+@pytest.mark.parametrize("cost_s", [0.001, 0.01, 0.6, 5.0])
+def test_no_frame_however_costly_makes_the_next_one_wait_longer_than_a_second(cost_s):
+    assert pause_after(cost_s) == pytest.approx({0.001: 0.25, 0.01: 0.4}.get(cost_s, 1.0))
 
 
 def test_m_and_s_are_acknowledged_at_once_and_obeyed_when_the_loop_ends(terminal, tmp_path):
@@ -220,7 +226,7 @@ def test_when_the_drawing_is_killed_the_run_goes_on_in_plain_lines(terminal, tmp
     tty = terminal(words("--meta-loops", 60))
     tty.wait_for_loop()
     drawing = tty.drawing()
-    tty.trainer.suspend()
+    suspend(tty.trainer)
     committed = record(tmp_path).progress.meta_loop
     drawing.kill()
     eventually(lambda: not is_alive(drawing))
