@@ -2,6 +2,7 @@ import gc
 import os
 import sys
 
+import hypothesis
 import pytest
 
 from psa_tui.method.hyperparameters import Hyperparameters
@@ -14,6 +15,11 @@ from tests.terminal import Terminal
 
 WHOLE_PROGRAMS = {"browser", "nodes", "offline", "psa", "psa_dataset", "terminal"}
 """Fixtures whose tests are slow."""
+
+
+# How long an example takes says nothing where other programs run too.
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
 
 
 def pytest_configure(config):

@@ -109,7 +109,7 @@ def test_a_file_of_several_studies_needs_a_name(csv):
 
 
 @given(text=st.text(alphabet="8*,none1\n.-e\"'\x00\x1b é", max_size=80))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_a_file_holds_it_is_read_or_refused_in_one_line(csv, text):
     for content in (text, HEADER + text, HEADER + "8*8,none,1,50\n" + text):
         try:

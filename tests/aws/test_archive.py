@@ -257,7 +257,7 @@ def test_trials_other_than_expected_are_refused_by_their_number():
         read(job_archive(TEN), 5)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_an_altered_archive_gives_the_true_results_or_none(data):
     content = bytearray(tar_gz({"results.txt": GOOD, "weights": bytes(range(256))}))
@@ -267,7 +267,7 @@ def test_an_altered_archive_gives_the_true_results_or_none(data):
         assert read(bytes(content)) == RESULTS
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=2000), st.booleans())
 def test_any_bytes_are_refused(content, as_tar):
     with pytest.raises(ArchiveRefused):

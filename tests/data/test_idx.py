@@ -110,7 +110,7 @@ def test_a_file_that_grew_is_named(make_dataset, tmp_path, name):
         read_idx(small.spec, small.idx, raw)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(data=st.data(), name=st.sampled_from(FILES), change=st.integers(1, 255))
 def test_no_byte_of_a_file_with_a_published_checksum_can_change_unnoticed(
     make_dataset, tmp_path_factory, data, name, change

@@ -27,7 +27,7 @@ def validation_images():
     return random_images(200, 2)
 
 
-@pytest.fixture(autouse=True, scope="package")
+@pytest.fixture(autouse=True)
 def one_thread():
     """Small operations are quickest on one thread, and another process cannot slow them down."""
     before = torch.get_num_threads()

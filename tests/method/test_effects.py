@@ -119,7 +119,7 @@ def test_a_layer_is_hit_uniformly_and_a_fixed_unit_always(selection, units):
 
 
 @given(st.sampled_from(["full", "hidden", "output", "smallest", "layer:0"]), st.integers(1, 25), st.integers(0, 9))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_units_of_one_loop_are_distinct_and_as_many_as_was_said(selection, amount, seed):
     most = {"full": 25, "hidden": 15, "output": 10, "smallest": 15, "layer:0": 6}[selection]
     if amount > most:

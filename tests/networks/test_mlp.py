@@ -65,7 +65,6 @@ def test_tensors_are_those_of_the_sequential_module_and_tile_a_row_without_gaps(
     assert end == network.parameters
 
 
-@settings(deadline=None)
 @given(small_networks, st.integers(0, 1000), st.integers(0, 2**31))
 def test_a_units_parameters_are_its_row_its_bias_and_its_column_of_the_next_layer(network, number, seed):
     """Written into a row of numbers that name their own place, and read off the tensors."""
@@ -95,7 +94,7 @@ def test_hidden_units_are_counted_through_all_hidden_layers():
         hidden_unit(network, 8)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(small_networks, st.integers(0, 2**31))
 def test_logits_are_those_of_the_sequential_module(network, seed):
     generator = torch.Generator().manual_seed(seed)

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from psa_tui.views.glyphs import ASCII, UNICODE
@@ -111,7 +111,6 @@ def test_deep_networks_share_columns_and_the_output_layer_keeps_its_own(build):
 ARCHITECTURES = ["[1*1]", "[2048*1]", "[1*2048]", "[40*4]", "[2*8, 1*6]", "[3*100, 2*5, 1*1]"]
 
 
-@settings(deadline=None)
 @given(architecture=st.sampled_from(ARCHITECTURES), rows=st.integers(1, 40), columns=st.integers(2, 60), data=st.data())
 def test_every_neuron_has_a_position_on_the_map_in_a_column_of_its_layer(build, architecture, rows, columns, data):
     widths = build.network_of(architecture).unit_counts

@@ -28,7 +28,7 @@ st.register_type_strategy(Hyperparameters, st.builds(Hyperparameters, learning_r
 
 
 @pytest.mark.parametrize("kind", get_args(Event))
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_every_event_survives_a_trip_through_json(kind, data):
     event = data.draw(st.from_type(kind))

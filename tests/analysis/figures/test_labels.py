@@ -10,7 +10,7 @@ from psa_tui.analysis.figures.labels import place_labels
 from psa_tui.analysis.figures.style import figure_style, new_figure
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.floats(0, 10), st.floats(0, 10)), min_size=1, max_size=30))
 def test_labels_of_any_points_are_apart_and_clear_of_every_point(points):
     with figure_style():
