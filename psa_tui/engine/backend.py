@@ -101,7 +101,7 @@ class Backend(Protocol):
         together: each takes this epoch, and ends it with the same weights.
 
         Yields:
-            After every step, the number of images a member has seen so far (the mean over the members), and the
+            After every step or few, the number of images a member has seen so far (the mean over the members), and the
             losses so far [M, some]: of members in no particular order, summed by place in the batch.
 
         Returns:

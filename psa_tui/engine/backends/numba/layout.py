@@ -25,11 +25,16 @@ _KEY = "numba"
 class Layout:
     """How the parameters of a network lie in the kernels' memory."""
 
-    def __init__(self, network: Mlp, pixel_order: np.ndarray) -> None:
-        """``pixel_order`` [patches * 16] says which pixel is where in the patches, -1 where none is."""
+    def __init__(self, network: Mlp, pixel_order: np.ndarray, shares: int) -> None:
+        """Lay out the parameters of ``network`` for ``shares`` threads.
+
+        ``pixel_order`` [patches * 16] says which pixel is where in the patches, -1 where none is.
+        """
+        self.shares = shares
         self.layers = network.layers
         width = self.layers[0].outputs
-        tiles = -(-width // _MOST_UNITS)
+        # As many tiles for each thread.
+        tiles = min(-(-width // (_MOST_UNITS * shares)) * shares, width)
         self.first_tile = (0,) * -(-width // tiles)
         narrowest = min(layer.outputs for layer in self.layers[1:])
         self.tile = (0,) * (4 if narrowest >= 4 else 2 if narrowest >= 2 else 1)
@@ -45,7 +50,11 @@ class Layout:
         self.rest = -(-(self.layers[-1].end - self.rest_at) // LANES) * LANES
 
     def members(
-        self, rows: np.ndarray, moments: np.ndarray | None, labels: Sequence[np.ndarray], scales: Sequence[float | None]
+        self,
+        rows: np.ndarray,
+        moments: np.ndarray | None,
+        labels: Sequence[np.ndarray],
+        scales: Sequence[float | None],
     ) -> Members:
         """Return the members whose parameters are ``rows`` [M, parameters].
 
@@ -95,27 +104,30 @@ class Layout:
 
     def workspace(self, batch: int, dtype: np.dtype, trains: bool = True) -> Workspace:
         """Allocate what one member's step with ``batch`` images needs, or its evaluation."""
-        blocks, rows = -(-batch // BLOCK), self.kernel_layers.rows
+        shares = self.shares
+        most_images = -(-batch // shares)
+        blocks, rows = -(-most_images // BLOCK), self.kernel_layers.rows
         sizes = rows * blocks * BLOCK
         most = int(rows[:-1].max())
         longest = batch if trains else 0
-        live = np.zeros((len(rows), max(most, int(rows[-1]))), np.int64)
-        live[-1, : rows[-1]] = np.arange(rows[-1])
-        counts = np.zeros(len(rows), np.int64)
-        counts[-1] = rows[-1]
+        live = np.zeros((shares, len(rows), max(most, int(rows[-1]))), np.int64)
+        live[:, -1, : rows[-1]] = np.arange(rows[-1])
+        counts = np.zeros((shares, len(rows)), np.int64)
+        counts[:, -1] = rows[-1]
         return Workspace(
-            np.zeros(sizes.sum(), dtype),
+            np.zeros((shares, sizes.sum()), dtype),
             np.cumsum(sizes) - sizes,
-            np.zeros((2, blocks * most * BLOCK if trains else 0), dtype),
-            np.zeros(self.rest, dtype),
-            np.zeros(self.rows, dtype),
+            np.zeros(shares * 2 * blocks * most * BLOCK if trains else 0, dtype),
+            np.zeros(shares * self.rest, dtype),
+            np.zeros((shares, self.rows), dtype),
             live,
             counts,
-            np.zeros(self.patches, np.int64),
-            np.empty(self.patches * longest * LANES, np.uint8),
-            np.empty((self.patches, longest), np.int32),
-            np.zeros(self.rows // len(self.first_tile), np.bool_),
-            np.zeros((LANES + 1) * LANES * _MOST_UNITS, dtype),
+            np.zeros((shares, self.patches), np.int64),
+            np.empty((shares, self.patches * longest * LANES), np.uint8),
+            np.empty((shares, self.patches, longest), np.int32),
+            np.zeros((shares, self.rows // len(self.first_tile)), np.bool_),
+            np.zeros((shares, (LANES + 1) * LANES * _MOST_UNITS), dtype),
+            np.zeros(1, np.int64),
         )
 
 

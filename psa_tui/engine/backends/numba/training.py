@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,15 +14,15 @@ from torch import Tensor
 from psa_tui.engine.backend import Epoch
 from psa_tui.engine.backends.numba.kernels import steps
 from psa_tui.engine.backends.numba.kernels.adamw import BETA1, BETA2
-from psa_tui.engine.backends.numba.kernels.steps import Patches
+from psa_tui.engine.backends.numba.kernels.steps import Patches, Tile, Workspace
 from psa_tui.engine.backends.numba.layout import Layout, patched
 from psa_tui.engine.images import Images
 from psa_tui.networks.mlp import Mlp
 
 _STATE_BYTES = 16 << 20
 """Weights and moments of members that train together should stay in the last-level cache."""
-_CALL_OPERATIONS = 100_000_000
-"""Steps are taken in one call while they are not more than this: some milliseconds, which Ctrl-C may wait."""
+_CALL_OPERATIONS = 500_000_000
+"""Steps are taken in one call while they are not more than this: tens of milliseconds, which Ctrl-C may wait."""
 _MASK_BYTES = 4 << 20
 """And while their dropout masks fit in this."""
 _EVALUATION_BATCH = 256
@@ -42,12 +45,15 @@ def count_correct(weights: Tensor, network: Mlp, images: Images, active: Tensor 
     """Return how many images each member of ``weights`` [M, parameters] classifies correctly, see ``Backend``."""
     found, pixel_order = patched(images)
     rows = weights.numpy()
-    layout = Layout(network, pixel_order)
-    space = layout.workspace(_EVALUATION_BATCH, rows.dtype, trains=False)
+    shares = torch.get_num_threads()
+    layout = Layout(network, pixel_order, shares)
+    batch = _EVALUATION_BATCH * shares
+    space = layout.workspace(batch, rows.dtype, trains=False)
     members = layout.members(rows, None, [images.labels.numpy()] * len(rows), [None] * len(rows))
     marks = np.zeros((len(rows), network.hidden_units), np.bool_) if active is None else active.numpy()
-    correct = np.zeros((len(rows), -(-len(images) // _EVALUATION_BATCH)))
-    steps.run_steps(
+    correct = np.zeros((shares, len(rows), -(-len(images) // batch)))
+    _run_steps(
+        shares,
         layout.first_tile,
         layout.tile,
         _of_dtype(found, rows.dtype),
@@ -55,14 +61,14 @@ def count_correct(weights: Tensor, network: Mlp, images: Images, active: Tensor 
         members,
         space,
         np.arange(len(images)),
-        _EVALUATION_BATCH,
+        batch,
         False,
         np.zeros((1, 1, 3), rows.dtype),
         np.zeros((1, 1, 0, 0), rows.dtype),
         correct,
         marks,
     )
-    return torch.from_numpy(correct.sum(1).astype(np.int64))
+    return torch.from_numpy(correct.sum((0, 2)).astype(np.int64))
 
 
 def chunks(order_of: Sequence[int], row_bytes: int) -> list[list[int]]:
@@ -82,7 +88,8 @@ def _train(
     some = epoch.of(members)
     dtype = weights.numpy().dtype
     found, pixel_order = patched(images)
-    layout = Layout(network, pixel_order)
+    shares = torch.get_num_threads()
+    layout = Layout(network, pixel_order, shares)
     labels = [images.labels if one is None else one for one in some.labels]
     arrays = {id(one): one.numpy() for one in labels}
     state = layout.members(
@@ -110,8 +117,9 @@ def _train(
             for one in mask:
                 draws.fill_dropout_mask(one)
         rates = _rates(some, step, count).astype(dtype)
-        found_losses = np.empty((len(members), count))
-        steps.run_steps(
+        found_losses = np.empty((shares, len(members), count))
+        _run_steps(
+            shares,
             layout.first_tile,
             layout.tile,
             seen,
@@ -126,11 +134,10 @@ def _train(
             found_losses,
             marks,
         )
-        for taken in range(count):
-            losses[list(members), 0] += found_losses[:, taken]
-            begin += batch
-            yield begin
+        losses[list(members), 0] += found_losses.sum((0, 2))
+        begin += count * batch
         step += count
+        yield begin
     rows = weights.new_empty(len(members), weights.shape[1])
     layout.store(state, 0, rows)
     weights[list(members)] = rows
@@ -138,6 +145,24 @@ def _train(
         for which in (1, 2):
             layout.store(state, which, rows)
             epoch.moments[list(members), which - 1] = rows
+
+
+def _run_steps(shares: int, first_tile: Tile, tile: Tile, *arguments: Any) -> None:
+    """Call the kernel in ``shares`` threads, of which this one is the first."""
+    space: Workspace = arguments[3]
+    space.arrivals[:] = 0
+    others = [
+        _others(shares).submit(steps.run_steps, share, first_tile, tile, *arguments) for share in range(1, shares)
+    ]
+    steps.run_steps(0, first_tile, tile, *arguments)
+    for other in others:
+        other.result()
+
+
+@cache
+def _others(shares: int) -> ThreadPoolExecutor:
+    """Return the threads beside this one; each must have its own, for they wait for one another."""
+    return ThreadPoolExecutor(shares - 1)
 
 
 def _rates(epoch: Epoch, step: int, count: int) -> np.ndarray:

@@ -40,7 +40,16 @@ def update(gradient: Any, at: int, weights: Array, first: Array, second: Array, 
 
 
 @part
-def update_all(gradients: Array, weights: Array, first: Array, second: Array, rates: Array) -> None:
-    """Take a step with all ``weights``, whose number is a multiple of ``LANES``."""
-    for at in range(0, len(weights), LANES):
-        update(load(gradients, at), at, weights, first, second, rates)
+def update_share(share: int, gradients: Array, weights: Array, first: Array, second: Array, rates: Array) -> None:
+    """Take a thread's part of a step with ``weights``, whose number is a multiple of ``LANES``.
+
+    ``gradients`` [shares, weights] are those of each thread's images; flat.
+    """
+    count, shares = len(weights), len(gradients) // len(weights)
+    begin = count // LANES * share // shares * LANES
+    end = count // LANES * (share + 1) // shares * LANES
+    for at in range(begin, end, LANES):
+        gradient = load(gradients, at)
+        for other in range(1, shares):
+            gradient = gradient + load(gradients, other * count + at)
+        update(gradient, at, weights, first, second, rates)

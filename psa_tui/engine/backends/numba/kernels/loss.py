@@ -16,17 +16,18 @@ Array = np.ndarray
 
 @part
 def loss_and_gradient(
-    logits: Array, at: int, classes: int, labels: Array, order: Array, blocks: int, scratch: Array
+    logits: Array, at: int, classes: int, labels: Array, order: Array, batch: int, blocks: int, scratch: Array
 ) -> float:
-    """Return the sum of the losses of the images ``order`` [batch], and turn logits into gradients in place.
+    """Return the sum of the losses of the images ``order``, and turn logits into gradients in place.
 
     Args:
-        logits: [blocks, classes, 64] at ``at``; what is beyond the batch gets gradients of zero.
+        logits: [blocks, classes, 64] at ``at``; what is beyond the images gets gradients of zero.
         labels: the class of every image of the data set.
+        batch: how many images all threads together have.
         scratch: [2 * 16].
     """
     number = logits.dtype.type
-    scale, loss = number(1.0) / number(len(order)), 0.0
+    scale, loss = number(1.0) / number(batch), 0.0
     for begin in range(0, blocks * BLOCK, LANES):
         base = at + (begin // BLOCK) * classes * BLOCK + begin % BLOCK
         images = min(LANES, max(0, len(order) - begin))

@@ -4,6 +4,8 @@ A network sees (pixel - centre) * scale. Only pixels are multiplied; what centri
 each unit, -centre * scale times the sum of its weights, and of each gradient, -centre * scale times the sum of the
 deltas. Weights are [tiles, patches, len(tile), 16]: a tile of units passes over the images together. Units and pixels
 that fill up the last tile and patch are zero and stay so.
+
+Threads divide the tiles among them, and pass over all images: weights and gradients stay with the thread whose they are.
 """
 
 from __future__ import annotations
@@ -76,22 +78,23 @@ def sort_by_patch(
     patch_of: Array,
     values: Array,
     rows: int,
+    base: int,
     counts: Array,
     list_values: Array,
     list_images: Array,
     lists: bool,
 ) -> None:
-    """Fetch the images ``order`` [batch] from memory, and list their patches patch by patch, for ``backward``.
+    """Fetch the images ``order`` from memory, and add their patches to the lists of each patch, for ``backward``.
 
     Args:
         begins: of each image's patches; ``patch_of`` and ``values`` are theirs.
         rows: of the first layer's activations, [blocks, rows, 64].
-        counts: set to how long each patch's list is: int64 [patches].
+        base: where these begin.
+        counts: how long each patch's list is: int64 [patches].
         list_values: the pixels, uint8 [patches, longest, 16].
         list_images: where the image's first row lies in the activations: int32 [patches, longest].
         lists: whether there is a backward pass.
     """
-    counts[:] = 0
     longest = list_images.shape[1]
     for position in range(len(order)):
         if position + 2 * _AHEAD < len(order):
@@ -104,7 +107,7 @@ def sort_by_patch(
         if not lists:
             continue
         image = order[position]
-        where = (position // BLOCK) * rows * BLOCK + position % BLOCK
+        where = base + (position // BLOCK) * rows * BLOCK + position % BLOCK
         for entry in range(begins[image], begins[image + 1]):
             patch = np.int64(patch_of[entry])
             count = counts[patch]
@@ -116,6 +119,8 @@ def sort_by_patch(
 @part
 def forward(
     tile: Tile,
+    begin: int,
+    end: int,
     order: Array,
     begins: Array,
     patch_of: Array,
@@ -132,16 +137,17 @@ def forward(
     blocks: int,
     scratch: Array,
 ) -> None:
-    """Compute the first layer's activations [blocks, rows, 64] of the images ``order`` [batch].
+    """Compute activations of the first layer, [blocks, rows, 64], for the images ``order``.
 
     Args:
+        begin: the first unit of the thread's tiles; ``end``: the first one after them.
         weight_sums: of each unit [rows].
         biases: those of ``width`` units come first.
         scratch: [len(tile) * 16 * 16].
     """
     units = len(tile)
     zero = splat(weights.dtype.type(0))
-    for first in range(0, rows, units):
+    for first in range(begin, end, units):
         for group in range(blocks * BLOCK // LANES):
             for lane in range(LANES):
                 sums = registers(tile, weights)
@@ -168,6 +174,8 @@ def forward(
 @part
 def backward(
     tile: Tile,
+    begin_unit: int,
+    end_unit: int,
     counts: Array,
     list_values: Array,
     list_images: Array,
@@ -182,29 +190,32 @@ def backward(
     centre: float,
     scale: float,
     rates: Array,
-    rows: int,
     scratch: Array,
 ) -> None:
     """Compute the first layer's gradients and take the optimiser's step with each as soon as it is there.
 
     Args:
+        begin_unit: the first unit of the thread's tiles; ``end_unit``: the first one after them.
         counts: the batch's patches, as ``sort_by_patch`` makes them, with ``list_values`` and ``list_images``.
-        deltas: the gradient of the sums before ReLU [blocks, rows, 64].
-        delta_sums: theirs over the images [rows].
-        live_tiles: whether any unit of a tile has a delta that is not zero.
+        deltas: the gradients of the sums before ReLU, where ``list_images`` says.
+        delta_sums: theirs over the images, in parts of which each thread has one: [shares, rows].
+        live_tiles: whether any unit of a tile has a delta that is not zero, likewise: [shares, tiles].
         weight_sums: set to the sums of the new weights.
         real: 1 where a pixel is, 0 where a patch is filled up [patches * 16].
     """
     units, patches, longest = len(tile), len(counts), list_images.shape[1]
     zero = splat(weights.dtype.type(0))
-    for first in range(0, rows, units):
+    for first in range(begin_unit, end_unit, units):
+        live = False
+        for share in range(len(live_tiles)):
+            live = live or live_tiles[share, first // units]
         for j in range(LANES):
             store(scratch, j * LANES, zero)
         for patch in range(patches):
             sums = registers(tile, weights)
             for j in range(units):
                 sums[j] = zero
-            if live_tiles[first // units]:
+            if live:
                 for entry in range(counts[patch]):
                     x = load_bytes(list_values, (patch * longest + entry) * LANES, weights)
                     at = np.int64(list_images[patch, entry]) + first * BLOCK
@@ -213,7 +224,10 @@ def backward(
             here = load(real, patch * LANES)
             begin = (first * patches + patch * units) * LANES
             for j in range(units):
-                black = splat(centre * scale * delta_sums[first + j])
+                total = delta_sums[0, first + j]
+                for share in range(1, len(delta_sums)):
+                    total += delta_sums[share, first + j]
+                black = splat(centre * scale * total)
                 gradient = sums[j] * splat(scale) - here * black
                 new = update(gradient, begin + j * LANES, weights, first_moments, second_moments, rates)
                 store(scratch, j * LANES, load(scratch, j * LANES) + new)

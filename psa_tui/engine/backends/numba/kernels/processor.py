@@ -1,7 +1,8 @@
-"""What kernels tell the processor beside arithmetic: fetch memory ahead, flush denormals."""
+"""What kernels tell the processor beside arithmetic: fetch memory ahead, flush denormals, wait for other threads."""
 
 from __future__ import annotations
 
+import os
 import platform
 from typing import Any
 
@@ -15,7 +16,10 @@ from psa_tui.engine.backends.numba.kernels.vector_type import element_pointer
 _IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
 _FLUSH = 0x8040
 """Of the register MXCSR: results that are denormal, and operands, count as zero."""
-_I8, _I32 = ir.IntType(8), ir.IntType(32)
+_PATIENCE = 20_000
+"""Of a waiting thread: so many looks, tens of microseconds, before it lets others have its core."""
+_CAN_YIELD = os.name == "posix"
+_I8, _I32, _I64 = (ir.IntType(bits) for bits in (8, 32, 64))
 
 
 def _prefetch(typing: Any, array: Any, at: Any) -> Any:
@@ -71,4 +75,34 @@ def _set_state(builder: Any, state: Any) -> None:
     builder.call(load, [builder.bitcast(place, _I8.as_pointer())])
 
 
+def _meet(typing: Any, arrivals: Any, expected: Any) -> Any:
+    """Wait until ``expected`` arrivals were counted in ``arrivals[0]``, int64, this one included.
+
+    What a thread wrote before is seen by all after it. One that waits long lets others have its core: there may be
+    fewer cores than threads.
+    """
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        place = element_pointer(context, builder, sig.args[0], args[0], types.int64, _I64(0), _I64)
+        expected = context.cast(builder, args[1], sig.args[1], types.int64)
+        builder.atomic_rmw("add", place, _I64(1), "seq_cst")
+        yielding = cgutils.get_or_insert_function(builder.module, ir.FunctionType(_I32, []), "sched_yield")
+        turns = cgutils.alloca_once_value(builder, _I64(0))
+        again, end = builder.append_basic_block("again"), builder.append_basic_block("met")
+        builder.branch(again)
+        builder.position_at_end(again)
+        found = builder.load_atomic(place, "seq_cst", 8)
+        turn = builder.add(builder.load(turns), _I64(1))
+        builder.store(turn, turns)
+        with builder.if_then(builder.icmp_signed(">", turn, _I64(_PATIENCE)), likely=False):
+            if _CAN_YIELD:
+                builder.call(yielding, [])
+        builder.cbranch(builder.icmp_signed("<", found, expected), again, end)
+        builder.position_at_end(end)
+        return context.get_dummy_value()
+
+    return types.void(arrivals, expected), generate
+
+
 prefetch, flush_denormals, restore = (intrinsic(one) for one in (_prefetch, _flush_denormals, _restore))
+meet = intrinsic(_meet)

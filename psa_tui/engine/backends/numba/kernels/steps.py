@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from psa_tui.engine.backends.numba.kernels import adamw, loss, patches, products
-from psa_tui.engine.backends.numba.kernels.compiling import kernel
-from psa_tui.engine.backends.numba.kernels.processor import flush_denormals, restore
+from psa_tui.engine.backends.numba.kernels.compiling import kernel, part
+from psa_tui.engine.backends.numba.kernels.processor import flush_denormals, meet, restore
 from psa_tui.engine.backends.numba.kernels.products import BLOCK
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES
 
@@ -63,29 +63,38 @@ class Members(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Memory for one member's step."""
+    """Memory for one member's step; every thread has its share, but for ``activation_at`` and ``arrivals``."""
 
     activations: Array
-    """Of every layer, [blocks, rows, 64] each."""
+    """Of every layer, [blocks, rows, 64] each: [shares, some]."""
     activation_at: Array
     """Where each layer's begin: int64 [layers]."""
     deltas: Array
-    """The gradients of two layers' activations: [2, blocks, most rows, 64], flat from the second on."""
+    """The gradients of two layers' activations: [shares, 2, blocks, most rows, 64], flat."""
     gradients: Array
-    """Of all parameters after the first layer's weights."""
+    """Of all parameters after the first layer's weights: [shares, some], flat."""
     delta_sums: Array
     live: Array
-    """The live units of each layer: int64 [layers, most rows]."""
+    """The live units of each layer: int64 [shares, layers, most rows]."""
     live_counts: Array
     list_counts: Array
     list_values: Array
     list_images: Array
     live_tiles: Array
     scratch: Array
+    arrivals: Array
+    """Counts the arrivals of threads where they meet: int64 [1], zero at first."""
+
+
+@part
+def share_of(count: int, share: int, shares: int) -> tuple[int, int]:
+    """Return the first of ``count`` things that is a thread's, and the first one after those."""
+    return count * share // shares, count * (share + 1) // shares
 
 
 @kernel
 def run_steps(
+    share: int,
     first_tile: Tile,
     tile: Tile,
     images: Patches,
@@ -102,60 +111,82 @@ def run_steps(
 ) -> None:
     """Take a step of every member with each batch of ``order``, or only count the images it classifies correctly.
 
+    Several threads do that together: in the first layer each has its part of the units, in others its part of a batch,
+    and of the weights when a step is taken. They meet between. What is added up is added in the order of the threads.
+
     One kernel does both, and it calls its parts side by side: LLVM would compile a part again in each that calls it.
 
     Args:
+        share: which of the threads this is; there are as many as ``space`` has shares.
         first_tile: how many units of the first layer are computed at once; ``tile`` of the others.
         order: the images that the steps see, int64 [images].
         batch: images a step; the last may have fewer.
         trains: whether weights are updated.
         rates: those of each member and step, as ``adamw`` wants them: [M, steps, 3].
         masks: dropout masks, [some members, steps, hidden units, batch].
-        found: set to the sum of the losses of each member's step, or to its correct answers: float64 [M, steps].
+        found: set to the sum of the losses of each member's step, or to its correct answers: float64 [shares, M, steps].
         active: marks the hidden units that an image activates, where it only counts: bool [M, hidden units].
     """
     state = flush_denormals()
     count, last = len(images.real) // LANES, len(layers.widths) - 1
     classes, logits_at = layers.widths[last], space.activation_at[last]
-    activations, rows_of_first = space.activations, layers.rows[0]
+    shares, rows_of_first = len(space.activations), layers.rows[0]
+    activations, scratch, deltas_at = space.activations[share], space.scratch[share], len(space.deltas) // (2 * shares)
+    gradients = space.gradients[share * (len(space.gradients) // shares) :][: len(space.gradients) // shares]
+    live, live_counts, list_counts = space.live[share], space.live_counts[share], space.list_counts[share]
+    begin_unit, end_unit = share_of(rows_of_first // len(first_tile), share, shares)
+    begin_unit, end_unit = begin_unit * len(first_tile), end_unit * len(first_tile)
+    arrivals = 0
     for step in range(-(-len(order) // batch)):
-        visited = order[step * batch : (step + 1) * batch]
+        together = order[step * batch : (step + 1) * batch]
+        list_counts[:] = 0
+        for other in range(shares):
+            begin, end = share_of(len(together), other, shares)
+            patches.sort_by_patch(
+                together[begin:end],
+                images.begins,
+                images.patch_of,
+                images.values,
+                rows_of_first,
+                (2 * other + 1) * deltas_at,
+                list_counts,
+                space.list_values[share],
+                space.list_images[share],
+                trains,
+            )
+        begin, end = share_of(len(together), share, shares)
+        visited = together[begin:end]
         blocks = -(-len(visited) // BLOCK)
-        patches.sort_by_patch(
-            visited,
-            images.begins,
-            images.patch_of,
-            images.values,
-            rows_of_first,
-            space.list_counts,
-            space.list_values,
-            space.list_images,
-            trains,
-        )
         for member in range(len(members.weight_sums)):
             rest, sums, labels = (
                 members.rest[0, member],
                 members.weight_sums[member],
                 members.labels[members.labels_of[member]],
             )
-            patches.forward(
-                first_tile,
-                visited,
-                images.begins,
-                images.patch_of,
-                images.values,
-                count,
-                members.first[0, member],
-                sums,
-                rest,
-                layers.widths[0],
-                images.centre,
-                images.scale,
-                activations,
-                rows_of_first,
-                blocks,
-                space.scratch,
-            )
+            for other in range(shares):
+                first, end = share_of(len(together), other, shares)
+                patches.forward(
+                    first_tile,
+                    begin_unit,
+                    end_unit,
+                    together[first:end],
+                    images.begins,
+                    images.patch_of,
+                    images.values,
+                    count,
+                    members.first[0, member],
+                    sums,
+                    rest,
+                    layers.widths[0],
+                    images.centre,
+                    images.scale,
+                    space.activations[other],
+                    rows_of_first,
+                    -(-(end - first) // BLOCK),
+                    scratch,
+                )
+            arrivals += shares
+            meet(space.arrivals, arrivals)
             unit = 0
             for layer in range(last + 1):
                 at, width, rows = space.activation_at[layer], layers.widths[layer], layers.rows[layer]
@@ -167,7 +198,7 @@ def run_steps(
                         layers.bias_at[layer],
                         layers.widths[layer - 1],
                         width,
-                        space.live[layer - 1, : space.live_counts[layer - 1]],
+                        live[layer - 1, : live_counts[layer - 1]],
                         activations,
                         space.activation_at[layer - 1],
                         layers.rows[layer - 1],
@@ -179,29 +210,33 @@ def run_steps(
                     )
                 if layer < last:
                     if members.masks_of[member] >= 0:
-                        mask = masks[members.masks_of[member], step, unit : unit + width]
+                        mask = masks[members.masks_of[member], step, unit : unit + width, begin : begin + len(visited)]
                         products.drop(activations[at:], rows, mask)
-                    space.live_counts[layer] = products.find_live_units(
-                        activations, at, rows, width, len(visited), space.live[layer]
+                    live_counts[layer] = products.find_live_units(
+                        activations, at, rows, width, len(visited), live[layer]
                     )
                     if not trains:
-                        for position in range(space.live_counts[layer]):
-                            active[member, unit + space.live[layer, position]] = True
+                        for position in range(live_counts[layer]):
+                            active[member, unit + live[layer, position]] = True
                     unit += width
             if not trains:
-                found[member, step] = loss.count_correct(activations, logits_at, classes, labels, visited)
+                found[share, member, step] = loss.count_correct(activations, logits_at, classes, labels, visited)
+                arrivals += shares
+                meet(space.arrivals, arrivals)
                 continue
             above, above_rows = activations[logits_at:], classes
-            found[member, step] = loss.loss_and_gradient(above, 0, classes, labels, visited, blocks, space.scratch)
-            products.clear(space.gradients)
+            found[share, member, step] = loss.loss_and_gradient(
+                above, 0, classes, labels, visited, len(together), blocks, scratch
+            )
+            products.clear(gradients)
             for layer in range(last, 0, -1):
-                outputs = space.live[layer, : space.live_counts[layer]]
-                inputs = space.live[layer - 1, : space.live_counts[layer - 1]]
+                outputs = live[layer, : live_counts[layer]]
+                inputs = live[layer - 1, : live_counts[layer - 1]]
                 at, width, rows = space.activation_at[layer - 1], layers.widths[layer - 1], layers.rows[layer - 1]
-                below = space.deltas[layer % 2]
+                below = space.deltas[(2 * share + layer % 2) * deltas_at :][:deltas_at]
                 products.weight_gradients(
                     tile,
-                    space.gradients,
+                    gradients,
                     layers.weight_at[layer],
                     layers.bias_at[layer],
                     width,
@@ -235,19 +270,23 @@ def run_steps(
                 above,
                 rows_of_first,
                 blocks,
-                space.live[0, : space.live_counts[0]],
+                live[0, : live_counts[0]],
                 len(first_tile),
-                space.delta_sums,
-                space.live_tiles,
+                space.delta_sums[share],
+                space.live_tiles[share],
             )
             for unit in range(layers.widths[0]):
-                space.gradients[unit] = space.delta_sums[unit]
+                gradients[unit] = space.delta_sums[share, unit]
+            arrivals += shares
+            meet(space.arrivals, arrivals)
             patches.backward(
                 first_tile,
-                space.list_counts,
-                space.list_values,
-                space.list_images,
-                above,
+                begin_unit,
+                end_unit,
+                list_counts,
+                space.list_values[share],
+                space.list_images[share],
+                space.deltas,
                 space.delta_sums,
                 space.live_tiles,
                 members.first[0, member],
@@ -258,10 +297,11 @@ def run_steps(
                 images.centre,
                 images.scale,
                 rates[member, step],
-                rows_of_first,
-                space.scratch,
+                scratch,
             )
-            adamw.update_all(
-                space.gradients, rest, members.rest[1, member], members.rest[2, member], rates[member, step]
+            adamw.update_share(
+                share, space.gradients, rest, members.rest[1, member], members.rest[2, member], rates[member, step]
             )
+            arrivals += shares
+            meet(space.arrivals, arrivals)
     restore(state)
