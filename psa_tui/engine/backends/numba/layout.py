@@ -127,7 +127,7 @@ class Layout:
             np.empty((shares, self.patches, longest), np.int32),
             np.zeros((shares, self.rows // len(self.first_tile)), np.bool_),
             np.zeros((shares, (LANES + 1) * LANES * _MOST_UNITS), dtype),
-            np.zeros(1, np.int64),
+            np.zeros(4, np.int64),
         )
 
 

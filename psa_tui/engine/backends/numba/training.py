@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 from typing import Any
 
@@ -21,10 +22,9 @@ from psa_tui.networks.mlp import Mlp
 
 _STATE_BYTES = 16 << 20
 """Weights and moments of members that train together should stay in the last-level cache."""
-_CALL_OPERATIONS = 500_000_000
-"""Steps are taken in one call while they are not more than this: tens of milliseconds, which Ctrl-C may wait."""
 _MASK_BYTES = 4 << 20
-"""And while their dropout masks fit in this."""
+"""Steps are taken in one call while their dropout masks fit in this."""
+_PROGRESS_EVERY_S = 0.1
 _EVALUATION_BATCH = 256
 
 
@@ -52,7 +52,7 @@ def count_correct(weights: Tensor, network: Mlp, images: Images, active: Tensor 
     members = layout.members(rows, None, [images.labels.numpy()] * len(rows), [None] * len(rows))
     marks = np.zeros((len(rows), network.hidden_units), np.bool_) if active is None else active.numpy()
     correct = np.zeros((shares, len(rows), -(-len(images) // batch)))
-    _run_steps(
+    for _ in _run_steps(
         shares,
         layout.first_tile,
         layout.tile,
@@ -67,7 +67,8 @@ def count_correct(weights: Tensor, network: Mlp, images: Images, active: Tensor 
         np.zeros((1, 1, 0, 0), rows.dtype),
         correct,
         marks,
-    )
+    ):
+        pass
     return torch.from_numpy(correct.sum((0, 2)).astype(np.int64))
 
 
@@ -104,7 +105,7 @@ def _train(
     dropping = [draws for draws in some.dropout if draws is not None]
     units = network.hidden_units
     space = layout.workspace(size, dtype)
-    together = max(1, _CALL_OPERATIONS // (6 * len(members) * network.parameters * size))
+    together = len(order) // size
     if dropping:
         together = max(1, min(together, _MASK_BYTES // (len(dropping) * units * size * dtype.itemsize)))
     marks = np.zeros((0, 0), np.bool_)
@@ -117,8 +118,9 @@ def _train(
             for one in mask:
                 draws.fill_dropout_mask(one)
         rates = _rates(some, step, count).astype(dtype)
-        found_losses = np.empty((shares, len(members), count))
-        _run_steps(
+        found_losses = np.zeros((shares, len(members), count))
+        before = losses[list(members), 0]
+        for taken in _run_steps(
             shares,
             layout.first_tile,
             layout.tile,
@@ -133,11 +135,11 @@ def _train(
             masks,
             found_losses,
             marks,
-        )
-        losses[list(members), 0] += found_losses.sum((0, 2))
+        ):
+            losses[list(members), 0] = before + found_losses[:, :, :taken].sum((0, 2))
+            yield begin + taken * batch
         begin += count * batch
         step += count
-        yield begin
     rows = weights.new_empty(len(members), weights.shape[1])
     layout.store(state, 0, rows)
     weights[list(members)] = rows
@@ -147,22 +149,36 @@ def _train(
             epoch.moments[list(members), which - 1] = rows
 
 
-def _run_steps(shares: int, first_tile: Tile, tile: Tile, *arguments: Any) -> None:
-    """Call the kernel in ``shares`` threads, of which this one is the first."""
+def _run_steps(shares: int, first_tile: Tile, tile: Tile, *arguments: Any) -> Generator[int, None, None]:
+    """Call the kernel in ``shares`` threads; yield the steps taken so far, now and then and at the end.
+
+    This thread only waits, so that it can show progress, and be interrupted: closing the generator ends a call after
+    the step that it is at.
+    """
     space: Workspace = arguments[3]
-    space.arrivals[:] = 0
-    others = [
-        _others(shares).submit(steps.run_steps, share, first_tile, tile, *arguments) for share in range(1, shares)
-    ]
-    steps.run_steps(0, first_tile, tile, *arguments)
-    for other in others:
-        other.result()
+    control = space.control
+    control[:] = 0
+    calls = [_threads(shares).submit(steps.run_steps, share, first_tile, tile, *arguments) for share in range(shares)]
+    try:
+        while wait(calls, _PROGRESS_EVERY_S).not_done:
+            if control[steps.STEPS]:
+                yield int(control[steps.STEPS])
+    finally:
+        control[steps.STOP] = 1
+        for call in calls:
+            call.result()
+    yield int(control[steps.STEPS])
 
 
 @cache
-def _others(shares: int) -> ThreadPoolExecutor:
-    """Return the threads beside this one; each must have its own, for they wait for one another."""
-    return ThreadPoolExecutor(shares - 1)
+def _threads(shares: int) -> ThreadPoolExecutor:
+    """Return as many threads: each call must have its own, for they wait for one another."""
+    return ThreadPoolExecutor(shares)
+
+
+if hasattr(os, "register_at_fork"):
+    # A forked process has none of its parent's threads.
+    os.register_at_fork(after_in_child=_threads.cache_clear)
 
 
 def _rates(epoch: Epoch, step: int, count: int) -> np.ndarray:

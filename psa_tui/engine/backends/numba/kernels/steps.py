@@ -16,6 +16,10 @@ Array = np.ndarray
 Tile = tuple[int, ...]
 
 
+ARRIVALS, STEPS, STOP, STOPPED = range(4)
+"""Places in ``Workspace.control``: arrivals where threads meet, steps taken, whether to stop after a step, and to do it."""
+
+
 class Layers(NamedTuple):
     """The layers of a network, the first one first, the output layer last: int64 [layers] each."""
 
@@ -63,7 +67,7 @@ class Members(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Memory for one member's step; every thread has its share, but for ``activation_at`` and ``arrivals``."""
+    """Memory for one member's step; every thread has its share, but for ``activation_at`` and ``control``."""
 
     activations: Array
     """Of every layer, [blocks, rows, 64] each: [shares, some]."""
@@ -82,8 +86,8 @@ class Workspace(NamedTuple):
     list_images: Array
     live_tiles: Array
     scratch: Array
-    arrivals: Array
-    """Counts the arrivals of threads where they meet: int64 [1], zero at first."""
+    control: Array
+    """Numbers that threads see of one another, at ``ARRIVALS`` and so on: int64 [4], zero at first."""
 
 
 @part
@@ -136,7 +140,7 @@ def run_steps(
     live, live_counts, list_counts = space.live[share], space.live_counts[share], space.list_counts[share]
     begin_unit, end_unit = share_of(rows_of_first // len(first_tile), share, shares)
     begin_unit, end_unit = begin_unit * len(first_tile), end_unit * len(first_tile)
-    arrivals = 0
+    control, arrivals = space.control, 0
     for step in range(-(-len(order) // batch)):
         together = order[step * batch : (step + 1) * batch]
         list_counts[:] = 0
@@ -186,7 +190,7 @@ def run_steps(
                     scratch,
                 )
             arrivals += shares
-            meet(space.arrivals, arrivals)
+            meet(control, arrivals)
             unit = 0
             for layer in range(last + 1):
                 at, width, rows = space.activation_at[layer], layers.widths[layer], layers.rows[layer]
@@ -222,7 +226,7 @@ def run_steps(
             if not trains:
                 found[share, member, step] = loss.count_correct(activations, logits_at, classes, labels, visited)
                 arrivals += shares
-                meet(space.arrivals, arrivals)
+                meet(control, arrivals)
                 continue
             above, above_rows = activations[logits_at:], classes
             found[share, member, step] = loss.loss_and_gradient(
@@ -278,7 +282,7 @@ def run_steps(
             for unit in range(layers.widths[0]):
                 gradients[unit] = space.delta_sums[share, unit]
             arrivals += shares
-            meet(space.arrivals, arrivals)
+            meet(control, arrivals)
             patches.backward(
                 first_tile,
                 begin_unit,
@@ -302,6 +306,11 @@ def run_steps(
             adamw.update_share(
                 share, space.gradients, rest, members.rest[1, member], members.rest[2, member], rates[member, step]
             )
+            if share == 0:
+                # All threads read it after they have met, so they leave together.
+                control[STEPS], control[STOPPED] = step + 1, control[STOP]
             arrivals += shares
-            meet(space.arrivals, arrivals)
+            meet(control, arrivals)
+        if control[STOPPED]:
+            break
     restore(state)
