@@ -1,0 +1,69 @@
+"""Threads of a kernel that train one network together."""
+
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+
+from psa_tui.engine.backend import BACKENDS
+from psa_tui.engine.meta_loop import run_meta_loops
+from psa_tui.method.events import EpochProgressed
+from psa_tui.method.variants import FULL
+from tests.engine import oracle
+from tests.engine.trials import (
+    HYPERPARAMETERS,
+    MIXED,
+    SIX_VARIANTS,
+    end_of,
+    finished,
+    mlp,
+    population,
+    prepare,
+    resumed_copy,
+)
+
+NUMBA = BACKENDS.find("numba")
+pytestmark = pytest.mark.slow
+
+
+# The last of the batches of 64 has one image: some threads see none of it.
+@pytest.mark.parametrize(("text", "threads"), [("[2*6, 1*5]", 2), ("[1*50]", 3)])
+def test_an_epoch_of_several_threads_and_its_count_are_the_oracles(text, threads, train_images):
+    network, images = mlp(text), train_images[:257]
+    weights, epoch = prepare(network, SIX_VARIANTS, len(images), torch.float64)
+    expected = weights.clone()
+    end_of(oracle.train_epoch(expected, network, images, epoch()))
+    torch.set_num_threads(threads)
+    end_of(NUMBA.train_epoch(weights, network, images, epoch()))
+    assert (weights - expected).abs().max() <= 1e-12
+    counts = NUMBA.count_correct(weights, network, images)
+    assert torch.equal(counts, oracle.count_correct(weights, network, images))
+
+
+def test_a_run_of_two_threads_that_is_resumed_ends_with_the_same_bits(train_images, validation_images):
+    torch.set_num_threads(2)
+    images = train_images, validation_images
+    whole = population(MIXED, (7, FULL), backend="numba")
+    events = finished(run_meta_loops(whole, *images, HYPERPARAMETERS, 5))
+    parts = population(MIXED, (7, FULL), backend="numba")
+    first = finished(run_meta_loops(parts, *images, HYPERPARAMETERS, 2))
+    resumed = resumed_copy(parts)
+    second = finished(run_meta_loops(resumed, *images, HYPERPARAMETERS, 5))
+    assert [replace(e, seconds=0) for e in first + second] == [replace(e, seconds=0) for e in events]
+    assert torch.equal(resumed.lkg, whole.lkg)
+
+
+def test_leaving_within_an_epoch_keeps_the_last_loop_and_ends_every_thread_at_once(train_images, validation_images):
+    torch.set_num_threads(2)
+    trained = population(MIXED, (1, FULL), backend="numba")
+    list(run_meta_loops(trained, train_images, validation_images, HYPERPARAMETERS, 2))
+    before = trained.lkg.clone()
+    events = run_meta_loops(trained, train_images, validation_images, HYPERPARAMETERS, 9)
+    while not isinstance(next(events), EpochProgressed):
+        pass
+    began = time.monotonic()
+    events.close()
+    assert time.monotonic() - began < 1
+    assert torch.equal(trained.lkg, before)
+    assert trained.trials[0].progress.meta_loop == 2
