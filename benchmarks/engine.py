@@ -29,7 +29,7 @@ from benchmarks import machine
 from benchmarks.population import BACKEND, SPEC, Member, Processes, distinct, mlp
 from benchmarks.reference import BATCH, Reference
 from psa_tui.data import Dataset, load_dataset
-from psa_tui.engine.parallelism import Parallelism, parallelism_of, processes_for
+from psa_tui.engine.parallelism import processes_for, threads_for
 from psa_tui.method.variants import NONE, PUBLISHED
 from psa_tui.networks.mlp import Mlp
 
@@ -45,7 +45,6 @@ POPULATION = {
     "[64*1]": 90.0,
 }
 """The ratios to be reached, by shape."""
-MEMORY_BYTES = 2 << 30
 POPULATION_MEMBERS = [(seed, variant) for seed in range(10) for variant in PUBLISHED]
 
 
@@ -97,16 +96,16 @@ HEADER = (
 
 
 def measure(
-    network: Mlp, target: float | None, members: list[Member], how: Parallelism, pairs: int, data: Dataset
+    network: Mlp, target: float | None, members: list[Member], threads: int, pairs: int, data: Dataset
 ) -> Measured:
     """Measure ``members`` beside the reference; seconds are per trial."""
     processes = processes_for(len(members), "cpu")
     reference = Reference(network, data)
     reference.meta_loop()
-    population = Processes(network, members, processes, how, data_folder())
+    population = Processes(network, members, processes, threads, data_folder())
     slow, fast = _pairs(lambda: _seconds(reference.meta_loop), lambda: population.meta_loop() / len(members), pairs)
     layout = (
-        f"{_count(processes * how.processes, 'process', 'es')}, {_count(how.threads, 'thread', 's')} each, "
+        f"{_count(processes, 'process', 'es')}, {_count(threads, 'thread', 's')} each, "
         f"peak {population.peak_bytes / 1e6:,.0f} MB"
     )
     population.close()
@@ -171,8 +170,8 @@ def main() -> None:
             target = targets.get(str(network))
             single = targets is SINGLE
             members = [(0, NONE)] if single else POPULATION_MEMBERS
-            how = parallelism_of(network, BACKEND, BATCH, "cpu", None, MEMORY_BYTES) if single else Parallelism(1, 1)
-            rows.append(measure(network, target, members, how, options.pairs, data))
+            threads = threads_for(network, BACKEND, BATCH, "cpu", None) if single else 1
+            rows.append(measure(network, target, members, threads, options.pairs, data))
             print(rows[-1].row(every), flush=True)
     one, every = max(one, machine.matrix_rate(1)), max(every, machine.matrix_rate(cores))
     print(f"\nmatrix rate {one / 1e9:.0f} GFLOP/s on one thread, {every / 1e9:.0f} on {cores}")

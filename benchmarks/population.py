@@ -19,7 +19,6 @@ from psa_tui.engine.backends.torch.sparse_pixels import sparse_pixels
 from psa_tui.engine.epoch import effective_decay
 from psa_tui.engine.images import load_images
 from psa_tui.engine.meta_loop import Population, Trial, run_meta_loops
-from psa_tui.engine.parallelism import Parallelism
 from psa_tui.engine.population import initial_population_row, stack
 from psa_tui.method.events import MetaLoopFinished
 from psa_tui.method.hyperparameters import Hyperparameters
@@ -59,9 +58,9 @@ class Memory(NamedTuple):
 
 
 class Trials:
-    """A population in this process, or one trial in ``together`` of them."""
+    """A population in this process."""
 
-    def __init__(self, network: Mlp, members: Sequence[Member], data: Dataset, together: int = 1) -> None:
+    def __init__(self, network: Mlp, members: Sequence[Member], data: Dataset) -> None:
         """``members`` are (seed, variant); the first meta-loop is run here, to make every later one alike."""
         device = torch.device("cpu")
         train, validation = (load_images(split, data.spec, device) for split in (data.train, data.validation))
@@ -69,7 +68,7 @@ class Trials:
         weights = stack([initial_population_row(network, seed) for seed, _ in members], device)
         self.population = Population(network, trials, weights, BACKEND)
         self.pixels = sparse_pixels(train).dense.shape[1]
-        self._events = run_meta_loops(self.population, train, validation, HYPERPARAMETERS, _ENDLESS, together)
+        self._events = run_meta_loops(self.population, train, validation, HYPERPARAMETERS, _ENDLESS)
         self.meta_loop()
 
     def meta_loop(self) -> None:
@@ -83,14 +82,14 @@ class Processes:
     """A population divided among processes by trial, so that the variants of a trial stay together."""
 
     def __init__(
-        self, network: Mlp, members: Sequence[Member], processes: int, how: Parallelism, dataset_dir: Path
+        self, network: Mlp, members: Sequence[Member], processes: int, threads: int, dataset_dir: Path
     ) -> None:
-        """Start the processes, each of which may train in the manner ``how``; wait for the first meta-loops."""
+        """Start the processes, of ``threads`` each; wait for the first meta-loops."""
         context = multiprocessing.get_context("spawn")
         self.pipes: list[Connection] = []
         for some in divide(members, processes):
             ours, theirs = context.Pipe()
-            arguments = (theirs, network, some, how, dataset_dir)
+            arguments = (theirs, network, some, threads, dataset_dir)
             context.Process(target=_serve, args=arguments, daemon=True).start()
             theirs.close()
             self.pipes.append(ours)
@@ -127,9 +126,9 @@ def divide(members: Sequence[Member], processes: int) -> list[list[Member]]:
     return [part for part in parts if part]
 
 
-def _serve(pipe: Connection, network: Mlp, members: list[Member], how: Parallelism, dataset_dir: Path) -> None:
-    torch.set_num_threads(how.threads)
-    trials = Trials(network, members, load_dataset(SPEC.name, dataset_dir), how.processes)
+def _serve(pipe: Connection, network: Mlp, members: list[Member], threads: int, dataset_dir: Path) -> None:
+    torch.set_num_threads(threads)
+    trials = Trials(network, members, load_dataset(SPEC.name, dataset_dir))
     pipe.send(trials.pixels)
     while pipe.recv():
         trials.meta_loop()

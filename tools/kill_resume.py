@@ -58,8 +58,7 @@ def start(folder: Path, *words: str) -> int:
 def arguments(mode: str, seed: int, begun: bool) -> list[str]:
     """A run of a second or less, with promotions and rollbacks, from its beginning or gone on with.
 
-    Every other run trains in two processes, which divide the images or the neurons: the one that is killed leaves
-    the other to notice.
+    Every other run trains on two threads.
     """
     threads = ["--threads", str(1 + seed % 2)]
     if begun:

@@ -25,7 +25,7 @@ def device(
     network, spec = settings.network().value, settings.dataset_spec()
 
     from psa_tui.engine.backend import choose_backend
-    from psa_tui.engine.parallelism import parallelism_of
+    from psa_tui.engine.parallelism import threads_for
     from psa_tui.machine.devices import choose, detect, set_threads
     from psa_tui.machine.memory import check_memory
     from psa_tui.views.device_text import DeviceReport, print_report
@@ -36,18 +36,16 @@ def device(
     found = detect()
     choice = choose(wanted, found)
     backend = choose_backend(settings.get("backend"), network, choice.device)
-    parallelism = parallelism_of(
-        network, backend, batch_size, choice.device, settings.get("threads"), found.available_memory_bytes
-    )
-    set_threads(parallelism.threads)
+    threads = threads_for(network, backend, batch_size, choice.device, settings.get("threads"))
+    set_threads(threads)
     measured = None
     if bench:
         print_note(f"measuring {choice.device}; this takes a few seconds")
 
         from psa_tui.machine.throughput import measure
 
-        measured = measure(network, spec, backend, batch_size, choice.device, parallelism.processes)
-    report = DeviceReport(wanted, found, choice, backend.name, parallelism.total_threads, measured)
+        measured = measure(network, spec, backend, batch_size, choice.device)
+    report = DeviceReport(wanted, found, choice, backend.name, threads, measured)
     if json:
         print(report.as_json())
     else:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from psa_tui.engine.images import Images
-    from psa_tui.engine.process_group import ProcessGroup
     from psa_tui.method.randomness import DropoutMaskDraws
 
 log = logging.getLogger(__name__)
@@ -76,8 +75,6 @@ class Backend(Protocol):
 
     name: str
     """What ``--backend`` calls it."""
-    data_parallel: bool
-    """Whether a group of processes can train one member together with it; only then is it given a ``group``."""
     every_variant: bool
     """Whether it obeys an epoch's labels, moments and steps; one that does not trains no variant that has its own."""
     measures_activity: bool
@@ -86,19 +83,15 @@ class Backend(Protocol):
     def refusal(self, network: Network, device: str) -> str | None:
         """Return why it cannot train ``network`` on ``device`` ("cpu", "cuda:0"); None when it can."""
 
-    def prepare(self, images: Images) -> None:
-        """Compute what training wants of ``images`` beforehand, so that a group of processes has it only once.
-
-        Only asked of a backend that is ``data_parallel``.
-        """
+    def threads(self, network: Network, batch_size: int, cores: int) -> int:
+        """Return on how many of ``cores`` it trains one member fastest, on the CPU."""
 
     def train_epoch(
-        self, weights: Tensor, network: Network, images: Images, epoch: Epoch, group: ProcessGroup | None = None
+        self, weights: Tensor, network: Network, images: Images, epoch: Epoch
     ) -> Generator[tuple[int, Tensor], None, Tensor]:
         """Train ``weights`` [M, parameters] for one epoch with AdamW (Loshchilov & Hutter 2019).
 
-        A member's row is overwritten when its epoch is complete. The processes of a ``group`` train one member
-        together: each takes this epoch, and ends it with the same weights.
+        A member's row is overwritten when its epoch is complete.
 
         Yields:
             After every step or few, the number of images a member has seen so far (the mean over the members), and the
@@ -108,19 +101,12 @@ class Backend(Protocol):
             Each member's mean training loss over the epoch [M].
         """
 
-    def count_correct(
-        self,
-        weights: Tensor,
-        network: Network,
-        images: Images,
-        group: ProcessGroup | None = None,
-        active: Tensor | None = None,
-    ) -> Tensor:
+    def count_correct(self, weights: Tensor, network: Network, images: Images, active: Tensor | None = None) -> Tensor:
         """Return how many images each member of ``weights`` [M, parameters] classifies correctly: int64 [M].
 
-        A tie between classes counts as the first of them, as ``torch.argmax`` has it. The processes of a ``group``
-        count for one member together. In ``active``, bool [M, hidden units], it marks each member's hidden units whose
-        activation is not zero for some image, and leaves the other marks as they are.
+        A tie between classes counts as the first of them, as ``torch.argmax`` has it. In ``active``, bool [M, hidden
+        units], it marks each member's hidden units whose activation is not zero for some image, and leaves the other
+        marks as they are.
         """
 
 

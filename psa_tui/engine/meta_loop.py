@@ -6,7 +6,6 @@ Evolving Robust Networks via Persistent Stochastic Ablation".
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import replace
@@ -20,18 +19,15 @@ from psa_tui.engine.backend import Epoch
 from psa_tui.engine.epoch import Trial, epoch_of
 from psa_tui.engine.images import Images
 from psa_tui.engine.population import Population, initial_population_row
-from psa_tui.engine.process_group import ProcessGroup
 from psa_tui.engine.validation import Validated, validate
 from psa_tui.method.ablation import Candidate
 from psa_tui.method.events import EpochProgressed, MetaLoopFinished, UnitsAblated, Verdict
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.promotion import Decision, judge
 from psa_tui.method.randomness import Purpose, generator
-from psa_tui.method.variants import OptimizerState, Variant, find_variant
+from psa_tui.method.variants import OptimizerState, Variant
 
 __all__ = ["LoopEvent", "Population", "Trial", "run_meta_loops"]
-
-log = logging.getLogger(__name__)
 
 _PROGRESS_EVERY_S = 0.1
 
@@ -44,50 +40,16 @@ def run_meta_loops(
     validation: Images,
     hyperparameters: Hyperparameters,
     last_meta_loop: int,
-    processes: int = 1,
 ) -> Generator[LoopEvent, None, None]:
     """Run meta-loops until ``last_meta_loop`` is done, updating ``population`` in place after each one.
 
     When the first ``MetaLoopFinished`` of a loop is yielded, the whole population is already in its state
     after that loop. Closing the generator in the middle of an epoch abandons the candidates: the
     population stays as the last finished loop left it. A trial's variant is read when a loop begins.
-
-    A population of one can be trained by several ``processes``, this one and those it starts, where its backend is
-    data parallel. The last bits of its weights depend on how many they are, and on nothing else.
-
-    Raises:
-        PsaError: another process cannot be started, or ended before its time.
-        ValueError: several processes, and more than one trial or a backend that cannot use them.
     """
-    if processes == 1:
-        yield from _meta_loops(population, train, validation, hyperparameters, last_meta_loop)
-        return
-    if len(population.trials) > 1:
-        raise ValueError("processes train one trial together")
-    if not population.backend.data_parallel:
-        raise ValueError(f"backend {population.backend.name} trains in one process")
-    log.debug("%d processes", processes)
-    population.backend.prepare(train)
-    network, lkg = population.network, population.lkg
-    sizes = network.parameters, hyperparameters.batch_size, network.classes
-    with ProcessGroup(processes, *sizes, lkg.dtype, network.hidden_units) as group:
-        group.start(lambda: list(_meta_loops(population, train, validation, hyperparameters, last_meta_loop, group)))
-        yield from _meta_loops(population, train, validation, hyperparameters, last_meta_loop, group)
-
-
-def _meta_loops(
-    population: Population,
-    train: Images,
-    validation: Images,
-    hyperparameters: Hyperparameters,
-    last_meta_loop: int,
-    group: ProcessGroup | None = None,
-) -> Generator[LoopEvent, None, None]:
     network, trials, backend = population.network, population.trials, population.backend
     while (meta_loop := trials[0].progress.meta_loop + 1) <= last_meta_loop:
         started = time.perf_counter()
-        if group is not None:
-            _broadcast_variant(group, trials[0])
         population.allocate()
         variants = [trial.variant.at(meta_loop) for trial in trials]
         candidates = population.lkg.clone()
@@ -101,9 +63,9 @@ def _meta_loops(
         if len(trained) < len(rows):
             candidates, epoch = candidates[trained], epoch.of(trained)
         losses = yield from _with_progress(
-            backend.train_epoch(candidates, network, train, epoch, group), meta_loop, len(train)
+            backend.train_epoch(candidates, network, train, epoch), meta_loop, len(train)
         )
-        validated = validate(backend, candidates, network, validation, variants, group)
+        validated = validate(backend, candidates, network, validation, variants)
         finite = torch.isfinite(losses) & torch.isfinite(candidates).all(1)
 
         measured = list(zip(losses.tolist(), validated, finite.tolist(), strict=True))
@@ -122,13 +84,6 @@ def _meta_loops(
             dead = population.dead_units(member) if decision.promoted else None
             finished.append(replace(event, progress=trial.progress, dead_units=dead))
         yield from finished
-
-
-def _broadcast_variant(group: ProcessGroup, trial: Trial) -> None:
-    """Give the trial in every process the variant that it has in the first one."""
-    name = group.broadcast(trial.variant.name.encode()).decode()
-    if name != trial.variant.name:
-        trial.variant = find_variant(name)
 
 
 def _damage(

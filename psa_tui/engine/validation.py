@@ -10,7 +10,6 @@ from torch import Tensor
 
 from psa_tui.engine.backend import Backend
 from psa_tui.engine.images import Images
-from psa_tui.engine.process_group import ProcessGroup
 from psa_tui.method.promotion import PROMOTING, REPORTED
 from psa_tui.method.variants import Variant
 from psa_tui.networks.base import Network
@@ -35,23 +34,18 @@ class Validated(NamedTuple):
 
 
 def validate(
-    backend: Backend,
-    candidates: Tensor,
-    network: Network,
-    validation: Images,
-    variants: Sequence[Variant],
-    group: ProcessGroup | None,
+    backend: Backend, candidates: Tensor, network: Network, validation: Images, variants: Sequence[Variant]
 ) -> list[Validated]:
     """Measure each of ``candidates`` [M, parameters] in one forward pass over the images; ``variants`` are in force."""
     halves = any(variant.splits_validation for variant in variants)
     parts = [validation[PROMOTING], validation[REPORTED]] if halves else [validation]
     # A plug-in of an earlier version does not know of it.
     if not getattr(backend, "measures_activity", False):
-        counts = [backend.count_correct(candidates, network, part, group) for part in parts]
+        counts = [backend.count_correct(candidates, network, part) for part in parts]
         inactive: list[int | None] = [None] * len(candidates)
     else:
         active = torch.zeros(len(candidates), network.hidden_units, dtype=torch.bool, device=candidates.device)
-        counts = [backend.count_correct(candidates, network, part, group, active) for part in parts]
+        counts = [backend.count_correct(candidates, network, part, active=active) for part in parts]
         inactive = (~active).sum(1).tolist()
     correct = torch.stack(counts).sum(0).tolist()
     promoting = counts[0].tolist() if halves else [None] * len(candidates)

@@ -59,9 +59,7 @@ class Benchmark:
         return {**measured, "meta_loop_s": self.meta_loop_s, "floor_s": self.floor_s}
 
 
-def measure(
-    network: Network, spec: DatasetSpec, backend: Backend, batch_size: int, device: str, processes: int
-) -> Benchmark:
+def measure(network: Network, spec: DatasetSpec, backend: Backend, batch_size: int, device: str) -> Benchmark:
     """Time matrix products and real meta-loops of one trial on random images; a few seconds.
 
     Args:
@@ -70,7 +68,6 @@ def measure(
         backend: what trains it.
         batch_size: images a step.
         device: where, such as "cpu" and "cuda:0".
-        processes: how many train together.
     """
     images = _random_images(spec, device)
     weights = stack([initial_population_row(network, seed=0)], torch.device(device))
@@ -83,10 +80,9 @@ def measure(
         parameters=network.parameters,
         operations=network.meta_loop_operations(spec.train_count, spec.validation_count),
         batch_size=batch_size,
-        matrix_product_flop_per_s=_matrix_product_rate(device, processes),
-        training_images_per_s=_training_rate(population, images, Hyperparameters(batch_size=batch_size), processes),
-        # Each process counts for its own part of the images.
-        evaluation_images_per_s=processes * len(few) * len(evaluations) / sum(evaluations),
+        matrix_product_flop_per_s=_matrix_product_rate(device),
+        training_images_per_s=_training_rate(population, images, Hyperparameters(batch_size=batch_size)),
+        evaluation_images_per_s=len(few) * len(evaluations) / sum(evaluations),
         train_count=spec.train_count,
         validation_count=spec.validation_count,
     )
@@ -100,11 +96,8 @@ def _random_images(spec: DatasetSpec, device: str) -> Images:
     return Images(pixels.to(device), labels.to(device), spec.mean, spec.std, spec.input_shape)
 
 
-def _matrix_product_rate(device: str, processes: int) -> float:
-    """Return the best float32 operations per second over a small and a large size, in ``_MEASURE_S`` seconds each.
-
-    It is measured in this process, and taken as many times as there are ``processes``.
-    """
+def _matrix_product_rate(device: str) -> float:
+    """Return the best float32 operations per second over a small and a large size, in ``_MEASURE_S`` seconds each."""
     best = 0.0
     for size in (512, 1024) if device == "cpu" else (1024, 4096):
         left, right = (torch.randn(size, size, device=device) for _ in range(2))
@@ -114,14 +107,14 @@ def _matrix_product_rate(device: str, processes: int) -> float:
             (left @ right)[0, 0].item()
 
         best = max(best, 2 * size**3 / min(_durations(multiply, _MEASURE_S)))
-    return processes * best
+    return best
 
 
-def _training_rate(population: Population, images: Images, hyperparameters: Hyperparameters, processes: int) -> float:
+def _training_rate(population: Population, images: Images, hyperparameters: Hyperparameters) -> float:
     """Return images trained on per second, from the first step on: it also allocates and chooses kernels."""
     done = first = 0
     started = None
-    with closing(run_meta_loops(population, images, images[:1], hyperparameters, _ENDLESS, processes)) as events:
+    with closing(run_meta_loops(population, images, images[:1], hyperparameters, _ENDLESS)) as events:
         for event in events:
             if isinstance(event, MetaLoopFinished):
                 done += len(images)

@@ -155,20 +155,17 @@ class Network(ABC):
         training = 3 * self.parameters - first - 2 * unseen * first // self.inputs
         return 2 * (training * train_count + self.parameters * validation_count)
 
-    def training_bytes(self, batch_size: int, members: int = 1, processes: int = 1, kept_copies: int = 0) -> int:
+    def training_bytes(self, batch_size: int, members: int = 1, kept_copies: int = 0) -> int:
         """Return the memory that ``members`` trials need while they train, in bytes: an estimate beforehand.
 
         Six float32 copies of the parameters (LKG, candidate, gradient, two AdamW moments, the copy being written),
         three of the activations of one batch (all members train together at most, and few of them are evaluated
-        together), and the bookkeeping of each layer. Of several processes each has its own LKG, candidate, gradient
-        and activations; they divide the moments, and a second copy of the weights. A variant may keep further
-        ``kept_copies`` of the parameters.
+        together), and the bookkeeping of each layer. A variant may keep further ``kept_copies`` of the parameters.
         """
         units = self.inputs + self.hidden_units + self.classes
-        rows = processes * max(members * batch_size // processes, _EVALUATION_BATCH)
-        copies = kept_copies + (6 if processes == 1 else 4 + 3 * processes)
-        layers = processes * _BYTES_PER_LAYER * (self.depth + 1)
-        return members * copies * 4 * self.parameters + 3 * 4 * rows * units + layers
+        rows = max(members * batch_size, _EVALUATION_BATCH)
+        layers = _BYTES_PER_LAYER * (self.depth + 1)
+        return members * (6 + kept_copies) * 4 * self.parameters + 3 * 4 * rows * units + layers
 
 
 class NetworkFamily(Protocol):

@@ -114,7 +114,7 @@ def load_subjects(
             backend=backend,
             images=put(record.dataset, device),
             majority_class_accuracy=majority_class_accuracy(data.test),
-            threads=settings.get("threads") or threads_for(network, device),
+            threads=threads_for(network, backend, record.hyperparameters.batch_size, device, settings.get("threads")),
         )
 
     subjects: list[Subject] = []

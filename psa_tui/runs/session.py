@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psa_tui.machine.devices import choose, detect, set_threads
-from psa_tui.machine.memory import available_memory_bytes
 from psa_tui.machine.signals import LeaveAtOnce
 from psa_tui.method.events import Event, MetaLoopFinished, Outcome, RunFinished
 from psa_tui.method.variants import find_variant
@@ -86,27 +85,19 @@ class RunSession:
             from psa_tui.data import load_dataset
             from psa_tui.engine.backend import choose_backend
             from psa_tui.engine.meta_loop import run_meta_loops
-            from psa_tui.engine.parallelism import parallelism_of
+            from psa_tui.engine.parallelism import threads_for
 
         trial = self.config.trial
         device = torch.device(choose(self.config.device, detect()).device)
         backend = choose_backend(self.config.backend, trial.network, str(device))
-        parallelism = parallelism_of(
-            trial.network,
-            backend,
-            trial.hyperparameters.batch_size,
-            str(device),
-            self.config.threads,
-            available_memory_bytes(),
-        )
-        set_threads(parallelism.threads)
+        batch_size = trial.hyperparameters.batch_size
+        threads = threads_for(trial.network, backend, batch_size, str(device), self.config.threads)
+        set_threads(threads)
         data = load_dataset(trial.dataset, self.config.dataset_dir, self.say)
         if self.checkpoint is not None:
             check_edition(self.path, self.checkpoint.record, data, self.config.dataset_dir)
         old = None if self.checkpoint is None else self.checkpoint.record
-        record = new_record(
-            self.config, old, data, self.last_meta_loop, str(device), parallelism.total_threads, backend.name
-        )
+        record = new_record(self.config, old, data, self.last_meta_loop, str(device), threads, backend.name)
         loaded = self._load(record, data, device, backend)
         record = self._named(record, is_new=old is None)
         self._write(record, loaded)
@@ -120,12 +111,7 @@ class RunSession:
         log.debug("first step after %.2f s", time.perf_counter() - self.started)
         try:
             events = run_meta_loops(
-                loaded.population,
-                loaded.train,
-                loaded.validation,
-                trial.hyperparameters,
-                self.last_meta_loop,
-                parallelism.processes,
+                loaded.population, loaded.train, loaded.validation, trial.hyperparameters, self.last_meta_loop
             )
             with closing(events):
                 for event in events:

@@ -125,7 +125,7 @@ _HELP_OF_DATASET = (
     "auto, mnist, mnist5k, fashion-mnist, kmnist or a plug-in's. auto: full MNIST, or the embedded 5,000 digits when "
     "there is neither a file nor a network"
 )
-_HELP_OF_THREADS = "CPU threads of the arithmetic, in as many processes on x86 Linux"
+_HELP_OF_THREADS = "CPU threads of the arithmetic"
 
 SETTINGS: dict[str, Setting] = {
     setting.name: setting

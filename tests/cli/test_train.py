@@ -237,7 +237,7 @@ def test_a_second_trainer_is_refused_and_told_the_process_id(psa):
     ],
 )
 def test_a_signal_commits_and_leaves_within_five_seconds_and_says_how_to_go_on(psa, number, name, send):
-    process = long_run("--threads", 2 if send is os.killpg else 1, start_new_session=True)
+    process = long_run("--threads", 1, start_new_session=True)
     wait_for_loop(process, 3)
     asked = time.monotonic()
     send(process.pid, number)

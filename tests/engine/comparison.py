@@ -20,11 +20,11 @@ from tests.engine.twins import TWINS, Twin, assert_counts_near, assert_near
 PUBLISHED_RATES = Hyperparameters(learning_rate=1e-3, batch_size=64, weight_decay=1e-4, dropout=0.1)
 
 
-def assert_every_variant_is_the_example(network, loops, train, validation, backend="torch", processes=1):
+def assert_every_variant_is_the_example(network, loops, train, validation, backend="torch"):
     """In float64 the engine and the sixty-line example ablate, count, promote and end alike, to the last digits."""
     for variant in PUBLISHED:
         trained = population(network, (11, variant), backend=backend, dtype=torch.float64)
-        events = finished(run_meta_loops(trained, train, validation, PUBLISHED_RATES, loops, processes))
+        events = finished(run_meta_loops(trained, train, validation, PUBLISHED_RATES, loops))
         expected = example_run(network, variant, loops, train, validation)
         found = [
             (
@@ -78,12 +78,12 @@ def oracle_run(network, variant, loops, train, validation, verdicts, twin_number
     return lkg[0], torch.cat(counts), torch.cat(losses)
 
 
-def assert_every_variant_strays_as_rounding_leads(network, loops, train, validation, backend="torch", processes=1):
+def assert_every_variant_strays_as_rounding_leads(network, loops, train, validation, backend="torch"):
     """In float32 the engine ends as near the oracle as its twins do."""
     runs = []
     for variant in PUBLISHED:
         trained = population(network, (11, variant), backend=backend)
-        events = finished(run_meta_loops(trained, train, validation, HYPERPARAMETERS, loops, processes))
+        events = finished(run_meta_loops(trained, train, validation, HYPERPARAMETERS, loops))
         counts, losses = ([getattr(e, name) for e in events] for name in ("validation_correct", "train_loss"))
         compared = network, variant, loops, train, validation, tuple(event.verdict for event in events)
         twins = [oracle_run(*compared, number) for number in range(TWINS)]

@@ -8,7 +8,6 @@ from psa_tui.engine.backends.module.training import network_inputs
 from psa_tui.engine.epoch import Trial
 from psa_tui.engine.meta_loop import run_meta_loops
 from psa_tui.engine.population import Population, initial_population_row, load_state, named_state
-from psa_tui.engine.process_group import can_train_together
 from psa_tui.errors import ConfigError
 from psa_tui.method.events import Verdict
 from psa_tui.method.progress import Progress
@@ -54,18 +53,10 @@ def ordinary_training(seed, epochs, train):
     return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
 
-@pytest.mark.parametrize(
-    ("backend", "processes"),
-    [
-        ("torch", 1),
-        ("module", 1),
-        ("numba", 1),
-        pytest.param("torch", 2, marks=pytest.mark.skipif(not can_train_together(), reason="not on this machine")),
-    ],
-)
-def test_plain_is_an_ordinary_training_loop(backend, processes, train_images, validation_images):
+@BACKENDS
+def test_plain_is_an_ordinary_training_loop(backend, train_images, validation_images):
     trained = population(MIXED, (3, find_variant("plain")), backend=backend, dtype=torch.float64)
-    events = finished(run_meta_loops(trained, train_images, validation_images, HYPERPARAMETERS, 3, processes))
+    events = finished(run_meta_loops(trained, train_images, validation_images, HYPERPARAMETERS, 3))
     assert (trained.lkg[0] - ordinary_training(3, 3, train_images)).abs().max() <= 1e-12
     assert [event.verdict for event in events] == [Verdict.PROMOTED] * 3
     assert trained.trials[0].progress.best_correct == max(event.validation_correct for event in events)

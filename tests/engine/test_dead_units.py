@@ -6,7 +6,6 @@ import torch
 from psa_tui.engine.backend import BACKENDS
 from psa_tui.engine.meta_loop import run_meta_loops
 from psa_tui.engine.population import initial_population_row
-from psa_tui.engine.process_group import can_train_together
 from psa_tui.method.dead_units import dead_units
 from psa_tui.method.events import Verdict
 from psa_tui.method.variants import FULL, HIDDEN, find_variant
@@ -14,15 +13,6 @@ from tests.engine import oracle
 from tests.engine.trials import HYPERPARAMETERS, MIXED, finished, population
 
 LOOPS = 14
-WAYS = pytest.mark.parametrize(
-    ("backend", "processes"),
-    [
-        ("torch", 1),
-        ("module", 1),
-        ("numba", 1),
-        pytest.param("torch", 2, marks=pytest.mark.skipif(not can_train_together(), reason="not on this machine")),
-    ],
-)
 
 
 def plainly(row, images):
@@ -42,18 +32,16 @@ def plainly(row, images):
     return tuple(dead), inactive
 
 
-@WAYS
+@pytest.mark.parametrize("backend", ["torch", "module", "numba"])
 @pytest.mark.parametrize("name", ["hidden", "full", "hidden+amount=3+promote=patience:2"])
-def test_every_lkg_is_told_with_its_dead_and_its_inactive_units(
-    backend, processes, name, train_images, validation_images
-):
+def test_every_lkg_is_told_with_its_dead_and_its_inactive_units(backend, name, train_images, validation_images):
     trained = population(MIXED, (3, find_variant(name)), backend=backend)
     before, hits, deadest = (), [], 0
     events = []
     for loop in range(1, LOOPS + 1):
         # A resume in all but name: what is known of units is in the counters or comes from the weights.
         settings = train_images, validation_images, HYPERPARAMETERS
-        (event,) = finished(run_meta_loops(trained, *settings, loop, processes))
+        (event,) = finished(run_meta_loops(trained, *settings, loop))
         if event.ablation is not None:
             assert [unit.dead for unit in event.ablation.units] == [
                 (unit.layer, unit.unit) in before for unit in event.ablation.units
@@ -76,16 +64,16 @@ def test_activity_is_of_all_images_however_many_and_marks_are_only_added(train_i
         for images in (validation_images, train_images, train_images[:1]):
             active = torch.zeros(len(rows), MIXED.hidden_units, dtype=torch.bool)
             plain = backend.count_correct(rows, MIXED, images)
-            assert torch.equal(plain, backend.count_correct(rows, MIXED, images, None, active))
+            assert torch.equal(plain, backend.count_correct(rows, MIXED, images, active))
             assert (~active).sum(1).tolist() == [plainly(row, images)[1] for row in rows]
             before = active.clone()
-            backend.count_correct(rows, MIXED, images[:0], None, active)
+            backend.count_correct(rows, MIXED, images[:0], active)
             assert torch.equal(active, before)
 
 
 def test_a_backend_that_cannot_measure_activity_leaves_it_unknown_and_dead_units_known(train_images, validation_images):
     class Earlier:
-        name, data_parallel = "earlier", False
+        name = "earlier"
         train_epoch = staticmethod(BACKENDS.find("torch").train_epoch)
 
         def count_correct(self, weights, network, images, group=None):

@@ -5,7 +5,6 @@ import torch
 
 from psa_tui.engine.backend import BACKENDS
 from psa_tui.engine.meta_loop import run_meta_loops
-from psa_tui.engine.process_group import can_train_together
 from psa_tui.errors import ConfigError
 from psa_tui.method.events import Verdict
 from psa_tui.method.variants import find_variant
@@ -18,30 +17,23 @@ NETWORK, SEED = mlp("[1*8]"), 7
 class Recording:
     """A backend, and a copy of all weights that it counted for."""
 
-    every_variant = measures_activity = data_parallel = True
+    every_variant = measures_activity = True
 
     def __init__(self, name):
         self.name, self.backend, self.counted = name, BACKENDS.find(name), []
-        self.train_epoch, self.prepare = self.backend.train_epoch, self.backend.prepare
+        self.train_epoch = self.backend.train_epoch
 
-    def count_correct(self, weights, *arguments):
+    def count_correct(self, weights, *arguments, active):
         self.counted.append(weights.clone())
-        return self.backend.count_correct(weights, *arguments)
+        return self.backend.count_correct(weights, *arguments, active)
 
 
-@pytest.mark.parametrize(
-    ("backend", "processes"),
-    [
-        ("torch", 1),
-        ("module", 1),
-        pytest.param("torch", 2, marks=pytest.mark.skipif(not can_train_together(), reason="not on this machine")),
-    ],
-)
-def test_half_promotes_on_the_even_images_and_reports_the_odd_ones(backend, processes, train_images, validation_images):
+@pytest.mark.parametrize("backend", ["torch", "module", "numba"])
+def test_half_promotes_on_the_even_images_and_reports_the_odd_ones(backend, train_images, validation_images):
     half = population(NETWORK, (SEED, find_variant("hidden+promote=half")), count=199, dtype=torch.float64)
     half.backend = Recording(backend)
     validation = validation_images[:199]
-    events = finished(run_meta_loops(half, train_images, validation, HYPERPARAMETERS, 6, processes))
+    events = finished(run_meta_loops(half, train_images, validation, HYPERPARAMETERS, 6))
     # A candidate is counted for each half.
     candidates = half.backend.counted[::2]
     even, odd = (

@@ -48,7 +48,7 @@ def test_members_of_a_population_end_like_the_same_trials_alone(train_images, va
 class CountingBackend:
     """The torch backend, which counts the rows it trains."""
 
-    name, data_parallel = "counting", False
+    name = "counting"
 
     def __init__(self):
         self.backend = BACKENDS.find("torch")

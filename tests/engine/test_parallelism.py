@@ -3,66 +3,58 @@ import logging
 import pytest
 
 from psa_tui.engine.backend import BACKENDS
-from psa_tui.engine.parallelism import parallelism_of, processes_for
+from psa_tui.engine.parallelism import processes_for, threads_for
 from tests.engine.trials import mlp
 
 
-def chosen(text, batch_size=256, device="cpu", threads=None, memory_bytes=1 << 40, backend="torch"):
-    return parallelism_of(mlp(text), BACKENDS.find(backend), batch_size, device, threads, memory_bytes)
+def chosen(text, backend="torch", batch_size=256, device="cpu", wanted=None):
+    return threads_for(mlp(text), BACKENDS.find(backend), batch_size, device, wanted)
 
 
-@pytest.fixture
-def eight_cores(monkeypatch):
-    monkeypatch.setattr("psa_tui.engine.parallelism._cores", lambda: 8)
+@pytest.fixture(autouse=True)
+def four_cores(monkeypatch):
+    monkeypatch.setattr("psa_tui.engine.parallelism._cores", lambda: 4)
 
 
-@pytest.fixture
-def together(monkeypatch):
-    """A machine where processes can train together, whatever this one is."""
-    monkeypatch.setattr("psa_tui.engine.parallelism.can_train_together", lambda: True)
+@pytest.mark.parametrize("backend", ["torch", "module"])
+def test_pytorch_has_all_cores_for_a_wide_first_layer_and_one_for_any_other(backend):
+    assert chosen("[1*64]", backend) == 4
+    assert chosen("[1*63]", backend) == 1
+    assert chosen("[1*18, 1*1024]", backend) == 1
+    assert chosen("[1*1024]", backend, batch_size=1) == 4
 
 
-@pytest.fixture
-def not_together(monkeypatch):
-    monkeypatch.setattr("psa_tui.engine.parallelism.can_train_together", lambda: False)
+def test_compiled_kernels_have_all_cores_where_a_step_has_enough_units_and_images_for_each():
+    assert chosen("[1*16]", "numba") == 4
+    assert chosen("[1*15, 1*1024]", "numba") == 1
+    assert chosen("[1*16]", "numba", batch_size=255) == 1
 
 
-def test_a_run_has_a_process_for_every_core_that_gets_enough_of_a_batch_and_says_so(eight_cores, together, caplog):
+def test_a_gpu_is_fed_by_one_thread():
+    assert chosen("[1*1024]", device="mps") == 1
+
+
+def test_the_threads_that_are_asked_for_are_taken_whatever_they_are_for():
+    for backend in ("torch", "module", "numba"):
+        assert chosen("[1*4]", backend, batch_size=1, wanted=3) == 3
+        assert chosen("[1*1024]", backend, wanted=1) == 1
+
+
+def test_a_plug_in_of_an_earlier_version_has_the_threads_of_pytorch():
+    class Earlier:
+        name = "earlier"
+
+    assert threads_for(mlp("[1*64]"), Earlier(), 256, "cpu", None) == 4
+    assert threads_for(mlp("[1*4]"), Earlier(), 256, "cpu", None) == 1
+
+
+def test_what_was_chosen_is_said_to_those_who_ask(caplog):
     with caplog.at_level(logging.DEBUG, logger="psa_tui"):
-        assert chosen("[1*1024]") == (4, 1)
-    assert "[1*1024], batch 256 on cpu, 8 cores: 4 processes of 1 threads" in caplog.text
-    assert chosen("[1*1024]", batch_size=100_000) == (8, 1)
-    assert chosen("[1*1024]", batch_size=100) == (1, 1)
-    assert chosen("[1*1024]", device="cuda:0") == (1, 1)
+        chosen("[1*1024]")
+    assert "threads: 4 for [1*1024], batch 256 on cpu, 4 cores (--threads overrules)" in caplog.text
 
 
-def test_threads_that_are_said_are_processes_that_each_see_an_image(eight_cores, together):
-    assert chosen("[1*1024]", threads=3) == (3, 1)
-    assert chosen("[1*1024]", threads=3).total_threads == 3
-    assert chosen("[1*1024]", batch_size=2, threads=3) == (2, 1)
-    assert chosen("[1*1024]", threads=3, memory_bytes=0) == (3, 1)
-
-
-def test_only_as_many_processes_are_chosen_as_fit_the_memory(eight_cores, together):
-    need = mlp("[2*2048]").training_bytes
-    assert chosen("[2*2048]", memory_bytes=need(256, processes=3)) == (3, 1)
-    assert chosen("[2*2048]", memory_bytes=0) == (1, 1)
-
-
-def test_where_processes_cannot_train_together_a_wide_first_layer_on_the_cpu_has_all_threads(eight_cores, not_together):
-    assert chosen("[1*1024]") == (1, 8)
-    assert chosen("[1*18, 1*1024]") == (1, 1)
-    assert chosen("[1*18]", threads=3) == (1, 3)
-    assert chosen("[1*1024]", device="mps") == (1, 1)
-
-
-def test_a_backend_that_trains_in_one_process_has_all_threads_where_they_pay(eight_cores, together):
-    assert chosen("[1*1024]", backend="module") == (1, 8)
-    assert chosen("[18*18]", backend="module") == (1, 1)
-    assert chosen("[18*18]", backend="module", threads=3) == (1, 3)
-
-
-def test_a_population_has_a_process_for_every_core_and_member_but_one_on_a_gpu(eight_cores):
-    assert processes_for(60, "cpu") == 8
+def test_a_population_has_a_process_for_every_core_and_member_but_one_on_a_gpu():
+    assert processes_for(60, "cpu") == 4
     assert processes_for(3, "cpu") == 3
     assert processes_for(60, "cuda:0") == 1

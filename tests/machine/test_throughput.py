@@ -48,7 +48,7 @@ def test_its_json_has_what_was_measured_and_what_is_predicted():
 def test_what_is_measured_is_of_the_data_sets_shapes_and_splits(backend):
     spec = replace(DATASETS.find("mnist"), input_shape=(1, 4, 5), classes=3, train_count=2100, validation_count=100)
     network = mlp("[1*8]", (1, 4, 5), 3)
-    found = measure(network, spec, BACKENDS.find(backend), 256, "cpu", 1)
+    found = measure(network, spec, BACKENDS.find(backend), 256, "cpu")
     assert found.operations == network.meta_loop_operations(2100, 100)
     assert found.meta_loop_s == 2100 / found.training_images_per_s + 100 / found.evaluation_images_per_s
     assert found.matrix_product_flop_per_s > 0

@@ -154,12 +154,11 @@ def test_asking_for_the_sizes_of_a_gigantic_network_costs_nothing():
     assert time.perf_counter() - started < 0.1
 
 
-def test_the_memory_need_grows_with_parameters_batch_members_and_processes():
+def test_the_memory_need_grows_with_parameters_batch_and_members():
     network = parse("[1*1024]")
     assert network.training_bytes(256) >= 6 * 4 * network.parameters
     assert network.training_bytes(5000) > network.training_bytes(256)
     assert network.training_bytes(256, members=10) - network.training_bytes(256) > 9 * 6 * 4 * network.parameters
-    assert network.training_bytes(256, processes=2) > network.training_bytes(256)
 
 
 def test_a_meta_loop_does_a_forward_pass_and_two_backward_products_but_never_a_gradient_of_the_pixels():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
+from psa_tui.engine.parallelism import threads_of_products
 from psa_tui.networks.base import Network
 
 if TYPE_CHECKING:
@@ -12,14 +13,12 @@ if TYPE_CHECKING:
 
     from psa_tui.engine.backend import Epoch
     from psa_tui.engine.images import Images
-    from psa_tui.engine.process_group import ProcessGroup
 
 
 class ModuleBackend:
     """Trains what ``Network.forward`` computes, see ``psa_tui.engine.backend.Backend``."""
 
     name = "module"
-    data_parallel = False
     every_variant = True
     measures_activity = True
 
@@ -27,25 +26,19 @@ class ModuleBackend:
         """Return None: it can train every network."""
         return None
 
-    def prepare(self, images: Images) -> None:
-        """Do nothing: it trains in one process."""
+    def threads(self, network: Network, batch_size: int, cores: int) -> int:
+        """Return all cores where the first layer is wide, else one, see ``Backend``."""
+        return threads_of_products(network, batch_size, cores)
 
     def train_epoch(
-        self, weights: Tensor, network: Network, images: Images, epoch: Epoch, group: ProcessGroup | None = None
+        self, weights: Tensor, network: Network, images: Images, epoch: Epoch
     ) -> Generator[tuple[int, Tensor], None, Tensor]:
         """Train ``weights`` [M, parameters] in place, see ``Backend``."""
         from psa_tui.engine.backends.module.training import train_epoch
 
         return train_epoch(weights, network, images, epoch)
 
-    def count_correct(
-        self,
-        weights: Tensor,
-        network: Network,
-        images: Images,
-        group: ProcessGroup | None = None,
-        active: Tensor | None = None,
-    ) -> Tensor:
+    def count_correct(self, weights: Tensor, network: Network, images: Images, active: Tensor | None = None) -> Tensor:
         """Count correct answers of ``weights`` [M, parameters], see ``Backend``."""
         from psa_tui.engine.backends.module.training import count_correct
 

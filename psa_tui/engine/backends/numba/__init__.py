@@ -15,18 +15,19 @@ if TYPE_CHECKING:
 
     from psa_tui.engine.backend import Epoch
     from psa_tui.engine.images import Images
-    from psa_tui.engine.process_group import ProcessGroup
-
 
 _CONFIG = ".numba_config.yaml"
 """Importing Numba reads it, where PyYAML is installed too."""
+_THREADING_WIDTH = 16
+"""A first layer of fewer units is not worth dividing among threads."""
+_IMAGES_PER_THREAD = 64
+"""Fewer images of a batch are not worth a thread."""
 
 
 class NumbaBackend:
     """Trains fully connected networks on images of one channel, see ``psa_tui.engine.backend.Backend``."""
 
     name = "numba"
-    data_parallel = False
     every_variant = True
     measures_activity = True
 
@@ -44,25 +45,20 @@ class NumbaBackend:
             return f"Numba would take settings from {_CONFIG} in the current folder; remove it or go elsewhere"
         return None
 
-    def prepare(self, images: Images) -> None:
-        """Do nothing: it trains in one process."""
+    def threads(self, network: Network, batch_size: int, cores: int) -> int:
+        """Return all cores where a step has enough for each of them, else one, see ``Backend``."""
+        wide = network.input_parameters >= _THREADING_WIDTH * network.inputs
+        return cores if wide and batch_size >= _IMAGES_PER_THREAD * cores else 1
 
     def train_epoch(
-        self, weights: Tensor, network: Network, images: Images, epoch: Epoch, group: ProcessGroup | None = None
+        self, weights: Tensor, network: Network, images: Images, epoch: Epoch
     ) -> Generator[tuple[int, Tensor], None, Tensor]:
         """Train ``weights`` [M, parameters] in place, see ``Backend``."""
         from psa_tui.engine.backends.numba.training import train_epoch
 
         return train_epoch(weights, _mlp(network), images, epoch)
 
-    def count_correct(
-        self,
-        weights: Tensor,
-        network: Network,
-        images: Images,
-        group: ProcessGroup | None = None,
-        active: Tensor | None = None,
-    ) -> Tensor:
+    def count_correct(self, weights: Tensor, network: Network, images: Images, active: Tensor | None = None) -> Tensor:
         """Count correct answers of ``weights`` [M, parameters], see ``Backend``."""
         from psa_tui.engine.backends.numba.training import count_correct
 

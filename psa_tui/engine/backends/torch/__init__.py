@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
+from psa_tui.engine.parallelism import threads_of_products
 from psa_tui.networks.base import Network
 from psa_tui.networks.mlp import Mlp
 
@@ -14,16 +14,12 @@ if TYPE_CHECKING:
 
     from psa_tui.engine.backend import Epoch
     from psa_tui.engine.images import Images
-    from psa_tui.engine.process_group import ProcessGroup
-
-log = logging.getLogger(__name__)
 
 
 class TorchBackend:
     """Trains fully connected networks on images of one channel, see ``psa_tui.engine.backend.Backend``."""
 
     name = "torch"
-    data_parallel = True
     every_variant = True
     measures_activity = True
 
@@ -35,33 +31,23 @@ class TorchBackend:
             return f"trains on images of one channel only, not of {network.input_shape[0]}"
         return None
 
-    def prepare(self, images: Images) -> None:
-        """Find the pixels of ``images`` that its products pass over."""
-        from psa_tui.engine.backends.torch.sparse_pixels import sparse_pixels
-
-        pixels = sparse_pixels(images)
-        log.debug("%d of %d pixels are dense", pixels.dense.shape[1], images.pixels.shape[1])
+    def threads(self, network: Network, batch_size: int, cores: int) -> int:
+        """Return all cores where the first layer is wide, else one, see ``Backend``."""
+        return threads_of_products(network, batch_size, cores)
 
     def train_epoch(
-        self, weights: Tensor, network: Network, images: Images, epoch: Epoch, group: ProcessGroup | None = None
+        self, weights: Tensor, network: Network, images: Images, epoch: Epoch
     ) -> Generator[tuple[int, Tensor], None, Tensor]:
         """Train ``weights`` [M, parameters] in place, see ``Backend``."""
         from psa_tui.engine.backends.torch.training import train_epoch
 
-        return train_epoch(weights, _mlp(network), images, epoch, group)
+        return train_epoch(weights, _mlp(network), images, epoch)
 
-    def count_correct(
-        self,
-        weights: Tensor,
-        network: Network,
-        images: Images,
-        group: ProcessGroup | None = None,
-        active: Tensor | None = None,
-    ) -> Tensor:
+    def count_correct(self, weights: Tensor, network: Network, images: Images, active: Tensor | None = None) -> Tensor:
         """Count correct answers of ``weights`` [M, parameters], see ``Backend``."""
         from psa_tui.engine.backends.torch.evaluation import count_correct
 
-        return count_correct(weights, _mlp(network), images, group, active)
+        return count_correct(weights, _mlp(network), images, active)
 
 
 def _mlp(network: Network) -> Mlp:

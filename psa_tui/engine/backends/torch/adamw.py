@@ -10,7 +10,7 @@ from torch import Tensor
 
 from psa_tui.engine.backend import ADAMW_BETAS, ADAMW_EPSILON
 from psa_tui.engine.backends.torch.chunking import runs
-from psa_tui.engine.backends.torch.parallel import ParallelStrategy
+from psa_tui.engine.backends.torch.parameter_layout import ParameterLayout
 from psa_tui.engine.backends.torch.passes import Call
 
 
@@ -19,21 +19,18 @@ class AdamW:
 
     def __init__(
         self,
-        strategy: ParallelStrategy,
+        weights: ParameterLayout,
+        gradients: ParameterLayout,
+        moments: Sequence[ParameterLayout],
         learning_rate: float,
         weight_decay: Sequence[float],
         steps: Sequence[int],
-        moments: Tensor | None,
     ) -> None:
-        """``weight_decay`` and ``steps``, those taken before, have a number for each member of ``strategy``.
+        """Bind the calls to ``weights``, their ``gradients`` and the two ``moments``.
 
-        ``moments`` [M, 2, parameters] are all members' first and second moments; None where they are zero.
+        ``weight_decay`` and ``steps``, those taken before, have a number for each member.
         """
-        weights = strategy.updated_weights
-        if moments is None:
-            self.moments = [torch.zeros_like(weights) for _ in range(2)]
-        else:
-            self.moments = [strategy.take(moments[:, which]) for which in range(2)]
+        self._device = weights.flat.device
         # The correction of the moments' bias depends on the step, which may be a member's own.
         differ = len(set(steps)) > 1
         self._offsets = list(steps) if differ else [steps[0]]
@@ -43,16 +40,16 @@ class AdamW:
         self.calls: list[Call] = []
         """Those of one step: the decay of the members that have one, then the fused update of all."""
         for decay in sorted(set(weight_decay) - {0.0}):
-            views = [weights]
+            views = [weights.flat]
             if len(set(weight_decay)) > 1:
                 members = list(runs([at for at, found in enumerate(weight_decay) if found == decay]))
-                views = [view[:, some] for view in strategy.weights.stacked() for some in members]
+                views = [view[:, some] for view in weights.stacked() for some in members]
             self.calls += [partial(view.mul_, 1 - learning_rate * decay) for view in views]
-        tensors = [[weights], [strategy.updated_gradients], [self.moments[0]], [self.moments[1]]]
+        layouts = [weights, gradients, *moments]
+        tensors = [[one.flat] for one in layouts]
         if differ:
-            layouts = [strategy.weights, strategy.gradients, *map(strategy.weights.like, self.moments)]
             tensors = [[view[at] for view in one.views for at in range(len(steps))] for one in layouts]
-            self._member_of = [at for _ in strategy.weights.views for at in range(len(steps))]
+            self._member_of = [at for _ in weights.views for at in range(len(steps))]
         self.calls.append(
             partial(
                 torch._fused_adamw_,
@@ -72,7 +69,7 @@ class AdamW:
     def step_numbers(self, first: int, count: int) -> list[tuple[Tensor, ...]]:
         """Return what ``set_step`` takes at each of ``count`` steps of the epoch, from the ``first`` on."""
         numbers = torch.arange(first, first + count).unsqueeze(1) + torch.tensor(self._offsets)
-        return [row.unbind() for row in numbers.float().to(self.moments[0].device).unbind()]
+        return [row.unbind() for row in numbers.float().to(self._device).unbind()]
 
     def set_step(self, numbers: Sequence[Tensor]) -> None:
         """Say which step is taken next: float32, counted from 1, of all members or of each."""

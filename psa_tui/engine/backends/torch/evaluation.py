@@ -10,7 +10,6 @@ from psa_tui.engine.backends.torch.parameter_layout import ParameterLayout
 from psa_tui.engine.backends.torch.passes import Forward
 from psa_tui.engine.backends.torch.sparse_pixels import pixel_centre, pixel_scale
 from psa_tui.engine.images import Images
-from psa_tui.engine.process_group import ProcessGroup
 from psa_tui.networks.mlp import Mlp
 
 _BATCH = 1000
@@ -18,12 +17,8 @@ _WEIGHT_BYTES = 1 << 20
 """Members whose weights fit in this are evaluated together."""
 
 
-def count_correct(
-    weights: Tensor, network: Mlp, images: Images, group: ProcessGroup | None = None, active: Tensor | None = None
-) -> Tensor:
+def count_correct(weights: Tensor, network: Mlp, images: Images, active: Tensor | None = None) -> Tensor:
     """Return how many images each member of ``weights`` [M, parameters] classifies correctly, see ``Backend``."""
-    if group is not None:
-        return _count_together(weights, network, images, group, active)
     correct = torch.zeros(len(weights), dtype=torch.int64, device=weights.device)
     batch = max(1, min(_BATCH, len(images)))
     divided = chunks(network.layers, range(len(weights)), batch, weights.element_size())
@@ -60,20 +55,4 @@ def count_correct(
                     mark |= total > 0
                 # Unlike argmax, max is quick along a dimension that is not the last; it too takes the first maximum.
                 count += (forward.logits.max(1).indices == labels).sum(1)
-    return correct
-
-
-def _count_together(
-    weights: Tensor, network: Mlp, images: Images, group: ProcessGroup, active: Tensor | None
-) -> Tensor:
-    """Count each process's part of the images in that process; return what all of them found."""
-    own = group.active[group.rank : group.rank + 1].zero_()
-    part = images[group.partition(len(images))]
-    group.counts[group.rank] = count_correct(weights, network, part, active=None if active is None else own)[0]
-    group.barrier()
-    correct = group.counts.sum().unsqueeze(0)
-    if active is not None:
-        active |= group.active.any(0)
-    # Before the next count, every process has read this one.
-    group.barrier()
     return correct

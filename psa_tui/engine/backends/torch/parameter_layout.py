@@ -19,21 +19,14 @@ from psa_tui.networks.mlp import Linear
 class ParameterLayout:
     """A number for every parameter of ``members`` networks, seen per layer; also used for gradients."""
 
-    def __init__(
-        self,
-        layers: Sequence[Linear],
-        members: int,
-        like: Tensor,
-        pixel_order: Tensor | None = None,
-        storage: Tensor | None = None,
-    ) -> None:
-        """Allocate zeros of the dtype and on the device of ``like``, or view ``storage`` [members * parameters].
+    def __init__(self, layers: Sequence[Linear], members: int, like: Tensor, pixel_order: Tensor | None = None) -> None:
+        """Allocate zeros of the dtype and on the device of ``like``.
 
         ``pixel_order``, int64 [inputs], reorders the first layer's inputs.
         """
         self.layers = layers
         self.pixel_order = pixel_order
-        self.flat = like.new_zeros(members * layers[-1].end) if storage is None else storage
+        self.flat = like.new_zeros(members * layers[-1].end)
         """Every number, the weights layer by layer, then the biases: [members * parameters]."""
         self.weights: list[Tensor] = []
         """Per layer, a view [members, outputs, inputs]."""
@@ -53,10 +46,6 @@ class ParameterLayout:
     def views(self) -> list[Tensor]:
         """Every layer's weights, then every layer's biases: [members, ...]."""
         return [*self.weights, *self.biases]
-
-    def like(self, storage: Tensor) -> ParameterLayout:
-        """Return the same view of other numbers: ``storage`` [members * parameters]."""
-        return ParameterLayout(self.layers, len(self.weights[0]), storage, self.pixel_order, storage)
 
     def stacked(self) -> list[Tensor]:
         """Return every number once, in few views [layers, members, ...]: neighbours of one shape together."""

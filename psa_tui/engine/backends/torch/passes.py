@@ -144,14 +144,9 @@ class Backward:
         forward: Forward,
         weights: ParameterLayout,
         gradients: ParameterLayout,
-        batch_size: int,
         masks: Sequence[DropoutMask] = (),
     ) -> None:
-        """Make the buffers and the calls; ``gradients`` are overwritten by each run.
-
-        The loss is the sum over the images that are here, divided by ``batch_size``: that of several processes
-        together is their batch's mean.
-        """
+        """Make the buffers and the calls; ``gradients`` are overwritten by each run."""
         logits = forward.logits
         members, _, batch = logits.shape
         self.labels = torch.empty(members, batch, dtype=torch.int64, device=logits.device)
@@ -171,7 +166,7 @@ class Backward:
             for delta in layer_views(buffer, weights.biases[begin:end])
         ]
         ends = list(accumulate((bias.numel() for bias in weights.biases), initial=0))
-        self._add_loss(logits, deltas[-1], batch_size)
+        self._add_loss(logits, deltas[-1])
         for buffer, (begin, end) in zip(reversed(buffers), reversed(layer_runs), strict=True):
             for index in reversed(range(begin, min(end, len(deltas) - 1))):
                 below, hidden = deltas[index], forward.activations[index]
@@ -191,17 +186,17 @@ class Backward:
             self.calls.append(partial(torch.sum, all_deltas, 1, out=gradients.all_biases))
         self._add_first_layer(forward, deltas[0].flatten(0, 1), gradients.weights[0].flatten(0, 1))
 
-    def _add_loss(self, logits: Tensor, delta: Tensor, batch_size: int) -> None:
+    def _add_loss(self, logits: Tensor, delta: Tensor) -> None:
         """Compute ``target_log_probs``, and the gradient of each member's loss into ``delta``."""
         log_probs = torch.empty_like(logits)
-        labels = self.labels.unsqueeze(1)
+        labels, batch = self.labels.unsqueeze(1), logits.shape[2]
         # p / batch as a power of two: exp2 is several times as fast as exp.
         self.calls += [
             partial(torch.log_softmax, logits, 1, out=log_probs),
             partial(torch.gather, log_probs, 1, labels, out=self.target_log_probs),
-            partial(torch.add, logits.new_tensor(-log2(batch_size)), log_probs, alpha=1 / log(2), out=delta),
+            partial(torch.add, logits.new_tensor(-log2(batch)), log_probs, alpha=1 / log(2), out=delta),
             delta.exp2_,
-            partial(delta.scatter_add_, 1, labels, torch.full_like(self.target_log_probs, -1 / batch_size)),
+            partial(delta.scatter_add_, 1, labels, torch.full_like(self.target_log_probs, -1 / batch)),
         ]
 
     def _add_first_layer(self, forward: Forward, delta: Tensor, gradient: Tensor) -> None:

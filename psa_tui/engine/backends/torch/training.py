@@ -12,41 +12,28 @@ from torch import Tensor
 from psa_tui.engine.backend import Epoch
 from psa_tui.engine.backends.torch.adamw import AdamW
 from psa_tui.engine.backends.torch.chunking import Chunk, chunks, runs
-from psa_tui.engine.backends.torch.parallel import ParallelStrategy, SingleProcess, parallel_strategy
+from psa_tui.engine.backends.torch.parameter_layout import ParameterLayout
 from psa_tui.engine.backends.torch.passes import Backward, Call, DropoutMask, Forward
 from psa_tui.engine.backends.torch.sparse_pixels import LowRankFactors, pixel_centre, pixel_scale, sparse_pixels
 from psa_tui.engine.images import Images
-from psa_tui.engine.process_group import ProcessGroup
 from psa_tui.networks.mlp import Mlp
 
 
 def train_epoch(
-    weights: Tensor, network: Mlp, images: Images, epoch: Epoch, group: ProcessGroup | None = None
+    weights: Tensor, network: Mlp, images: Images, epoch: Epoch
 ) -> Generator[tuple[int, Tensor], None, Tensor]:
     """Train ``weights`` [M, parameters] for one epoch, see ``psa_tui.engine.backend.Backend``."""
     count = epoch.orders.shape[1]
     batch = min(epoch.hyperparameters.batch_size, count)
-    pixel_order = sparse_pixels(images).pixel_order
-    if group is not None:
-        parallel = parallel_strategy(group, weights, network.layers, pixel_order)
-        group.losses[group.rank].zero_()
-        training = _ChunkEpoch(parallel, network, images, epoch, Chunk((0,), ((0, 1),)))
-        for images_seen in training.steps(parallel.losses(batch)):
-            yield images_seen, group.losses.view(1, -1)
-        parallel.store(weights)
-        training.store_moments()
-        return group.losses.view(1, -1).sum(1) / count
     total = weights.new_zeros(len(weights), batch)
     seen = begin = 0
     trained: list[int] = []
     for chunk in chunks(network.layers, epoch.order_of, batch, weights.element_size()):
         size = len(chunk.members)
-        single = SingleProcess(weights, network.layers, chunk.members, pixel_order)
-        training = _ChunkEpoch(single, network, images, epoch, chunk)
+        training = _ChunkEpoch(weights, network, images, epoch, chunk)
         for images_seen in training.steps(total[begin : begin + size]):
             yield (seen + size * images_seen) // len(weights), total
-        single.store(weights)
-        training.store_moments()
+        training.store()
         seen += size * count
         begin += size
         trained += chunk.members
@@ -60,9 +47,8 @@ class _Steps(NamedTuple):
 
     begin: int
     """How many images of each order come before."""
-    batch: int
     visits: Tensor
-    """The images seen here: int64 [orders, steps, images]."""
+    """The images seen: int64 [orders, steps, images]."""
     factors: LowRankFactors | None
     """Their sparse pixels; None where all pixels are dense."""
 
@@ -70,8 +56,7 @@ class _Steps(NamedTuple):
 class _ChunkEpoch:
     """One chunk's epoch: its optimiser and the buffers of its steps."""
 
-    def __init__(self, strategy: ParallelStrategy, network: Mlp, images: Images, epoch: Epoch, chunk: Chunk) -> None:
-        self.strategy = strategy
+    def __init__(self, rows: Tensor, network: Mlp, images: Images, epoch: Epoch, chunk: Chunk) -> None:
         self.hidden_units = network.hidden_units
         self.images = images
         self.pixels = sparse_pixels(images)
@@ -80,8 +65,18 @@ class _ChunkEpoch:
         self.dropout = [epoch.dropout[member] for member in chunk.members]
         decay = [epoch.weight_decay[member] for member in chunk.members]
         steps = [epoch.steps[member] for member in chunk.members]
-        self.moments = epoch.moments
-        self.optimiser = AdamW(strategy, epoch.hyperparameters.learning_rate, decay, steps, epoch.moments)
+        self.weights, self.gradients, *moments = (
+            ParameterLayout(network.layers, len(chunk.members), rows, self.pixels.pixel_order) for _ in range(4)
+        )
+        self.kept = [(self.weights, rows)]
+        """What is kept after the epoch, and the rows [M, parameters] that it comes from and goes to."""
+        if epoch.moments is not None:
+            self.kept += [(moment, epoch.moments[:, which]) for which, moment in enumerate(moments)]
+        self.members = torch.tensor(chunk.members, device=rows.device)
+        for layout, numbers in self.kept:
+            layout.load(numbers, self.members)
+        rate = epoch.hyperparameters.learning_rate
+        self.optimiser = AdamW(self.weights, self.gradients, moments, rate, decay, steps)
         self.orders = epoch.orders[[order for order, _ in chunk.orders]]
         order_of = [at for at, members in enumerate(chunk.members_per_order) for _ in range(members)]
         self.labels: list[tuple[int, Tensor]] = []
@@ -96,11 +91,10 @@ class _ChunkEpoch:
         self.labels_of = torch.tensor(labels_of, device=epoch.orders.device)
         """The set of each member."""
 
-    def store_moments(self) -> None:
-        """Write the optimiser's moments to where they came from, if they are kept."""
-        if self.moments is not None:
-            for which, numbers in enumerate(self.optimiser.moments):
-                self.strategy.give(numbers, self.moments[:, which])
+    def store(self) -> None:
+        """Write what is kept to where it came from."""
+        for layout, numbers in self.kept:
+            layout.store(numbers, self.members)
 
     def steps(self, total: Tensor) -> Generator[int, None, None]:
         """Take every step, adding the losses to ``total`` [members, batch]; yield how many images were seen."""
@@ -116,31 +110,26 @@ class _ChunkEpoch:
 
     def _steps(self, begin: int, end: int, batch: int) -> _Steps:
         """Return the steps of ``batch`` images that see those from ``begin`` to ``end`` of the orders."""
-        visits = self.orders[:, begin:end].view(len(self.orders), -1, batch)[:, :, self.strategy.batch_slice(batch)]
+        visits = self.orders[:, begin:end].view(len(self.orders), -1, batch)
         # Factors have a rank and sizes that have to be read from the device, between no two steps.
-        dtype = self.strategy.updated_weights.dtype
+        dtype = self.weights.flat.dtype
         factors = self.pixels.factors(visits, dtype) if self.pixels.sparse_count else None
-        return _Steps(begin, batch, visits, factors)
+        return _Steps(begin, visits, factors)
 
     def _take(self, part: _Steps, total: Tensor) -> Generator[int, None, None]:
         """Take the steps of ``part``."""
         orders, steps, batch = part.visits.shape
         dense = self.pixels.dense
-        masks, draw_masks = self._dropout(part.batch)
+        masks, draw_masks = self._dropout(batch)
         rank = 0 if part.factors is None else part.factors.rank
-        # A process may have no image of a small batch: no size is left to be found.
         inputs = total.new_empty(orders, batch, dense.shape[1])
         flat_inputs = inputs.flatten(0, 1)
         pixels = dense.new_empty(flat_inputs.shape)
-        strategy = self.strategy
         scale, centre = pixel_scale(self.images), pixel_centre(self.images)
-        forward = Forward(strategy.weights, self.chunk.members_per_order, inputs, scale, masks, rank)
-        backward = Backward(forward, strategy.weights, strategy.gradients, part.batch, masks)
+        forward = Forward(self.weights, self.chunk.members_per_order, inputs, scale, masks, rank)
+        backward = Backward(forward, self.weights, self.gradients, masks)
         add_losses = partial(total[:, :batch].sub_, backward.target_log_probs.squeeze(1))
-        calls: list[list[Call]] = [
-            [*draw_masks, *strategy.step_calls(forward, backward, self.optimiser.calls, buffer), add_losses]
-            for buffer in range(2)
-        ]
+        calls: list[Call] = [*draw_masks, *forward.calls, *backward.calls, *self.optimiser.calls, add_losses]
         visits = part.visits.transpose(0, 1).flatten(1)
         labels = torch.stack([every[part.visits[row]] for row, every in self.labels], dim=1)
         if part.factors is not None:
@@ -158,15 +147,15 @@ class _ChunkEpoch:
                 entries.zero_()
                 flat_factors.scatter_(0, part.factors.index[step], part.factors.value[step])
             torch.index_select(labels[step], 0, self.labels_of, out=backward.labels)
-            for call in calls[(first + step) % 2]:
+            for call in calls:
                 call()
-            yield part.begin + (step + 1) * part.batch
+            yield part.begin + (step + 1) * batch
 
     def _dropout(self, batch: int) -> tuple[list[DropoutMask], list[Call]]:
         """Return the masks of the members that drop, and the calls that draw one step's, of ``batch`` images."""
         dropping = [at for at, draws in enumerate(self.dropout) if draws is not None]
         all_draws = [draws for draws in self.dropout if draws is not None]
-        like = self.strategy.updated_weights
+        like = self.weights.flat
         drawn = torch.empty(len(dropping), self.hidden_units, batch, dtype=like.dtype)
         calls: list[Call] = [
             partial(draws.fill_dropout_mask, mask.numpy()) for draws, mask in zip(all_draws, drawn, strict=True)
@@ -175,11 +164,10 @@ class _ChunkEpoch:
         if dropping and like.device.type != "cpu":
             on_device = torch.empty_like(drawn, device=like.device)
             calls.append(partial(on_device.copy_, drawn))
-        seen = on_device[:, self.strategy.hidden_units, self.strategy.batch_slice(batch)]
         masks = []
         begin = 0
         for members in runs(dropping):
             end = begin + len(range(members.start, members.stop, members.step))
-            masks.append(DropoutMask(members, seen[begin:end], all_draws[begin].scale))
+            masks.append(DropoutMask(members, on_device[begin:end], all_draws[begin].scale))
             begin = end
         return masks, calls
