@@ -46,9 +46,9 @@ class NumbaBackend:
         return None
 
     def threads(self, network: Network, batch_size: int, cores: int) -> int:
-        """Return all cores where a step has enough for each of them, else one, see ``Backend``."""
+        """Return as many cores as a step has enough for, see ``Backend``."""
         wide = network.input_parameters >= _THREADING_WIDTH * network.inputs
-        return cores if wide and batch_size >= _IMAGES_PER_THREAD * cores else 1
+        return max(1, min(cores, batch_size // _IMAGES_PER_THREAD)) if wide else 1
 
     def train_epoch(
         self, weights: Tensor, network: Network, images: Images, epoch: Epoch
