@@ -35,9 +35,7 @@ def study_backend(spec: StudySpec, settings: Settings, device: str) -> ChosenBac
     name = names.pop() if len(names) == 1 else AUTO
     notices = second_choice(wanted, spec.networks[0], device, before)
     if before not in (None, name):
-        notices.append(
-            f"study {spec.name} was trained by {before} so far, goes on with {name}: the last bits differ"
-        )
+        notices.append(f"study {spec.name} was trained by {before} so far, goes on with {name}: the last bits differ")
     return ChosenBackend(name, tuple(notices))
 
 

@@ -225,6 +225,8 @@ class Driver:
             yield WorkerLost(worker=message.worker, cause=message.cause)
             if message.worker in self._queue.working:
                 yield self._fail(message.worker, message.cause, permanent=False)
+        elif isinstance(message, StudyNote):
+            yield message
         elif isinstance(message, WorkerStopped):
             self._queue.release(message.worker)
 
