@@ -63,6 +63,9 @@ def _load(libraries):
     import typer.main
 
     from psa_tui.cli.app import app
+    from psa_tui.engine.backends.numba.compilation import load_compiler
+
+    load_compiler()
 
     # The command line is built once; nothing of it depends on the environment before it is called.
     typer.main.get_command = cache(typer.main.get_command)

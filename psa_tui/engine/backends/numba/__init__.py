@@ -41,6 +41,10 @@ class NumbaBackend:
             return f"trains on images of one channel only, not of {network.input_shape[0]}"
         if device != "cpu":
             return f"trains on the CPU only, not on {device}"
+        return self.lack()
+
+    def lack(self) -> Lack | None:
+        """Return what this machine lacks for it to train any network; None when nothing."""
         if (machine := platform.machine().lower()) not in _PROCESSORS:
             return Lack(f"its kernels are for x86-64 and 64-bit ARM, not for {machine}")
         if find_spec("numba") is None:

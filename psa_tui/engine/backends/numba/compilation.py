@@ -52,6 +52,12 @@ def ensure_compiled(*arguments: Any) -> None:
         compiler.wait()
 
 
+def load_compiler() -> None:
+    """Load what the first call of a kernel takes most of a second for, so that forks of this process have it."""
+    kernel: Any = steps.run_steps
+    kernel.targetctx.refresh()
+
+
 def _is_in_cache(kernel: Any, signature: tuple[Any, ...]) -> bool:
     """Return whether the cache has it; ``load_overload`` would load it too, which is left to the call."""
     key = kernel._cache._index_key(signature, kernel.targetctx.codegen())
