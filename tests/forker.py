@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import gc
 import json
+import logging
 import multiprocessing.util
 import os
 import pkgutil
@@ -63,6 +64,11 @@ def _load(libraries):
     import typer.main
 
     from psa_tui.cli.app import app
+    from psa_tui.engine.backends.numba.compilation import load_compiler
+
+    load_compiler()
+    # Whether a kernel is in the cache of whoever tests is not what a test of another thing sees.
+    logging.getLogger("psa_tui.engine.backends.numba.compilation").setLevel(logging.WARNING)
 
     # The command line is built once; nothing of it depends on the environment before it is called.
     typer.main.get_command = cache(typer.main.get_command)

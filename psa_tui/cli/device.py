@@ -8,7 +8,7 @@ import typer
 
 from psa_tui.cli.options import Json, takes_settings
 from psa_tui.settings import Settings
-from psa_tui.views.messages import print_note
+from psa_tui.views.messages import print_note, print_warning
 
 
 @takes_settings("device", "arch", "batch_size", "threads", "network", "dataset", "backend")
@@ -24,7 +24,7 @@ def device(
     wanted, batch_size = settings.get("device"), settings.get("batch_size")
     network, spec = settings.network().value, settings.dataset_spec()
 
-    from psa_tui.engine.backend import choose_backend
+    from psa_tui.engine.backend import choose_backend, second_choice
     from psa_tui.engine.parallelism import threads_for
     from psa_tui.machine.devices import choose, detect, set_threads
     from psa_tui.machine.memory import check_memory
@@ -36,6 +36,8 @@ def device(
     found = detect()
     choice = choose(wanted, found)
     backend = choose_backend(settings.get("backend"), network, choice.device)
+    for notice in second_choice(settings.get("backend"), network, choice.device):
+        print_warning(notice)
     threads = threads_for(network, backend, batch_size, choice.device, settings.get("threads"))
     set_threads(threads)
     measured = None

@@ -8,10 +8,11 @@ trains on its own mean loss. To add a backend from outside, register it in the e
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from psa_tui.engine.backends import Lack
 from psa_tui.engine.backends.module import ModuleBackend
 from psa_tui.engine.backends.numba import NumbaBackend
 from psa_tui.engine.backends.torch import TorchBackend
@@ -81,7 +82,10 @@ class Backend(Protocol):
     """Whether ``count_correct`` takes ``active``; where it does not, which units are active is not known."""
 
     def refusal(self, network: Network, device: str) -> str | None:
-        """Return why it cannot train ``network`` on ``device`` ("cpu", "cuda:0"); None when it can."""
+        """Return why it cannot train ``network`` on ``device`` ("cpu", "cuda:0"); None when it can.
+
+        A ``Lack`` where it could on a machine that has what this one lacks.
+        """
 
     def threads(self, network: Network, batch_size: int, cores: int) -> int:
         """Return on how many of ``cores`` it trains one member fastest, on the CPU."""
@@ -113,19 +117,22 @@ class Backend(Protocol):
 BACKENDS: Registry[Backend] = Registry("backend", "psa_tui.backends")
 
 
+# The fastest first: that is the order in which ``auto`` asks.
+BACKENDS.register(NumbaBackend.name, NumbaBackend())
 BACKENDS.register(TorchBackend.name, TorchBackend())
 BACKENDS.register(ModuleBackend.name, ModuleBackend())
-BACKENDS.register(NumbaBackend.name, NumbaBackend())
 
 
-def choose_backend(wanted: str, network: Network, device: str) -> Backend:
+def choose_backend(wanted: str, network: Network, device: str, before: str | None = None) -> Backend:
     """Return the backend that ``wanted`` stands for; ``auto`` takes the first that supports ``network``.
+
+    ``before`` is the one that trained so far: it is the first that ``auto`` asks, and must be known.
 
     Raises:
         ConfigError: the one asked for does not support it, or none does.
     """
     reasons = []
-    for name in BACKENDS if wanted == AUTO else (wanted,):
+    for name in _candidates(wanted, before):
         backend = BACKENDS.find(name)
         reason = backend.refusal(network, device)
         if reason is None:
@@ -133,3 +140,27 @@ def choose_backend(wanted: str, network: Network, device: str) -> Backend:
             return backend
         reasons.append(f"{name}: {reason}")
     raise ConfigError(f"--backend {wanted} cannot train {network} on {device} ({'; '.join(reasons)})")
+
+
+def second_choice(wanted: str, network: Network, device: str, before: str | None = None) -> list[str]:
+    """Return, in a sentence, that ``choose_backend`` takes none of its first choice for want of something here.
+
+    Empty where it takes its first choice, or that one is not for such a network and device at all.
+    """
+    chosen = choose_backend(wanted, network, device, before).name
+    for name in _candidates(wanted, before):
+        refusal = BACKENDS.find(name).refusal(network, device)
+        if refusal is None:
+            break
+        if isinstance(refusal, Lack):
+            return [f"--backend {wanted} takes {chosen} here, not {name}: {refusal}"]
+    return []
+
+
+def _candidates(wanted: str, before: str | None) -> Iterator[str]:
+    if wanted != AUTO:
+        yield wanted
+        return
+    if before is not None:
+        yield before
+    yield from BACKENDS

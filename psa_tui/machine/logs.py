@@ -17,7 +17,9 @@ class _LogHandler(logging.Handler):
         self._write = write
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._write(printable(self.format(record)))
+        # What is only worth knowing is said in its own words.
+        is_note = record.levelno == logging.INFO
+        self._write(printable(f"psa: {record.getMessage()}" if is_note else self.format(record)))
 
 
 def start_logging(view: object, *, debug: bool) -> None:
@@ -26,7 +28,7 @@ def start_logging(view: object, *, debug: bool) -> None:
     handler.setFormatter(logging.Formatter("psa: %(levelname)s: %(name)s: %(message)s"))
     logger = logging.getLogger("psa_tui")
     logger.handlers[:] = [handler]
-    logger.setLevel(logging.DEBUG if debug else logging.WARNING)
+    logger.setLevel(logging.DEBUG if debug else logging.INFO)
     logger.propagate = False
 
 

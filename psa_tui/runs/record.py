@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import platform
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psa_tui import __version__
+from psa_tui.machine.devices import flush_denormals
 from psa_tui.method.dead_units import DeadUnits
 from psa_tui.method.events import Outcome, RunFinished, RunStarted
 from psa_tui.method.progress import Progress
@@ -58,7 +61,7 @@ def new_record(
         threads=threads,
         backend=backend,
         machine=_machine(),
-        versions=_versions(),
+        versions=_versions(backend),
     )
 
 
@@ -70,9 +73,10 @@ def started_event(
     path: Path,
     lacking: int,
     dead_units: DeadUnits,
+    more: Sequence[str] = (),
 ) -> RunStarted:
-    """Return the event that opens the session; the history lacks ``lacking`` earlier loops."""
-    notices = list(data.notices)
+    """Return the event that opens the session; the history lacks ``lacking`` earlier loops, ``more`` is noticed too."""
+    notices = [*data.notices, *more]
     if lacking:
         notices.append(f"the history in {config.results_dir} lacks {lacking} earlier meta-loops of this run")
     if old is not None:
@@ -149,11 +153,12 @@ def new_run_name() -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
 
 
-def _versions() -> dict[str, str]:
+def _versions(backend: str) -> dict[str, str]:
     import numpy
     import torch
 
-    return {
+    compiler = {"numba": version("numba")} if backend == "numba" else {}
+    return compiler | {
         "psa-tui": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -164,4 +169,5 @@ def _versions() -> dict[str, str]:
 def _machine() -> str:
     import torch
 
-    return f"{platform.platform()}, {torch.backends.cpu.get_cpu_capability()}"
+    denormals = ", denormals flushed" if flush_denormals() else ""
+    return f"{platform.platform()}, {torch.backends.cpu.get_cpu_capability()}{denormals}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,6 @@ def checkpoint_settings(record: Record) -> dict[str, str]:
         "device": record.device.partition(":")[0],
         # Those of a larger machine do not fit here; that it goes on with fewer is said, and --threads says how many.
         "threads": str(record.threads if record.threads <= MOST_THREADS else os.cpu_count() or 1),
-        "backend": record.backend,
     }
 
 
@@ -149,7 +149,7 @@ def changes(old: Record, new: Record) -> list[str]:
             "psa clean, then psa train --dataset mnist"
         )
     for what in ("device", "threads", "backend", "machine", "versions"):
-        before, now = (_in_words(getattr(record, what)) for record in (old, new))
+        before, now = (_in_words(getattr(record, what), old.versions.keys() & new.versions) for record in (old, new))
         if before != now:
             found.append(
                 f"{what}: {before} before, {now} now; the run may not be bit-identical to an uninterrupted one"
@@ -157,5 +157,8 @@ def changes(old: Record, new: Record) -> list[str]:
     return found
 
 
-def _in_words(value: object) -> str:
-    return ", ".join(f"{k} {v}" for k, v in sorted(value.items())) if isinstance(value, dict) else str(value)
+def _in_words(value: object, packages: Collection[str]) -> str:
+    """Return a value of a record as text, versions of ``packages`` only: the others are of another backend."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {version}" for name, version in sorted(value.items()) if name in packages)
+    return str(value)

@@ -83,20 +83,21 @@ class RunSession:
             import torch
 
             from psa_tui.data import load_dataset
-            from psa_tui.engine.backend import choose_backend
+            from psa_tui.engine.backend import choose_backend, second_choice
             from psa_tui.engine.meta_loop import run_meta_loops
             from psa_tui.engine.parallelism import threads_for
 
         trial = self.config.trial
         device = torch.device(choose(self.config.device, detect()).device)
-        backend = choose_backend(self.config.backend, trial.network, str(device))
+        old = None if self.checkpoint is None else self.checkpoint.record
+        wanted = (self.config.backend, trial.network, str(device), None if old is None else old.backend)
+        backend = choose_backend(*wanted)
         batch_size = trial.hyperparameters.batch_size
         threads = threads_for(trial.network, backend, batch_size, str(device), self.config.threads)
         set_threads(threads)
         data = load_dataset(trial.dataset, self.config.dataset_dir, self.say)
         if self.checkpoint is not None:
             check_edition(self.path, self.checkpoint.record, data, self.config.dataset_dir)
-        old = None if self.checkpoint is None else self.checkpoint.record
         record = new_record(self.config, old, data, self.last_meta_loop, str(device), threads, backend.name)
         loaded = self._load(record, data, device, backend)
         record = self._named(record, is_new=old is None)
@@ -104,7 +105,9 @@ class RunSession:
         lacking = self.store.begin_session(record, self.path, split_counts(data, trial.variant), is_new=old is None)
         self.stop.in_loops = True
         dead_units = loaded.population.dead_units(0)
-        self.publish(started_event(record, old, data, self.config, self.path, lacking, dead_units))
+        self.publish(
+            started_event(record, old, data, self.config, self.path, lacking, dead_units, second_choice(*wanted))
+        )
         if old is not None:
             for earlier in earlier_events(self.store, record.run):
                 self.publish(earlier)

@@ -255,8 +255,8 @@ SETTINGS: dict[str, Setting] = {
             parse=_registered(BACKENDS, AUTO),
             default=AUTO,
             metavar="NAME",
-            help="torch (fast, fully connected networks), module (any network), numba (compiled, fully connected, one "
-            "thread) or a plug-in's; auto takes the first that can",
+            help="numba (compiled for this CPU, fully connected networks), torch (those on any device), module (any "
+            "network) or a plug-in's; auto goes on with what trained so far, else takes the first that can",
         ),
         Setting(
             name="threads",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
 from multiprocessing.connection import Connection
@@ -153,7 +153,8 @@ def _epoch_s(
 ) -> tuple[float, int]:
     """Return the seconds of one epoch of those ``members`` that train together, and how many they are.
 
-    From the first steps: what comes before the first one, and the pace of the others.
+    From the first steps: what comes before the first one, and the pace of the others. What is done only once in the
+    life of a worker, such as loading kernels, is done before and does not count.
     """
     import torch
 
@@ -161,30 +162,31 @@ def _epoch_s(
     from psa_tui.engine.population import initial_population_row, stack
     from psa_tui.method.variants import OptimizerState
 
-    batch_size = min(spec.hyperparameters.batch_size, len(train))
-    steps = -(-len(train) // batch_size)
     weights = stack([initial_population_row(network, 0)] * len(members), torch.device(device))
     variants = [trial.variant.at(1) for trial in members]
     keeps = any(variant.optimizer_state is not OptimizerState.FRESH for variant in variants)
     moments = weights.new_zeros(len(members), 2, network.parameters) if keeps else None
     epoch = epoch_of(members, variants, spec.hyperparameters, 1, train, weights, moments)
+    with closing(backend.train_epoch(weights, network, train, epoch)) as once:
+        next(once)
     started = time.perf_counter()
-    training = backend.train_epoch(weights, network, train, epoch)
-    # The losses are read because a GPU works on after its steps were asked for.
-    images, losses = next(training)
-    losses.tolist()
-    # A step counts its images as the mean over all members, so the first one tells how many took part in it.
-    together = min(max(math.ceil(images * len(members) / batch_size), 1), len(members))
-    times = [time.perf_counter()]
-    for _, losses in training:
-        losses.tolist()
-        times.append(time.perf_counter())
-        if len(times) == steps or times[-1] - times[0] >= budget_s:
-            break
-    training.close()
+    # Images are those that a member has seen, the mean over all: times their number, the work done.
+    points: list[tuple[float, int]] = []
+    together = len(members)
+    with closing(backend.train_epoch(weights, network, train, epoch)) as training:
+        for images, losses in training:
+            # The losses are read because a GPU works on after its steps were asked for.
+            lossy = int((losses != 0).any(1).sum())
+            points.append((time.perf_counter() - started, images * len(members)))
+            if len(points) == 1:
+                together = max(lossy, 1)
+            if points[-1][0] - points[0][0] >= budget_s:
+                break
+    first_s, first_work = points[0]
     # The median: a moment in which the machine did something else is not this engine's pace.
-    pace = statistics.median([after - before for before, after in pairwise(times)] or [0.0])
-    return max(times[0] - started - pace, 0.0) + steps * pace, together
+    paces = [(after - before) / (more - work) for (before, work), (after, more) in pairwise(points) if more > work]
+    pace = statistics.median(paces or [first_s / max(first_work, 1)])
+    return max(first_s - first_work * pace, 0.0) + together * len(train) * pace, together
 
 
 def _evaluation_s(

@@ -84,6 +84,7 @@ class Driver:
         limits: Limits,
         stop: Stop,
         versions: Mapping[str, str],
+        notices: Sequence[str] = (),
         resume_command: str = "psa reproduce run",
     ) -> None:
         """Prepare a session; nothing is done before ``run``.
@@ -91,12 +92,14 @@ class Driver:
         Args:
             cost_s: predicts the seconds of one trial's meta-loop on one worker.
             versions: what this session trains with, for its row in the database.
+            notices: what a user must know before trusting the numbers.
             resume_command: what goes on with the study once this session is over.
         """
         self._spec, self._store, self._stop, self._limits = spec, store, stop, limits
         self._folder, self._lock = study_folder(results_dir, spec.name), study_lock(results_dir, spec.name)
         self._start_workers, self._cost_s = start_workers, cost_s
         self._versions, self._resume_command = dict(versions), resume_command
+        self._notices = tuple(notices)
         self._tally = Tally([variant.name for variant in spec.variants])
         self._queue = WorkQueue([])
         self._session = 0
@@ -165,6 +168,7 @@ class Driver:
             dataset=spec.dataset,
             workers=len(executor.workers),
             costs_s=tuple(self._cost_s(network) for network in spec.networks),
+            notices=self._notices,
         )
 
     def _work(self, executor: Executor) -> Iterator[StudyEvent]:
@@ -221,6 +225,8 @@ class Driver:
             yield WorkerLost(worker=message.worker, cause=message.cause)
             if message.worker in self._queue.working:
                 yield self._fail(message.worker, message.cause, permanent=False)
+        elif isinstance(message, StudyNote):
+            yield message
         elif isinstance(message, WorkerStopped):
             self._queue.release(message.worker)
 

@@ -9,15 +9,16 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from psa_tui.data import DATASETS
-from psa_tui.engine.backend import choose_backend
+from psa_tui.engine.backend import AUTO
 from psa_tui.engine.parallelism import processes_for
 from psa_tui.errors import ConfigError
-from psa_tui.machine.devices import choose, detect
+from psa_tui.machine.devices import choose, detect, flush_denormals
 from psa_tui.machine.signals import LeaveAtOnce, StopRequest
 from psa_tui.networks import Network
 from psa_tui.runs.publishing import Publisher
 from psa_tui.settings import Settings
 from psa_tui.storage.study_store import open_store
+from psa_tui.studies.chosen_backend import OF_EACH_NODE, ChosenBackend, study_backend
 from psa_tui.studies.cost_model import guess_s
 from psa_tui.studies.driver import Driver
 from psa_tui.studies.events import StudyEvent, StudyFinished, StudyOutcome
@@ -68,10 +69,10 @@ def run_session(
     Raises:
         PsaError: the session cannot begin, or cannot record what it does; what was recorded is intact.
     """
-    start_workers = _executor(settings, spec, options)
+    start_workers, backend = _executor(settings, spec, options)
     resume = resume_command(settings, spec)
     try:
-        cost_s = _cost_model(settings, spec, options, say)
+        cost_s = _cost_model(settings, spec, options, backend.name, say)
     except KeyboardInterrupt:
         say("left before anything was begun")
         return 130
@@ -85,7 +86,8 @@ def run_session(
             cost_s=cost_s,
             limits=options.limits,
             stop=stop,
-            versions=_versions(settings),
+            versions=_versions(backend),
+            notices=backend.notices,
             resume_command=resume,
         )
         view = make_view(stop)
@@ -121,21 +123,31 @@ def worker_devices(wanted: str, workers: int | None, spec: StudySpec) -> list[st
     return [chosen] * (workers or processes_for(parts, chosen))
 
 
-def _versions(settings: Settings) -> dict[str, str]:
+def _versions(backend: ChosenBackend) -> dict[str, str]:
     """Return what the session's row says it trained with."""
     libraries = {name: version for name, version in detect().versions.items() if version}
-    return libraries | {"backend": settings.get("backend")}
+    flushed = {"denormals": "flushed"} if flush_denormals() else {}
+    return libraries | flushed | {"backend": backend.name}
 
 
-def _executor(settings: Settings, spec: StudySpec, options: SessionOptions) -> Callable[[], Executor]:
-    backend, dataset_dir = settings.get("backend"), settings.get("dataset_dir")
+def _executor(
+    settings: Settings, spec: StudySpec, options: SessionOptions
+) -> tuple[Callable[[], Executor], ChosenBackend]:
+    dataset_dir = settings.get("dataset_dir")
     if options.on == ON_RAY:
         from psa_tui.studies.executors.ray import RayWorkers
 
         device = settings.get("device")
         if device not in ("auto", "cpu", "cuda"):
             raise ConfigError(f"--device {device}: on a Ray cluster expected auto, cpu or cuda")
-        return lambda: RayWorkers(spec, dataset_dir.absolute(), device, backend, options.address, options.workers)
+        if device == "auto" and settings.get("backend") == AUTO:
+            # Only the cluster knows its devices.
+            chosen, asked = ChosenBackend(OF_EACH_NODE, ()), AUTO
+        else:
+            chosen = study_backend(spec, settings, "cpu" if device == "auto" else device)
+            asked = chosen.name
+        folder = dataset_dir.absolute()
+        return lambda: RayWorkers(spec, folder, device, asked, options.address, options.workers), chosen
     if options.on != LOCALLY:
         raise ConfigError(f"--on {options.on[:40]!r}: expected {LOCALLY} or {ON_RAY}")
     if options.address is not None:
@@ -144,14 +156,12 @@ def _executor(settings: Settings, spec: StudySpec, options: SessionOptions) -> C
 
     load_libraries()
     devices = worker_devices(settings.get("device"), options.workers, spec)
-    for network in spec.networks:
-        # Refused here rather than by every worker.
-        choose_backend(backend, network, devices[0])
-    return lambda: LocalWorkers(spec, dataset_dir, devices, backend)
+    chosen = study_backend(spec, settings, devices[0])
+    return lambda: LocalWorkers(spec, dataset_dir, devices, chosen.name), chosen
 
 
 def _cost_model(
-    settings: Settings, spec: StudySpec, options: SessionOptions, say: Callable[[str], None]
+    settings: Settings, spec: StudySpec, options: SessionOptions, backend: str, say: Callable[[str], None]
 ) -> Callable[[Network], float]:
     """Return what predicts a trial's meta-loop: a measurement where the study is long enough to pay for it."""
     guess = partial(guess_s, data=DATASETS.find(spec.dataset))
@@ -162,4 +172,4 @@ def _cost_model(
 
     devices = worker_devices(settings.get("device"), options.workers, spec)
     say("measuring some of the shapes for moments, to predict the time")
-    return measure_costs(spec, len(devices), devices[0].partition(":")[0], settings.get("backend")).predict
+    return measure_costs(spec, len(devices), devices[0].partition(":")[0], backend).predict

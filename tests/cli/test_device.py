@@ -22,7 +22,7 @@ def test_the_report_names_versions_hardware_and_what_each_device_would_do(psa):
     assert lines[-3:] == [
         "would be used",
         "  cpu             with --device cpu: it was asked for",
-        "  backend         torch",
+        "  backend         numba",
     ]
     assert max(len(line) for line in lines) <= 80
     assert "\x1b" not in result.stdout
@@ -38,7 +38,7 @@ def test_one_json_object_holds_the_same(psa):
         "wanted": "cpu",
         "device": "cpu",
         "reason": "it was asked for",
-        "backend": "torch",
+        "backend": "numba",
         "threads": 1,
         "benchmark": None,
     }
@@ -53,7 +53,7 @@ def test_a_backend_that_was_asked_for_is_the_one_that_would_be_used(psa):
 def test_a_backend_that_is_not_installed_is_refused_with_those_that_are(psa):
     result = psa("device", "--backend", "abacus")
     assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr == "psa: error: --backend: expected one of auto, torch, module, numba, found 'abacus'\n"
+    assert result.stderr == "psa: error: --backend: expected one of auto, numba, torch, module, found 'abacus'\n"
 
 
 def test_a_device_that_is_not_usable_is_refused(psa):

@@ -433,6 +433,36 @@ def test_a_change_of_threads_is_said_because_it_may_change_bits(psa):
     assert psa("resume", "--meta-loops", 1, "--threads", 2).stderr == ""
 
 
+def test_what_keeps_auto_from_the_compiled_backend_is_said_and_the_run_keeps_the_other_one(psa):
+    config = Path(".numba_config.yaml")
+    config.touch()
+    done = train(psa, "--meta-loops", 1)
+    assert done.stderr == (
+        "psa: warning: --backend auto takes torch here, not numba: Numba would take settings from .numba_config.yaml "
+        "in the current folder; remove it or go elsewhere\n"
+    )
+    config.unlink()
+    assert psa("resume", "--meta-loops", 1).stderr == ""
+    back = psa("resume", "--meta-loops", 1, "--backend", "numba")
+    assert "psa: warning: backend: torch before, numba now; " in back.stderr
+    assert psa("resume", "--meta-loops", 1, "--backend", "auto").stderr == ""
+    shown = psa("results", "show", "latest").stdout
+    assert re.findall(r"; (\w+), cpu, \d+ threads?$", shown, re.MULTILINE) == ["torch", "torch", "numba", "numba"]
+    assert "denormals" in shown
+
+
+def test_a_run_of_the_compiled_backend_goes_on_where_that_cannot_serve_and_says_why(psa):
+    train(psa, "--meta-loops", 1)
+    assert read_checkpoint(LKG).record.backend == "numba"
+    Path(".numba_config.yaml").touch()
+    done = psa("resume", "--meta-loops", 1, "--json")
+    first, second = json.loads(done.stdout.splitlines()[0])["notices"]
+    assert first.startswith("--backend auto takes torch here, not numba: Numba would take settings from ")
+    assert second.startswith("backend: numba before, torch now; ")
+    refused = psa("resume", "--meta-loops", 1, "--backend", "numba")
+    assert (refused.returncode, "--backend numba cannot train" in refused.stderr) == (2, True)
+
+
 def test_a_run_of_a_machine_with_many_more_cores_goes_on_with_those_of_this_one_and_says_so(psa):
     train(psa, "--meta-loops", 1, "--threads", 1)
     made = read_checkpoint(LKG)

@@ -189,6 +189,11 @@ def test_interrupted_runs_and_studies_go_on(tmp_path, splits):
     ]
     ended = at_once(*(partial(psa, where, *command.split()) for where, command in commands))
     assert [one.returncode for one in ended] == [0, 0, 0, 0], [one.stderr for one in ended]
+    # What was trained by torch goes on with it, and nothing is said of that.
+    assert not any("torch" in one.stderr.replace("torch 2", "") or "numba" in one.stdout for one in ended)
+    with closing(sqlite3.connect(folder / "results" / "history.sqlite")) as connection:
+        (versions,) = connection.execute("SELECT versions FROM study_sessions ORDER BY session DESC LIMIT 1").fetchone()
+    assert json.loads(versions)["backend"] == "torch"
     assert user_version(folder / "results") >= 2
     files = ("show-hidden.json", "show-full.json", "loops.csv")
     answers = at_once(*(partial(answer, folder, file, run_names()) for file in files))
@@ -215,6 +220,7 @@ def check_run(name, found, ended, splits):
     assert_within(begun["meta_loops"][:done], found["meta_loops"][:done])
     assert_within(begun["sessions"], found["sessions"][:1])
     assert (len(found["sessions"]), found["sessions"][1]["after_meta_loop"]) == (2, done)
+    assert [session["backend"] for session in found["sessions"]] == ["torch", "torch"]
     assert (found["run"]["state"], found["run"]["meta_loop"]) == ("finished", LAST_LOOP)
     assert Path(found["run"]["checkpoint"]).parts[-2:] == (name, CHECKPOINT)
 
@@ -273,6 +279,18 @@ def named(row, widths):
             begin = end
     assert begin == len(row)
     return tensors
+
+
+def test_going_on_with_another_backend_is_announced(tmp_path):
+    copy_files(tmp_path)
+    run = psa(tmp_path, "resume", "--model-dir", "hidden", "--backend", "numba", "--json")
+    told = "backend: torch before, numba now; the run may not be bit-identical to an uninterrupted one"
+    assert f"psa: warning: {told}\n" in run.stderr
+    assert told in json.loads(run.stdout.splitlines()[0])["notices"]
+    study = psa(
+        tmp_path, *f"reproduce run --study {STUDY} --dataset mnist5k --workers 1 --plain".split(), "--backend", "numba"
+    )
+    assert f"study {STUDY} was trained by torch so far, goes on with numba: the last bits differ\n" in study.stdout
 
 
 # Files of a version that is yet to come

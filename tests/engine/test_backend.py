@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from examples.own_network import Filters
-from psa_tui.engine.backend import BACKENDS, choose_backend
+from psa_tui.engine.backend import BACKENDS, choose_backend, second_choice
 from psa_tui.errors import ConfigError
 from tests.engine.trials import mlp
 
@@ -12,10 +12,35 @@ FILTERS = Filters(4, (1, 28, 28), 10)
 
 
 def test_auto_takes_the_fast_backend_where_it_can_and_any_other_network_the_module_backend():
-    assert choose_backend("auto", mlp("[2*6]"), "cpu").name == "torch"
+    assert choose_backend("auto", mlp("[2*6]"), "cpu").name == "numba"
+    assert choose_backend("auto", mlp("[2*6]"), "cuda:0").name == "torch"
     assert choose_backend("auto", FILTERS, "cpu").name == "module"
     assert choose_backend("auto", mlp("[2*6]", (3, 32, 32)), "cpu").name == "module"
     assert choose_backend("module", mlp("[2*6]"), "cpu").name == "module"
+
+
+def test_what_trained_so_far_goes_on_where_it_can_and_nobody_asks_for_another():
+    assert choose_backend("auto", mlp("[2*6]"), "cpu", before="module").name == "module"
+    assert choose_backend("auto", mlp("[2*6]"), "cuda:0", before="numba").name == "torch"
+    assert choose_backend("numba", mlp("[2*6]"), "cpu", before="torch").name == "numba"
+    with pytest.raises(ConfigError, match=r"no backend 'abacus', expected one of numba, torch, module"):
+        choose_backend("auto", mlp("[2*6]"), "cpu", before="abacus")
+
+
+def test_auto_says_when_its_first_choice_lacks_something_here_and_not_when_it_is_for_other_networks(monkeypatch):
+    assert second_choice("auto", mlp("[2*6]"), "cpu") == []
+    monkeypatch.setattr("psa_tui.engine.backends.numba.find_spec", lambda name: None)
+    said = ["--backend auto takes torch here, not numba: numba is not installed"]
+    assert second_choice("auto", mlp("[2*6]"), "cpu") == said
+    assert second_choice("auto", mlp("[2*6]"), "cpu", before="numba") == said
+    assert second_choice("auto", mlp("[2*6]"), "cpu", before="torch") == []
+    assert second_choice("torch", mlp("[2*6]"), "cpu") == []
+    assert second_choice("auto", FILTERS, "cpu") == second_choice("auto", mlp("[2*6]"), "cuda:0") == []
+    monkeypatch.undo()
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
+    assert second_choice("auto", mlp("[2*6]"), "cpu") == [
+        "--backend auto takes torch here, not numba: its kernels are for x86-64 and 64-bit ARM, not for riscv64"
+    ]
 
 
 def test_what_a_backend_cannot_do_it_refuses_in_words():
@@ -26,14 +51,14 @@ def test_what_a_backend_cannot_do_it_refuses_in_words():
 
 
 def test_a_backend_that_nobody_knows_is_refused_with_those_there_are():
-    with pytest.raises(ConfigError, match=r"no backend 'jax', expected one of torch, module, numba"):
+    with pytest.raises(ConfigError, match=r"no backend 'jax', expected one of numba, torch, module"):
         choose_backend("jax", FILTERS, "cpu")
 
 
 def test_a_network_that_no_backend_can_train_is_refused_with_all_reasons(monkeypatch):
     module = BACKENDS.find("module")
     monkeypatch.setattr(type(module), "refusal", lambda self, network, device: "not today")
-    with pytest.raises(ConfigError, match=r"\(torch: .*; module: not today; numba: .*\)"):
+    with pytest.raises(ConfigError, match=r"\(numba: .*; torch: .*; module: not today\)"):
         choose_backend("auto", FILTERS, "cpu")
 
 

@@ -1,3 +1,5 @@
+import sys
+
 import psutil
 import pytest
 import torch
@@ -5,6 +7,7 @@ import torch
 from psa_tui.errors import ConfigError
 from psa_tui.machine.devices import Accelerator, Capabilities, Choice, choose, detect, set_threads
 from psa_tui.settings import DEVICES
+from tests import program
 
 GPU = Accelerator("cuda:0", "Tesla T4", 15_843_721_216)
 SECOND_GPU = Accelerator("cuda:1", "Tesla T4", 15_843_721_216)
@@ -92,4 +95,34 @@ def one_thread():
 
 def test_threads_are_pytorchs(one_thread):
     set_threads(2)
+    torch.set_flush_denormal(False)
     assert torch.get_num_threads() == 2
+
+
+TRAINING = """
+import torch
+from dataclasses import replace
+from psa_tui.engine.backend import BACKENDS
+from psa_tui.machine.devices import set_threads
+from tests.engine.conftest import random_images
+from tests.engine.trials import SIX_VARIANTS, end_of, mlp, prepare
+set_threads(2)
+network, images = mlp("[1*600]"), random_images(64, 1)
+weights, epoch = prepare(network, SIX_VARIANTS[:1], 64)
+first = network.layers[0]
+first.weight(weights).zero_()
+first.bias(weights).fill_(-1)
+moments = torch.full((1, 2, network.parameters), 1.2e-38)
+end_of(BACKENDS.find("{backend}").train_epoch(weights, network, images, replace(epoch(), moments=moments)))
+# No unit is live, so the first moments lose a tenth: in every thread that is too little for all digits.
+assert (first.weight(moments[:, 0]) == 0).all(), first.weight(moments[:, 0])
+assert (first.weight(moments[:, 1]) > 0).all()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not torch.set_flush_denormal(False), reason="this processor cannot flush them")
+@pytest.mark.parametrize("backend", ["torch", "module"])
+def test_denormals_are_flushed_in_every_thread_of_a_process_that_trains(backend):
+    done = program.run([sys.executable, "-c", TRAINING.format(backend=backend)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

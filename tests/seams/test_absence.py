@@ -17,7 +17,7 @@ KNOWN = {
     "networks": "expected one of mlp",
     "datasets": "expected one of auto, mnist, mnist5k, fashion-mnist, kmnist",
     "effects": "expected one of zero, reinit, noise, scatter, bias, weights, none",
-    "backends": "expected one of auto, torch, module",
+    "backends": "expected one of auto, numba, torch, module",
 }
 """What a refusal says is there."""
 

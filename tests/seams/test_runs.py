@@ -45,7 +45,7 @@ def test_a_run_that_is_stopped_and_resumed_ends_as_one_that_never_stopped_and_is
     assert checkpoint["network"] == said.get("--network", "mlp")
     (probed,) = json.loads(psa("probe", "--kill", "1..8:7", "--draws", 4, "--json"))["checkpoints"]
     assert probed["test_accuracy"] == checkpoint["test_accuracy"]
-    assert (probed["hidden_units"], probed["backend"]) == ((24, "slow") if options is EVERYTHING else (8, "torch"))
+    assert (probed["hidden_units"], probed["backend"]) == ((24, "slow") if options is EVERYTHING else (8, "numba"))
     assert [len(level["correct"]) for level in probed["levels"]] == [1, 4, 4]
     assert len({correct for level in probed["levels"] for correct in level["correct"]}) > 1
     check_events([json.loads(line) for line in printed.splitlines()], said)
@@ -59,7 +59,7 @@ def check_events(events, said):
         "architecture": said["--arch"],
         "mode": said["--mode"],
         "dataset": said["--dataset"],
-        "backend": said.get("--backend", "torch"),
+        "backend": said.get("--backend", "numba"),
     }
     if said["--arch"] == "2x8":
         assert started["unit_counts"] == [8, 8, 8, 10]

@@ -6,6 +6,7 @@ from psa_tui.machine import signals
 from psa_tui.settings import load_settings
 from psa_tui.storage.study_store import open_store
 from psa_tui.studies import session
+from psa_tui.studies.chosen_backend import ChosenBackend
 from psa_tui.studies.events import CellProgressed
 from tests.studies.workers import InProcess
 
@@ -19,7 +20,8 @@ def test_a_stop_whose_work_is_committed_is_a_stop_however_long_the_workers_take_
             super().close()
 
     monkeypatch.setattr(signals, "_PATIENCE_S", 1.0)
-    monkeypatch.setattr(session, "_executor", lambda *_: lambda: SlowToClose(small_study, study_data, 1, ()))
+    workers = lambda: SlowToClose(small_study, study_data, 1, ())  # noqa: E731
+    monkeypatch.setattr(session, "_executor", lambda *_: (workers, ChosenBackend("torch", ())))
     said, events = [], []
 
     def handle(event):

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from psa_tui.errors import CheckpointError, ConfigError, PsaError
 from psa_tui.storage.study_store import TrialLoop, TrialRow
+from psa_tui.studies.events import StudyNote
 from psa_tui.studies.parts import Part
 
 
@@ -75,7 +76,7 @@ class WorkerStopped:
     part: Part
 
 
-Message = PartProgress | PartFailed | WorkerDied | WorkerStopped
+Message = PartProgress | PartFailed | WorkerDied | WorkerStopped | StudyNote
 
 
 class Executor(Protocol):

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import SimpleNamespace
 
 from psa_tui.errors import PsaError
+from psa_tui.machine.logs import start_logging
+from psa_tui.studies.events import StudyNote
 from psa_tui.studies.executors.base import Message, PartFailed, PartProgress, WorkerDied, WorkerStopped
 from psa_tui.studies.parts import Part
 from psa_tui.studies.spec import StudySpec
@@ -72,7 +75,9 @@ class LocalWorkers:
         try:
             while worker.pipe.poll():
                 message: Message = worker.pipe.recv()
-                if not isinstance(message, PartProgress) or message.done:
+                if isinstance(message, PartFailed | WorkerStopped) or (
+                    isinstance(message, PartProgress) and message.done
+                ):
                     worker.part = None
                 received.append(message)
         except (EOFError, OSError):
@@ -120,6 +125,11 @@ def _serve(pipe: Connection, name: str, device: str, spec: StudySpec, dataset_di
         # The index is among the GPUs this process was given, which need not be all.
         os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[index].strip() if visible else str(index)
         device = "cuda"
+    # Log lines become notes: the driver has the screen.
+    start_logging(
+        SimpleNamespace(message=lambda text: pipe.send(StudyNote(text=f"{name}: {text.removeprefix('psa: ')}"))),
+        debug=False,
+    )
     try:
         _train(pipe, name, device, spec, dataset_dir, backend)
     except (EOFError, OSError):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Generator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from psa_tui.engine.backends import Lack
 from psa_tui.networks.base import Network
 from psa_tui.networks.mlp import Mlp
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from psa_tui.engine.backend import Epoch
     from psa_tui.engine.images import Images
 
+_PROCESSORS = ("x86_64", "amd64", "aarch64", "arm64")
 _CONFIG = ".numba_config.yaml"
 """Importing Numba reads it, where PyYAML is installed too."""
 _THREADING_WIDTH = 16
@@ -39,10 +42,16 @@ class NumbaBackend:
             return f"trains on images of one channel only, not of {network.input_shape[0]}"
         if device != "cpu":
             return f"trains on the CPU only, not on {device}"
+        return self.lack()
+
+    def lack(self) -> Lack | None:
+        """Return what this machine lacks for it to train any network; None when nothing."""
+        if (machine := platform.machine().lower()) not in _PROCESSORS:
+            return Lack(f"its kernels are for x86-64 and 64-bit ARM, not for {machine}")
         if find_spec("numba") is None:
-            return "numba is not installed"
+            return Lack("numba is not installed")
         if Path(_CONFIG).exists():
-            return f"Numba would take settings from {_CONFIG} in the current folder; remove it or go elsewhere"
+            return Lack(f"Numba would take settings from {_CONFIG} in the current folder; remove it or go elsewhere")
         return None
 
     def threads(self, network: Network, batch_size: int, cores: int) -> int:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from psa_tui.engine.backend import Epoch
+from psa_tui.engine.backends.numba.compilation import ensure_compiled
 from psa_tui.engine.backends.numba.kernels import steps
 from psa_tui.engine.backends.numba.kernels.adamw import BETA1, BETA2
 from psa_tui.engine.backends.numba.kernels.steps import Patches, Tile, Workspace
@@ -155,6 +156,7 @@ def _run_steps(shares: int, first_tile: Tile, tile: Tile, *arguments: Any) -> Ge
     This thread only waits, so that it can show progress, and be interrupted: closing the generator ends a call after
     the step that it is at.
     """
+    ensure_compiled(0, first_tile, tile, *arguments)
     space: Workspace = arguments[3]
     control = space.control
     control[:] = 0
