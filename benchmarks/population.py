@@ -15,7 +15,6 @@ import torch
 
 from psa_tui.data import DATASETS, Dataset, load_dataset
 from psa_tui.engine.backend import BACKENDS
-from psa_tui.engine.backends.torch.sparse_pixels import sparse_pixels
 from psa_tui.engine.epoch import effective_decay
 from psa_tui.engine.images import load_images
 from psa_tui.engine.meta_loop import Population, Trial, run_meta_loops
@@ -28,7 +27,7 @@ from psa_tui.networks import NETWORKS
 from psa_tui.networks.mlp import Mlp
 
 HYPERPARAMETERS = Hyperparameters(learning_rate=1e-4, batch_size=256, weight_decay=1e-4, dropout=0.1)
-BACKEND = BACKENDS.find("torch")
+BACKEND = BACKENDS.find("numba")
 SPEC = DATASETS.find("mnist")
 
 _ENDLESS = 1 << 40
@@ -67,7 +66,7 @@ class Trials:
         trials = [Trial(seed, variant, Progress(validation_count=len(validation))) for seed, variant in members]
         weights = stack([initial_population_row(network, seed) for seed, _ in members], device)
         self.population = Population(network, trials, weights, BACKEND)
-        self.pixels = sparse_pixels(train).dense.shape[1]
+        self.pixels = round(int(train.pixels.count_nonzero()) / len(train))
         self._events = run_meta_loops(self.population, train, validation, HYPERPARAMETERS, _ENDLESS)
         self.meta_loop()
 
