@@ -21,8 +21,8 @@ _WIDE = 64
 """So many units and more are multiplied with pixels, fewer with patches."""
 _VECTORS = {4: 1.0, 2: 1.2}
 """As many vectors of units a wide layer's tile has, and about how much a unit's work is then, measured."""
-_STRIP = 160
-"""A strip has at most so many pixels: their weights in a tile take about as much as the first cache has, 32 KB."""
+_STRIP = 100
+"""A strip has at most so many pixels: their weights in a tile take most of the first cache, 32 KB."""
 _SIDE = 4
 """A patch of a picture is a square of so many pixels a side."""
 _CACHE_LINE = 64

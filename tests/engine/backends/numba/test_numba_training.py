@@ -21,7 +21,7 @@ from tests.engine.trials import MIXED, SIX_VARIANTS, end_of, mlp, prepare, real_
 NUMBA = BACKENDS.find("numba")
 
 
-@pytest.mark.parametrize("text", ["[18*18]", "[1*64]", "[2*200, 1*40]"])
+@pytest.mark.parametrize("text", ["[18*18]", "[1*48]", "[1*64]", "[2*200, 1*40]", "[1*1024]"])
 def test_ten_steps_in_float32_are_the_oracles_in_float64_within_1e_5(text):
     images = real_images("mnist5k")[0][: 10 * 256 - 100]
     weights, epoch = prepare(mlp(text), SIX_VARIANTS[:6], len(images), hyperparameters=Hyperparameters())
@@ -29,6 +29,26 @@ def test_ten_steps_in_float32_are_the_oracles_in_float64_within_1e_5(text):
     end_of(oracle.train_epoch(expected, mlp(text), images, epoch()))
     end_of(NUMBA.train_epoch(weights, mlp(text), images, epoch()))
     assert (weights - expected).abs().max() <= 1e-5
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("text", "shape"), [("[1*64]", (1, 28, 28)), ("[2*150]", (5, 9)), ("[1*131, 1*5]", (137,))])
+@pytest.mark.parametrize(("count", "batch_size"), [(1, 64), (5, 1), (300, 1000), (300, 129)])
+def test_wide_layers_are_the_oracles_whatever_fills_no_block(text, shape, count, batch_size, threads):
+    torch.set_num_threads(threads)
+    pixels = random_images(count, 4).pixels[:, -int(np.prod(shape)) :].contiguous()
+    pixels[count // 2] = 0
+    images = Images(pixels, torch.arange(count) % 10, (0.1307,), (0.3081,), shape)
+    network = mlp(text, shape)
+    hyperparameters = Hyperparameters(learning_rate=1e-3, batch_size=batch_size, weight_decay=0.1, dropout=0.25)
+    weights, epoch = prepare(network, SIX_VARIANTS, count, torch.float64, hyperparameters)
+    expected = weights.clone()
+    losses = end_of(NUMBA.train_epoch(weights, network, images, epoch()))
+    torch.testing.assert_close(losses, end_of(oracle.train_epoch(expected, network, images, epoch())))
+    assert (weights - expected).abs().max() <= 1e-12
+    assert torch.equal(
+        NUMBA.count_correct(weights, network, images), oracle.count_correct(expected, network, images)
+    )
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (1, 7, 8), (5, 9), (37,)])
