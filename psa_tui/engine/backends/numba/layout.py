@@ -153,13 +153,16 @@ class Layout:
         blocks = -(-batch // (self.shares * BLOCK))
         strips = -(-self.patches // _STRIP)
         most = BLOCK * int((begins[strips::strips] - begins[:-1:strips]).max(initial=0))
-        of_images, of_pixels = ((self.shares, blocks, most), (self.shares, blocks, most if trains else 0))
+        of_images, of_pixels = (
+            (self.shares, blocks, most),
+            (self.shares, blocks, self.patches * BLOCK if trains else 0),
+        )
         return PixelLists(
             np.zeros((self.shares, blocks, strips * BLOCK + 1), np.int32),
             np.empty(of_images, np.int32),
             np.empty(of_images, dtype),
-            np.zeros((self.shares, blocks, self.patches + 2), np.int32),
-            np.empty(of_pixels, np.int32),
+            np.zeros((self.shares, blocks, self.patches), np.int64),
+            np.empty(of_pixels, np.uint8),
             np.empty(of_pixels, dtype),
             zeros((self.shares, (BLOCK + 2) * self.units), dtype),
             zeros((self.shares, self.patches * self.units), dtype),

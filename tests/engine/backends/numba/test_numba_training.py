@@ -46,9 +46,7 @@ def test_wide_layers_are_the_oracles_whatever_fills_no_block(text, shape, count,
     losses = end_of(NUMBA.train_epoch(weights, network, images, epoch()))
     torch.testing.assert_close(losses, end_of(oracle.train_epoch(expected, network, images, epoch())))
     assert (weights - expected).abs().max() <= 1e-12
-    assert torch.equal(
-        NUMBA.count_correct(weights, network, images), oracle.count_correct(expected, network, images)
-    )
+    assert torch.equal(NUMBA.count_correct(weights, network, images), oracle.count_correct(expected, network, images))
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (1, 7, 8), (5, 9), (37,)])

@@ -36,10 +36,10 @@ class PixelLists(NamedTuple):
     weight_at: Array
     """Where each one's weights begin in a tile: int32 [shares, blocks, most]."""
     weight_factors: Array
-    pixel_begins: Array
-    """Where each pixel's begin: int32 [shares, blocks, pixels + 2]; the last is for making them."""
-    delta_at: Array
-    """Where the image's deltas begin in a tile: int32 [shares, blocks, most]."""
+    counts: Array
+    """How many images have each pixel: int64 [shares, blocks, pixels]."""
+    image_of: Array
+    """Their numbers in the block: uint8 [shares, blocks, pixels * 64]."""
     delta_factors: Array
     sums: Array
     """A tile's activations or deltas of a block, [64, units of a tile], and two rows more: [shares, 66 * units]."""
@@ -65,7 +65,14 @@ def count_pixels(pixels: Array, strip: int, begins: Array) -> None:
 
 @part
 def list_pixels(
-    order: Array, begins: Array, pixel_of: Array, values: Array, share: int, lists: PixelLists, trains: bool
+    tile: Tile,
+    order: Array,
+    begins: Array,
+    pixel_of: Array,
+    values: Array,
+    share: int,
+    lists: PixelLists,
+    trains: bool,
 ) -> None:
     """List the pixels of a thread's images ``order`` by image and, for ``backward``, by pixel.
 
@@ -75,46 +82,36 @@ def list_pixels(
         lists: what is set.
         trains: whether there is a backward pass.
     """
-    strips, units = lists.image_begins.shape[2] // BLOCK, lists.sums.shape[1] // (BLOCK + 2)
+    strips, units = lists.image_begins.shape[2] // BLOCK, np.uint64(len(tile) * LANES)
     for block in range(lists.image_begins.shape[1]):
-        image_begins, pixel_begins = lists.image_begins[share, block], lists.pixel_begins[share, block]
+        image_begins, counts = lists.image_begins[share, block], lists.counts[share, block]
         weight_at, weight_factors = lists.weight_at[share, block], lists.weight_factors[share, block]
-        delta_at, delta_factors = lists.delta_at[share, block], lists.delta_factors[share, block]
-        images = min(max(0, len(order) - block * BLOCK), BLOCK)
-        pixel_begins[:] = 0
-        count = np.uint64(0)
+        image_of, delta_factors = lists.image_of[share, block], lists.delta_factors[share, block]
+        counts[:] = 0
+        found = np.uint64(0)
         for strip in range(strips):
             for image in range(BLOCK):
-                image_begins[strip * BLOCK + image] = count
-                if image >= images:
+                image_begins[strip * BLOCK + image] = found
+                position = block * BLOCK + image
+                if position >= len(order):
                     continue
-                begin = order[block * BLOCK + image] * strips + strip
-                if strip == 0 and block * BLOCK + image + _AHEAD < len(order):
-                    ahead = order[block * BLOCK + image + _AHEAD] * strips
+                if strip == 0 and position + _AHEAD < len(order):
+                    ahead = order[position + _AHEAD] * strips
                     for at in range(begins[ahead], begins[ahead + strips], 32):
                         prefetch(pixel_of, at)
                         prefetch(values, at)
-                for entry in range(begins[begin], begins[begin + 1]):
-                    pixel = np.uint64(pixel_of[np.uint64(entry)])
-                    weight_at[count] = pixel * np.uint64(units)
-                    weight_factors[count] = values[np.uint64(entry)]
-                    pixel_begins[pixel + np.uint64(2)] += 1
-                    count += np.uint64(1)
-        image_begins[strips * BLOCK] = count
-        if not trains:
-            continue
-        for pixel in range(1, len(pixel_begins) - 1):
-            pixel_begins[pixel + 1] += pixel_begins[pixel]
-        # What follows moves each pixel's begin to its end, which is the begin of the one after it.
-        for strip in range(strips):
-            for image in range(images):
-                begin = strip * BLOCK + image
-                for entry in range(np.uint64(image_begins[begin]), np.uint64(image_begins[begin + 1])):
-                    pixel = np.uint64(weight_at[entry]) // np.uint64(units) + np.uint64(1)
-                    to = np.uint64(pixel_begins[pixel])
-                    pixel_begins[pixel] = to + np.uint64(1)
-                    delta_at[to] = image * units
-                    delta_factors[to] = weight_factors[entry]
+                begin = order[position] * strips + strip
+                for entry in range(np.uint64(begins[begin]), np.uint64(begins[begin + 1])):
+                    pixel = np.uint64(pixel_of[entry])
+                    weight_at[found] = pixel * units
+                    weight_factors[found] = values[entry]
+                    found += np.uint64(1)
+                    if trains:
+                        at_pixel = pixel * np.uint64(BLOCK) + np.uint64(counts[pixel])
+                        counts[pixel] += 1
+                        image_of[at_pixel] = image
+                        delta_factors[at_pixel] = values[entry]
+        image_begins[strips * BLOCK] = found
 
 
 @part
@@ -140,7 +137,7 @@ def forward(
         weight_sums: of each unit [rows].
         biases: those of the first layer come first; behind them is more than fills up a tile.
     """
-    units, pixels, strips = len(tile) * LANES, lists.pixel_begins.shape[2] - 2, lists.image_begins.shape[2] // BLOCK
+    units, pixels, strips = len(tile) * LANES, lists.counts.shape[2], lists.image_begins.shape[2] // BLOCK
     zero, factor, offset = splat(weights.dtype.type(0)), splat(scale), splat(-centre * scale)
     sums = lists.sums[share]
     for first in range(begin, end, units):
@@ -200,7 +197,7 @@ def backward(
         delta_sums: theirs over the images, in parts of which each thread has one: [shares, rows].
         weight_sums: set to the sums of the new weights.
     """
-    units, pixels = len(tile) * LANES, lists.pixel_begins.shape[2] - 2
+    units, pixels = len(tile) * LANES, lists.counts.shape[2]
     shares, blocks = lists.image_begins.shape[:2]
     zero, factor = splat(weights.dtype.type(0)), splat(scale)
     sums, gradients = lists.sums[share], lists.gradients[share]
@@ -219,15 +216,15 @@ def backward(
                 for image in range(0, BLOCK, LANES):
                     target = image * units + j * LANES
                     transpose(deltas, source + j * LANES * BLOCK + image, BLOCK, sums, target, units)
-            begins, delta_at = lists.pixel_begins[other, block], lists.delta_at[other, block]
+            counts, image_of = lists.counts[other, block], lists.image_of[other, block]
             factors = lists.delta_factors[other, block]
             for pixel in range(pixels):
                 found = registers(tile, weights)
                 for j in range(len(tile)):
                     found[j] = load(gradients, pixel * units + j * LANES) if number else zero
-                for entry in range(np.uint64(begins[pixel]), np.uint64(begins[pixel + 1])):
+                for entry in range(np.uint64(pixel * BLOCK), np.uint64(pixel * BLOCK + counts[pixel])):
                     x = splat_at(factors, entry)
-                    at = np.int64(delta_at[entry])
+                    at = np.int64(image_of[entry]) * units
                     for j in range(len(tile)):
                         found[j] = fma(x, load(sums, at + j * LANES), found[j])
                 if number < shares * blocks - 1:

@@ -168,7 +168,7 @@ def run_steps(
         visited = together[begin:end]
         blocks = -(-len(visited) // BLOCK)
         if lists is not None:
-            pixels.list_pixels(visited, images.begins, images.patch_of, images.values, share, lists, trains)
+            pixels.list_pixels(first_tile, visited, images.begins, images.patch_of, images.values, share, lists, trains)
             arrivals += shares
             meet(control, arrivals)
         for member in range(len(members.weight_sums)):
