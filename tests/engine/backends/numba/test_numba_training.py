@@ -14,6 +14,7 @@ from psa_tui.engine.backends.numba.training import chunks
 from psa_tui.engine.images import Images
 from psa_tui.errors import ConfigError
 from psa_tui.method.hyperparameters import Hyperparameters
+from psa_tui.method.variants import NONE
 from tests.engine import oracle
 from tests.engine.conftest import random_images
 from tests.engine.trials import MIXED, SIX_VARIANTS, end_of, mlp, prepare, real_images
@@ -29,6 +30,27 @@ def test_ten_steps_in_float32_are_the_oracles_in_float64_within_1e_5(text):
     end_of(oracle.train_epoch(expected, mlp(text), images, epoch()))
     end_of(NUMBA.train_epoch(weights, mlp(text), images, epoch()))
     assert (weights - expected).abs().max() <= 1e-5
+
+
+@pytest.mark.parametrize("seed", [7, 14])
+def test_where_float32_strays_further_a_unit_was_within_a_rounding_of_zero(seed):
+    # Among a thousand units times thousands of images, rounding takes a few to the other side of ReLU: a whole image is
+    # then in a gradient or not, and AdamW, which divides by a gradient's size, makes that a part of the learning rate.
+    network, images = mlp("[1*1024]"), real_images("mnist5k")[0][: 10 * 256 - 100]
+    weights, epoch = prepare(network, [(seed, NONE)], len(images), hyperparameters=Hyperparameters())
+    layer, exact = network.layers[0], weights.double()
+    nearest = torch.full((1024,), torch.inf, dtype=torch.float64)
+    steps = oracle.train_epoch(exact, network, images, epoch())
+    for chosen in epoch().orders[0].split(256):
+        inputs = oracle.inputs(images, images.pixels[chosen], torch.float64)
+        sums = inputs @ layer.weight(exact)[0].T + layer.bias(exact)[0]
+        nearest = nearest.minimum(sums.abs().amin(0))
+        next(steps)
+    end_of(NUMBA.train_epoch(weights, network, images, epoch()))
+    strayed = layer.weight((weights - exact).abs())[0].amax(1)
+    assert (nearest < 1e-6).sum() < 20
+    assert strayed[nearest >= 1e-6].max() <= 1e-5
+    assert strayed.max() <= 10 * 1e-4
 
 
 @pytest.mark.parametrize("threads", [1, 2])
