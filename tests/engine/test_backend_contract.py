@@ -19,7 +19,7 @@ from tests.engine import oracle
 from tests.engine.trials import SIX_VARIANTS, end_of, mlp, prepare, real_images, ten_steps
 from tests.engine.twins import TWINS, Twin, assert_counts_near, assert_near, of_twins
 
-NETWORKS = [mlp(text) for text in ("[2*6, 1*5]", "[1*16]", "[3*1]", "[2*8, 1*1, 1*3]", "[1*3, 1*40]")]
+NETWORKS = [mlp(text) for text in ("[2*6, 1*5]", "[1*16]", "[3*1]", "[2*8, 1*1, 1*3]", "[1*3, 1*40]", "[1*72]")]
 MIXED = NETWORKS[0]
 SCATTERED = [(seed, variant) for variant in (DROPOUT, DECAY, NONE) for seed in (3, 1, 1, 2)]
 RATES = Hyperparameters(learning_rate=1e-3, batch_size=64, weight_decay=1e-4, dropout=0.1)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from psa_tui.engine.backends.numba.kernels import patches
+from psa_tui.engine.backends.numba.kernels import patches, pixels
+from psa_tui.engine.backends.numba.kernels.pixels import PixelLists
 from psa_tui.engine.backends.numba.kernels.products import BLOCK
 from psa_tui.engine.backends.numba.kernels.steps import Layers, Members, Patches, Workspace
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES
@@ -16,32 +17,46 @@ from psa_tui.networks.mlp import Mlp
 
 _MOST_UNITS = 4
 """So many units are computed at once: their sums, two registers each with AVX2, leave room for what is summed."""
+_WIDE = 64
+"""So many units and more are multiplied with pixels, fewer with patches."""
+_VECTORS = {4: 1.0, 2: 1.2}
+"""As many vectors of units a wide layer's tile has, and about how much a unit's work is then, measured."""
+_STRIP = 100
+"""A strip has at most so many pixels: their weights in a tile take most of the first cache, 32 KB."""
 _SIDE = 4
 """A patch of a picture is a square of so many pixels a side."""
-_KEY = "numba"
+_CACHE_LINE = 64
+_PATCHES, _PIXELS = "numba patches", "numba pixels"
 """Of ``Images.prepared``."""
 
 
 class Layout:
     """How the parameters of a network lie in the kernels' memory."""
 
-    def __init__(self, network: Mlp, pixel_order: np.ndarray, shares: int) -> None:
-        """Lay out the parameters of ``network`` for ``shares`` threads.
-
-        ``pixel_order`` [patches * 16] says which pixel is where in the patches, -1 where none is.
-        """
+    def __init__(self, network: Mlp, images: Images, shares: int) -> None:
+        """Lay out the parameters of ``network``, which is to see ``images``, for ``shares`` threads."""
         self.shares = shares
         self.layers = network.layers
         width = self.layers[0].outputs
-        # As many tiles for each thread.
-        tiles = min(-(-width // (_MOST_UNITS * shares)) * shares, width)
-        self.first_tile = (0,) * -(-width // tiles)
+        self.wide = width >= _WIDE and network.inputs <= np.iinfo(np.uint16).max
+        self.images, pixel_order = listed(images) if self.wide else patched(images)
+        if self.wide:
+            # As little work as can be for the thread that has most of it.
+            work = {k: -(-width // (k * LANES * shares)) * k * each for k, each in _VECTORS.items()}
+            self.first_tile = (0,) * min(work, key=lambda k: work[k])
+            self.units, self.places_of_patch = len(self.first_tile) * LANES, 1
+            tiles = -(-width // self.units)
+        else:
+            # As many tiles for each thread.
+            tiles = min(-(-width // (_MOST_UNITS * shares)) * shares, width)
+            self.first_tile = (0,) * -(-width // tiles)
+            self.units, self.places_of_patch = len(self.first_tile), LANES
         narrowest = min(layer.outputs for layer in self.layers[1:])
         self.tile = (0,) * (4 if narrowest >= 4 else 2 if narrowest >= 2 else 1)
-        self.rows = tiles * len(self.first_tile)
+        self.rows = tiles * self.units
         self.places = np.flatnonzero(pixel_order >= 0)
         self.pixels = pixel_order[self.places]
-        self.patches = len(pixel_order) // LANES
+        self.patches = len(pixel_order) // self.places_of_patch
         self.rest_at = self.layers[0].bias_offset
         begin = np.array([layer.offset for layer in self.layers]) - self.rest_at
         widths = np.array([layer.outputs for layer in self.layers])
@@ -65,17 +80,17 @@ class Layout:
             scales: of dropout; None where a member does not drop.
         """
         count, dtype = len(rows), rows.dtype
-        first = np.zeros((3, count, self.rows * self.patches * LANES), dtype)
-        rest = np.zeros((3, count, self.rest), dtype)
+        first = zeros((3, count, self.rows * self.patches * self.places_of_patch), dtype)
+        rest = zeros((3, count, self.rest), dtype)
         every = [rows] if moments is None else [rows, moments[:, 0], moments[:, 1]]
         for which, numbers in enumerate(every):
-            filled = np.zeros((count, self.rows, self.patches * LANES), dtype)
+            filled = np.zeros((count, self.rows, self.patches * self.places_of_patch), dtype)
             weights = numbers[:, : self.rest_at].reshape(count, -1, len(self.pixels))
             filled[:, : weights.shape[1], self.places] = weights[:, :, self.pixels]
-            tiles = filled.reshape(count, -1, len(self.first_tile), self.patches, LANES)
+            tiles = filled.reshape(count, -1, self.units, self.patches, self.places_of_patch)
             first[which] = tiles.transpose(0, 1, 3, 2, 4).reshape(count, -1)
             rest[which, :, : rows.shape[1] - self.rest_at] = numbers[:, self.rest_at :]
-        sums = np.zeros((count, self.rows), dtype)
+        sums = zeros((count, self.rows), dtype)
         weights = rows[:, : self.rest_at].reshape(count, -1, len(self.pixels))
         sums[:, : weights.shape[1]] = weights.sum(2, dtype=np.float64)
         sets = list({id(one): one for one in labels}.values())
@@ -95,7 +110,7 @@ class Layout:
         """Write the weights (``which`` is 0) or moments (1, 2) of ``members`` to ``rows`` [M, parameters]."""
         target = rows.numpy()
         count, width = len(target), self.layers[0].outputs
-        tiles = members.first[which].reshape(count, -1, self.patches, len(self.first_tile), LANES)
+        tiles = members.first[which].reshape(count, -1, self.patches, self.units, self.places_of_patch)
         filled = tiles.transpose(0, 1, 3, 2, 4).reshape(count, self.rows, -1)
         first = np.empty((count, width, len(self.pixels)), target.dtype)
         first[:, :, self.pixels] = filled[:, :width, self.places]
@@ -109,26 +124,57 @@ class Layout:
         blocks, rows = -(-most_images // BLOCK), self.kernel_layers.rows
         sizes = rows * blocks * BLOCK
         most = int(rows[:-1].max())
-        longest = batch if trains else 0
+        longest = batch if trains and not self.wide else 0
         live = np.zeros((shares, len(rows), max(most, int(rows[-1]))), np.int64)
         live[:, -1, : rows[-1]] = np.arange(rows[-1])
         counts = np.zeros((shares, len(rows)), np.int64)
         counts[:, -1] = rows[-1]
         return Workspace(
-            np.zeros((shares, sizes.sum()), dtype),
+            zeros((shares, sizes.sum()), dtype),
             np.cumsum(sizes) - sizes,
-            np.zeros(shares * 2 * blocks * most * BLOCK if trains else 0, dtype),
-            np.zeros(shares * self.rest, dtype),
-            np.zeros((shares, self.rows), dtype),
+            zeros((shares * 2 * blocks * most * BLOCK if trains else 0,), dtype),
+            zeros((shares * self.rest,), dtype),
+            zeros((shares, self.rows), dtype),
             live,
             counts,
             np.zeros((shares, self.patches), np.int64),
             np.empty((shares, self.patches * longest * LANES), np.uint8),
             np.empty((shares, self.patches, longest), np.int32),
-            np.zeros((shares, self.rows // len(self.first_tile)), np.bool_),
-            np.zeros((shares, (LANES + 1) * LANES * _MOST_UNITS), dtype),
+            np.zeros((shares, self.rows // self.units), np.bool_),
+            zeros((shares, (LANES + 1) * LANES * _MOST_UNITS), dtype),
             np.zeros(4, np.int64),
         )
+
+    def pixel_lists(self, batch: int, dtype: np.dtype, trains: bool = True) -> PixelLists | None:
+        """Allocate the lists of pixels of a batch of ``batch`` images, for a wide layer; None for a narrow one."""
+        if not self.wide:
+            return None
+        begins = self.images.begins
+        blocks = -(-batch // (self.shares * BLOCK))
+        strips = -(-self.patches // _STRIP)
+        most = BLOCK * int((begins[strips::strips] - begins[:-1:strips]).max(initial=0))
+        of_images, of_pixels = (
+            (self.shares, blocks, most),
+            (self.shares, blocks, self.patches * BLOCK if trains else 0),
+        )
+        return PixelLists(
+            np.zeros((self.shares, blocks, strips * BLOCK + 1), np.int32),
+            np.empty(of_images, np.int32),
+            np.empty(of_images, dtype),
+            np.zeros((self.shares, blocks, self.patches), np.int64),
+            np.empty(of_pixels, np.uint8),
+            np.empty(of_pixels, dtype),
+            zeros((self.shares, (BLOCK + 2) * self.units), dtype),
+            zeros((self.shares, self.patches * self.units), dtype),
+        )
+
+
+def zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return zeros that begin where a cache line does: no vector then lies in two."""
+    count = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    numbers = np.zeros(count + _CACHE_LINE, np.uint8)
+    begin = -numbers.ctypes.data % _CACHE_LINE
+    return numbers[begin : begin + count].view(dtype).reshape(shape)
 
 
 def pixel_order(shape: Sequence[int]) -> np.ndarray:
@@ -146,7 +192,7 @@ def pixel_order(shape: Sequence[int]) -> np.ndarray:
 
 def patched(images: Images) -> tuple[Patches, np.ndarray]:
     """Return ``images`` as patches, and the order of their pixels; that is computed once."""
-    if _KEY not in images.prepared:
+    if _PATCHES not in images.prepared:
         order = pixel_order(images.input_shape)
         pixels = images.pixels.numpy()
         begins = np.zeros(len(pixels) + 1, np.int64)
@@ -156,9 +202,33 @@ def patched(images: Images) -> tuple[Patches, np.ndarray]:
         values = np.zeros(begins[-1] * LANES, np.uint8)
         patches.copy_patches(pixels, order, begins, patch_of, values)
         real = (order >= 0).astype(np.float32)
-        images.prepared[_KEY] = (
+        images.prepared[_PATCHES] = (
             Patches(begins, patch_of, values, real, 255 * images.mean[0], 1 / (255 * images.std[0])),
             order,
         )
-    found: tuple[Patches, np.ndarray] = images.prepared[_KEY]
+    found: tuple[Patches, np.ndarray] = images.prepared[_PATCHES]
+    return found
+
+
+def listed(images: Images) -> tuple[Patches, np.ndarray]:
+    """Return ``images`` as pixels, and their order, which is that of the image; that is computed once."""
+    if _PIXELS not in images.prepared:
+        seen = images.pixels.numpy()
+        inputs = seen.shape[1]
+        strips = -(-inputs // _STRIP)
+        begins = np.zeros(len(seen) * strips + 1, np.int64)
+        pixels.count_pixels(seen, -(-inputs // strips), begins)
+        where, pixel_of = seen.nonzero()
+        images.prepared[_PIXELS] = (
+            Patches(
+                begins,
+                pixel_of.astype(np.uint16),
+                seen[where, pixel_of],
+                np.ones(0, np.float32),
+                255 * images.mean[0],
+                1 / (255 * images.std[0]),
+            ),
+            np.arange(inputs),
+        )
+    found: tuple[Patches, np.ndarray] = images.prepared[_PIXELS]
     return found

@@ -17,7 +17,7 @@ from psa_tui.engine.backends.numba.compilation import ensure_compiled
 from psa_tui.engine.backends.numba.kernels import steps
 from psa_tui.engine.backends.numba.kernels.adamw import BETA1, BETA2
 from psa_tui.engine.backends.numba.kernels.steps import Patches, Tile, Workspace
-from psa_tui.engine.backends.numba.layout import Layout, patched
+from psa_tui.engine.backends.numba.layout import Layout
 from psa_tui.engine.images import Images
 from psa_tui.networks.mlp import Mlp
 
@@ -44,10 +44,9 @@ def train_epoch(
 
 def count_correct(weights: Tensor, network: Mlp, images: Images, active: Tensor | None = None) -> Tensor:
     """Return how many images each member of ``weights`` [M, parameters] classifies correctly, see ``Backend``."""
-    found, pixel_order = patched(images)
     rows = weights.numpy()
     shares = torch.get_num_threads()
-    layout = Layout(network, pixel_order, shares)
+    layout = Layout(network, images, shares)
     batch = _EVALUATION_BATCH * shares
     space = layout.workspace(batch, rows.dtype, trains=False)
     members = layout.members(rows, None, [images.labels.numpy()] * len(rows), [None] * len(rows))
@@ -57,10 +56,11 @@ def count_correct(weights: Tensor, network: Mlp, images: Images, active: Tensor 
         shares,
         layout.first_tile,
         layout.tile,
-        _of_dtype(found, rows.dtype),
+        _of_dtype(layout.images, rows.dtype),
         layout.kernel_layers,
         members,
         space,
+        layout.pixel_lists(batch, rows.dtype, trains=False),
         np.arange(len(images)),
         batch,
         False,
@@ -89,9 +89,8 @@ def _train(
     """Train ``members``, who share an order, adding to ``losses`` [M, 1]; yield how many images were seen."""
     some = epoch.of(members)
     dtype = weights.numpy().dtype
-    found, pixel_order = patched(images)
     shares = torch.get_num_threads()
-    layout = Layout(network, pixel_order, shares)
+    layout = Layout(network, images, shares)
     labels = [images.labels if one is None else one for one in some.labels]
     arrays = {id(one): one.numpy() for one in labels}
     state = layout.members(
@@ -102,10 +101,11 @@ def _train(
     )
     order = epoch.orders[some.order_of[0]].numpy()
     size = min(epoch.hyperparameters.batch_size, len(order))
-    seen = _of_dtype(found, dtype)
+    seen = _of_dtype(layout.images, dtype)
     dropping = [draws for draws in some.dropout if draws is not None]
     units = network.hidden_units
     space = layout.workspace(size, dtype)
+    lists = layout.pixel_lists(size, dtype)
     together = len(order) // size
     if dropping:
         together = max(1, min(together, _MASK_BYTES // (len(dropping) * units * size * dtype.itemsize)))
@@ -129,6 +129,7 @@ def _train(
             layout.kernel_layers,
             state,
             space,
+            lists,
             order[begin : begin + count * batch],
             batch,
             True,

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from psa_tui.engine.backends.numba.kernels import adamw, loss, patches, products
+from psa_tui.engine.backends.numba.kernels import adamw, loss, patches, pixels, products
 from psa_tui.engine.backends.numba.kernels.compiling import kernel, part
+from psa_tui.engine.backends.numba.kernels.pixels import PixelLists
 from psa_tui.engine.backends.numba.kernels.processor import flush_denormals, meet, restore
 from psa_tui.engine.backends.numba.kernels.products import BLOCK
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES
@@ -32,14 +33,14 @@ class Layers(NamedTuple):
 
 
 class Patches(NamedTuple):
-    """Images as the patches that are not black, see ``patches``."""
+    """Images as the patches that are not black, see ``patches``; or, see ``pixels``, as the pixels that are not."""
 
     begins: Array
-    """Of each image: int64 [N + 1]."""
+    """Of each image: int64 [N + 1]; or of each strip of it: [N * strips + 1]."""
     patch_of: Array
     """uint16 [E]."""
     values: Array
-    """uint8 [E * 16]."""
+    """uint8 [E * 16], or [E]."""
     real: Array
     """Which of a patch's places are pixels: [patches * 16]."""
     centre: float
@@ -51,7 +52,7 @@ class Members(NamedTuple):
     """Members that see the same images in one order; each has its own row."""
 
     first: Array
-    """The first layer's weights and their two moments: [3, M, some], see ``patches``."""
+    """The first layer's weights and their two moments: [3, M, some], see ``patches`` and ``pixels``."""
     rest: Array
     """All other parameters and their moments: [3, M, some]."""
     weight_sums: Array
@@ -105,6 +106,7 @@ def run_steps(
     layers: Layers,
     members: Members,
     space: Workspace,
+    lists: PixelLists | None,
     order: Array,
     batch: int,
     trains: bool,
@@ -122,7 +124,9 @@ def run_steps(
 
     Args:
         share: which of the threads this is; there are as many as ``space`` has shares.
-        first_tile: how many units of the first layer are computed at once; ``tile`` of the others.
+        first_tile: how many units of the first layer are computed at once, or vectors of such; ``tile`` of the others.
+        lists: memory for ``pixels``; with None, the first layer is computed by ``patches``. It is one or the other when
+            this is compiled.
         order: the images that the steps see, int64 [images].
         batch: images a step; the last may have fewer.
         trains: whether weights are updated.
@@ -138,56 +142,78 @@ def run_steps(
     activations, scratch, deltas_at = space.activations[share], space.scratch[share], len(space.deltas) // (2 * shares)
     gradients = space.gradients[share * (len(space.gradients) // shares) :][: len(space.gradients) // shares]
     live, live_counts, list_counts = space.live[share], space.live_counts[share], space.list_counts[share]
-    begin_unit, end_unit = share_of(rows_of_first // len(first_tile), share, shares)
-    begin_unit, end_unit = begin_unit * len(first_tile), end_unit * len(first_tile)
+    units = len(first_tile) if lists is None else len(first_tile) * LANES
+    begin_unit, end_unit = share_of(rows_of_first // units, share, shares)
+    begin_unit, end_unit = begin_unit * units, end_unit * units
     control, arrivals = space.control, 0
     for step in range(-(-len(order) // batch)):
         together = order[step * batch : (step + 1) * batch]
-        list_counts[:] = 0
-        for other in range(shares):
-            begin, end = share_of(len(together), other, shares)
-            patches.sort_by_patch(
-                together[begin:end],
-                images.begins,
-                images.patch_of,
-                images.values,
-                rows_of_first,
-                (2 * other + 1) * deltas_at,
-                list_counts,
-                space.list_values[share],
-                space.list_images[share],
-                trains,
-            )
+        if lists is None:
+            list_counts[:] = 0
+            for other in range(shares):
+                begin, end = share_of(len(together), other, shares)
+                patches.sort_by_patch(
+                    together[begin:end],
+                    images.begins,
+                    images.patch_of,
+                    images.values,
+                    rows_of_first,
+                    (2 * other + 1) * deltas_at,
+                    list_counts,
+                    space.list_values[share],
+                    space.list_images[share],
+                    trains,
+                )
         begin, end = share_of(len(together), share, shares)
         visited = together[begin:end]
         blocks = -(-len(visited) // BLOCK)
+        if lists is not None:
+            pixels.list_pixels(first_tile, visited, images.begins, images.patch_of, images.values, share, lists, trains)
+            arrivals += shares
+            meet(control, arrivals)
         for member in range(len(members.weight_sums)):
             rest, sums, labels = (
                 members.rest[0, member],
                 members.weight_sums[member],
                 members.labels[members.labels_of[member]],
             )
-            for other in range(shares):
-                first, end = share_of(len(together), other, shares)
-                patches.forward(
+            if lists is None:
+                for other in range(shares):
+                    first, end = share_of(len(together), other, shares)
+                    patches.forward(
+                        first_tile,
+                        begin_unit,
+                        end_unit,
+                        together[first:end],
+                        images.begins,
+                        images.patch_of,
+                        images.values,
+                        count,
+                        members.first[0, member],
+                        sums,
+                        rest,
+                        layers.widths[0],
+                        images.centre,
+                        images.scale,
+                        space.activations[other],
+                        rows_of_first,
+                        -(-(end - first) // BLOCK),
+                        scratch,
+                    )
+            else:
+                pixels.forward(
                     first_tile,
                     begin_unit,
                     end_unit,
-                    together[first:end],
-                    images.begins,
-                    images.patch_of,
-                    images.values,
-                    count,
+                    share,
+                    lists,
                     members.first[0, member],
                     sums,
                     rest,
-                    layers.widths[0],
                     images.centre,
                     images.scale,
-                    space.activations[other],
+                    space.activations,
                     rows_of_first,
-                    -(-(end - first) // BLOCK),
-                    scratch,
                 )
             arrivals += shares
             meet(control, arrivals)
@@ -275,7 +301,7 @@ def run_steps(
                 rows_of_first,
                 blocks,
                 live[0, : live_counts[0]],
-                len(first_tile),
+                units,
                 space.delta_sums[share],
                 space.live_tiles[share],
             )
@@ -283,26 +309,45 @@ def run_steps(
                 gradients[unit] = space.delta_sums[share, unit]
             arrivals += shares
             meet(control, arrivals)
-            patches.backward(
-                first_tile,
-                begin_unit,
-                end_unit,
-                list_counts,
-                space.list_values[share],
-                space.list_images[share],
-                space.deltas,
-                space.delta_sums,
-                space.live_tiles,
-                members.first[0, member],
-                members.first[1, member],
-                members.first[2, member],
-                sums,
-                images.real,
-                images.centre,
-                images.scale,
-                rates[member, step],
-                scratch,
-            )
+            if lists is None:
+                patches.backward(
+                    first_tile,
+                    begin_unit,
+                    end_unit,
+                    list_counts,
+                    space.list_values[share],
+                    space.list_images[share],
+                    space.deltas,
+                    space.delta_sums,
+                    space.live_tiles,
+                    members.first[0, member],
+                    members.first[1, member],
+                    members.first[2, member],
+                    sums,
+                    images.real,
+                    images.centre,
+                    images.scale,
+                    rates[member, step],
+                    scratch,
+                )
+            else:
+                pixels.backward(
+                    first_tile,
+                    begin_unit,
+                    end_unit,
+                    share,
+                    lists,
+                    space.deltas,
+                    rows_of_first,
+                    space.delta_sums,
+                    members.first[0, member],
+                    members.first[1, member],
+                    members.first[2, member],
+                    sums,
+                    images.centre,
+                    images.scale,
+                    rates[member, step],
+                )
             adamw.update_share(
                 share, space.gradients, rest, members.rest[1, member], members.rest[2, member], rates[member, step]
             )

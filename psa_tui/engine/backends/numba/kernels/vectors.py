@@ -227,6 +227,36 @@ def _transposed_sums(typing: Any, array: Any, at: Any) -> Any:
     return result(array, at), generate
 
 
+def _transpose(typing: Any, source: Any, at: Any, stride: Any, target: Any, begin: Any, step: Any) -> Any:
+    """Copy ``source[at + i * stride + j]`` to ``target[begin + j * step + i]``, for ``LANES`` i and as many j."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        kind, align = llvm_type(Vector(source.dtype)), source.dtype.bitwidth // 8
+        strides = [context.cast(builder, args[k], sig.args[k], types.int64) for k in (2, 5)]
+        here, there = (
+            element_pointer(context, builder, sig.args[k], args[k], sig.args[k + 1], args[k + 1], kind.element)
+            for k in (0, 3)
+        )
+        at = [builder.gep(here, [builder.mul(strides[0], _I64(k))]) for k in range(LANES)]
+        rows = [builder.load(builder.bitcast(one, kind.as_pointer()), align=align) for one in at]
+        for half in (8, 4, 2, 1):
+            for k in range(LANES):
+                if not k & half:
+                    # Both keep one half of their blocks, and exchange the other.
+                    low = [lane + (LANES - half if lane & half else 0) for lane in range(LANES)]
+                    high = [lane + (LANES if lane & half else half) for lane in range(LANES)]
+                    rows[k], rows[k + half] = (
+                        builder.shuffle_vector(rows[k], rows[k + half], ir.Constant(ir.VectorType(_I32, LANES), pick))
+                        for pick in (low, high)
+                    )
+        for k in range(LANES):
+            place = builder.gep(there, [builder.mul(strides[1], _I64(k))])
+            builder.store(rows[k], builder.bitcast(place, kind.as_pointer()), align=align)
+        return context.get_dummy_value()
+
+    return types.void(source, at, stride, target, begin, step), generate
+
+
 def _sum_of(typing: Any, x: Any) -> Any:
     """Return the sum of a vector's numbers: halves, then quarters, and so on."""
 
@@ -243,4 +273,4 @@ def _sum_of(typing: Any, x: Any) -> Any:
 load, load_bytes, copy_bytes, store = (intrinsic(one) for one in (_load, _load_bytes, _copy_bytes, _store))
 splat, splat_at = (intrinsic(one) for one in (_splat, _splat_at))
 any_nonzero, sum_of = (intrinsic(one) for one in (_any_nonzero, _sum_of))
-transposed_sums = intrinsic(_transposed_sums)
+transpose, transposed_sums = intrinsic(_transpose), intrinsic(_transposed_sums)
