@@ -8,9 +8,9 @@ import numpy as np
 from torch import Tensor
 
 from psa_tui.engine.backends.numba.kernels import patches, pixels
+from psa_tui.engine.backends.numba.kernels.memory import Layers, Members, Patches, Workspace
 from psa_tui.engine.backends.numba.kernels.pixels import PixelLists
 from psa_tui.engine.backends.numba.kernels.products import BLOCK
-from psa_tui.engine.backends.numba.kernels.steps import Layers, Members, Patches, Workspace
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES
 from psa_tui.engine.images import Images
 from psa_tui.networks.mlp import Mlp

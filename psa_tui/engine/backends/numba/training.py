@@ -16,7 +16,7 @@ from psa_tui.engine.backend import Epoch
 from psa_tui.engine.backends.numba.compilation import ensure_compiled
 from psa_tui.engine.backends.numba.kernels import steps
 from psa_tui.engine.backends.numba.kernels.adamw import BETA1, BETA2
-from psa_tui.engine.backends.numba.kernels.steps import Patches, Tile, Workspace
+from psa_tui.engine.backends.numba.kernels.memory import STEPS, STOP, Patches, Tile, Workspace
 from psa_tui.engine.backends.numba.layout import Layout
 from psa_tui.engine.images import Images
 from psa_tui.networks.mlp import Mlp
@@ -164,13 +164,13 @@ def _run_steps(shares: int, first_tile: Tile, tile: Tile, *arguments: Any) -> Ge
     calls = [_threads(shares).submit(steps.run_steps, share, first_tile, tile, *arguments) for share in range(shares)]
     try:
         while wait(calls, _PROGRESS_EVERY_S).not_done:
-            if control[steps.STEPS]:
-                yield int(control[steps.STEPS])
+            if control[STEPS]:
+                yield int(control[STEPS])
     finally:
-        control[steps.STOP] = 1
+        control[STOP] = 1
         for call in calls:
             call.result()
-    yield int(control[steps.STEPS])
+    yield int(control[STEPS])
 
 
 @cache

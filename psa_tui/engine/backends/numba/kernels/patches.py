@@ -5,7 +5,7 @@ each unit, -centre * scale times the sum of its weights, and of each gradient, -
 deltas. Weights are [tiles, patches, len(tile), 16]: a tile of units passes over the images together. Units and pixels
 that fill up the last tile and patch are zero and stay so.
 
-Threads divide the tiles among them, and pass over all images: weights and gradients stay with the thread whose they are.
+Threads divide the tiles among them and pass over all images: weights and gradients stay with the thread whose they are.
 """
 
 from __future__ import annotations
