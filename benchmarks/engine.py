@@ -10,8 +10,8 @@ reference computes with PyTorch's default threads.
 Floors are the engine's operations over this machine's matrix rate, measured before and after; a time below its
 floor is impossible, and fails the benchmark. The engine multiplies pixels that are not black only, and trains members
 that are equal to the bit once: fifty of sixty trials at these rates, where mode decay is the control. (It leaves out
-dead units too, which no floor knows of.) "dense" is the floor of all trials with all 784 pixels. A population's peak memory is that of all its processes; the files they
-share count once.
+dead units too, which no floor knows of.) "dense" is the floor of all trials with all 784 pixels. A population's peak
+memory is that of all its processes; the files they share count once.
 """
 
 from __future__ import annotations
