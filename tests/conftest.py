@@ -51,6 +51,14 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path not in slow_files)
 
 
+@pytest.fixture(autouse=True)
+def denormals():
+    """What trains in this process flushes them from then on, and examples of properties are such numbers too."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_flush_denormal(False)
+
+
 @pytest.fixture(scope="session")
 def command():
     """The command line, built once: Typer builds it anew in every process, in a tenth of a second."""

@@ -221,10 +221,10 @@ def _sessions(run: RunDetails) -> list[str]:
         threads = "1 thread" if session["threads"] == 1 else f"{session['threads']} threads"
         lines.append(
             f"session {session['session']:<6}{when}, after loop {session['after_meta_loop']}: {outcome}{took}; "
-            f"{session['backend']}, {session['device']}, {threads}"
+            f"{session['device']}, {threads}"
         )
         versions = " ".join(f"{name} {version}" for name, version in session["versions"].items())
-        environment = f"{session['machine']}; {versions}"
+        environment = f"backend {session['backend']}; {session['machine']}; {versions}"
         if environment != known:
             lines += _fact("", environment)
             known = environment

@@ -119,7 +119,7 @@ def test_noise_is_measured_at_the_levels_asked_for(psa, made):
         (["--json", "--terminal"], "--json and --terminal exclude each other; choose one"),
         (["--out", "x\x1b.jpg"], "--out x\N{REPLACEMENT CHARACTER}.jpg: expected a name that ends in .svg, .png, .pdf"),
         (["one"] * 52, "53 checkpoints: expected at most 52 at a time"),
-        (["--backend", "abacus"], "--backend: expected one of auto, torch, module, numba, found 'abacus'"),
+        (["--backend", "abacus"], "--backend: expected one of auto, numba, torch, module, found 'abacus'"),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused_in_one_line(psa, made, arguments, said):

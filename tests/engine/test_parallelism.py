@@ -27,7 +27,8 @@ def test_pytorch_has_all_cores_for_a_wide_first_layer_and_one_for_any_other(back
 def test_compiled_kernels_have_all_cores_where_a_step_has_enough_units_and_images_for_each():
     assert chosen("[1*16]", "numba") == 4
     assert chosen("[1*15, 1*1024]", "numba") == 1
-    assert chosen("[1*16]", "numba", batch_size=255) == 1
+    assert chosen("[1*16]", "numba", batch_size=255) == 3
+    assert chosen("[1*16]", "numba", batch_size=63) == 1
 
 
 def test_a_gpu_is_fed_by_one_thread():

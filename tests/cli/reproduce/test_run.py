@@ -28,7 +28,7 @@ def test_any_network_variant_and_backend_trains_and_shows_its_trials_command(psa
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--backend", "abacus"), "--backend: expected one of auto, torch, module, numba, found 'abacus'"),
+        (("--backend", "abacus"), "--backend: expected one of auto, numba, torch, module, found 'abacus'"),
         (("--network", "cathedral"), "--network: expected one of mlp, found 'cathedral'"),
         (("--on", "mars"), "--on 'mars': expected local or ray"),
         (("--address", "here:1"), "--address names a Ray cluster; say --on ray with it"),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from functools import cache
+from concurrent.futures import Future, wait
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -161,27 +160,28 @@ def _run_steps(shares: int, first_tile: Tile, tile: Tile, *arguments: Any) -> Ge
     space: Workspace = arguments[3]
     control = space.control
     control[:] = 0
-    calls = [_threads(shares).submit(steps.run_steps, share, first_tile, tile, *arguments) for share in range(shares)]
+    calls: list[Future[None]] = [Future() for _ in range(shares)]
+    for share, call in enumerate(calls):
+        # A daemon, because a process that must end at once does not wait for the end of a step.
+        Thread(target=_answer, args=(call, share, first_tile, tile, *arguments), daemon=True).start()
     try:
         while wait(calls, _PROGRESS_EVERY_S).not_done:
             if control[STEPS]:
                 yield int(control[STEPS])
-    finally:
+    except GeneratorExit:
         control[STOP] = 1
-        for call in calls:
-            call.result()
+        wait(calls)
+        raise
+    for call in calls:
+        call.result()
     yield int(control[STEPS])
 
 
-@cache
-def _threads(shares: int) -> ThreadPoolExecutor:
-    """Return as many threads: each call must have its own, for they wait for one another."""
-    return ThreadPoolExecutor(shares)
-
-
-if hasattr(os, "register_at_fork"):
-    # A forked process has none of its parent's threads.
-    os.register_at_fork(after_in_child=_threads.cache_clear)
+def _answer(call: Future[None], *arguments: Any) -> None:
+    try:
+        call.set_result(steps.run_steps(*arguments))
+    except BaseException as error:
+        call.set_exception(error)
 
 
 def _rates(epoch: Epoch, step: int, count: int) -> np.ndarray:
