@@ -99,7 +99,8 @@ def format_units(units: Sequence[AblatedUnit], layers: int, width: int | None = 
     Args:
         units: in any order.
         layers: how many layers the network has, the output layer included.
-        width: the room in characters; None where all are to be listed. One unit is always named.
+        width: the room in characters; None where all are to be listed. One unit is always named, if need be without
+            what was done to it.
     """
     if not units:
         return "no unit"
@@ -111,8 +112,10 @@ def format_units(units: Sequence[AblatedUnit], layers: int, width: int | None = 
         # Zeroed ones come first: what follows "noise at" is all noise.
         parts = [_list_units(effects[name], layers, name) for name in sorted(effects, key=lambda name: name != _ZERO)]
         listed = "; ".join(parts)
-        if len(units) == 1 or width is None or len(listed) <= width:
+        if width is None or len(listed) <= width:
             return listed
+        if len(units) == 1:
+            return _list_units(units, layers, _ZERO)
     hit = sorted({unit.layer for unit in units})
     where = f" of layer {hit[0]}" if len(hit) == 1 else f" of {len(hit)} layers"
     named = "" if len(effects) > 1 else _named(next(iter(effects)))
