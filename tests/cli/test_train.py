@@ -447,7 +447,7 @@ def test_what_keeps_auto_from_the_compiled_backend_is_said_and_the_run_keeps_the
     assert "psa: warning: backend: torch before, numba now; " in back.stderr
     assert psa("resume", "--meta-loops", 1, "--backend", "auto").stderr == ""
     shown = psa("results", "show", "latest").stdout
-    assert re.findall(r"; (\w+), cpu, \d+ threads?$", shown, re.MULTILINE) == ["torch", "torch", "numba", "numba"]
+    assert re.findall(r"^ +backend (\w+); ", shown, re.MULTILINE) == ["torch", "numba"]
     assert "denormals" in shown
 
 
