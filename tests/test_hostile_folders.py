@@ -3,6 +3,7 @@
 import os
 import sys
 
+import platformdirs
 import pytest
 
 from tests import program
@@ -99,6 +100,9 @@ FOLDERS = {
 }
 
 
+CACHE = platformdirs.user_cache_path()
+
+
 @pytest.fixture
 def hostile(tmp_path, monkeypatch):
     """Make the current folder a hostile one; at the end nothing of it was executed, and nothing outside it changed."""
@@ -112,9 +116,10 @@ def hostile(tmp_path, monkeypatch):
         "HOME": "outside",
         "MARKER": "marker",
         "MPLCONFIGDIR": "cache",
-        "XDG_CACHE_HOME": "cache",
     }.items():
         monkeypatch.setenv(name, str(tmp_path / place))
+    # Kernels are compiled once for all tests.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(CACHE))
 
     def fill(kind):
         kind(folder, outside)

@@ -35,7 +35,8 @@ def copy(tmp_path_factory):
 
     def run(*words, **variables):
         command = [sys.executable, "-m", "psa_tui", *words]
-        environment = clean | {"PYTHONPATH": str(folder)} | variables
+        # Kernels of a copy would be compiled anew.
+        environment = clean | {"PYTHONPATH": str(folder), "PSA_BACKEND": "torch"} | variables
         done = program.run(command, cwd=work, env=environment, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
         return done.stdout

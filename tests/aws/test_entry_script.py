@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from psa_tui.aws.archive import read_archive
@@ -49,6 +50,7 @@ class Instance:
             "OMP_NUM_THREADS": "1",
             "PYTHONWARNINGS": "error",
             "HOME": str(self.root),
+            "XDG_CACHE_HOME": str(platformdirs.user_cache_path()),
         }
         return program.Popen(
             [sys.executable, SCRIPT],
