@@ -1,69 +1,113 @@
-"""Compile a kernel for arguments of new types, in a process of its own that can be left at any moment.
+"""Compile kernels for networks of a new kind, in processes of their own that can be left at any moment.
 
 A compiler that is at work in this process could not be interrupted, nor can the interpreter end before it does.
 """
 
 from __future__ import annotations
 
+import gc
+import json
 import logging
 import os
-import pickle
 import subprocess
 import sys
+from functools import cache
 from typing import Any
 
-import numba
+import numpy as np
+from numba import types
 
-from psa_tui.engine.backends.numba.kernels import steps
+from psa_tui.engine.backends.numba.kernels.calling import address, signature
+from psa_tui.engine.backends.numba.kernels.memory import Task, numba_type
+from psa_tui.engine.backends.numba.kernels.steps import Phases, phases_for, run_steps
 
 log = logging.getLogger(__name__)
 
+_COMPILERS = 2
+"""So many processes compile at the same time: there are nine kernels."""
 
-def ensure_compiled(*arguments: Any) -> None:
-    """Make sure that machine code of ``run_steps`` for such arguments is in the cache, where there is one.
 
-    What is missing is said before it is compiled, which takes some ten seconds.
+@cache
+def phase_addresses(dtype: np.dtype, wide: bool, units: int, later_units: int) -> tuple[int, ...]:
+    """Return where the machine code of the phases is that ``run_steps`` is to call, see ``phases_for``.
+
+    What is not in the cache is compiled, which takes seconds and is said before.
     """
-    signature = tuple(map(numba.typeof, arguments))
-    kernel: Any = steps.run_steps
-    if signature in kernel.overloads:
-        return
-    is_cached = kernel.stats.cache_path is not None
-    if is_cached and _is_in_cache(kernel, signature):
-        return
-    log.info("compiling kernels for networks of this kind, %s: about ten seconds", "once" if is_cached else "uncached")
-    if not is_cached:
-        return
-    # As for all children: nothing is imported from the current folder, and Ctrl-C in a terminal is for the program.
-    safe = {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
-    compiler = subprocess.Popen(
-        [sys.executable, "-m", __name__],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, **safe},
-        start_new_session=True,
-    )
-    try:
-        # Where it fails, the kernel is compiled when it is called.
-        compiler.communicate(pickle.dumps(signature))
-    finally:
-        compiler.kill()
-        compiler.wait()
+    kernels = _kernels(wide, units, later_units)
+    missing = [name for name, kernel in kernels.items() if not _is_compiled(kernel, _signature(kernel, dtype))]
+    if missing:
+        cached: Any = run_steps
+        is_cached = cached.stats.cache_path is not None
+        how = "once" if is_cached else "uncached"
+        log.info("compiling kernels for networks of this kind, %s: about ten seconds", how)
+        if is_cached:
+            _compile(
+                json.dumps([str(dtype), wide, units, later_units]), [list(kernels).index(name) for name in missing]
+            )
+    return tuple(address(kernels[name], numba_type(Task, dtype)) for name in Phases._fields)
 
 
 def load_compiler() -> None:
     """Load what the first call of a kernel takes most of a second for, so that forks of this process have it."""
-    kernel: Any = steps.run_steps
+    kernel: Any = run_steps
     kernel.targetctx.refresh()
 
 
-def _is_in_cache(kernel: Any, signature: tuple[Any, ...]) -> bool:
-    """Return whether the cache has it; ``load_overload`` would load it too, which is left to the call."""
-    key = kernel._cache._index_key(signature, kernel.targetctx.codegen())
+def _kernels(wide: bool, units: int, later_units: int) -> dict[str, Any]:
+    return {**phases_for(wide, units, later_units)._asdict(), "run_steps": run_steps}
+
+
+def _signature(kernel: Any, dtype: np.dtype) -> tuple[Any, ...]:
+    """Return the Numba types of the arguments of a phase, or of ``run_steps``."""
+    task = numba_type(Task, dtype)
+    return (task, *(types.int64,) * (1 + len(Phases._fields))) if kernel is run_steps else signature(task)
+
+
+def _is_compiled(kernel: Any, wanted: tuple[Any, ...]) -> bool:
+    """Return whether it is loaded or in the cache; ``load_overload`` would load it, which is left to the call."""
+    if wanted in kernel.overloads:
+        return True
+    if kernel.stats.cache_path is None:
+        return False
+    key = kernel._cache._index_key(wanted, kernel.targetctx.codegen())
     return kernel._cache._cache_file.load(key) is not None
 
 
+def _compile(kind: str, numbers: list[int]) -> None:
+    """Compile kernels by their ``numbers`` in other processes. Where that fails, they are when they are called."""
+    reading, writing = os.pipe()
+    os.write(writing, bytes(numbers))
+    os.close(writing)
+    # As for all children: nothing is imported from the current folder, and Ctrl-C in a terminal is for the program.
+    safe = {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    compilers = []
+    try:
+        for _ in range(min(_COMPILERS, len(numbers))):
+            compilers.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", __name__, kind],
+                    stdin=reading,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    env={**os.environ, **safe},
+                    start_new_session=True,
+                )
+            )
+        for compiler in compilers:
+            compiler.wait()
+    finally:
+        os.close(reading)
+        for compiler in compilers:
+            compiler.kill()
+            compiler.wait()
+
+
 if __name__ == "__main__":
-    compiled: Any = steps.run_steps
-    compiled.compile(pickle.load(sys.stdin.buffer))
+    # What a compiler makes is kept until it ends, so looking for garbage finds little and takes a tenth of the time.
+    gc.disable()
+    dtype, *widths = json.loads(sys.argv[1])
+    kernels = list(_kernels(*widths).values())
+    # The processes share the pipe: each takes the next number when it has compiled one.
+    while number := os.read(sys.stdin.fileno(), 1):
+        kernel = kernels[number[0]]
+        kernel.compile(_signature(kernel, np.dtype(dtype)))

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from psa_tui.engine.backends.numba.kernels import patches, pixels
-from psa_tui.engine.backends.numba.kernels.memory import Layers, Members, Patches, Workspace
-from psa_tui.engine.backends.numba.kernels.pixels import PixelLists
+from psa_tui.engine.backends.numba.kernels.memory import Layers, Members, Patches, PixelLists, Workspace
 from psa_tui.engine.backends.numba.kernels.products import BLOCK
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES
 from psa_tui.engine.images import Images
@@ -43,16 +41,16 @@ class Layout:
         if self.wide:
             # As little work as can be for the thread that has most of it.
             work = {k: -(-width // (k * LANES * shares)) * k * each for k, each in _VECTORS.items()}
-            self.first_tile = (0,) * min(work, key=lambda k: work[k])
-            self.units, self.places_of_patch = len(self.first_tile) * LANES, 1
+            self.first_units = min(work, key=lambda k: work[k])
+            self.units, self.places_of_patch = self.first_units * LANES, 1
             tiles = -(-width // self.units)
         else:
             # As many tiles for each thread.
             tiles = min(-(-width // (_MOST_UNITS * shares)) * shares, width)
-            self.first_tile = (0,) * -(-width // tiles)
-            self.units, self.places_of_patch = len(self.first_tile), LANES
+            self.first_units = self.units = -(-width // tiles)
+            self.places_of_patch = LANES
         narrowest = min(layer.outputs for layer in self.layers[1:])
-        self.tile = (0,) * (4 if narrowest >= 4 else 2 if narrowest >= 2 else 1)
+        self.later_units = 4 if narrowest >= 4 else 2 if narrowest >= 2 else 1
         self.rows = tiles * self.units
         self.places = np.flatnonzero(pixel_order >= 0)
         self.pixels = pixel_order[self.places]
@@ -145,12 +143,10 @@ class Layout:
             np.zeros(4, np.int64),
         )
 
-    def pixel_lists(self, batch: int, dtype: np.dtype, trains: bool = True) -> PixelLists | None:
-        """Allocate the lists of pixels of a batch of ``batch`` images, for a wide layer; None for a narrow one."""
-        if not self.wide:
-            return None
+    def pixel_lists(self, batch: int, dtype: np.dtype, trains: bool = True) -> PixelLists:
+        """Allocate the lists of pixels of a batch of ``batch`` images, for a wide layer; empty for a narrow one."""
         begins = self.images.begins
-        blocks = -(-batch // (self.shares * BLOCK))
+        blocks = -(-batch // (self.shares * BLOCK)) if self.wide else 0
         strips = -(-self.patches // _STRIP)
         most = BLOCK * int((begins[strips::strips] - begins[:-1:strips]).max(initial=0))
         of_images, of_pixels = (
@@ -164,8 +160,8 @@ class Layout:
             np.zeros((self.shares, blocks, self.patches), np.int64),
             np.empty(of_pixels, np.uint8),
             np.empty(of_pixels, dtype),
-            zeros((self.shares, (BLOCK + 2) * self.units), dtype),
-            zeros((self.shares, self.patches * self.units), dtype),
+            zeros((self.shares, (BLOCK + 2) * self.units if self.wide else 0), dtype),
+            zeros((self.shares, self.patches * self.units if self.wide else 0), dtype),
         )
 
 
@@ -194,16 +190,19 @@ def patched(images: Images) -> tuple[Patches, np.ndarray]:
     """Return ``images`` as patches, and the order of their pixels; that is computed once."""
     if _PATCHES not in images.prepared:
         order = pixel_order(images.input_shape)
-        pixels = images.pixels.numpy()
-        begins = np.zeros(len(pixels) + 1, np.int64)
-        patches.count_patches(pixels, order, begins)
-        # A prefetch may be for what lies behind the last one.
-        patch_of = np.zeros(begins[-1], np.uint16)
-        values = np.zeros(begins[-1] * LANES, np.uint8)
-        patches.copy_patches(pixels, order, begins, patch_of, values)
-        real = (order >= 0).astype(np.float32)
+        pixels = images.pixels.numpy()[:, order]
+        pixels[:, order < 0] = 0
+        pixels = pixels.reshape(len(pixels), len(order) // LANES, LANES)
+        where, patch_of = np.nonzero(pixels.any(2))
         images.prepared[_PATCHES] = (
-            Patches(begins, patch_of, values, real, 255 * images.mean[0], 1 / (255 * images.std[0])),
+            Patches(
+                np.searchsorted(where, np.arange(len(pixels) + 1)),
+                patch_of.astype(np.uint16),
+                pixels[where, patch_of].reshape(-1),
+                (order >= 0).astype(np.float32),
+                255 * images.mean[0],
+                1 / (255 * images.std[0]),
+            ),
             order,
         )
     found: tuple[Patches, np.ndarray] = images.prepared[_PATCHES]
@@ -216,9 +215,8 @@ def listed(images: Images) -> tuple[Patches, np.ndarray]:
         seen = images.pixels.numpy()
         inputs = seen.shape[1]
         strips = -(-inputs // _STRIP)
-        begins = np.zeros(len(seen) * strips + 1, np.int64)
-        pixels.count_pixels(seen, -(-inputs // strips), begins)
         where, pixel_of = seen.nonzero()
+        begins = np.searchsorted(where * strips + pixel_of // -(-inputs // strips), np.arange(len(seen) * strips + 1))
         images.prepared[_PIXELS] = (
             Patches(
                 begins,

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, wait
 from threading import Thread
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from psa_tui.engine.backend import Epoch
-from psa_tui.engine.backends.numba.compilation import ensure_compiled
-from psa_tui.engine.backends.numba.kernels import steps
+from psa_tui.engine.backends.numba.compilation import phase_addresses
 from psa_tui.engine.backends.numba.kernels.adamw import BETA1, BETA2
-from psa_tui.engine.backends.numba.kernels.memory import STEPS, STOP, Patches, Tile, Workspace
+from psa_tui.engine.backends.numba.kernels.memory import STEPS, STOP, Patches, Task
+from psa_tui.engine.backends.numba.kernels.steps import run_steps
 from psa_tui.engine.backends.numba.layout import Layout
 from psa_tui.engine.images import Images
 from psa_tui.networks.mlp import Mlp
@@ -51,10 +50,7 @@ def count_correct(weights: Tensor, network: Mlp, images: Images, active: Tensor 
     members = layout.members(rows, None, [images.labels.numpy()] * len(rows), [None] * len(rows))
     marks = np.zeros((len(rows), network.hidden_units), np.bool_) if active is None else active.numpy()
     correct = np.zeros((shares, len(rows), -(-len(images) // batch)))
-    for _ in _run_steps(
-        shares,
-        layout.first_tile,
-        layout.tile,
+    task = Task(
         _of_dtype(layout.images, rows.dtype),
         layout.kernel_layers,
         members,
@@ -67,7 +63,8 @@ def count_correct(weights: Tensor, network: Mlp, images: Images, active: Tensor 
         np.zeros((1, 1, 0, 0), rows.dtype),
         correct,
         marks,
-    ):
+    )
+    for _ in _run_steps(task, layout):
         pass
     return torch.from_numpy(correct.sum((0, 2)).astype(np.int64))
 
@@ -120,10 +117,7 @@ def _train(
         rates = _rates(some, step, count).astype(dtype)
         found_losses = np.zeros((shares, len(members), count))
         before = losses[list(members), 0]
-        for taken in _run_steps(
-            shares,
-            layout.first_tile,
-            layout.tile,
+        task = Task(
             seen,
             layout.kernel_layers,
             state,
@@ -136,7 +130,8 @@ def _train(
             masks,
             found_losses,
             marks,
-        ):
+        )
+        for taken in _run_steps(task, layout):
             losses[list(members), 0] = before + found_losses[:, :, :taken].sum((0, 2))
             yield begin + taken * batch
         begin += count * batch
@@ -150,20 +145,19 @@ def _train(
             epoch.moments[list(members), which - 1] = rows
 
 
-def _run_steps(shares: int, first_tile: Tile, tile: Tile, *arguments: Any) -> Generator[int, None, None]:
-    """Call the kernel in ``shares`` threads; yield the steps taken so far, now and then and at the end.
+def _run_steps(task: Task, layout: Layout) -> Generator[int, None, None]:
+    """Call the kernel in as many threads as there are shares; yield the steps taken, now and then and at the end.
 
     This thread only waits, so that it can show progress, and be interrupted: closing the generator ends a call after
     the step that it is at.
     """
-    ensure_compiled(0, first_tile, tile, *arguments)
-    space: Workspace = arguments[3]
-    control = space.control
+    phases = phase_addresses(task.rates.dtype, layout.wide, layout.first_units, layout.later_units)
+    control = task.space.control
     control[:] = 0
-    calls: list[Future[None]] = [Future() for _ in range(shares)]
+    calls: list[Future[None]] = [Future() for _ in range(layout.shares)]
     for share, call in enumerate(calls):
         # A daemon, because a process that must end at once does not wait for the end of a step.
-        Thread(target=_answer, args=(call, share, first_tile, tile, *arguments), daemon=True).start()
+        Thread(target=_answer, args=(call, task, share, *phases), daemon=True).start()
     try:
         while wait(calls, _PROGRESS_EVERY_S).not_done:
             if control[STEPS]:
@@ -177,9 +171,9 @@ def _run_steps(shares: int, first_tile: Tile, tile: Tile, *arguments: Any) -> Ge
     yield int(control[STEPS])
 
 
-def _answer(call: Future[None], *arguments: Any) -> None:
+def _answer(call: Future[None], task: Task, share: int, *phases: int) -> None:
     try:
-        call.set_result(steps.run_steps(*arguments))
+        call.set_result(run_steps(task, share, *phases))
     except BaseException as error:
         call.set_exception(error)
 

@@ -28,13 +28,14 @@ def test_compiling_is_said_once_and_can_be_left(command):
     with subprocess.Popen([*command, *TRAIN], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
         assert run.stderr.readline() == SAID
         time.sleep(0.5)
-        (compiler,) = psutil.Process(run.pid).children()
+        compilers = psutil.Process(run.pid).children()
+        assert compilers
         asked = time.monotonic()
         run.send_signal(signal.SIGINT)
         run.communicate(timeout=60)
         took = time.monotonic() - asked
         assert run.returncode == 130
-        assert not compiler.is_running()
+        assert not any(compiler.is_running() for compiler in compilers)
         # A run that reaches no safe moment is left after three seconds.
         assert took < 6
     study = [*command, "reproduce", "run", "--quick", "--grid", "1*8", "--dataset", "mnist5k", "--workers", "1"]

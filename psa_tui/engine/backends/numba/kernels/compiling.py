@@ -8,6 +8,7 @@ in another file has changed, and the versions of the compilers.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import logging
 import os
 import stat
@@ -23,7 +24,7 @@ from numba.core import config
 
 log = logging.getLogger(__name__)
 
-_OPTIONS = {"fastmath": {"contract"}, "error_model": "numpy", "boundscheck": False}
+_OPTIONS = {"_nrt": False, "fastmath": {"contract"}, "error_model": "numpy", "boundscheck": False}
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -33,8 +34,11 @@ def kernel(function: Function) -> Function:
 
     Products and sums contract to fused multiply-adds; nothing else is reordered, so that bits depend on the code alone.
     """
+    # Machine code is called by the function's name. Functions that are made for some width need a name for each.
+    made_for = inspect.getclosurevars(function).nonlocals.values()
+    function.__qualname__ += "".join(f"_{width}" for width in made_for if isinstance(width, int))
     folder, before = _cache_folder(), config.CACHE_DIR
-    compiled = numba.njit(cache=folder is not None, nogil=True, **_OPTIONS)
+    compiled = numba.njit(cache=folder is not None, nogil=True, no_cfunc_wrapper=True, **_OPTIONS)
     config.CACHE_DIR = "" if folder is None else str(folder)
     try:
         return cast(Function, compiled(function))
@@ -44,7 +48,7 @@ def kernel(function: Function) -> Function:
 
 def part(function: Function) -> Function:
     """Make ``function`` a part of the kernels that call it; Python cannot call it."""
-    return cast(Function, numba.njit(**_OPTIONS)(function))
+    return cast(Function, numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function))
 
 
 @cache

@@ -4,38 +4,56 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
-from psa_tui.engine.backends.numba.kernels.compiling import part
+from psa_tui.engine.backends.numba.kernels.compiling import kernel
+from psa_tui.engine.backends.numba.kernels.memory import Task, share_of
 from psa_tui.engine.backends.numba.kernels.products import BLOCK
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES
 from psa_tui.engine.backends.numba.kernels.vectors import exponential, load, maximum, splat, store
 
-Array = np.ndarray
+
+@kernel
+def count_correct(task: Task, share: int, step: int, member: int) -> None:
+    """Count for how many of a thread's images the label is the first of the largest logits; mark active units."""
+    activation_at, widths, live = task.space.activation_at, task.layers.widths, task.space.live[share]
+    last, logits, correct = len(widths) - 1, task.space.activations[share], 0
+    labels, classes, begin = task.members.labels[task.members.labels_of[member]], widths[last], step * task.batch
+    begin_image, end_image = share_of(min(task.batch, len(task.order) - begin), share, len(task.space.activations))
+    for image in range(end_image - begin_image):
+        base = activation_at[last] + (image // BLOCK) * classes * BLOCK + image % BLOCK
+        best, most = 0, logits[base]
+        for row in range(1, classes):
+            if logits[base + row * BLOCK] > most:
+                best, most = row, logits[base + row * BLOCK]
+        correct += best == labels[task.order[begin + begin_image + image]]
+    task.found[share, member, step] = correct
+    unit = 0
+    for layer in range(last):
+        for position in range(task.space.live_counts[share, layer]):
+            task.active[member, unit + live[layer, position]] = True
+        unit += widths[layer]
 
 
-@part
-def loss_and_gradient(
-    logits: Array, at: int, classes: int, labels: Array, order: Array, batch: int, blocks: int, scratch: Array
-) -> float:
-    """Return the sum of the losses of the images ``order``, and turn logits into gradients in place.
-
-    Args:
-        logits: [blocks, classes, 64] at ``at``; what is beyond the images gets gradients of zero.
-        labels: the class of every image of the data set.
-        batch: how many images all threads together have.
-        scratch: [2 * 16].
-    """
-    number = logits.dtype.type
+@kernel
+def loss_and_gradient(task: Task, share: int, step: int, member: int) -> None:
+    """Note the sum of a thread's losses, and turn logits into gradients in place; of no image, they are zero."""
+    last = len(task.layers.widths) - 1
+    logits, at = task.space.activations[share], task.space.activation_at[last]
+    scratch, order, number = task.space.scratch[share], task.order, logits.dtype.type
+    labels, classes = task.members.labels[task.members.labels_of[member]], task.layers.widths[last]
+    first_image = step * task.batch
+    batch = min(task.batch, len(order) - first_image)
+    begin_image, end_image = share_of(batch, share, len(task.space.activations))
     scale, loss = number(1.0) / number(batch), 0.0
-    for begin in range(0, blocks * BLOCK, LANES):
+    first_image += begin_image
+    count = end_image - begin_image
+    for begin in range(0, -(-count // BLOCK) * BLOCK, LANES):
         base = at + (begin // BLOCK) * classes * BLOCK + begin % BLOCK
-        images = min(LANES, max(0, len(order) - begin))
+        images = min(LANES, max(0, count - begin))
         most = load(logits, base)
         for row in range(1, classes):
             most = maximum(load(logits, base + row * BLOCK), most)
         for image in range(images):
-            loss -= logits[base + labels[order[begin + image]] * BLOCK + image]
+            loss -= logits[base + labels[order[first_image + begin + image]] * BLOCK + image]
         total = splat(number(0))
         for row in range(classes):
             power = exponential(load(logits, base + row * BLOCK) - most)
@@ -45,26 +63,12 @@ def loss_and_gradient(
         store(scratch, LANES, most)
         for image in range(images):
             loss += math.log(scratch[image]) + scratch[LANES + image]
-        share = splat(scale) / total
+        share_of_one = splat(scale) / total
         for row in range(classes):
-            store(logits, base + row * BLOCK, load(logits, base + row * BLOCK) * share)
+            store(logits, base + row * BLOCK, load(logits, base + row * BLOCK) * share_of_one)
         for image in range(images):
-            logits[base + labels[order[begin + image]] * BLOCK + image] -= scale
+            logits[base + labels[order[first_image + begin + image]] * BLOCK + image] -= scale
         for image in range(images, LANES):
             for row in range(classes):
                 logits[base + row * BLOCK + image] = number(0)
-    return loss
-
-
-@part
-def count_correct(logits: Array, at: int, classes: int, labels: Array, order: Array) -> int:
-    """Return for how many of the images ``order`` [batch] the label is the first of the largest logits."""
-    correct = 0
-    for image in range(len(order)):
-        base = at + (image // BLOCK) * classes * BLOCK + image % BLOCK
-        best, most = 0, logits[base]
-        for row in range(1, classes):
-            if logits[base + row * BLOCK] > most:
-                best, most = row, logits[base + row * BLOCK]
-        correct += best == labels[order[image]]
-    return correct
+    task.found[share, member, step] = loss

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import numpy as np
+from numba import from_dtype, types
 
-Array = np.ndarray
-Tile = tuple[int, ...]
-"""Its length is how many things are computed at once; it is a part of the type, so kernels are compiled for it."""
+from psa_tui.engine.backends.numba.kernels.compiling import part
+
+Reals = Annotated[np.ndarray, None, 1]
+"""Of the dtype of the parameters, with one dimension; others have as many as their names say."""
+Reals2 = Annotated[np.ndarray, None, 2]
+Reals3 = Annotated[np.ndarray, None, 3]
+Reals4 = Annotated[np.ndarray, None, 4]
+Ints = Annotated[np.ndarray, np.int64, 1]
+Ints2 = Annotated[np.ndarray, np.int64, 2]
+Ints3 = Annotated[np.ndarray, np.int64, 3]
 
 ARRIVALS, STEPS, STOP, STOPPED = range(4)
 """Places in ``Workspace.control``: arrivals where threads meet, steps taken, whether to stop, and that all do so."""
@@ -17,24 +25,24 @@ ARRIVALS, STEPS, STOP, STOPPED = range(4)
 class Layers(NamedTuple):
     """The layers of a network, the first one first, the output layer last: int64 [layers] each."""
 
-    widths: Array
-    rows: Array
+    widths: Ints
+    rows: Ints
     """Of their activations: those of the first layer are filled up to whole tiles."""
-    weight_at: Array
+    weight_at: Ints
     """Where the weights of all but the first begin, in a member's parameters after those of the first layer."""
-    bias_at: Array
+    bias_at: Ints
 
 
 class Patches(NamedTuple):
     """Images as the patches that are not black, see ``patches``; or, see ``pixels``, as the pixels that are not."""
 
-    begins: Array
+    begins: Ints
     """Of each image: int64 [N + 1]; or of each strip of it: [N * strips + 1]."""
-    patch_of: Array
+    patch_of: Annotated[np.ndarray, np.uint16, 1]
     """uint16 [E]."""
-    values: Array
+    values: Annotated[np.ndarray, np.uint8, 1]
     """uint8 [E * 16], or [E]."""
-    real: Array
+    real: Reals
     """Which of a patch's places are pixels: [patches * 16]."""
     centre: float
     scale: float
@@ -44,41 +52,114 @@ class Patches(NamedTuple):
 class Members(NamedTuple):
     """Members that see the same images in one order; each has its own row."""
 
-    first: Array
+    first: Reals3
     """The first layer's weights and their two moments: [3, M, some], see ``patches`` and ``pixels``."""
-    rest: Array
+    rest: Reals3
     """All other parameters and their moments: [3, M, some]."""
-    weight_sums: Array
+    weight_sums: Reals2
     """Of each unit of the first layer: [M, rows]."""
-    labels: Array
+    labels: Ints2
     """Sets of labels of all images: int64 [sets, N]."""
-    labels_of: Array
+    labels_of: Ints
     """Each member's set: int64 [M]."""
-    masks_of: Array
+    masks_of: Ints
     """Each member's dropout masks, -1 where it does not drop: int64 [M]."""
-    dropout_scale: Array
+    dropout_scale: Reals
     """What a mask multiplies with: [M]."""
 
 
 class Workspace(NamedTuple):
     """Memory for one member's step; every thread has its share, but for ``activation_at`` and ``control``."""
 
-    activations: Array
+    activations: Reals2
     """Of every layer, [blocks, rows, 64] each: [shares, some]."""
-    activation_at: Array
+    activation_at: Ints
     """Where each layer's begin: int64 [layers]."""
-    deltas: Array
+    deltas: Reals
     """The gradients of two layers' activations: [shares, 2, blocks, most rows, 64], flat."""
-    gradients: Array
+    gradients: Reals
     """Of all parameters after the first layer's weights: [shares, some], flat."""
-    delta_sums: Array
-    live: Array
+    delta_sums: Reals2
+    live: Ints3
     """The live units of each layer: int64 [shares, layers, most rows]."""
-    live_counts: Array
-    list_counts: Array
-    list_values: Array
-    list_images: Array
-    live_tiles: Array
-    scratch: Array
-    control: Array
+    live_counts: Ints2
+    list_counts: Ints2
+    list_values: Annotated[np.ndarray, np.uint8, 2]
+    list_images: Annotated[np.ndarray, np.int32, 3]
+    live_tiles: Annotated[np.ndarray, np.bool_, 2]
+    scratch: Reals2
+    control: Ints
     """Numbers that threads see of one another, at ``ARRIVALS`` and so on: int64 [4], zero at first."""
+
+
+class PixelLists(NamedTuple):
+    """The pixels of a batch that are not black, of each block of 64 images: first by image, then by pixel."""
+
+    image_begins: Annotated[np.ndarray, np.int32, 3]
+    """Where those of each strip's images begin: int32 [shares, blocks, strips * 64 + 1]."""
+    weight_at: Annotated[np.ndarray, np.int32, 3]
+    """Where each one's weights begin in a tile: int32 [shares, blocks, most]."""
+    weight_factors: Reals3
+    counts: Ints3
+    """How many images have each pixel: int64 [shares, blocks, pixels]."""
+    image_of: Annotated[np.ndarray, np.uint8, 3]
+    """Their numbers in the block: uint8 [shares, blocks, pixels * 64]."""
+    delta_factors: Reals3
+    sums: Reals2
+    """A tile's activations or deltas of a block, [64, units of a tile], and two rows more: [shares, 66 * units]."""
+    gradients: Reals2
+    """Of a tile: [shares, pixels * units]."""
+
+
+class Task(NamedTuple):
+    """Steps to be taken by every member, and all that they are taken with. One type for all networks of a dtype."""
+
+    images: Patches
+    layers: Layers
+    members: Members
+    space: Workspace
+    lists: PixelLists
+    """Empty arrays where the first layer is computed by ``patches``."""
+    order: Ints
+    """The images that the steps see, int64 [images]."""
+    batch: int
+    """Images a step; the last may have fewer."""
+    trains: bool
+    """Whether weights are updated; else images are only classified, and correct answers counted."""
+    rates: Reals3
+    """Those of each member and step, as ``adamw`` wants them: [M, steps, 3]."""
+    masks: Reals4
+    """Dropout masks, [some members, steps, hidden units, batch]."""
+    found: Annotated[np.ndarray, np.float64, 3]
+    """Set to the sum of losses of each member's step, or to its correct answers: [shares, M, steps], float64."""
+    active: Annotated[np.ndarray, np.bool_, 2]
+    """Marks the hidden units that an image activates, where they are only classified: bool [M, hidden units]."""
+
+
+def numba_type(kind: Any, dtype: np.dtype) -> Any:
+    """Return the Numba type of a tuple ``kind``, as ``Task``, for parameters of ``dtype``."""
+    return types.BaseTuple.from_types(
+        [_type_of_field(hint, dtype) for hint in get_type_hints(kind, include_extras=True).values()], kind
+    )
+
+
+def _type_of_field(hint: Any, dtype: np.dtype) -> Any:
+    if hasattr(hint, "__metadata__"):
+        of, dimensions = hint.__metadata__
+        return types.Array(from_dtype(np.dtype(of or dtype)), dimensions, "C")
+    if hint is float:
+        return from_dtype(dtype)
+    return {int: types.int64, bool: types.boolean}.get(hint) or numba_type(hint, dtype)
+
+
+@part
+def share_of(count: int, share: int, shares: int) -> tuple[int, int]:
+    """Return the first of ``count`` things that is a thread's, and the first one after those."""
+    return count * share // shares, count * (share + 1) // shares
+
+
+@part
+def units_of(rows: int, units: int, share: int, shares: int) -> tuple[int, int]:
+    """Return a thread's units of a first layer of ``rows``, in tiles of ``units``: the first, and the one after."""
+    begin, end = share_of(rows // units, share, shares)
+    return begin * units, end * units

@@ -13,7 +13,9 @@ from __future__ import annotations
 import numpy as np
 
 from psa_tui.engine.backends.numba.kernels.adamw import update
+from psa_tui.engine.backends.numba.kernels.calling import Phase
 from psa_tui.engine.backends.numba.kernels.compiling import kernel, part
+from psa_tui.engine.backends.numba.kernels.memory import Task, share_of, units_of
 from psa_tui.engine.backends.numba.kernels.processor import prefetch
 from psa_tui.engine.backends.numba.kernels.products import BLOCK
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES, registers
@@ -30,45 +32,8 @@ from psa_tui.engine.backends.numba.kernels.vectors import (
 )
 
 Array = np.ndarray
-Tile = tuple[int, ...]
 _AHEAD = 12
 """So many images before it is needed an image is fetched from memory."""
-
-
-@kernel
-def count_patches(pixels: Array, order: Array, begins: Array) -> None:
-    """Set ``begins`` [N + 1] to where each image's patches begin; ``pixels`` are uint8 [N, inputs].
-
-    ``order`` [patches * 16] says which pixel is where in the patches; -1 where none is.
-    """
-    begins[0] = 0
-    for image in range(len(pixels)):
-        found = 0
-        for patch in range(len(order) // LANES):
-            for at in range(patch * LANES, patch * LANES + LANES):
-                if order[at] >= 0 and pixels[image, order[at]]:
-                    found += 1
-                    break
-        begins[image + 1] = begins[image] + found
-
-
-@kernel
-def copy_patches(pixels: Array, order: Array, begins: Array, patch_of: Array, values: Array) -> None:
-    """Write the number [E] and the pixels uint8 [E * 16] of every patch that ``count_patches`` counted."""
-    for image in range(len(pixels)):
-        entry = begins[image]
-        for patch in range(len(order) // LANES):
-            inked = False
-            for at in range(patch * LANES, patch * LANES + LANES):
-                if order[at] >= 0 and pixels[image, order[at]]:
-                    inked = True
-                    break
-            if inked:
-                patch_of[entry] = patch
-                for lane in range(LANES):
-                    at = order[patch * LANES + lane]
-                    values[entry * LANES + lane] = pixels[image, at] if at >= 0 else 0
-                entry += 1
 
 
 @part
@@ -116,121 +81,114 @@ def sort_by_patch(
             copy_bytes(list_values, (patch * longest + count) * LANES, values, entry * LANES)
 
 
-@part
-def forward(
-    tile: Tile,
-    begin: int,
-    end: int,
-    order: Array,
-    begins: Array,
-    patch_of: Array,
-    values: Array,
-    patches: int,
-    weights: Array,
-    weight_sums: Array,
-    biases: Array,
-    width: int,
-    centre: float,
-    scale: float,
-    y: Array,
-    rows: int,
-    blocks: int,
-    scratch: Array,
-) -> None:
-    """Compute activations of the first layer, [blocks, rows, 64], for the images ``order``.
+def phases(units: int) -> tuple[Phase, Phase, Phase]:
+    """Return the phases that list patches, compute the first layer, and update it, ``units`` of it at once."""
+    tile = (0,) * units
 
-    Args:
-        begin: the first unit of the thread's tiles; ``end``: the first one after them.
-        weight_sums: of each unit [rows].
-        biases: those of ``width`` units come first.
-        scratch: [len(tile) * 16 * 16].
-    """
-    units = len(tile)
-    zero = splat(weights.dtype.type(0))
-    for first in range(begin, end, units):
-        for group in range(blocks * BLOCK // LANES):
-            for lane in range(LANES):
+    @kernel
+    def list_patches(task: Task, share: int, step: int, member: int) -> None:
+        """Sort the patches of all images of the batch: each thread needs them all."""
+        images, space, together = task.images, task.space, task.order[step * task.batch : (step + 1) * task.batch]
+        counts, shares = space.list_counts[share], len(space.activations)
+        counts[:] = 0
+        for other in range(shares):
+            begin, end = share_of(len(together), other, shares)
+            sort_by_patch(
+                together[begin:end],
+                images.begins,
+                images.patch_of,
+                images.values,
+                task.layers.rows[0],
+                (2 * other + 1) * (len(space.deltas) // (2 * shares)),
+                counts,
+                space.list_values[share],
+                space.list_images[share],
+                task.trains,
+            )
+
+    @kernel
+    def forward_patches(task: Task, share: int, step: int, member: int) -> None:
+        """Compute the activations of a thread's units, [blocks, rows, 64], for all images."""
+        begins, patch_of, values = task.images.begins, task.images.patch_of, task.images.values
+        weights, sums_of_weights = task.members.first[0, member], task.members.weight_sums[member]
+        biases, width, rows = task.members.rest[0, member], task.layers.widths[0], task.layers.rows[0]
+        centre, scale, patches = task.images.centre, task.images.scale, len(task.images.real) // LANES
+        scratch, shares, together = (
+            task.space.scratch[share],
+            len(task.space.activations),
+            task.order[step * task.batch : (step + 1) * task.batch],
+        )
+        first_unit, end_unit = units_of(task.layers.rows[0], units, share, len(task.space.activations))
+        zero = splat(weights.dtype.type(0))
+        for other in range(shares):
+            first_image, end_image = share_of(len(together), other, shares)
+            order, y = together[first_image:end_image], task.space.activations[other]
+            for first in range(first_unit, end_unit, units):
+                for group in range(-(-len(order) // BLOCK) * BLOCK // LANES):
+                    for lane in range(LANES):
+                        sums = registers(tile, weights)
+                        for j in range(units):
+                            sums[j] = zero
+                        position = group * LANES + lane
+                        if position < len(order):
+                            image = order[position]
+                            for entry in range(begins[image], begins[image + 1]):
+                                x = load_bytes(values, entry * LANES, weights)
+                                at = (first * patches + np.int64(patch_of[entry]) * units) * LANES
+                                for j in range(units):
+                                    sums[j] = fma(x, load(weights, at + j * LANES), sums[j])
+                        for j in range(units):
+                            store(scratch, (j * LANES + lane) * LANES, sums[j])
+                    target = (group * LANES // BLOCK) * rows * BLOCK + group * LANES % BLOCK
+                    for j in range(units):
+                        if first + j < width:
+                            constant = biases[first + j] - centre * scale * sums_of_weights[first + j]
+                            found = fma(transposed_sums(scratch, j * LANES * LANES), splat(scale), splat(constant))
+                            store(y, target + (first + j) * BLOCK, relu(found))
+
+    @kernel
+    def update_patches(task: Task, share: int, step: int, member: int) -> None:
+        """Compute the gradients of a thread's units and take the optimiser's step with each as soon as it is there."""
+        space, members, deltas, delta_sums = task.space, task.members, task.space.deltas, task.space.delta_sums
+        weights, first_moments, second_moments = (
+            members.first[0, member],
+            members.first[1, member],
+            members.first[2, member],
+        )
+        sums_of_weights, rates, real = members.weight_sums[member], task.rates[member, step], task.images.real
+        centre, scale, patches = task.images.centre, task.images.scale, len(real) // LANES
+        counts, list_values, list_images = space.list_counts[share], space.list_values[share], space.list_images[share]
+        scratch, longest = space.scratch[share], list_images.shape[1]
+        first_unit, end_unit = units_of(task.layers.rows[0], units, share, len(task.space.activations))
+        zero = splat(weights.dtype.type(0))
+        for first in range(first_unit, end_unit, units):
+            live = False
+            for other in range(len(space.live_tiles)):
+                live = live or space.live_tiles[other, first // units]
+            for j in range(LANES):
+                store(scratch, j * LANES, zero)
+            for patch in range(patches):
                 sums = registers(tile, weights)
                 for j in range(units):
                     sums[j] = zero
-                position = group * LANES + lane
-                if position < len(order):
-                    image = order[position]
-                    for entry in range(begins[image], begins[image + 1]):
-                        x = load_bytes(values, entry * LANES, weights)
-                        at = (first * patches + np.int64(patch_of[entry]) * units) * LANES
+                if live:
+                    for entry in range(counts[patch]):
+                        x = load_bytes(list_values, (patch * longest + entry) * LANES, weights)
+                        at = np.int64(list_images[patch, entry]) + first * BLOCK
                         for j in range(units):
-                            sums[j] = fma(x, load(weights, at + j * LANES), sums[j])
+                            sums[j] = fma(x, splat_at(deltas, at + j * BLOCK), sums[j])
+                here = load(real, patch * LANES)
+                begin = (first * patches + patch * units) * LANES
                 for j in range(units):
-                    store(scratch, (j * LANES + lane) * LANES, sums[j])
-            target = (group * LANES // BLOCK) * rows * BLOCK + group * LANES % BLOCK
+                    total = delta_sums[0, first + j]
+                    for other in range(1, len(delta_sums)):
+                        total += delta_sums[other, first + j]
+                    black = splat(centre * scale * total)
+                    gradient = sums[j] * splat(scale) - here * black
+                    new = update(gradient, begin + j * LANES, weights, first_moments, second_moments, rates)
+                    store(scratch, j * LANES, load(scratch, j * LANES) + new)
+            store(scratch, LANES * LANES, transposed_sums(scratch, 0))
             for j in range(units):
-                if first + j < width:
-                    constant = biases[first + j] - centre * scale * weight_sums[first + j]
-                    found = fma(transposed_sums(scratch, j * LANES * LANES), splat(scale), splat(constant))
-                    store(y, target + (first + j) * BLOCK, relu(found))
+                sums_of_weights[first + j] = scratch[LANES * LANES + j]
 
-
-@part
-def backward(
-    tile: Tile,
-    begin_unit: int,
-    end_unit: int,
-    counts: Array,
-    list_values: Array,
-    list_images: Array,
-    deltas: Array,
-    delta_sums: Array,
-    live_tiles: Array,
-    weights: Array,
-    first_moments: Array,
-    second_moments: Array,
-    weight_sums: Array,
-    real: Array,
-    centre: float,
-    scale: float,
-    rates: Array,
-    scratch: Array,
-) -> None:
-    """Compute the first layer's gradients and take the optimiser's step with each as soon as it is there.
-
-    Args:
-        begin_unit: the first unit of the thread's tiles; ``end_unit``: the first one after them.
-        counts: the batch's patches, as ``sort_by_patch`` makes them, with ``list_values`` and ``list_images``.
-        deltas: the gradients of the sums before ReLU, where ``list_images`` says.
-        delta_sums: theirs over the images, in parts of which each thread has one: [shares, rows].
-        live_tiles: whether any unit of a tile has a delta that is not zero, likewise: [shares, tiles].
-        weight_sums: set to the sums of the new weights.
-        real: 1 where a pixel is, 0 where a patch is filled up [patches * 16].
-    """
-    units, patches, longest = len(tile), len(counts), list_images.shape[1]
-    zero = splat(weights.dtype.type(0))
-    for first in range(begin_unit, end_unit, units):
-        live = False
-        for share in range(len(live_tiles)):
-            live = live or live_tiles[share, first // units]
-        for j in range(LANES):
-            store(scratch, j * LANES, zero)
-        for patch in range(patches):
-            sums = registers(tile, weights)
-            for j in range(units):
-                sums[j] = zero
-            if live:
-                for entry in range(counts[patch]):
-                    x = load_bytes(list_values, (patch * longest + entry) * LANES, weights)
-                    at = np.int64(list_images[patch, entry]) + first * BLOCK
-                    for j in range(units):
-                        sums[j] = fma(x, splat_at(deltas, at + j * BLOCK), sums[j])
-            here = load(real, patch * LANES)
-            begin = (first * patches + patch * units) * LANES
-            for j in range(units):
-                total = delta_sums[0, first + j]
-                for share in range(1, len(delta_sums)):
-                    total += delta_sums[share, first + j]
-                black = splat(centre * scale * total)
-                gradient = sums[j] * splat(scale) - here * black
-                new = update(gradient, begin + j * LANES, weights, first_moments, second_moments, rates)
-                store(scratch, j * LANES, load(scratch, j * LANES) + new)
-        store(scratch, LANES * LANES, transposed_sums(scratch, 0))
-        for j in range(units):
-            weight_sums[first + j] = scratch[LANES * LANES + j]
+    return list_patches, forward_patches, update_patches

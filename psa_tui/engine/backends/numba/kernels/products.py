@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from psa_tui.engine.backends.numba.kernels.compiling import part
+from psa_tui.engine.backends.numba.kernels.calling import Phase
+from psa_tui.engine.backends.numba.kernels.compiling import kernel
+from psa_tui.engine.backends.numba.kernels.memory import Task, share_of
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES, registers
 from psa_tui.engine.backends.numba.kernels.vectors import (
     any_nonzero,
@@ -30,198 +32,26 @@ Array = np.ndarray
 Tile = tuple[int, ...]
 
 
-@part
-def find_live_units(y: Array, at: int, rows: int, width: int, images: int, live: Array) -> int:
-    """List in ``live`` the units of the layer at ``y[at]`` that any image activates; return how many they are."""
-    count = 0
-    for unit in range(width):
-        found = False
-        for first in range(0, images, LANES):
-            begin = at + (first // BLOCK * rows + unit) * BLOCK + first % BLOCK
-            if first + LANES <= images:
-                found = any_nonzero(load(y, begin))
-            else:
-                for image in range(begin, begin + images - first):
-                    found = found or y[image] != 0
-            if found:
-                live[count] = unit
-                count += 1
-                break
-    return count
+@kernel
+def sum_first_deltas(task: Task, share: int, step: int, member: int) -> None:
+    """Sum the first layer's deltas [blocks, rows, 64] over a thread's images; clear those of dead units.
 
-
-@part
-def forward(
-    tile: Tile,
-    weights: Array,
-    weight_at: int,
-    bias_at: int,
-    inputs: int,
-    outputs: int,
-    live: Array,
-    x: Array,
-    x_at: int,
-    x_rows: int,
-    y: Array,
-    y_at: int,
-    y_rows: int,
-    blocks: int,
-    hidden: bool,
-) -> None:
-    """Compute y = W x + b, [outputs, 64] a block, and ReLU of it where the layer is ``hidden``.
-
-    Args:
-        tile: so many outputs are computed at once; the last tile moves back and computes some a second time.
-        weights: flat; W is [outputs, inputs] at ``weight_at``, b at ``bias_at``.
-        live: the inputs that are not zero for all images.
+    Nobody wrote the latter. Notes, too, whether a tile has any delta that is not zero.
     """
-    for block in range(blocks):
-        source, target = x_at + block * x_rows * BLOCK, y_at + block * y_rows * BLOCK
-        for begin in range(0, outputs, len(tile)):
-            first = max(0, min(begin, outputs - len(tile)))
-            for lane in range(0, BLOCK, LANES):
-                sums = registers(tile, weights)
-                for j in range(len(tile)):
-                    sums[j] = splat_at(weights, bias_at + first + j)
-                for unit in live:
-                    found = load(x, source + unit * BLOCK + lane)
-                    at = weight_at + first * inputs + unit
-                    for j in range(len(tile)):
-                        sums[j] = fma(splat_at(weights, at + j * inputs), found, sums[j])
-                for j in range(len(tile)):
-                    store(y, target + (first + j) * BLOCK + lane, relu(sums[j]) if hidden else sums[j])
-
-
-@part
-def backward(
-    tile: Tile,
-    weights: Array,
-    weight_at: int,
-    inputs: int,
-    live_outputs: Array,
-    live: Array,
-    above: Array,
-    above_rows: int,
-    activations: Array,
-    activation_at: int,
-    rows: int,
-    below: Array,
-    blocks: int,
-    scale: float,
-) -> None:
-    """Compute the gradient of the activations below a layer: W^T above where they are active, times ``scale``.
-
-    Only rows of ``live`` inputs are written, from those of ``live_outputs``.
-    """
-    factor = splat(scale)
-    for block in range(blocks):
-        source, target = block * above_rows * BLOCK, block * rows * BLOCK
-        for begin in range(0, len(live), len(tile)):
-            for lane in range(0, BLOCK, LANES):
-                sums = registers(tile, weights)
-                for j in range(len(tile)):
-                    sums[j] = splat(weights.dtype.type(0))
-                for output in live_outputs:
-                    found = load(above, source + output * BLOCK + lane)
-                    at = weight_at + output * inputs
-                    for j in range(len(tile)):
-                        unit = live[min(begin + j, len(live) - 1)]
-                        sums[j] = fma(splat_at(weights, at + unit), found, sums[j])
-                for j in range(len(tile)):
-                    at = target + live[min(begin + j, len(live) - 1)] * BLOCK + lane
-                    active = load(activations, activation_at + at)
-                    store(below, at, where_active(active, sums[j]) * factor)
-
-
-@part
-def weight_gradients(
-    tile: Tile,
-    gradients: Array,
-    weight_at: int,
-    bias_at: int,
-    inputs: int,
-    live_outputs: Array,
-    live: Array,
-    above: Array,
-    above_rows: int,
-    activations: Array,
-    activation_at: int,
-    rows: int,
-    blocks: int,
-) -> None:
-    """Compute the gradients of a layer's weights and biases: sums over the images of above times activations.
-
-    Those of units that are not live stay as they are. ``len(tile)`` outputs and two inputs are computed at once.
-    """
-    zero = splat(gradients.dtype.type(0))
-    for begin in range(0, len(live_outputs), len(tile)):
-        for across in range(0, len(live), 2):
-            low, high = registers(tile, gradients), registers(tile, gradients)
-            for j in range(len(tile)):
-                low[j] = zero
-                high[j] = zero
-            left = live[across]
-            right = live[min(across + 1, len(live) - 1)]
-            for block in range(blocks):
-                source, target = activation_at + block * rows * BLOCK, block * above_rows * BLOCK
-                for lane in range(0, BLOCK, LANES):
-                    x = load(activations, source + left * BLOCK + lane)
-                    z = load(activations, source + right * BLOCK + lane)
-                    for j in range(len(tile)):
-                        output = live_outputs[min(begin + j, len(live_outputs) - 1)]
-                        delta = load(above, target + output * BLOCK + lane)
-                        low[j] = fma(delta, x, low[j])
-                        high[j] = fma(delta, z, high[j])
-            for j in range(len(tile)):
-                output = live_outputs[min(begin + j, len(live_outputs) - 1)]
-                gradients[weight_at + output * inputs + left] = sum_of(low[j])
-                gradients[weight_at + output * inputs + right] = sum_of(high[j])
-    for output in live_outputs:
-        total = zero
-        for block in range(blocks):
-            begin = (block * above_rows + output) * BLOCK
-            for at in range(begin, begin + BLOCK, LANES):
-                total = total + load(above, at)
-        gradients[bias_at + output] = sum_of(total)
-
-
-@part
-def drop(y: Array, rows: int, mask: Array) -> None:
-    """Multiply activations [blocks, rows, 64] with ``mask`` [width, batch]."""
-    width, batch = mask.shape
-    for begin in range(0, batch, BLOCK):
-        for unit in range(width):
-            row = (begin // BLOCK * rows + unit) * BLOCK
-            for image in range(min(BLOCK, batch - begin)):
-                y[row + image] *= mask[unit, begin + image]
-
-
-@part
-def clear(numbers: Array) -> None:
-    """Set all ``numbers``, a multiple of ``LANES``, to zero."""
-    for at in range(0, len(numbers), LANES):
-        store(numbers, at, splat(numbers.dtype.type(0)))
-
-
-@part
-def sum_first_deltas(
-    deltas: Array, rows: int, blocks: int, live: Array, units: int, sums: Array, live_tiles: Array
-) -> None:
-    """Sum the first layer's deltas [blocks, rows, 64] over the images; clear those of dead units, which nobody wrote.
-
-    Args:
-        live: the units that are not dead.
-        units: in a tile.
-        sums: of each unit [rows].
-        live_tiles: set to whether a tile has any delta that is not zero.
-    """
+    rows, width, live = task.layers.rows[0], task.layers.widths[0], task.space.live[share]
+    live_count, live_tiles = task.space.live_counts[share, 0], task.space.live_tiles[share]
+    shares, sums = len(task.space.activations), task.space.delta_sums[share]
+    deltas, gradients = task.space.deltas, task.space.gradients
+    begin_deltas = (2 * share + 1) * (len(deltas) // (2 * shares))
+    gradients_at, units = share * (len(gradients) // shares), rows // len(live_tiles)
+    begin_image, end_image = share_of(min(task.batch, len(task.order) - step * task.batch), share, shares)
     zero, at = splat(deltas.dtype.type(0)), 0
     for unit in range(rows):
         total, found = zero, False
-        alive = at < len(live) and live[at] == unit
+        alive = at < live_count and live[0, at] == unit
         at += alive
-        for block in range(blocks):
-            row = (block * rows + unit) * BLOCK
+        for block in range(-(-(end_image - begin_image) // BLOCK)):
+            row = begin_deltas + (block * rows + unit) * BLOCK
             for begin in range(row, row + BLOCK, LANES):
                 if alive:
                     delta = load(deltas, begin)
@@ -230,4 +60,144 @@ def sum_first_deltas(
                 else:
                     store(deltas, begin, zero)
         sums[unit] = sum_of(total)
+        if unit < width:
+            gradients[gradients_at + unit] = sums[unit]
         live_tiles[unit // units] = found or (unit % units > 0 and live_tiles[unit // units])
+
+
+def phases(units: int) -> tuple[Phase, Phase]:
+    """Return the phases that compute the layers after the first, and their gradients, ``units`` of a layer at once."""
+    tile = (0,) * units
+
+    @kernel
+    def forward_products(task: Task, share: int, step: int, member: int) -> None:
+        """Compute y = W x + b of each layer, and ReLU of it where it is hidden; drop units, and list the live ones.
+
+        The last tile of a layer moves back and computes some units a second time.
+        """
+        widths, every_row, activation_at = task.layers.widths, task.layers.rows, task.space.activation_at
+        every_weight_at, every_bias_at = task.layers.weight_at, task.layers.bias_at
+        weights, y, last = task.members.rest[0, member], task.space.activations[share], len(widths) - 1
+        live, live_counts = task.space.live[share], task.space.live_counts[share]
+        masks, mask_of = task.masks, task.members.masks_of[member]
+        together = min(task.batch, len(task.order) - step * task.batch)
+        begin_image, end_image = share_of(together, share, len(task.space.activations))
+        images, unit = end_image - begin_image, 0
+        for layer in range(last + 1):
+            at, width, rows = activation_at[layer], widths[layer], every_row[layer]
+            if layer:
+                inputs, input_at, input_rows = widths[layer - 1], activation_at[layer - 1], every_row[layer - 1]
+                weight_at, bias_at, hidden = every_weight_at[layer], every_bias_at[layer], layer < last
+                for block in range(-(-images // BLOCK)):
+                    source, target = input_at + block * input_rows * BLOCK, at + block * rows * BLOCK
+                    for begin in range(0, width, units):
+                        first = max(0, min(begin, width - units))
+                        for lane in range(0, BLOCK, LANES):
+                            sums = registers(tile, weights)
+                            for j in range(units):
+                                sums[j] = splat_at(weights, bias_at + first + j)
+                            for position in range(live_counts[layer - 1]):
+                                above = live[layer - 1, position]
+                                found = load(y, source + above * BLOCK + lane)
+                                weight = weight_at + first * inputs + above
+                                for j in range(units):
+                                    sums[j] = fma(splat_at(weights, weight + j * inputs), found, sums[j])
+                            for j in range(units):
+                                store(y, target + (first + j) * BLOCK + lane, relu(sums[j]) if hidden else sums[j])
+            if layer < last:
+                live_count = 0
+                for first in range(width):
+                    found = False
+                    for image in range(0, images, BLOCK):
+                        begin = at + (image // BLOCK * rows + first) * BLOCK
+                        count = min(BLOCK, images - image)
+                        if mask_of >= 0:
+                            for lane in range(count):
+                                y[begin + lane] *= masks[mask_of, step, unit + first, begin_image + image + lane]
+                        elif found:
+                            break
+                        for lane in range(0, count // LANES * LANES, LANES):
+                            found = found or any_nonzero(load(y, begin + lane))
+                        for lane in range(count // LANES * LANES, count):
+                            found = found or y[begin + lane] != 0
+                    if found:
+                        live[layer, live_count] = first
+                        live_count += 1
+                live_counts[layer] = live_count
+                unit += width
+
+    @kernel
+    def backward_products(task: Task, share: int, step: int, member: int) -> None:
+        """Compute the gradients of the weights of each layer, and of the activations below it where they are active.
+
+        Gradients of units that are not live are zero. Two inputs of a tile of outputs are computed at once.
+        """
+        widths, every_row, activation_at = task.layers.widths, task.layers.rows, task.space.activation_at
+        every_weight_at, every_bias_at = task.layers.weight_at, task.layers.bias_at
+        weights, y, shares = task.members.rest[0, member], task.space.activations[share], len(task.space.activations)
+        every_live, live_counts = task.space.live[share], task.space.live_counts[share]
+        last, parameters = len(widths) - 1, len(weights)
+        gradients = task.space.gradients[share * parameters : (share + 1) * parameters]
+        deltas_at, dropout_scale = len(task.space.deltas) // (2 * shares), splat(task.members.dropout_scale[member])
+        together = min(task.batch, len(task.order) - step * task.batch)
+        begin_image, end_image = share_of(together, share, shares)
+        blocks = -(-(end_image - begin_image) // BLOCK)
+        zero = splat(weights.dtype.type(0))
+        above, above_rows = y[activation_at[last] :], widths[last]
+        for at in range(0, parameters, LANES):
+            store(gradients, at, zero)
+        for layer in range(last, 0, -1):
+            outputs, live = every_live[layer, : live_counts[layer]], every_live[layer - 1, : live_counts[layer - 1]]
+            at, inputs, rows = activation_at[layer - 1], widths[layer - 1], every_row[layer - 1]
+            weight_at, bias_at = every_weight_at[layer], every_bias_at[layer]
+            below = task.space.deltas[(2 * share + layer % 2) * deltas_at :][:deltas_at]
+            for begin in range(0, len(outputs), units):
+                for across in range(0, len(live), 2):
+                    low, high = registers(tile, weights), registers(tile, weights)
+                    for j in range(units):
+                        low[j] = zero
+                        high[j] = zero
+                    left = live[across]
+                    right = live[min(across + 1, len(live) - 1)]
+                    for block in range(blocks):
+                        source, target = at + block * rows * BLOCK, block * above_rows * BLOCK
+                        for lane in range(0, BLOCK, LANES):
+                            x = load(y, source + left * BLOCK + lane)
+                            z = load(y, source + right * BLOCK + lane)
+                            for j in range(units):
+                                output = outputs[min(begin + j, len(outputs) - 1)]
+                                delta = load(above, target + output * BLOCK + lane)
+                                low[j] = fma(delta, x, low[j])
+                                high[j] = fma(delta, z, high[j])
+                    for j in range(units):
+                        output = outputs[min(begin + j, len(outputs) - 1)]
+                        gradients[weight_at + output * inputs + left] = sum_of(low[j])
+                        gradients[weight_at + output * inputs + right] = sum_of(high[j])
+            for position in range(len(outputs)):
+                output = outputs[position]
+                total = zero
+                for block in range(blocks):
+                    begin = (block * above_rows + output) * BLOCK
+                    for image in range(begin, begin + BLOCK, LANES):
+                        total = total + load(above, image)
+                gradients[bias_at + output] = sum_of(total)
+            for block in range(blocks):
+                source, target = block * above_rows * BLOCK, block * rows * BLOCK
+                for begin in range(0, len(live), units):
+                    for lane in range(0, BLOCK, LANES):
+                        sums = registers(tile, weights)
+                        for j in range(units):
+                            sums[j] = zero
+                        for position in range(len(outputs)):
+                            output = outputs[position]
+                            found = load(above, source + output * BLOCK + lane)
+                            weight = weight_at + output * inputs
+                            for j in range(units):
+                                unit = live[min(begin + j, len(live) - 1)]
+                                sums[j] = fma(splat_at(weights, weight + unit), found, sums[j])
+                        for j in range(units):
+                            here = target + live[min(begin + j, len(live) - 1)] * BLOCK + lane
+                            store(below, here, where_active(load(y, at + here), sums[j]) * dropout_scale)
+            above, above_rows = below, rows
+
+    return forward_products, backward_products
