@@ -34,3 +34,12 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+def pytest_collection_modifyitems(items):
+    """Leave most kernels for float64 to the campaigns: they take seconds to compile, for each kind of network."""
+    for item in items:
+        values = item.callspec.params if hasattr(item, "callspec") else {}
+        compiles = values.get("backend") == "numba" and values.get("dtype") is torch.float64
+        if compiles and "network" in values and str(values["network"]) != "[2*6, 1*5]":
+            item.add_marker(pytest.mark.campaign)
