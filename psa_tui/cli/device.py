@@ -1,4 +1,4 @@
-"""``psa device``: what this machine can train on, which device is used and why, and how fast."""
+"""``psa device``: what this machine can train on, which device is used and why, how fast, and whether rightly."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from psa_tui.cli.options import Json, takes_settings
+from psa_tui.errors import ConfigError
 from psa_tui.settings import Settings
 from psa_tui.views.messages import print_note, print_warning
 
@@ -18,9 +19,20 @@ def device(
         bool,
         typer.Option("--bench", help="Measure this machine and predict a meta-loop of --arch (seconds)."),
     ] = False,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Check and time each backend on the device; a minute, and a line to send."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show what this machine can train on, which device and backend would be used and why."""
+    if verify and bench:
+        raise ConfigError("--bench and --verify exclude each other; choose one")
+    if verify:
+        from psa_tui.cli.verification import verify_machine
+
+        verify_machine(settings, json)
+        return
     wanted, batch_size = settings.get("device"), settings.get("batch_size")
     network, spec = settings.network().value, settings.dataset_spec()
 

@@ -69,23 +69,32 @@ def measure(network: Network, spec: DatasetSpec, backend: Backend, batch_size: i
         batch_size: images a step.
         device: where, such as "cpu" and "cuda:0".
     """
-    images = _random_images(spec, device)
-    weights = stack([initial_population_row(network, seed=0)], torch.device(device))
-    few = images[:_EVALUATED]
-    evaluations = _durations(lambda: backend.count_correct(weights, network, few).tolist(), _MEASURE_S)
-    trial = Trial(seed=0, variant=NONE, progress=Progress(validation_count=1))
-    population = Population(network, [trial], weights, backend)
+    rates = training_and_evaluation_rates(network, _random_images(spec, device), backend, batch_size)
     return Benchmark(
         architecture=str(network),
         parameters=network.parameters,
         operations=network.meta_loop_operations(spec.train_count, spec.validation_count),
         batch_size=batch_size,
         matrix_product_flop_per_s=_matrix_product_rate(device),
-        training_images_per_s=_training_rate(population, images, Hyperparameters(batch_size=batch_size)),
-        evaluation_images_per_s=len(few) * len(evaluations) / sum(evaluations),
+        training_images_per_s=rates[0],
+        evaluation_images_per_s=rates[1],
         train_count=spec.train_count,
         validation_count=spec.validation_count,
     )
+
+
+def training_and_evaluation_rates(
+    network: Network, images: Images, backend: Backend, batch_size: int
+) -> tuple[float, float]:
+    """Time real meta-loops of one trial on ``images``, then evaluations; return images per second of each."""
+    device = images.pixels.device
+    weights = stack([initial_population_row(network, seed=0)], device)
+    few = images[:_EVALUATED]
+    evaluations = _durations(lambda: backend.count_correct(weights, network, few).tolist(), _MEASURE_S)
+    trial = Trial(seed=0, variant=NONE, progress=Progress(validation_count=1))
+    population = Population(network, [trial], weights, backend)
+    training_rate = _training_rate(population, images, Hyperparameters(batch_size=batch_size))
+    return training_rate, len(few) * len(evaluations) / sum(evaluations)
 
 
 def _random_images(spec: DatasetSpec, device: str) -> Images:
