@@ -1,6 +1,6 @@
 """What the dashboard costs: the same run with it, in a real pseudo-terminal, and with --quiet, in turns.
 
-    PSA_DATASET_DIR=... python benchmarks/dashboard.py [--pairs 7] [--arch "[1*1024]" --arch "[4*4]"]
+    PSA_DATASET_DIR=... python benchmarks/dashboard.py [--pairs 3] [--arch "[1*1024]" --arch "[4*4]"]
 
 Prints the median of the ratios (dashboard over quiet) of the seconds that the runs report themselves.
 """
@@ -15,7 +15,7 @@ import tempfile
 
 import pexpect
 
-_LOOPS = {"[1*1024]": 10, "[4*4]": 60}
+_LOOPS = {"[1*1024]": 5, "[4*4]": 40}
 
 
 def seconds(architecture: str, loops: int, *options: str) -> float:
@@ -38,7 +38,7 @@ def seconds(architecture: str, loops: int, *options: str) -> float:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--arch", action="append", default=[])
     options = parser.parse_args()
     for architecture in options.arch or list(_LOOPS):

@@ -1,10 +1,12 @@
-"""What a measurement was made on: hardware, versions, load, and the rate that no matrix product exceeds."""
+"""What a measurement was made on: hardware, versions, load, and the rates that nothing exceeds."""
 
 from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import time
+from pathlib import Path
 
 import torch
 
@@ -12,6 +14,8 @@ from psa_tui.machine.devices import detect
 
 _SIZES = (512, 1024, 2048)
 _MEASURE_S = 0.5
+_MEMORY_BYTES = 512 << 20
+"""Many times a last-level cache."""
 
 
 def cores() -> int:
@@ -44,3 +48,30 @@ def matrix_rate(threads: int) -> float:
             best = max(best, 2 * size**3 / (time.perf_counter() - started))
     torch.set_num_threads(before)
     return best
+
+
+def memory_rate(threads: int) -> float:
+    """Return the best bytes per second, read and written in place, that pass between ``threads`` threads and memory."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    numbers = torch.zeros(_MEMORY_BYTES // 4)
+    best = 0.0
+    ends = time.perf_counter() + _MEASURE_S
+    while (started := time.perf_counter()) < ends:
+        numbers.add_(1)
+        best = max(best, 2 * _MEMORY_BYTES / (time.perf_counter() - started))
+    torch.set_num_threads(before)
+    return best
+
+
+def cache_bytes() -> int | None:
+    """Return the size of the last-level cache as the system tells it; None where it does not."""
+    if platform.system() == "Darwin":
+        for name in ("hw.l3cachesize", "hw.perflevel0.l2cachesize"):
+            done = subprocess.run(["/usr/sbin/sysctl", "-n", name], capture_output=True, text=True, check=False)
+            if done.stdout.strip().isdigit() and int(done.stdout):
+                return int(done.stdout)
+        return None
+    units = {"K": 1 << 10, "M": 1 << 20}
+    sizes = [path.read_text().strip() for path in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size")]
+    return max((int(size[:-1]) * units[size[-1]] for size in sizes if size[-1:] in units), default=None)

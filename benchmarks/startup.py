@@ -1,6 +1,6 @@
 """Start-up and memory: seconds from process start to the first training step, and peak memory of a short run.
 
-PSA_DATASET_DIR=... python benchmarks/startup.py [--repeat 5] [--arch "[1*1024]"]
+PSA_DATASET_DIR=... python benchmarks/startup.py [--repeat 3] [--arch "[1*1024]"]
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 def main() -> None:
     """Measure and print medians and ranges."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--arch", default="[1*1024]")
     options = parser.parse_args()
     seconds: dict[str, list[float]] = {"psa --help": [], "first training step": []}
