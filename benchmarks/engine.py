@@ -13,8 +13,8 @@ its arithmetic, all 784 pixels, at this machine's matrix rate. "floor" is the le
 pixels that are not black only, and trains members that are equal to the bit once (fifty of sixty trials at these rates,
 where mode decay is the control); state that no cache holds passes through memory at its rate. (It leaves out dead units
 too, which no floor knows of.) A time below its floor is impossible, and fails the benchmark; "share" is the floor in
-percent of the engine's time. Rates are measured before and after. A population's peak memory is that of all its
-processes; the files they share count once.
+percent of the engine's time. Rates are measured again after each shape, and the best count. A population's peak memory
+is that of all its processes; the files they share count once.
 """
 
 from __future__ import annotations
@@ -224,6 +224,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=6.0, help="for the turns of a shape")
     parser.add_argument("--single", nargs="*", metavar="SHAPE", default=list(SINGLE))
     parser.add_argument("--population", nargs="*", metavar="SHAPE", default=list(POPULATION))
+    parser.add_argument("--threads", type=int, help="of one run; otherwise as many as each version takes")
     parser.add_argument("--beside", type=Path, metavar="FOLDER", help="a checkout of another version")
     options = parser.parse_args()
     started = time.perf_counter()
@@ -244,10 +245,10 @@ def main() -> None:
             network = mlp(shape)
             is_single = targets is SINGLE
             members = [(0, NONE)] if is_single else population_members(network)
-            threads, target = None if is_single else 1, targets.get(str(network))
+            threads, target = options.threads if is_single else 1, targets.get(str(network))
             rows.append(measure(network, target, members, threads, options.seconds, data, options.beside))
+            rates = rates.better(_rates())
             print(rows[-1].row(rates), flush=True)
-    rates = rates.better(_rates())
     print(
         f"\nmatrix rate {rates.operations_per_s / 1e9:.0f} GFLOP/s, memory rate {rates.bytes_per_s / 1e9:.0f} GB/s "
         f"on {machine.cores()} cores; last-level cache {(rates.cache_bytes or 0) / 1e6:.0f} MB"

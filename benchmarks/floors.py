@@ -30,8 +30,10 @@ class Rates:
 
 
 def operations(network: Mlp, pixels: int | None = None) -> int:
-    """Return the multiplications and additions of a meta-loop; training multiplies ``pixels`` of an image only."""
-    return network.meta_loop_operations(SPEC.train_count, SPEC.validation_count, pixels)
+    """Return the multiplications and additions of a meta-loop that multiplies ``pixels`` of an image only."""
+    seen = network.inputs if pixels is None else pixels
+    evaluation = network.parameters - (network.inputs - seen) * network.input_parameters // network.inputs
+    return network.meta_loop_operations(SPEC.train_count, 0, pixels) + 2 * evaluation * SPEC.validation_count
 
 
 def state_bytes(network: Mlp, cache_bytes: int | None) -> int:

@@ -13,7 +13,7 @@ import torch
 from psa_tui.machine.devices import detect
 
 _SIZES = (512, 1024, 2048)
-_MEASURE_S = 0.5
+_MEASURE_S = 0.25
 _MEMORY_BYTES = 512 << 20
 """Many times a last-level cache."""
 

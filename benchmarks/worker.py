@@ -55,7 +55,7 @@ def train(order: Order) -> Generator[dict[str, Any], None, None]:
     hyperparameters = Hyperparameters(**HYPERPARAMETERS)
     network = NETWORKS.find("mlp").parse(order["shape"], spec.input_shape, spec.classes)
     backend = choose_backend(order["backend"], network, "cpu")
-    threads = threads_for(network, backend, hyperparameters.batch_size, "cpu", order["threads"])
+    threads = order["threads"] or threads_for(network, backend, hyperparameters.batch_size, "cpu", None)
     set_threads(threads)
     data = load_dataset(spec.name, Path(order["dataset_dir"]))
     train, validation = (load_images(split, spec, device) for split in (data.train, data.validation))
