@@ -8,13 +8,13 @@ for ``--seconds`` a shape, three at least. The engine has processes of its own, 
 the reference's process a second pool of threads, beside which the first wakes slowly. The reference computes with
 PyTorch's default threads. With ``--beside`` a third one takes turns: the engine of the version in that folder.
 
-A population has sixty trials, or fewer of a wide network, down to two seeds in six modes. "dense" is the time of all
-its arithmetic, all 784 pixels, at this machine's matrix rate. "floor" is the least possible time: the engine multiplies
-pixels that are not black only, and trains members that are equal to the bit once (fifty of sixty trials at these rates,
-where mode decay is the control); state that no cache holds passes through memory at its rate. (It leaves out dead units
-too, which no floor knows of.) A time below its floor is impossible, and fails the benchmark; "share" is the floor in
-percent of the engine's time. Rates are measured again after each shape, and the best count. A population's peak memory
-is that of all its processes; the files they share count once.
+A population has sixty trials, ten seeds in six modes; where those would take long, two seeds. "dense" is the time of
+all its arithmetic, all 784 pixels, at this machine's matrix rate. "floor" is the least possible time: the engine
+multiplies pixels that are not black only, and trains members that are equal to the bit once (fifty of sixty trials at
+these rates, where mode decay is the control); state that no cache holds passes through memory at its rate. (It leaves
+out dead units too, which no floor knows of.) A time below its floor is impossible, and fails the benchmark; "share" is
+the floor in percent of the engine's time. Rates are measured again after each shape, and the best count. A population's
+peak memory is that of all its processes; the files they share count once.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ POPULATION = {
     "[4*425]": 2.0,
 }
 """The ratios to be reached, by shape."""
-_MOST_SEEDS, _LEAST_SEEDS = 10, 2
+_SEEDS, _FEW_SEEDS = 10, 2
 _MOST_OPERATIONS = 1.5e12
-"""A population that would need more has fewer seeds; a trial of it takes as long."""
+"""A population that would need more has few seeds; a trial of it takes as long."""
 _LEAST_TURNS, _MOST_TURNS = 3, 7
 _LEAST_S = 0.3
 """A turn of an engine lasts at least so long: a shorter one tells more of the machine."""
@@ -137,7 +137,6 @@ def measure(
     population = Processes(str(network), members, processes, threads, data_folder())
     others = [] if beside is None else [Processes(str(network), members, processes, threads, data_folder(), beside)]
     reference = Reference(network, data)
-    reference.meta_loop()
     engines = [population, *others]
     reference_s, engine_s, *others_s = take_turns(
         [partial(_seconds, reference.meta_loop), *(partial(_seconds_of_trial, one, len(members)) for one in engines)],
@@ -188,9 +187,10 @@ def at_least(least_s: float, meta_loop: Callable[[], float]) -> float:
 
 
 def population_members(network: Mlp) -> list[Member]:
-    """Return the trials of a population: ten seeds in six modes, or as many seeds as are not too much work."""
-    seeds = int(_MOST_OPERATIONS / (len(PUBLISHED) * operations(network)))
-    seeds = max(_LEAST_SEEDS, min(_MOST_SEEDS, seeds))
+    """Return the trials of a population: ten seeds in six modes, or two where those would be too much work."""
+    seeds = _SEEDS
+    if seeds * len(PUBLISHED) * operations(network) > _MOST_OPERATIONS:
+        seeds = _FEW_SEEDS
     return [(seed, variant) for seed in range(seeds) for variant in PUBLISHED]
 
 
