@@ -8,7 +8,7 @@ from psa_tui.engine.backends.module import ModuleBackend
 from psa_tui.errors import PsaError
 from psa_tui.machine import throughput, verification
 from psa_tui.machine.oracle import VARIANTS, epoch_on, expect, initial_weights
-from psa_tui.machine.verification import generated_images, product_error, verify
+from psa_tui.machine.verification import generated_images, images_of_the_check, product_error, verify
 from psa_tui.views.verification_text import MOST_PRODUCT_ERROR
 from tests.engine import oracle
 from tests.engine.trials import end_of, mlp
@@ -124,9 +124,24 @@ def test_what_a_backend_raises_is_told_in_a_line_and_the_others_are_checked():
     assert sound.passed
 
 
+@pytest.mark.parametrize("text", [SHAPE, "[1*1024]"])
+def test_rounding_cannot_decide_whether_a_unit_of_the_check_is_active(text, monkeypatch):
+    least, relu = [], torch.relu
+
+    def recorded(sums):
+        if sums.dtype is torch.float64 and sums.requires_grad:
+            least.append(float(sums.detach().abs().min()))
+        return relu(sums)
+
+    monkeypatch.setattr(torch, "relu", recorded)
+    expect(mlp(text), images_of_the_check())
+    # A sum of 784 products of such numbers is rounded by a few 1e-7.
+    assert min(least) > 4e-6
+
+
 @pytest.mark.parametrize("text", [SHAPE, "[1*16]"])
 def test_its_oracle_is_that_of_the_tests(text):
-    network, images = mlp(text), generated_images(300)
+    network, images = mlp(text), images_of_the_check()
     weights = initial_weights(network).double()
     epoch = epoch_on(images, weights)
     end_of(oracle.train_epoch(weights, network, images, epoch))
