@@ -108,6 +108,7 @@ def test_a_time_below_the_floor_of_either_version_is_found():
 
 
 @pytest.mark.slow
+@pytest.mark.campaign
 class TestWorker:
     """Real processes, trained on the embedded digits."""
 

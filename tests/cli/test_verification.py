@@ -40,6 +40,7 @@ def table(text):
     return [line.split() for line in text.splitlines() if line.startswith(("numba ", "torch ", "module ", "hasty "))]
 
 
+@pytest.mark.campaign
 def test_every_backend_is_checked_and_a_wrong_one_ends_in_an_error_with_a_remedy(terminal, hasty):
     narrow = terminal([sys.executable, "-m", "psa_tui", *ON_THE_CPU], size=(60, 24), NO_COLOR="1")
     assert narrow.wait_for_end() == 1

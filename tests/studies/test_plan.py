@@ -78,8 +78,12 @@ def test_a_plan_measures_on_the_real_engine_and_predicts_the_rest():
 
 
 @pytest.mark.slow
+@pytest.mark.campaign
 def test_the_embedded_digits_cost_their_share_of_full_mnist():
     spec = replace(PUBLISHED_STUDY, networks=(parse_network("1*64"),), trials=1, variants=(NONE,))
-    full = make_plan(spec, 1, "cpu", "auto").costs_s[parse_network("1*64")]
-    small = make_plan(replace(spec, dataset="mnist5k"), 1, "cpu", "auto").costs_s[parse_network("1*64")]
+    full, small = (
+        # The shortest of some: whatever else computes makes a measurement longer, never shorter.
+        min(make_plan(one, 1, "cpu", "auto").costs_s[parse_network("1*64")] for _ in range(3))
+        for one in (spec, replace(spec, dataset="mnist5k"))
+    )
     assert small < full / 2

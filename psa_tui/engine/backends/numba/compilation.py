@@ -23,8 +23,8 @@ from psa_tui.engine.backends.numba.kernels.steps import Phases, phases_for, run_
 
 log = logging.getLogger(__name__)
 
-_COMPILERS = 2
-"""So many processes compile at the same time: there are nine kernels."""
+_COMPILERS, _KERNELS_EACH = 2, 4
+"""So many processes compile at the same time, if there are so many kernels for each: a start takes as long as one."""
 
 
 @cache
@@ -82,7 +82,7 @@ def _compile(kind: str, numbers: list[int]) -> None:
     safe = {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     compilers = []
     try:
-        for _ in range(min(_COMPILERS, len(numbers))):
+        for _ in range(min(_COMPILERS, -(-len(numbers) // _KERNELS_EACH))):
             compilers.append(
                 subprocess.Popen(
                     [sys.executable, "-m", __name__, kind],

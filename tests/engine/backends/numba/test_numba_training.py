@@ -54,7 +54,14 @@ def test_where_float32_strays_further_a_unit_was_within_a_rounding_of_zero(seed)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize(("text", "shape"), [("[1*64]", (1, 28, 28)), ("[2*150]", (5, 9)), ("[1*131, 1*5]", (137,))])
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("[1*64]", (1, 28, 28)),
+        pytest.param("[2*150]", (5, 9), marks=pytest.mark.campaign),
+        pytest.param("[1*131, 1*5]", (137,), marks=pytest.mark.campaign),
+    ],
+)
 @pytest.mark.parametrize(("count", "batch_size"), [(1, 64), (5, 1), (300, 1000), (300, 129)])
 def test_wide_layers_are_the_oracles_whatever_fills_no_block(text, shape, count, batch_size, threads):
     torch.set_num_threads(threads)
