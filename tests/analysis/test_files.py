@@ -138,6 +138,7 @@ def test_exported_tables_read_back_as_they_were(make_study, tmp_path, suffix):
         )
 
 
+@pytest.mark.campaign
 def test_a_date_for_the_number_of_a_trial_makes_no_table_of_millions(csv, psa):
     path = csv(HEADER + "8*8,none,20250801,50.00\n")
     tracemalloc.start()

@@ -235,6 +235,7 @@ ARCHIVES = [(kind, seed) for kind in HOSTILE for seed in range(1 if any(word in 
 
 
 @pytest.mark.slow
+@pytest.mark.campaign
 def test_hostile_archives_are_refused_with_a_printable_reason_in_little_memory_and_no_file(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert len(ARCHIVES) >= 300

@@ -484,6 +484,7 @@ def test_all_candidates_not_finite_are_counted_shown_and_never_promoted(psa):
     assert read_checkpoint(LKG).record.progress.lkg_correct is None
 
 
+@pytest.mark.campaign
 def test_a_step_that_takes_long_does_not_hold_up_a_stop(psa):
     # Training on all images at once takes far longer than five seconds a step.
     process = start(

@@ -14,6 +14,7 @@ from tests.engine import oracle
 from tests.engine.trials import end_of, mlp
 
 SHAPE = "[4*4, 2*8]"
+IN_CAMPAIGNS = pytest.mark.campaign
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +101,7 @@ class Broken(Wrong):
         raise RuntimeError("no kernel image is available\nfor this device")
 
 
-@pytest.mark.parametrize("name", ["numba", "torch", "module"])
+@pytest.mark.parametrize("name", ["torch", *(pytest.param(name, marks=IN_CAMPAIGNS) for name in ("numba", "module"))])
 def test_every_backend_passes(name):
     check = checked(BACKENDS.find(name))
     assert check.passed
@@ -109,7 +110,14 @@ def test_every_backend_passes(name):
 
 
 @pytest.mark.parametrize(
-    "fault", [TooFast, WithoutDecay, WithoutDropout, OneWeightOff, NotANumber, OneImageOff, WithFewerDigits]
+    "fault",
+    [
+        OneWeightOff,
+        *(
+            pytest.param(fault, marks=IN_CAMPAIGNS)
+            for fault in (TooFast, WithoutDecay, WithoutDropout, NotANumber, OneImageOff, WithFewerDigits)
+        ),
+    ],
 )
 def test_a_backend_with_a_small_fault_does_not_pass(fault):
     check = checked(fault())
@@ -117,6 +125,7 @@ def test_a_backend_with_a_small_fault_does_not_pass(fault):
     assert check.error == ""
 
 
+@IN_CAMPAIGNS
 def test_what_a_backend_raises_is_told_in_a_line_and_the_others_are_checked():
     broken, sound = verify([Broken(), ModuleBackend()], "cpu", 1)
     assert not broken.passed
@@ -124,6 +133,7 @@ def test_what_a_backend_raises_is_told_in_a_line_and_the_others_are_checked():
     assert sound.passed
 
 
+@IN_CAMPAIGNS
 @pytest.mark.parametrize("text", [SHAPE, "[1*1024]"])
 def test_rounding_cannot_decide_whether_a_unit_of_the_check_is_active(text, monkeypatch):
     least, relu = [], torch.relu
@@ -140,6 +150,7 @@ def test_rounding_cannot_decide_whether_a_unit_of_the_check_is_active(text, monk
 
 
 @pytest.mark.parametrize("text", [SHAPE, "[1*16]"])
+@pytest.mark.campaign
 def test_its_oracle_is_that_of_the_tests(text):
     network, images = mlp(text), images_of_the_check()
     weights = initial_weights(network).double()

@@ -76,6 +76,7 @@ def measured(folder, script, *arguments):
 
 
 @pytest.mark.slow
+@pytest.mark.campaign
 def test_what_a_resume_tells_of_earlier_loops_is_read_in_pieces(folder, run):
     _, peak_bytes = measured(folder, READ, run)
     assert peak_bytes < MOST_BYTES

@@ -108,6 +108,7 @@ def test_what_would_fail_again_is_not_tried_again(drive, tmp_path):
 @pytest.mark.slow
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(1, 12), st.booleans()), max_size=3))
+@pytest.mark.campaign
 def test_stopped_and_gone_on_with_at_any_moments_it_ends_as_if_nothing_had_happened(
     drive, tmp_path_factory, undisturbed, moments
 ):

@@ -61,6 +61,7 @@ def test_a_kept_optimiser_and_a_held_candidate_take_room_in_memory_and_on_the_di
 
 
 @pytest.mark.slow
+@pytest.mark.campaign
 def test_a_plan_measures_on_the_real_engine_and_predicts_the_rest():
     networks = tuple(parse_network(f"{depth}*{width}") for depth in (1, 2, 3) for width in (2, 3, 4, 5, 6))
     spec = replace(PUBLISHED_STUDY, networks=networks, trials=2, meta_loops=3, variants=(NONE, DROPOUT))

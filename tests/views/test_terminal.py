@@ -244,6 +244,7 @@ def test_when_the_drawing_is_killed_the_run_goes_on_in_plain_lines(terminal, tmp
     assert record(tmp_path).finished
 
 
+@pytest.mark.campaign
 def test_ctrl_z_gives_the_terminal_back_and_only_the_foreground_takes_it_again(terminal, tmp_path):
     tty, run = in_a_shell(terminal, tmp_path)
 

@@ -46,6 +46,7 @@ def published(tmp_path_factory):
     return results, build_page(results, folder).decode()
 
 
+@pytest.mark.campaign
 def test_the_published_page_is_small_self_contained_and_the_same_every_time(published, tmp_path):
     _, text = published
     page = Page(text)

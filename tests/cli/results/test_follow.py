@@ -64,6 +64,7 @@ def test_in_a_pipe_there_is_a_line_a_loop_and_the_end_is_the_runs_own(start, tmp
     assert lines[-1] == run.communicate()[0].splitlines()[-1]
 
 
+@pytest.mark.campaign
 def test_in_a_terminal_it_is_the_dashboard_read_only_through_a_kill_and_a_resume(start, terminal, tmp_path):
     run = start(*TRAIN, "--meta-loops", "100000")
     tty = terminal(FOLLOW)

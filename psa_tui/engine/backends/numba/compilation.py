@@ -11,7 +11,10 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +23,7 @@ from numba import types
 from psa_tui.engine.backends.numba.kernels.calling import address, signature
 from psa_tui.engine.backends.numba.kernels.memory import Task, numba_type
 from psa_tui.engine.backends.numba.kernels.steps import Phases, phases_for, run_steps
+from psa_tui.storage.locks import take_lock
 
 log = logging.getLogger(__name__)
 
@@ -34,16 +38,16 @@ def phase_addresses(dtype: np.dtype, wide: bool, units: int, later_units: int) -
     What is not in the cache is compiled, which takes seconds and is said before.
     """
     kernels = _kernels(wide, units, later_units)
-    missing = [name for name, kernel in kernels.items() if not _is_compiled(kernel, _signature(kernel, dtype))]
-    if missing:
+    if _missing(kernels, dtype):
         cached: Any = run_steps
-        is_cached = cached.stats.cache_path is not None
-        how = "once" if is_cached else "uncached"
+        folder = cached.stats.cache_path
+        how = "uncached" if folder is None else "once"
         log.info("compiling kernels for networks of this kind, %s: about ten seconds", how)
-        if is_cached:
-            _compile(
-                json.dumps([str(dtype), wide, units, later_units]), [list(kernels).index(name) for name in missing]
-            )
+        if folder is not None:
+            with _alone_in(Path(folder)):
+                # Another process may have compiled them meanwhile, as workers of a study do that start together.
+                numbers = [list(kernels).index(name) for name in _missing(kernels, dtype)]
+                _compile(json.dumps([str(dtype), wide, units, later_units]), numbers)
     return tuple(address(kernels[name], numba_type(Task, dtype)) for name in Phases._fields)
 
 
@@ -55,6 +59,25 @@ def load_compiler() -> None:
 
 def _kernels(wide: bool, units: int, later_units: int) -> dict[str, Any]:
     return {**phases_for(wide, units, later_units)._asdict(), "run_steps": run_steps}
+
+
+def _missing(kernels: dict[str, Any], dtype: np.dtype) -> list[str]:
+    return [name for name, kernel in kernels.items() if not _is_compiled(kernel, _signature(kernel, dtype))]
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process compiles for the cache ``folder``, where it can be locked."""
+    try:
+        lock = take_lock(folder / "compiling.lock", wait=True)
+    except OSError as error:
+        log.debug("kernels may be compiled by several processes at the same time: %s", error)
+        yield
+        return
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 def _signature(kernel: Any, dtype: np.dtype) -> tuple[Any, ...]:

@@ -31,6 +31,7 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "threads"), [("[2*6, 1*5]", 2), pytest.param("[1*50]", 3, marks=pytest.mark.campaign)]
 )
+@pytest.mark.campaign
 def test_an_epoch_of_several_threads_and_its_count_are_the_oracles(text, threads, train_images):
     network, images = mlp(text), train_images[:257]
     weights, epoch = prepare(network, SIX_VARIANTS, len(images), torch.float64)
