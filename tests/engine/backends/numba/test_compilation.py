@@ -43,3 +43,30 @@ def test_compiling_is_said_once_and_can_be_left(command):
     assert f"worker 1: {SAID.removeprefix('psa: ')}" in first.stdout
     again = subprocess.run([*command, *TRAIN], capture_output=True, text=True, check=True)
     assert again.stderr == ""
+
+
+def test_programs_that_start_together_compile_once(command, tmp_path):
+    runs = []
+    for number in range(2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        run = subprocess.Popen(
+            [*command, *TRAIN], cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        runs.append(run)
+    most = 0
+    while any(run.poll() is None for run in runs):
+        compilers = []
+        for run in runs:
+            try:
+                compilers.append(len(psutil.Process(run.pid).children()))
+            except psutil.NoSuchProcess:
+                compilers.append(0)
+        # One of them compiles in two processes, while the other one waits.
+        assert min(compilers) == 0
+        most = max(most, *compilers)
+        time.sleep(0.05)
+    assert most == 2
+    for run in runs:
+        run.communicate()
+        assert run.returncode == 0
