@@ -63,6 +63,7 @@ def test_every_backend_is_checked_and_a_wrong_one_ends_in_an_error_with_a_remedy
     assert max(len(one) for one in text.splitlines() if one and not one.startswith("psa") and "hasty" not in one) <= 60
 
 
+@pytest.mark.campaign
 def test_a_right_one_ends_well_with_a_line_to_send(psa):
     result = psa(*ON_THE_CPU, "--backend", "torch")
     assert result.returncode == 0

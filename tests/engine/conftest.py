@@ -37,9 +37,10 @@ def one_thread():
 
 
 def pytest_collection_modifyitems(items):
-    """Leave most kernels for float64 to the campaigns: they take seconds to compile, for each kind of network."""
+    """Leave most kernels to the campaigns: they take seconds to compile, for each kind of network and each dtype."""
     for item in items:
         values = item.callspec.params if hasattr(item, "callspec") else {}
-        compiles = values.get("backend") == "numba" and values.get("dtype") is torch.float64
-        if compiles and "network" in values and str(values["network"]) != "[2*6, 1*5]":
-            item.add_marker(pytest.mark.campaign)
+        if values.get("backend") == "numba" and "network" in values:
+            kept = ("[2*6, 1*5]",) if values.get("dtype") is torch.float64 else ("[2*6, 1*5]", "[1*72]")
+            if str(values["network"]) not in kept:
+                item.add_marker(pytest.mark.campaign)
