@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from itertools import pairwise
 from multiprocessing.connection import Connection
@@ -79,15 +79,13 @@ def _serve(pipe: Connection, spec: StudySpec, device: str, backend: str, budget_
     data = DATASETS.find(spec.dataset)
     train = _images(data, data.train_count, device)
     validation = _images(data, min(_EVALUATED, data.validation_count), device)
-    pipe.send(0.0)
-    while True:
-        try:
+    # Whoever asked may have left, as after Ctrl-C, while something was measured.
+    with suppress(EOFError, ConnectionError):
+        pipe.send(0.0)
+        while True:
             network: Network = pipe.recv()
-        except EOFError:
-            return
-        chosen = choose_backend(backend, network, device)
-        seconds = _trial_s(spec, network, chosen, train, validation, device, budget_s)
-        pipe.send(seconds)
+            chosen = choose_backend(backend, network, device)
+            pipe.send(_trial_s(spec, network, chosen, train, validation, device, budget_s))
 
 
 def _images(data: DatasetSpec, count: int, device: str) -> Images:

@@ -1,3 +1,5 @@
+from multiprocessing import Pipe
+
 import pytest
 import torch
 
@@ -41,3 +43,9 @@ def test_the_pace_is_that_of_work_however_often_a_backend_reports(
     network, backend = small_study.networks[0], Reporting(clock, together, every)
     found = calibration._epoch_s(small_study, network, backend, study_data.train, "cpu", members, 1.0)
     assert found == (pytest.approx(0.5 + together, rel=0.05), together)
+
+
+def test_a_worker_ends_without_a_word_when_whoever_asked_has_left(small_study):
+    here, there = Pipe()
+    there.close()
+    calibration._serve(here, small_study, "cpu", "torch", 0.01)

@@ -7,8 +7,6 @@ no number changes by that.
 
 from __future__ import annotations
 
-import numpy as np
-
 from psa_tui.engine.backends.numba.kernels.calling import Phase
 from psa_tui.engine.backends.numba.kernels.compiling import kernel
 from psa_tui.engine.backends.numba.kernels.memory import Task, share_of
@@ -27,9 +25,6 @@ from psa_tui.engine.backends.numba.kernels.vectors import (
 
 BLOCK = 64
 """Images that lie side by side."""
-
-Array = np.ndarray
-Tile = tuple[int, ...]
 
 
 @kernel
