@@ -66,6 +66,10 @@ def test_activity_is_of_all_images_however_many_and_marks_are_only_added(train_i
             plain = backend.count_correct(rows, MIXED, images)
             assert torch.equal(plain, backend.count_correct(rows, MIXED, images, active))
             assert (~active).sum(1).tolist() == [plainly(row, images)[1] for row in rows]
+            spread = torch.zeros(len(rows), 2 * MIXED.hidden_units, dtype=torch.bool)
+            backend.count_correct(rows, MIXED, images, spread[:, ::2])
+            assert torch.equal(spread[:, ::2], active)
+            assert not spread[:, 1::2].any()
             before = active.clone()
             backend.count_correct(rows, MIXED, images[:0], active)
             assert torch.equal(active, before)

@@ -28,7 +28,7 @@ from psa_tui.storage.locks import take_lock
 log = logging.getLogger(__name__)
 
 _COMPILERS, _KERNELS_EACH = 2, 4
-"""So many processes compile at the same time, if there are so many kernels for each: a start takes as long as one."""
+"""At most so many processes compile at the same time, each about so many kernels: starting one takes as long as one."""
 
 
 @cache
@@ -38,9 +38,9 @@ def phase_addresses(dtype: np.dtype, wide: bool, units: int, later_units: int) -
     What is not in the cache is compiled, which takes seconds and is said before.
     """
     kernels = _kernels(wide, units, later_units)
+    steps = kernels["run_steps"]
     if _missing(kernels, dtype):
-        cached: Any = run_steps
-        folder = cached.stats.cache_path
+        folder = steps.stats.cache_path
         how = "uncached" if folder is None else "once"
         log.info("compiling kernels for networks of this kind, %s: about ten seconds", how)
         if folder is not None:
@@ -48,6 +48,10 @@ def phase_addresses(dtype: np.dtype, wide: bool, units: int, later_units: int) -
                 # Another process may have compiled them meanwhile, as workers of a study do that start together.
                 numbers = [list(kernels).index(name) for name in _missing(kernels, dtype)]
                 _compile(json.dumps([str(dtype), wide, units, later_units]), numbers)
+    steps.disable_compile(False)
+    steps.compile(_signature(steps, dtype))
+    # A phase trusts that a task is of the type it was compiled for, so one of another type is an error.
+    steps.disable_compile()
     return tuple(address(kernels[name], numba_type(Task, dtype)) for name in Phases._fields)
 
 

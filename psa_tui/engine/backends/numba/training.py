@@ -48,7 +48,7 @@ def count_correct(weights: Tensor, network: Mlp, images: Images, active: Tensor 
     batch = _EVALUATION_BATCH * shares
     space = layout.workspace(batch, rows.dtype, trains=False)
     members = layout.members(rows, None, [images.labels.numpy()] * len(rows), [None] * len(rows))
-    marks = np.zeros((len(rows), network.hidden_units), np.bool_) if active is None else active.numpy()
+    marks = np.zeros((len(rows), network.hidden_units), np.bool_)
     correct = np.zeros((shares, len(rows), -(-len(images) // batch)))
     task = Task(
         _of_dtype(layout.images, rows.dtype),
@@ -66,6 +66,8 @@ def count_correct(weights: Tensor, network: Mlp, images: Images, active: Tensor 
     )
     for _ in _run_steps(task, layout):
         pass
+    if active is not None:
+        active |= torch.from_numpy(marks)
     return torch.from_numpy(correct.sum((0, 2)).astype(np.int64))
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from psa_tui.engine.backend import BACKENDS, choose_backend
+from psa_tui.engine.backends.numba import training
 from psa_tui.engine.backends.numba.kernels import compiling
 from psa_tui.engine.backends.numba.layout import patched, pixel_order
 from psa_tui.engine.backends.numba.training import chunks
@@ -167,3 +168,16 @@ def test_cached_machine_code_gives_the_bits_of_code_compiled_afresh_and_lies_in_
     end_of(NUMBA.train_epoch(weights, MIXED, train_images, epoch()))
     assert runs[0] == runs[1]
     assert list((tmp_path / "cache").rglob("*run_steps*.nbc"))
+
+
+def test_kernels_refuse_arrays_that_they_were_not_compiled_for(monkeypatch, train_images):
+    run_steps = training._run_steps
+
+    def with_strides(task, layout):
+        members, units = task.active.shape
+        return run_steps(task._replace(active=np.zeros((members, 2 * units), np.bool_)[:, ::2]), layout)
+
+    weights, _ = prepare(MIXED, SIX_VARIANTS, len(train_images))
+    monkeypatch.setattr(training, "_run_steps", with_strides)
+    with pytest.raises(TypeError, match="No matching definition"):
+        NUMBA.count_correct(weights, MIXED, train_images)

@@ -14,7 +14,7 @@ import numpy as np
 
 from psa_tui.engine.backends.numba.kernels.adamw import update
 from psa_tui.engine.backends.numba.kernels.calling import Phase
-from psa_tui.engine.backends.numba.kernels.compiling import kernel, part
+from psa_tui.engine.backends.numba.kernels.compiling import kernel
 from psa_tui.engine.backends.numba.kernels.memory import Task, share_of, units_of
 from psa_tui.engine.backends.numba.kernels.processor import prefetch
 from psa_tui.engine.backends.numba.kernels.products import BLOCK
@@ -31,80 +31,50 @@ from psa_tui.engine.backends.numba.kernels.vectors import (
     transposed_sums,
 )
 
-Array = np.ndarray
 _AHEAD = 12
 """So many images before it is needed an image is fetched from memory."""
 
 
-@part
-def sort_by_patch(
-    order: Array,
-    begins: Array,
-    patch_of: Array,
-    values: Array,
-    rows: int,
-    base: int,
-    counts: Array,
-    list_values: Array,
-    list_images: Array,
-    lists: bool,
-) -> None:
-    """Fetch the images ``order`` from memory, and add their patches to the lists of each patch, for ``backward``.
+@kernel
+def list_patches(task: Task, share: int, step: int, member: int) -> None:
+    """Fetch all images of the batch from memory and, for the backward pass, list them by patch: each thread needs all.
 
-    Args:
-        begins: of each image's patches; ``patch_of`` and ``values`` are theirs.
-        rows: of the first layer's activations, [blocks, rows, 64].
-        base: where these begin.
-        counts: how long each patch's list is: int64 [patches].
-        list_values: the pixels, uint8 [patches, longest, 16].
-        list_images: where the image's first row lies in the activations: int32 [patches, longest].
-        lists: whether there is a backward pass.
+    A patch's list has the sixteen pixels of each image that is not black there, and where the image's first row lies in
+    the activations [blocks, rows, 64].
     """
-    longest = list_images.shape[1]
-    for position in range(len(order)):
-        if position + 2 * _AHEAD < len(order):
-            prefetch(begins, order[position + 2 * _AHEAD])
-        if position + _AHEAD < len(order):
-            ahead = order[position + _AHEAD]
-            prefetch(patch_of, begins[ahead])
-            for at in range(begins[ahead] * LANES, begins[ahead + 1] * LANES + 64, 64):
-                prefetch(values, at)
-        if not lists:
-            continue
-        image = order[position]
-        where = base + (position // BLOCK) * rows * BLOCK + position % BLOCK
-        for entry in range(begins[image], begins[image + 1]):
-            patch = np.int64(patch_of[entry])
-            count = counts[patch]
-            counts[patch] = count + 1
-            list_images[patch, count] = where
-            copy_bytes(list_values, (patch * longest + count) * LANES, values, entry * LANES)
+    begins, patch_of, values = task.images.begins, task.images.patch_of, task.images.values
+    space, rows, order = task.space, task.layers.rows[0], task.order
+    counts, list_values, list_images = space.list_counts[share], space.list_values[share], space.list_images[share]
+    shares, longest, first_image = len(space.activations), space.list_images.shape[2], step * task.batch
+    together = min(task.batch, len(order) - first_image)
+    counts[:] = 0
+    for other in range(shares):
+        begin, end = share_of(together, other, shares)
+        base = (2 * other + 1) * (len(space.deltas) // (2 * shares))
+        for position in range(end - begin):
+            here = first_image + begin + position
+            if here + 2 * _AHEAD < len(order):
+                prefetch(begins, order[here + 2 * _AHEAD])
+            if here + _AHEAD < len(order):
+                ahead = order[here + _AHEAD]
+                prefetch(patch_of, begins[ahead])
+                for at in range(begins[ahead] * LANES, begins[ahead + 1] * LANES + 64, 64):
+                    prefetch(values, at)
+            if not task.trains:
+                continue
+            image = order[here]
+            where = base + (position // BLOCK) * rows * BLOCK + position % BLOCK
+            for entry in range(begins[image], begins[image + 1]):
+                patch = np.int64(patch_of[entry])
+                count = counts[patch]
+                counts[patch] = count + 1
+                list_images[patch, count] = where
+                copy_bytes(list_values, (patch * longest + count) * LANES, values, entry * LANES)
 
 
 def phases(units: int) -> tuple[Phase, Phase, Phase]:
-    """Return the phases that list patches, compute the first layer, and update it, ``units`` of it at once."""
+    """Return the phases that list patches, compute the first layer and update it; the last two do ``units`` at once."""
     tile = (0,) * units
-
-    @kernel
-    def list_patches(task: Task, share: int, step: int, member: int) -> None:
-        """Sort the patches of all images of the batch: each thread needs them all."""
-        images, space, together = task.images, task.space, task.order[step * task.batch : (step + 1) * task.batch]
-        counts, shares = space.list_counts[share], len(space.activations)
-        counts[:] = 0
-        for other in range(shares):
-            begin, end = share_of(len(together), other, shares)
-            sort_by_patch(
-                together[begin:end],
-                images.begins,
-                images.patch_of,
-                images.values,
-                task.layers.rows[0],
-                (2 * other + 1) * (len(space.deltas) // (2 * shares)),
-                counts,
-                space.list_values[share],
-                space.list_images[share],
-                task.trains,
-            )
 
     @kernel
     def forward_patches(task: Task, share: int, step: int, member: int) -> None:

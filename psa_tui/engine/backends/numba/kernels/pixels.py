@@ -38,7 +38,7 @@ def list_pixels(
     lists: PixelLists,
     trains: bool,
 ) -> None:
-    """List the pixels of a thread's images ``order`` by image and, for ``backward``, by pixel.
+    """List the pixels of a thread's images ``order`` by image and, for the backward pass, by pixel.
 
     Args:
         units: in a tile.
