@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import numpy as np
@@ -136,6 +137,7 @@ class Task(NamedTuple):
     """Marks the hidden units that an image activates, where they are only classified: bool [M, hidden units]."""
 
 
+@cache
 def numba_type(kind: Any, dtype: np.dtype) -> Any:
     """Return the Numba type of a tuple ``kind``, as ``Task``, for parameters of ``dtype``."""
     return types.BaseTuple.from_types(
