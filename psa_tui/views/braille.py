@@ -1,0 +1,146 @@
+"""Curves in braille dots (or in ASCII), drawn by uniplot: the one place where a screen's charts are made."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from rich.style import Style
+from rich.text import Span, Text
+
+_hidden = sys.modules.get("numba")
+# Where uniplot finds Numba it compiles what draws its lines, which takes a second for lines that take a millisecond.
+sys.modules["numba"] = None  # type: ignore[assignment]
+try:
+    from uniplot import plot_to_string
+finally:
+    if _hidden is None:
+        del sys.modules["numba"]
+    else:
+        sys.modules["numba"] = _hidden
+
+LABEL_WIDTH = 9
+"""Columns at the right of a plot, for the labels of its y axis."""
+_AXES = 2
+"""Lines below a plot: its lower edge and the labels of its x axis."""
+_TO_ASCII = str.maketrans({"│": "|", "─": "-", "┌": "+", "┐": "+", "└": "+", "┘": "+", "┤": "|"})
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Points of one meaning: x [N] and y [N], as dots or, with ``line``, joined."""
+
+    x: np.ndarray
+    y: np.ndarray
+    style: str
+    """A Rich style: "dim", "bold green"."""
+    glyph: str
+    """The character that stands for it in ASCII."""
+    line: bool = False
+
+
+@dataclass(slots=True)
+class Plot:
+    """A drawn plot: its lines, on which single characters may be put."""
+
+    columns: int
+    rows: int
+    x_range: tuple[float, float]
+    y_range: tuple[float, float]
+    lines: list[Text] = field(default_factory=list)
+
+    def cell(self, x: float, y: float) -> tuple[int, int] | None:
+        """Return the column and row of a point; None where it is outside."""
+        (left, right), (low, high) = self.x_range, self.y_range
+        if not (left <= x <= right and low <= y <= high):
+            return None
+        column = round((2 * self.columns - 1) * (x - left) / (right - left)) // 2
+        row = (4 * self.rows - 1 - round((4 * self.rows - 1) * (y - low) / (high - low))) // 4
+        return column, row
+
+    def column(self, x: float) -> int:
+        """Return the column of ``x``, the nearest one where it is outside."""
+        left, right = self.x_range
+        return round((2 * self.columns - 1) * min(max((x - left) / (right - left), 0.0), 1.0)) // 2
+
+    def put(self, column: int, row: int, glyph: str, style: str, *, over: bool = True) -> None:
+        """Replace one character of the plot; without ``over`` only where nothing is drawn."""
+        line = self.lines[row]
+        place = column + 1
+        if over or line.plain[place] == " ":
+            self.lines[row] = line[:place] + Text(glyph, style) + line[place + 1 :]
+
+    @property
+    def text(self) -> Text:
+        """The whole plot, axes included."""
+        whole = Text("\n", no_wrap=True).join(self.lines)
+        whole.no_wrap = True
+        return whole
+
+
+def plot(
+    series: Sequence[Series],
+    width: int,
+    height: int,
+    x_range: tuple[float, float],
+    y_range: tuple[float, float],
+    *,
+    y_unit: str = "",
+    ascii_only: bool = False,
+) -> Plot | None:
+    """Draw ``series``, the later above the earlier, in ``width`` x ``height`` characters, axes included.
+
+    Args:
+        series: where it is not finite, nothing is drawn.
+        width: in characters.
+        height: in lines.
+        x_range: left and right end of what is shown.
+        y_range: lower and upper end of what is shown.
+        y_unit: what stands behind the labels of the y axis: " %".
+        ascii_only: whether a character stands for a point, instead of a dot.
+
+    Returns:
+        The plot, or None where there is no room for one (20 columns and 3 rows).
+    """
+    columns, rows = width - LABEL_WIDTH - 2, height - _AXES
+    if columns < 20 or rows < 3:
+        return None
+    # uniplot wants a finite point in each series; one outside is not seen.
+    outside = Series(np.array([x_range[0]]), np.array([2 * y_range[0] - y_range[1] - 1.0]), "", " ")
+    shown = [one for one in series if np.any(np.isfinite(one.x) & np.isfinite(one.y))] or [outside]
+    picture = plot_to_string(
+        [one.y for one in shown],
+        xs=[one.x for one in shown],
+        lines=[one.line for one in shown],
+        character_set="ascii" if ascii_only else "braille",
+        force_ascii_characters=[one.glyph for one in shown],
+        # The number of a series, told as a colour, comes back from the picture as the place of its style.
+        color=[(number, 0, 0) for number in range(len(shown))],
+        width=columns,
+        height=rows,
+        x_min=x_range[0],
+        x_max=x_range[1],
+        y_min=y_range[0],
+        y_max=y_range[1],
+        x_gridlines=[],
+        y_gridlines=[],
+        y_unit=y_unit,
+    )
+    drawn = Plot(columns, rows, x_range, y_range)
+    for line in picture.split("\n")[1:]:
+        text = Text.from_ansi(line.translate(_TO_ASCII) if ascii_only else line)
+        text.spans = [_in_its_style(span, shown) for span in text.spans]
+        text.truncate(width)
+        text.rstrip()
+        drawn.lines.append(text)
+    return drawn
+
+
+def _in_its_style(span: Span, series: Sequence[Series]) -> Span:
+    """Give characters of a series the style of the series, whose number is the red of their colour."""
+    style = Style.parse(span.style) if isinstance(span.style, str) else span.style
+    assert style.color is not None
+    assert style.color.triplet is not None
+    return Span(span.start, span.end, series[style.color.triplet.red].style)
