@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from math import isfinite, nan
 from statistics import median
 
 from psa_tui.method.ablation import AblatedUnit
@@ -47,6 +48,19 @@ class EarlierCurve:
     hits: tuple[tuple[int, int, int, int], ...]
     """Layer, unit, how often it was ablated, how often it was alive then and that was promoted."""
     dead_units: tuple[tuple[int, int], ...] | None = None
+    train_losses: tuple[float | None, ...] = ()
+    """None where it was not finite."""
+    units: tuple[tuple[int, int, int], ...] = ()
+    """Of each loop: layer and index of the first unit that was ablated, and how many were; ``NO_UNIT`` where none."""
+
+
+NO_UNIT = (-1, -1, 0)
+_LOSS_DIGITS = 5
+
+
+def first_unit(units: Sequence[AblatedUnit]) -> tuple[int, int, int]:
+    """Return layer and index of the first of ``units``, and how many they are; ``NO_UNIT`` where there are none."""
+    return (units[0].layer, units[0].unit, len(units)) if units else NO_UNIT
 
 
 def curve_of(event: EarlierLoops) -> EarlierCurve:
@@ -63,6 +77,8 @@ def curve_of(event: EarlierLoops) -> EarlierCurve:
         promoted=event.promoted,
         hits=tuple((*place, count, survived[place]) for place, count in ablated.items()),
         dead_units=event.dead_units,
+        train_losses=tuple(None if loss is None else round(loss, _LOSS_DIGITS) for loss in event.train_losses),
+        units=tuple(first_unit(units) for units in event.ablations),
     )
 
 
@@ -82,6 +98,10 @@ class RunState:
     accuracies: array[float] = field(default_factory=lambda: array("d"))
     promoted: array[int] = field(default_factory=lambda: array("b"))
     """0 or 1. Arrays, because a run may have millions of loops."""
+    train_losses: array[float] = field(default_factory=lambda: array("d"))
+    """NaN where it was not finite."""
+    units: array[int] = field(default_factory=lambda: array("i"))
+    """Three numbers a loop, those of ``first_unit``."""
     hits: dict[tuple[int, int], Hits] = field(default_factory=dict)
     """By layer and unit."""
     dead_units: frozenset[tuple[int, int]] = frozenset()
@@ -132,6 +152,8 @@ class RunState:
         self.meta_loops.extend(event.meta_loops)
         self.accuracies.extend(event.validation_accuracies)
         self.promoted.extend(event.promoted)
+        self.train_losses.extend(nan if loss is None else loss for loss in event.train_losses)
+        self.units.extend(number for unit in event.units for number in unit)
         for layer, unit, ablated, survived in event.hits:
             hits = self.hits.setdefault((layer, unit), Hits())
             hits.ablated += ablated
@@ -144,6 +166,8 @@ class RunState:
         self.meta_loops.append(event.meta_loop)
         self.accuracies.append(event.validation_accuracy)
         self.promoted.append(promoted)
+        self.train_losses.append(event.train_loss if isfinite(event.train_loss) else nan)
+        self.units.extend(first_unit(() if event.ablation is None else event.ablation.units))
         self.recent.appendleft(event)
         if event.ablation is not None:
             self._hit(event.ablation.units, promoted)
