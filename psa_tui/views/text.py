@@ -30,6 +30,11 @@ class UnitCounts(Protocol):
 _ZERO = "zero"
 _IN_WORDS = {"none": "sham", "bias": "bias zeroed", "weights": "weights zeroed", "reinit": "drawn anew"}
 """What effects are called where their names alone would puzzle."""
+_SELECTIONS = {
+    "full": "zeroes a neuron of a layer drawn first",
+    "hidden": "zeroes a hidden neuron and what leaves it",
+    "output": "zeroes an output neuron",
+}
 _UNITS_IN_A_LINE = 36
 """Characters that units may take in a plain line."""
 
@@ -87,6 +92,17 @@ def needs_reason(event: MetaLoopFinished) -> bool:
 def variant_of(mode: str) -> Variant:
     """Return the variant of that name, looked for once: for one that is not installed, that takes milliseconds."""
     return describe_variant(mode)
+
+
+def format_variant(variant: Variant) -> str:
+    """Return what a variant does to candidates and to their training, in a few words."""
+    done = []
+    if variant.ablation is not None:
+        selection = variant.ablation.selection
+        done.append(_SELECTIONS.get(selection, f"ablates by {variant.ablation}"))
+    done += ["weight decay"] if variant.weight_decay else []
+    done += ["dropout"] if variant.dropout else []
+    return ", ".join(done) or "control: nothing"
 
 
 def format_units(units: Sequence[AblatedUnit], layers: int, width: int | None = None) -> str:
