@@ -13,7 +13,9 @@ from typing import Any
 
 from psa_tui.errors import ConfigError
 from psa_tui.formatting import printable
-from psa_tui.method.events import Verdict
+from psa_tui.method.events import SettingChange, Verdict
+from psa_tui.method.hyperparameters import HYPERPARAMETERS
+from psa_tui.runs.setting_changes import stored_changes
 from psa_tui.runs.status import with_actual_state
 from psa_tui.runs.stored_loops import network_of
 from psa_tui.storage.meta_loops import MetaLoopRow
@@ -93,6 +95,18 @@ class RunDetails:
         return changes or [(1, self.row.mode)]
 
     @property
+    def setting_changes(self) -> tuple[SettingChange, ...]:
+        """With which other values of settings the run went on, by loop."""
+        return stored_changes(self.sessions, self.modes)
+
+    def first_settings(self) -> dict[str, str]:
+        """Return what the run began with, of the hyperparameters, as text by setting."""
+        values = self.row.hyperparameters.as_json()
+        last = {one.option: one.format(values[one.name]) for one in HYPERPARAMETERS}
+        changed = {one.name: one.before for one in reversed(self.setting_changes)}
+        return {name: changed.get(name, text) for name, text in last.items()}
+
+    @property
     def median_loop_s(self) -> float | None:
         """Seconds of a loop in the middle; None without loops."""
         return median(_seconds(self.loops)) if self.loops else None
@@ -109,19 +123,27 @@ class RunDetails:
     def settings(self) -> dict[str, Any]:
         """What a user can choose or a machine decides, by name; of the last session where sessions may differ."""
         row, last = self.row, self.sessions[-1] if self.sessions else {}
+        rates = row.hyperparameters.as_json()
         return {
             "network": row.network,
             "architecture": row.architecture,
             "mode": ", ".join(mode if first == 1 else f"{mode} from {first}" for first, mode in self.modes),
             "meta-loops": row.last_meta_loop,
-            **{name.replace("_", " "): value for name, value in row.hyperparameters.as_json().items()},
+            **{one.name.replace("_", " "): self._course(one.option, rates[one.name]) for one in HYPERPARAMETERS},
             "seed": row.seed,
             "data": row.dataset,
             "data asked for": row.dataset_requested,
             "data fingerprint": row.dataset_fingerprint[:16],
-            **{name: last[name] for name in ("device", "threads", "backend", "machine") if last},
+            **{name: self._course(name, last[name]) for name in ("device", "threads", "backend", "machine") if last},
             **last.get("versions", {}),
         }
+
+    def _course(self, name: str, last: Any) -> Any:
+        """The value of a setting; as text with the loops from which on the run had others, where it had."""
+        changes = [one for one in self.setting_changes if one.name == name]
+        if not changes:
+            return last
+        return ", ".join([changes[0].before, *(f"{one.after} from {one.meta_loop}" for one in changes)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Protocol
 
 from psa_tui.formatting import percent, points
 from psa_tui.method.ablation import AblatedUnit
-from psa_tui.method.events import MetaLoopFinished, Outcome, RunFinished, RunStarted, Verdict
+from psa_tui.method.events import MetaLoopFinished, Outcome, RunFinished, RunStarted, SettingChange, Verdict
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.progress import Progress
 from psa_tui.method.promotion import STRICT
@@ -199,4 +199,14 @@ def format_finished(event: RunFinished) -> list[str]:
         result += f"; candidates that were not finite: {event.progress.non_finite}"
     if event.progress.lkg_dead or event.progress.lkg_inactive:
         result += f"; hidden units: {format_units_of_lkg(event.progress)}"
-    return [*lines, result]
+    changes = format_changes(event.setting_changes)
+    return [*lines, result, *([f"settings changed: {'; '.join(changes)}"] if changes else [])]
+
+
+def format_changes(changes: Iterable[SettingChange]) -> list[str]:
+    """Return the changes of a run's settings, a text a loop: "from meta-loop 11 on lr 0.001 (before: 0.01)"."""
+    by_loop: dict[int, list[str]] = {}
+    for one in changes:
+        text = f"{one.name.replace('_', ' ')} {one.after} (before: {one.before})"
+        by_loop.setdefault(one.meta_loop, []).append(text)
+    return [f"from meta-loop {loop} on {', '.join(texts)}" for loop, texts in by_loop.items()]
