@@ -13,6 +13,7 @@ from psa_tui.settings import Settings
 
 @takes_settings(
     "dataset_dir",
+    "name",
     "model_dir",
     "results_dir",
     "device",

@@ -19,21 +19,22 @@ if TYPE_CHECKING:
     from psa_tui.storage.run_store import RunRow
 
 
-@takes_settings("model_dir", "results_dir")
+@takes_settings("name", "model_dir", "results_dir")
 def status(
     settings: Settings,
     runs: Annotated[int, typer.Option(metavar="N", min=0, max=1_000_000, help="List the N latest runs.")] = 10,
     json: Json = False,
 ) -> None:
-    """List the checkpoints of the models folder and the latest runs."""
+    """List the checkpoints of the models folder and the latest runs, or those of the run of a --name."""
     from psa_tui.runs.status import list_checkpoints, list_runs
     from psa_tui.views.status import CHECKPOINT_COLUMNS, RUN_COLUMNS, checkpoint_cells, run_cells
 
-    checkpoints = list_checkpoints(settings.get("model_dir"))
+    name = settings.get("name")
+    checkpoints = list_checkpoints(settings.get("model_dir"), name)
     rows: list[RunRow] = []
     unreadable = None
     try:
-        rows = list_runs(settings.get("results_dir"), runs)
+        rows = list_runs(settings.get("results_dir"), runs, name)
     except HistoryError as error:
         # What is wrong with the history does not hide the checkpoints.
         unreadable = error

@@ -88,6 +88,8 @@ class RunStarted:
     """Layer and index of the LKG's dead hidden units (see ``psa_tui.method.dead_units``); None where not known."""
     notices: tuple[str, ...] = ()
     """What a user must know before trusting the numbers, such as a substituted data set."""
+    name: str | None = None
+    """What people call it; None where they do not."""
     setting_changes: tuple[SettingChange, ...] = ()
     """In the order of their loops: those before this session, and those with which it begins."""
 

@@ -163,6 +163,7 @@ class Following:
         network = network_of(row)
         return RunStarted(
             run=row.run,
+            name=row.name,
             resumed=self._session["after_meta_loop"] > 0,
             network=row.network,
             architecture=row.architecture,
@@ -214,7 +215,7 @@ class Following:
             progress=self.progress,
             test_accuracy=row.test_accuracy,
             seconds=(datetime.fromisoformat(ended_at) - began).total_seconds(),
-            resume_command=resume_command(Path(row.checkpoint).parent, self._results_dir),
+            resume_command=resume_command(Path(row.checkpoint).parent, self._results_dir, row.name),
             setting_changes=self._changes(row),
         )
 

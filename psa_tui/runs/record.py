@@ -88,6 +88,7 @@ def started_event(
     network, splits = config.trial.network, split_counts(data, variant)
     return RunStarted(
         run=record.run,
+        name=config.name,
         resumed=old is not None,
         network=record.network,
         architecture=record.architecture,
@@ -132,7 +133,7 @@ def finished_event(
         progress=record.progress,
         test_accuracy=record.test_accuracy,
         seconds=seconds,
-        resume_command=resume_command(config.model_dir, config.results_dir),
+        resume_command=resume_command(config.model_dir, config.results_dir, config.name),
         setting_changes=setting_changes,
     )
 

@@ -28,6 +28,7 @@ from psa_tui.runs.stored_loops import earlier_events
 from psa_tui.settings import RunConfig
 from psa_tui.storage.checkpoint import STATE, Checkpoint, write_checkpoint
 from psa_tui.storage.header import Record
+from psa_tui.storage.labels import Labels
 from psa_tui.storage.run_store import RunStore
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class RunSession:
         last_meta_loop: int,
         context: RunContext,
         store: RunStore,
+        labels: Labels,
     ) -> None:
         """``path`` is the checkpoint's, and locked; ``checkpoint`` is None for a run that begins."""
         self.path = path
@@ -76,6 +78,7 @@ class RunSession:
         self.say = context.say
         self.publish = Publisher(context.views, context.stop)
         self.store = store
+        self.labels = labels
         self.sessions: list[dict[str, Any]] = []
         """Those of the run so far, this one last, from which its changes of settings follow."""
         self.started = time.perf_counter()
@@ -105,7 +108,8 @@ class RunSession:
         loaded = self._load(record, data, device, backend)
         record = self._named(record, is_new=old is None)
         self._write(record, loaded)
-        lacking = self.store.begin_session(record, self.path, split_counts(data, trial.variant), is_new=old is None)
+        splits = split_counts(data, trial.variant)
+        lacking = self.store.begin_session(record, self.path, splits, is_new=old is None, labels=self.labels)
         self.sessions = self._sessions(record, old)
         self.stop.in_loops = True
         dead_units = loaded.population.dead_units(0)

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from operator import index
 from pathlib import Path
 from typing import Any
 
 from psa_tui.method.events import MetaLoopFinished, RunFinished, Verdict
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.progress import Progress
-from psa_tui.outside import outside_json
 from psa_tui.storage.database import Database, checked_row, now, open_database, read_database
 from psa_tui.storage.header import Record
+from psa_tui.storage.labels import NO_LABELS, Labels, decode_tags, write_labels
 from psa_tui.storage.meta_loops import NAMES, MetaLoopRow
+from psa_tui.storage.sessions import decode_session
 from psa_tui.storage.statements import count_rows, insert, mappings, update
 
 
@@ -58,6 +58,9 @@ class RunRow:
     test_accuracy: float | None
     lkg_dead: int | None
     lkg_inactive: int | None
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    note: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the columns by name."""
@@ -84,8 +87,10 @@ class RunStore:
         self._database = database
         self._session: tuple[str, int] | None = None
 
-    def begin_session(self, record: Record, checkpoint: Path, splits: SplitCounts, *, is_new: bool = False) -> int:
-        """Open a session of the run of ``record``, which stands where ``checkpoint`` does.
+    def begin_session(
+        self, record: Record, checkpoint: Path, splits: SplitCounts, *, is_new: bool = False, labels: Labels = NO_LABELS
+    ) -> int:
+        """Open a session of the run of ``record``, which stands where ``checkpoint`` does, and add ``labels``.
 
         Loops the checkpoint does not know of (a kill came between the two writes, or a previous generation
         was put back) are forgotten: they are about to be run again. Those of a run that branched off, and is not
@@ -128,6 +133,7 @@ class RunStore:
             updates = ", ".join(f"{name} = excluded.{name}" for name in changing)
             conflict = "" if is_new else f"ON CONFLICT (run) DO UPDATE SET {updates}"
             insert(connection, "runs", fixed | changing, conflict)
+            write_labels(connection, record.run, labels)
             if record.parent is not None and not is_known:
                 columns = ", ".join(NAMES)
                 connection.execute(
@@ -163,6 +169,11 @@ class RunStore:
         with self._database.reading() as connection:
             row = connection.execute("SELECT checkpoint FROM runs WHERE run = ?", (run,)).fetchone()
         return None if row is None else Path(row[0])
+
+    def label(self, run: str, labels: Labels, removed: Collection[str] = ()) -> None:
+        """Add ``labels`` to those of ``run``, without the tags ``removed``."""
+        with self._database.transaction() as connection:
+            write_labels(connection, run, labels, removed)
 
     def add(self, run: str, event: MetaLoopFinished) -> None:
         """Record a finished loop, in place of an earlier record of the same loop."""
@@ -204,7 +215,7 @@ class RunStore:
         """Return the sessions of ``run`` in order; the keys are the columns of ``sessions``, versions are a mapping."""
         with self._database.reading() as connection:
             rows = mappings(connection.execute("SELECT * FROM sessions WHERE run = ? ORDER BY session", (run,)))
-            return [_session(row) for row in rows]
+            return [decode_session(row) for row in rows]
 
     def modes(self, run: str) -> list[tuple[int, str]]:
         """Return (first meta-loop, mode) of each stretch of loops of ``run`` in one mode, in order."""
@@ -258,16 +269,8 @@ def _counters(progress: Progress) -> dict[str, Any]:
 
 def _run_row(values: dict[str, Any]) -> RunRow:
     own = {name: values[name] for name in RunRow.__dataclass_fields__ if name != "hyperparameters"}
-    return checked_row(RunRow, own | {"hyperparameters": Hyperparameters.from_json(values)})
-
-
-def _session(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a session, checked, with its versions as a mapping by package."""
-    versions = outside_json(row["versions"])
-    if not isinstance(versions, dict):
-        raise TypeError("versions are no mapping")
-    rates = Hyperparameters.from_json(row).as_json()
-    return {**row, **rates, "after_meta_loop": index(row["after_meta_loop"]), "versions": versions}
+    own |= {"hyperparameters": Hyperparameters.from_json(values), "tags": decode_tags(values["tags"])}
+    return checked_row(RunRow, own)
 
 
 @contextmanager

@@ -32,6 +32,7 @@ def format_run(run: RunDetails, *, ascii_only: bool) -> list[str]:
     curve = sparkline(run.validation_accuracies, _CURVE, ascii_only=ascii_only)
     facts = [
         ("run", f"{row.run}, {row.state}{reason}"),
+        *_labels(row),
         ("architecture", f"{row.architecture}, {row.parameters:,} parameters"),
         ("mode", modes),
         ("data", f"{row.dataset}{asked}, fingerprint {row.dataset_fingerprint[:16]}"),
@@ -157,6 +158,12 @@ def _fact(name: str, value: str) -> list[str]:
     """A label and its value, which goes on below where it is too long; one long word (a path) stays whole."""
     parts = wrap(value, _WIDTH - _LABEL, break_long_words=False, break_on_hyphens=False) or [""]
     return [f"{label:<{_LABEL}}{part}" for label, part in zip([name] + [""] * len(parts), parts, strict=False)]
+
+
+def _labels(row: RunRow) -> Iterator[tuple[str, str]]:
+    for label, text in (("name", row.name), ("tags", " ".join(row.tags)), ("note", row.note)):
+        if text:
+            yield label, text
 
 
 def _has_fallen(row: RunRow) -> bool:

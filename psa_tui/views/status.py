@@ -15,7 +15,7 @@ RUN_COLUMNS = ("run", "state", "shape", "mode", "seed", "data", "loops", "bounty
 def checkpoint_cells(summary: CheckpointSummary) -> list[str]:
     """Return a checkpoint's row."""
     return [
-        Path(summary.path).name,
+        str(Path(summary.name or "", Path(summary.path).name)),
         summary.architecture,
         f"{summary.parameters:,}",
         " ".join(f"{mode}@{loop}" if loop > 1 else mode for loop, mode in summary.mode_history),

@@ -43,8 +43,9 @@ def format_started(event: RunStarted) -> list[str]:
     """Return what runs, on what, from where to where."""
     done = event.progress.meta_loop
     where = f"going on after meta-loop {done}" if event.resumed else "from a random initialisation"
+    run = event.run if event.name is None else f"{event.name} ({event.run})"
     return [
-        f"run {event.run}: {event.architecture}, {event.parameters:,} parameters, mode {event.mode}",
+        f"run {run}: {event.architecture}, {event.parameters:,} parameters, mode {event.mode}",
         f"{where}, to meta-loop {event.last_meta_loop}; seed {event.seed}",
         f"data {event.dataset}: {event.train_count:,} train, {event.validation_count:,} validation, "
         f"{event.test_count:,} test; majority class {percent(event.majority_class_accuracy)}",

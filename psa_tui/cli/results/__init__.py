@@ -11,6 +11,7 @@ from psa_tui.cli.results import (
     export,
     fetch,
     follow,
+    label,
     plot,
     regimes,
     report,
@@ -37,6 +38,7 @@ app.command()(runs.runs)
 app.command()(show.show)
 app.command()(diff.diff)
 app.command()(follow.follow)
+app.command()(label.label)
 app.command()(fetch.fetch)
 
 # The names of earlier versions: the same command, of the LKG's gain in one case.

@@ -14,7 +14,7 @@ from psa_tui.formatting import printable
 from psa_tui.settings import Settings
 
 Run = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run's name, as much of it as no other run's has, or latest.")
+    str, typer.Argument(metavar="RUN", help="A run's name, or as much of its id as no other has, or latest.")
 ]
 
 
