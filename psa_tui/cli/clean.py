@@ -7,14 +7,13 @@ from typing import Annotated
 
 import typer
 
-from psa_tui.cli.options import takes_settings
+from psa_tui.cli.options import Yes, takes_settings
 from psa_tui.errors import ConfigError
 from psa_tui.formatting import printable
 from psa_tui.settings import Settings
 from psa_tui.views.messages import confirmed, print_error, print_note
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be removed, and remove nothing.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 @takes_settings("model_dir")

@@ -23,6 +23,7 @@ OUTPUT_OPTIONS = ("plain", "json", "quiet", "ascii")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Tags = Annotated[
     list[str] | None, typer.Option("--tag", metavar="TAG", help="A word to find the run by; may be repeated.")
 ]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from psa_tui.cli.before_training import check_fits
+from psa_tui.cli.before_training import check_fits, confirm_changes
 from psa_tui.cli.options import (
     HYPERPARAMETER_OPTIONS,
     NETWORK_OPTIONS,
@@ -15,6 +15,7 @@ from psa_tui.cli.options import (
     VARIANT_OPTIONS,
     Note,
     Tags,
+    Yes,
     takes_settings,
 )
 from psa_tui.errors import ConfigError
@@ -48,7 +49,7 @@ Trials = Annotated[
     "tensorboard",
     "debug",
 )
-def train(settings: Settings, trials: Trials = None, tag: Tags = None, note: Note = None) -> None:
+def train(settings: Settings, trials: Trials = None, tag: Tags = None, note: Note = None, yes: Yes = False) -> None:
     """Train by Persistent Stochastic Ablation, going on from the checkpoint if there is one.
 
     Options but --trials, --tag and --note can also be PSA_* variables (PSA_LR=1e-3), lines in .env or in psa.toml;
@@ -68,4 +69,5 @@ def train(settings: Settings, trials: Trials = None, tag: Tags = None, note: Not
     from psa_tui.cli.run_session import carry_out
     from psa_tui.runs import runner
 
+    confirm_changes(settings, runner.checkpoint_of(settings), yes=yes)
     carry_out(settings, partial(runner.train, settings, labels=labels))

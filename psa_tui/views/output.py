@@ -50,6 +50,12 @@ def can_draw() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
 
 
+def can_ask(settings: Settings) -> bool:
+    """Whether somebody sees a question and can answer it: nothing is piped, and no output for programs is asked for."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    return chosen_output(settings) in ("", "plain") and all(one is not None and one.isatty() for one in streams)
+
+
 def draws_in_ascii(settings: Settings) -> bool:
     """Whether pictures keep to ASCII: it was asked for, or stdout has no more."""
     is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
