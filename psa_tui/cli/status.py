@@ -11,6 +11,7 @@ import typer
 
 from psa_tui.cli.options import Json, takes_settings
 from psa_tui.errors import HistoryError
+from psa_tui.formatting import count, format_bytes
 from psa_tui.settings import Settings
 from psa_tui.views.messages import print_note, print_warning
 from psa_tui.views.tables import print_table
@@ -26,11 +27,12 @@ def status(
     json: Json = False,
 ) -> None:
     """List the checkpoints of the models folder and the latest runs, or those of the run of a --name."""
-    from psa_tui.runs.status import list_checkpoints, list_runs
+    from psa_tui.runs.status import count_trash, list_checkpoints, list_runs
     from psa_tui.views.status import CHECKPOINT_COLUMNS, RUN_COLUMNS, checkpoint_cells, run_cells
 
     name = settings.get("name")
     checkpoints = list_checkpoints(settings.get("model_dir"), name)
+    files, size_bytes = count_trash(settings.get("model_dir"))
     rows: list[RunRow] = []
     unreadable = None
     try:
@@ -42,6 +44,7 @@ def status(
         content = {
             "schema": 1,
             "checkpoints": [asdict(one) for one in checkpoints],
+            "trash": {"files": files, "bytes": size_bytes},
             "runs": [row.as_json() for row in rows],
         }
         json_format.dump(content, sys.stdout, indent=2)
@@ -53,6 +56,9 @@ def status(
     for broken in checkpoints:
         if broken.problem is not None and not json:
             print_warning(broken.problem)
+    if files and not json:
+        what = f"{count(files, 'file')} ({format_bytes(size_bytes)})"
+        print_note(f"in the trash: {what}; psa clean --undo brings the last back, psa clean --purge deletes")
     if unreadable is not None:
         raise unreadable
     if json:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from psa_tui.errors import CheckpointError
+from psa_tui.errors import CheckpointError, ConfigError
 from psa_tui.runs.checkpoint_files import named_folders
 from psa_tui.runs.resuming import holds_run
 from psa_tui.storage.checkpoint import previous_path, read_checkpoint
+from psa_tui.storage.cleaning import opened
 from psa_tui.storage.locks import holder
 from psa_tui.storage.run_store import RunRow, read_runs
+from psa_tui.storage.trash import in_trash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,15 @@ def _in_folder(folder: Path, name: str | None) -> list[CheckpointSummary]:
         return []
     paths = {path for path in folder.glob("*.safetensors") if not path.name.startswith(".")}
     return [_summary(path, name) for path in sorted(paths - {previous_path(path) for path in paths})]
+
+
+def count_trash(folder: Path) -> tuple[int, int]:
+    """How many files are in the trash of the models ``folder``, and how many bytes they have."""
+    # Where the folder is a link or cannot be read, psa clean makes no trash either.
+    with suppress(ConfigError), opened(folder) as models:
+        sizes = [entry.size_bytes for _, entry in in_trash(models)] if models is not None else []
+        return len(sizes), sum(sizes)
+    return 0, 0
 
 
 def list_runs(folder: Path, limit: int, name: str | None = None) -> list[RunRow]:
