@@ -82,7 +82,8 @@ def format_difference(one: RunDetails, two: RunDetails, *, ascii_only: bool) -> 
     """Two runs side by side: the settings that differ, those that do not, and the results."""
     settings = differing(one.settings(), two.settings())
     same = [name for name in one.settings() if name not in settings]
-    lines = _side_by_side("", one.row.run, two.row.run)
+    names = [run.row.name or run.row.run for run in (one, two)]
+    lines = _side_by_side("", *(names if names[0] != names[1] else (one.row.run, two.row.run)))
     lines.append("settings that differ" if settings else "no setting differs")
     for name, (ours, theirs) in settings.items():
         lines += _side_by_side(f"  {name}", _plain(ours), _plain(theirs))

@@ -27,9 +27,9 @@ def checkpoint_cells(summary: CheckpointSummary) -> list[str]:
 
 
 def run_cells(row: RunRow) -> list[str]:
-    """Return a run's row."""
+    """Return a run's row; a run with a name goes by it."""
     return [
-        row.run,
+        row.name or row.run,
         row.state,
         row.architecture,
         row.mode,

@@ -55,6 +55,7 @@ def test_each_run_has_a_folder_to_itself_and_all_are_listed(psa, told, folder):
     assert [one["name"] for one in found["runs"]] == ["deep", "wide", None]
     lines = psa("status").stdout.splitlines()
     assert [line.split()[0] for line in lines[1:4]] == [DEFAULT_NAME, f"deep/{DEFAULT_NAME}", f"wide/{DEFAULT_NAME}"]
+    assert [line.split()[0] for line in lines[6:8]] == ["deep", "wide"]
     only = told("status", "--name", "wide")
     assert [[one["name"] for one in only[kind]] for kind in ("checkpoints", "runs")] == [["wide"], ["wide"]]
 
@@ -66,6 +67,7 @@ def test_a_name_stands_for_the_run_wherever_a_run_is_asked_for(psa, told):
     assert {"name          wide", "tags          good first", "note          tried"} <= set(lines)
     differ = told("results", "diff", "wide", "deep")
     assert differ["settings_that_differ"]["architecture"] == ["[1*8]", "[2*4]"]
+    assert psa("results", "diff", "wide", "deep").stdout.split()[:2] == ["wide", "deep"]
     followed = psa("results", "follow", "wide", "--plain")
     assert followed.stdout.startswith(f"run wide ({shown['run']}): [1*8], ")
     wrong = psa("results", "show", "wid3")
