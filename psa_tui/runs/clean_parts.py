@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from psa_tui.runs.checkpoint_files import DEFAULT_NAME, find_checkpoint, named_folders
-from psa_tui.storage.clean_plan import Plan, name_inside, plan_all, plan_checkpoints, plan_default, plan_named
+from psa_tui.outside import is_plain_name
+from psa_tui.runs.checkpoint_files import DEFAULT_NAME, find_checkpoint
+from psa_tui.storage.clean_plan import Kind, Plan, name_inside, plan_all, plan_checkpoints, plan_default, plan_named
 from psa_tui.storage.cleaning import ModelFolder
 from psa_tui.storage.trash import Part
 
@@ -32,7 +33,9 @@ def clean_parts(
         return []
     runs = []
     if everything and run is None:
-        for name in sorted(named_folders(models.path)):
+        for name in sorted(one.name for one in models.found.values() if one.kind is Kind.FOLDER):
+            if not is_plain_name(name):
+                continue
             home = stack.enter_context(models.subfolder(name))
             if home is not None and (plan := plan_checkpoints(home.found)).entries:
                 runs.append(Part(home, plan, name))

@@ -121,29 +121,23 @@ class RunDetails:
         return levels
 
     def settings(self) -> dict[str, Any]:
-        """What a user can choose or a machine decides, by name; of the last session where sessions may differ."""
+        """What a user can choose or a machine decides, by name; machine and versions are those of the last session."""
         row, last = self.row, self.sessions[-1] if self.sessions else {}
-        rates = row.hyperparameters.as_json()
+        rates, changes = row.hyperparameters.as_json(), self.setting_changes
+        of_machine = ("device", "threads", "backend", "machine")
         return {
             "network": row.network,
             "architecture": row.architecture,
             "mode": ", ".join(mode if first == 1 else f"{mode} from {first}" for first, mode in self.modes),
             "meta-loops": row.last_meta_loop,
-            **{one.name.replace("_", " "): self._course(one.option, rates[one.name]) for one in HYPERPARAMETERS},
+            **{one.name.replace("_", " "): _course(changes, one.option, rates[one.name]) for one in HYPERPARAMETERS},
             "seed": row.seed,
             "data": row.dataset,
             "data asked for": row.dataset_requested,
             "data fingerprint": row.dataset_fingerprint[:16],
-            **{name: self._course(name, last[name]) for name in ("device", "threads", "backend", "machine") if last},
+            **{name: _course(changes, name, last[name]) for name in of_machine if last},
             **last.get("versions", {}),
         }
-
-    def _course(self, name: str, last: Any) -> Any:
-        """The value of a setting; as text with the loops from which on the run had others, where it had."""
-        changes = [one for one in self.setting_changes if one.name == name]
-        if not changes:
-            return last
-        return ", ".join([changes[0].before, *(f"{one.after} from {one.meta_loop}" for one in changes)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +148,12 @@ class RunOverview:
     validation_accuracies: Sequence[float]
     """Of the candidate of every loop, fractions."""
     promotions: int
+
+
+def _course(changes: Sequence[SettingChange], name: str, last: Any) -> Any:
+    """The value of a setting; as text with the loops from which on the run had others, where it had."""
+    own = [one for one in changes if one.name == name]
+    return ", ".join([own[0].before, *(f"{one.after} from {one.meta_loop}" for one in own)]) if own else last
 
 
 def _seconds(loops: Sequence[MetaLoopRow]) -> list[float]:

@@ -60,7 +60,7 @@ def test_a_checkpoint_is_not_gone_on_with_in_a_mode_that_reports_other_images(ps
     refused = psa(*then, "--mode", "full", "--meta-loops", "1", "--quiet")
     # The axis of a run's mode is not a setting of its own: --mode says the whole of it.
     assert refused.returncode == 2
-    assert "reports other validation images; psa clean removes" in refused.stderr
+    assert "reports other validation images; --name NAME trains" in refused.stderr
     assert Path("models", DEFAULT_NAME).read_bytes() == before
 
 
