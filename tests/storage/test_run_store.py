@@ -1,5 +1,7 @@
+import re
 import sqlite3
 import sys
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -249,6 +251,25 @@ def test_labels_are_added_taken_off_and_kept_by_later_sessions(tmp_path, record)
             history.label(record.run, Labels(tags=tuple(map(str, range(50)))))
         history.label(record.run, Labels(), removed=["a", "c", "ü"])
         assert row() == ("deep", (), None)
+
+
+def test_a_history_of_the_format_before_runs_had_labels_is_read_and_then_brought_up_to_date(tmp_path, record):
+    with open_runs(tmp_path) as history:
+        history.begin_session(record, tmp_path / "lkg", SPLITS)
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection, connection:
+        (made,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'runs'").fetchone()
+        without = re.compile(r",(\s+-- those that no validation image activates\n).*\bnote TEXT\n", re.DOTALL)
+        earlier, changed = without.subn(r"\1", made)
+        (row,) = connection.execute("SELECT * FROM runs").fetchall()
+        connection.executescript(f"DROP TABLE runs; {earlier}; PRAGMA user_version = 6")
+        connection.execute(f"INSERT INTO runs VALUES ({', '.join('?' * (len(row) - 3))})", row[:-3])
+    assert changed == 1
+    with read_runs(tmp_path) as history:
+        row = history.run(record.run)
+        assert (row.name, row.tags, row.note) == (None, (), None)
+    with open_runs(tmp_path) as history:
+        history.label(record.run, Labels("wide", ("a",)))
+        assert (history.run(record.run).name, history.run(record.run).tags) == ("wide", ("a",))
 
 
 @pytest.mark.parametrize("text", ["", "latest", ".trash", "a/b", "..", "a b", "x.safetensors", "é", "a\x1b", "n" * 65])

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from psa_tui.errors import CheckpointError, ConfigError, PsaError
@@ -201,6 +201,7 @@ file_names = st.sampled_from([DEFAULT_NAME, PREVIOUS, "a.safetensors", "notes.tx
 folders = st.dictionaries(st.sampled_from(["wide", "deep", "run.1"]), st.sets(file_names), max_size=3)
 
 
+@settings(max_examples=30)
 @given(bare=st.sets(file_names), runs=folders, cleans=st.integers(1, 3))
 def test_as_many_undos_as_cleans_restore_every_file(bare, runs, cleans):
     with tempfile.TemporaryDirectory() as name:
