@@ -113,7 +113,7 @@ def test_a_meta_loop_tells_the_accuracy_of_each_members_epoch(backend, train_ima
     variants = [variant for _, variant in members]
     epoch = epoch_of(trained.trials, variants, HYPERPARAMETERS, 1, train_images, weights, None)
     expected = counted(oracle.train_epoch, weights, MIXED, train_images, epoch)
-    assert [event.train_accuracy for event in events] == (expected / len(train_images)).tolist()
+    assert [event.train_accuracy for event in events] == [n / len(train_images) for n in expected.tolist()]
 
 
 def test_a_backend_that_does_not_count_leaves_the_accuracy_unknown(train_images, validation_images):

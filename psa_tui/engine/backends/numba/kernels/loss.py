@@ -8,7 +8,7 @@ from psa_tui.engine.backends.numba.kernels.compiling import kernel
 from psa_tui.engine.backends.numba.kernels.memory import Task, share_of
 from psa_tui.engine.backends.numba.kernels.products import BLOCK
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES
-from psa_tui.engine.backends.numba.kernels.vectors import exponential, load, maximum, splat, store
+from psa_tui.engine.backends.numba.kernels.vectors import count_at_least, exponential, load, maximum, splat, store
 
 
 @kernel
@@ -59,6 +59,8 @@ def loss_and_gradient(task: Task, share: int, step: int, member: int) -> None:
             target = logits[base + labels[order[first_image + begin + image]] * BLOCK + image]
             loss -= target
             scratch[2 * LANES + image] = target
+        for image in range(images, LANES):
+            scratch[2 * LANES + image] = math.nan
         total = splat(number(0))
         for row in range(classes):
             power = exponential(load(logits, base + row * BLOCK) - most)
@@ -68,8 +70,8 @@ def loss_and_gradient(task: Task, share: int, step: int, member: int) -> None:
         store(scratch, LANES, most)
         for image in range(images):
             loss += math.log(scratch[image]) + scratch[LANES + image]
-            # A maximum passes over what is not a number, a sum of powers does not: otherwise it is at least one.
-            correct += scratch[2 * LANES + image] >= scratch[LANES + image] and scratch[image] >= 1
+        # A maximum passes over what is not a number, a sum of powers does not.
+        correct += count_at_least(load(scratch, 2 * LANES), most + (total - total))
         share_of_one = splat(scale) / total
         for row in range(classes):
             store(logits, base + row * BLOCK, load(logits, base + row * BLOCK) * share_of_one)
