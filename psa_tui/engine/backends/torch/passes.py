@@ -192,15 +192,14 @@ class Backward:
         log_probs = torch.empty_like(logits)
         labels, batch = self.labels.unsqueeze(1), logits.shape[2]
         target_log_probs, correct = self.found.unsqueeze(2)
-        largest = torch.empty_like(correct)
-        # p / batch as a power of two: exp2 is several times as fast as exp.
+        largest = torch.empty_like(target_log_probs)
         self.calls += [
-            # The largest is not a number where any is none, and then nothing equals it.
-            partial(torch.amax, logits, 1, keepdim=True, out=largest),
-            partial(torch.gather, logits, 1, labels, out=correct),
-            partial(correct.eq_, largest),
             partial(torch.log_softmax, logits, 1, out=log_probs),
             partial(torch.gather, log_probs, 1, labels, out=target_log_probs),
+            # In the order of the logits, and all not a number where one of these is none: then nothing equals another.
+            partial(torch.amax, log_probs, 1, keepdim=True, out=largest),
+            partial(torch.eq, target_log_probs, largest, out=correct),
+            # p / batch as a power of two: exp2 is several times as fast as exp.
             partial(torch.add, logits.new_tensor(-log2(batch)), log_probs, alpha=1 / log(2), out=delta),
             delta.exp2_,
             partial(delta.scatter_add_, 1, labels, torch.full_like(target_log_probs, -1 / batch)),
