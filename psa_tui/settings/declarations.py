@@ -22,6 +22,7 @@ from psa_tui.networks import NETWORKS
 from psa_tui.networks.mlp import groups_of_widths
 from psa_tui.registry import Registry
 from psa_tui.storage.labels import check_run_name
+from psa_tui.settings.targets import parse_targets
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 LARGEST_SEED = 2**63 - 1
@@ -100,6 +101,8 @@ class Setting:
     """Further spellings of the option."""
     default_in_words: str | None = None
     """What help texts call the default; None for the value itself, an empty string for nothing."""
+    secret_list: bool = False
+    """Whether the option may be repeated, which is the same as commas between, and no message may quote its value."""
 
     @property
     def variable(self) -> str:
@@ -291,6 +294,13 @@ SETTINGS: dict[str, Setting] = {
             parse=_path,
             metavar="DIR",
             help="Also write the curves for TensorBoard, in a folder named like the run in DIR.",
+        ),
+        Setting(
+            name="notify",
+            parse=parse_targets,
+            metavar="TARGET",
+            help="Tell of the end, a failure, a signal and an escape: bell, desktop or an Apprise URL. Repeatable.",
+            secret_list=True,
         ),
     )
 }
