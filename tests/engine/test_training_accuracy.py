@@ -38,18 +38,30 @@ def counted(trains, weights, network, images, epoch):
 
 
 class TestTrainingAccuracy:
-    @pytest.mark.parametrize("text", ["[2*6, 1*5]", "[1*3]", "[1*72]"])
+    @pytest.mark.parametrize("network", [MIXED, mlp("[1*3]"), mlp("[1*72]")], ids=str)
+    @pytest.mark.parametrize("dtype", [torch.float64])
     @pytest.mark.parametrize(("count", "batch_size"), [(300, 64), (65, 64), (1, 64), (7, 1), (300, 1000)])
-    def test_six_variants_count_what_the_oracle_counts_in_float64(self, backend, text, count, batch_size, train_images):
-        network, images = mlp(text), train_images[:count]
+    def test_six_variants_count_what_the_oracle_counts_in_float64(
+        self, backend, network, dtype, count, batch_size, train_images
+    ):
+        images = train_images[:count]
         rates = Hyperparameters(batch_size=batch_size, **RATES)
-        weights, epoch = prepare(network, SIX_VARIANTS, count, torch.float64, rates)
+        weights, epoch = prepare(network, SIX_VARIANTS, count, dtype, rates)
         expected = counted(oracle.train_epoch, weights, network, images, epoch())
         assert torch.equal(counted(backend.train_epoch, weights, network, images, epoch()), expected)
         # Each alone as well: which of them are batched together changes nothing.
         for member in (1, 5):
             one = epoch().of([member])
             assert counted(backend.train_epoch, weights[[member]], network, images, one) == expected[member]
+
+    @pytest.mark.parametrize(("threads", "count"), [(2, 300), (3, 65), (3, 1)])
+    def test_threads_of_numba_add_up_what_each_of_them_counts(self, threads, count, train_images):
+        torch.set_num_threads(threads)
+        images = train_images[:count]
+        weights, epoch = prepare(MIXED, SIX_VARIANTS, count, torch.float64)
+        expected = counted(oracle.train_epoch, weights, MIXED, images, epoch())
+        found = counted(BACKENDS.find("numba").train_epoch, weights, MIXED, images, epoch())
+        assert torch.equal(found, expected)
 
     def test_a_step_in_float32_counts_what_float64_does_of_the_same_weights(self, backend, train_images):
         weights, epoch = prepare(MIXED, SIX_VARIANTS, len(train_images), torch.float32, Hyperparameters(batch_size=300))
