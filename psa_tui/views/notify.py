@@ -1,14 +1,13 @@
 """Telling somebody who does not look how a run or a study ended, or that a run escaped: ``--notify``.
 
-The terminal's bell is rung at once. Everything else goes through Apprise, in a thread for each target, so that nothing
-waits for a server; only the end waits for the last messages, for some seconds. What cannot be sent is a warning.
+The terminal's bell is rung at once. Everything else is sent by a process of its own, so that nothing waits for a
+server; only the end waits for the last messages, for some seconds. What cannot be sent is a warning.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -18,7 +17,7 @@ from psa_tui.settings import Settings
 from psa_tui.settings.targets import BELL, Targets
 from psa_tui.studies.events import StudyEvent, StudyFinished, StudyOutcome, StudyStarted
 from psa_tui.views.messages import print_warning
-from psa_tui.views.senders import Message, Sender
+from psa_tui.views.messenger import Messenger
 from psa_tui.views.text import format_finished
 
 log = logging.getLogger(__name__)
@@ -38,8 +37,9 @@ class NotifyView:
         Raises:
             ConfigError: one of them is not, or Apprise is not installed; ``origin`` says where it was named.
         """
-        self._rings = any(target.text == BELL for target in targets.all)
-        self._senders = [Sender(target, origin) for target in targets.all if target.text != BELL]
+        others = [target for target in targets.all if target.text != BELL]
+        self._rings = len(others) < len(targets.all)
+        self._messenger = Messenger(others, origin) if others else None
         self._under_way = ""
         """The run or study that has begun and not ended, in words."""
         self._escape_at: float | None = None
@@ -48,9 +48,9 @@ class NotifyView:
 
     def handle(self, event: Event | StudyEvent) -> None:
         """Send a message where the event is worth one."""
-        # Here and not where it was found: in another thread, which must not write to other views.
-        for fault in filter(None, [sender.take_fault() for sender in self._senders]):
-            log.warning(fault)
+        if self._messenger is not None:
+            for fault in self._messenger.faults():
+                log.warning(fault)
         match event:
             case RunStarted():
                 self._under_way, self._started = f"run {event.run}", event
@@ -79,12 +79,8 @@ class NotifyView:
             # Where the study's driver was left, or failed, there is no last event.
             self._tell("ended early", str(sys.exception() or "it was left at once"), failed=True)
             self._under_way = ""
-        deadline = time.monotonic() + _PATIENCE_S
-        for sender in self._senders:
-            sender.finish()
-        for sender in self._senders:
-            sender.wait_until(deadline)
-            if fault := sender.take_fault():
+        if self._messenger is not None:
+            for fault in self._messenger.close(_PATIENCE_S):
                 print_warning(fault)
 
     def _tell_escape(self, event: MetaLoopFinished) -> None:
@@ -102,9 +98,9 @@ class NotifyView:
     def _tell(self, what: str, *lines: str, failed: bool = False) -> None:
         if self._rings:
             _ring()
-        title = printable(f"psa: {self._under_way} {what}")
-        for sender in self._senders:
-            sender.send(Message(title, "\n".join(printable(line) for line in lines if line), failed))
+        if self._messenger is not None:
+            body = "\n".join(printable(line) for line in lines if line)
+            self._messenger.send(printable(f"psa: {self._under_way} {what}"), body, failed=failed)
 
 
 @contextmanager
