@@ -35,7 +35,7 @@ def train_epoch(
             yield (seen + size * images_seen) // len(weights), total[0]
         training.store()
         if epoch.correct is not None:
-            epoch.correct[training.members] = -total[1, begin : begin + size].sum(1, dtype=torch.int64)
+            epoch.correct[training.members] = -total[1, begin : begin + size].sum(1).long()
         seen += size * count
         begin += size
         trained += chunk.members
