@@ -15,8 +15,7 @@ from psa_tui.runs.controls import Control
 from psa_tui.settings import Settings
 from psa_tui.views.base import View
 from psa_tui.views.messages import print_note
-from psa_tui.views.notify import notifications
-from psa_tui.views.output import WithWarnings, can_draw, chosen_output, draws_in_ascii
+from psa_tui.views.output import WithWarnings, can_draw, chosen_output, draws_in_ascii, notifications
 
 Work = Callable[[RunContext], RunFinished | None]
 

@@ -12,8 +12,7 @@ from psa_tui.settings import Settings
 from psa_tui.studies.session import SessionOptions, run_session
 from psa_tui.studies.trials_of_setting import trials_study, trials_summary
 from psa_tui.views.messages import print_note
-from psa_tui.views.notify import notifications
-from psa_tui.views.output import chosen_output
+from psa_tui.views.output import chosen_output, notifications
 from psa_tui.views.study.text import format_trials_summary
 
 _OF_A_RUN = ("name", "save_svg", "tensorboard", "threads")

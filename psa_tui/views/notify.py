@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from psa_tui.formatting import count, duration, percent, printable
 from psa_tui.method.events import Event, MetaLoopFinished, Outcome, RunFinished, RunStarted
-from psa_tui.settings import Settings
 from psa_tui.settings.targets import BELL, Targets
 from psa_tui.studies.events import StudyEvent, StudyFinished, StudyOutcome, StudyStarted
 from psa_tui.views.messages import print_warning
@@ -101,24 +99,6 @@ class NotifyView:
         if self._messenger is not None:
             body = "\n".join(printable(line) for line in lines if line)
             self._messenger.send(printable(f"psa: {self._under_way} {what}"), body, failed=failed)
-
-
-@contextmanager
-def notifications(settings: Settings) -> Iterator[list[NotifyView]]:
-    """Give the view that ``--notify`` asks for, if it does, and close it at the end.
-
-    Raises:
-        ConfigError: as ``NotifyView``.
-    """
-    found = settings.find("notify")
-    if found is None:
-        yield []
-        return
-    view = NotifyView(found.value, found.origin)
-    try:
-        yield [view]
-    finally:
-        view.close()
 
 
 def _ring() -> None:

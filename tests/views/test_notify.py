@@ -13,7 +13,8 @@ from psa_tui.settings import load_settings
 from psa_tui.settings.targets import parse_targets
 from psa_tui.studies.events import StudyFinished, StudyOutcome
 from psa_tui.views import messenger, notify
-from psa_tui.views.notify import NotifyView, notifications
+from psa_tui.views.notify import NotifyView
+from psa_tui.views.output import notifications
 from tests.notified import SECRET, notified
 from tests.views.study.conftest import study_started
 

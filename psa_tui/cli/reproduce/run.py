@@ -52,7 +52,7 @@ def run(
     from psa_tui.studies.request import StudyRequest, resolve
     from psa_tui.studies.session import SessionOptions, run_session
     from psa_tui.views.messages import print_note
-    from psa_tui.views.notify import notifications
+    from psa_tui.views.output import notifications
 
     request = StudyRequest(
         name=study, grid=grid, modes=modes, trials=trials, meta_loops=meta_loops, seed=seed, quick=quick

@@ -35,7 +35,7 @@ def run(
     from psa_tui.studies.chosen import ChosenStudies
     from psa_tui.studies.session import SessionOptions, run_session
     from psa_tui.views.messages import print_note
-    from psa_tui.views.notify import notifications
+    from psa_tui.views.output import notifications
 
     chosen = ChosenStudies(study=study, recipe=recipe, name=name, trials=trials, meta_loops=meta_loops)
     session = SessionOptions(on=on, workers=workers, max_hours=max_hours, max_parameters=max_params, address=address)
