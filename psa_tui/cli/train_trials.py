@@ -28,8 +28,8 @@ def train_trials(settings: Settings, trials: int) -> None:
         found = settings.find(name)
         if found is not None and found.origin.startswith("--"):
             raise ConfigError(f"{found.origin} is of a single run; leave it or --trials out")
-    spec = trials_study(settings, trials, print_note)
     with notifications(settings) as notifying:
+        spec = trials_study(settings, trials, print_note)
         code = run_session(spec, settings, SessionOptions(), partial(choose_view, settings), print_note, notifying)
     summary = trials_summary(settings.get("results_dir"), spec)
     if summary is not None and chosen_output(settings) != "json":

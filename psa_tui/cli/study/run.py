@@ -39,9 +39,10 @@ def run(
 
     chosen = ChosenStudies(study=study, recipe=recipe, name=name, trials=trials, meta_loops=meta_loops)
     session = SessionOptions(on=on, workers=workers, max_hours=max_hours, max_parameters=max_params, address=address)
-    # All are checked before the first is begun.
-    for spec in chosen.resolve(settings, print_note):
-        with notifications(settings) as notifying:
-            code = run_session(spec, settings, session, partial(choose_view, settings), print_note, notifying)
-        if code:
-            raise typer.Exit(code)
+    code = 0
+    with notifications(settings) as notifying:
+        # All are checked before the first is begun.
+        for spec in chosen.resolve(settings, print_note):
+            code = code or run_session(spec, settings, session, partial(choose_view, settings), print_note, notifying)
+    if code:
+        raise typer.Exit(code)
