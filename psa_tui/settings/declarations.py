@@ -21,8 +21,8 @@ from psa_tui.method.variants import OptimizerState, find_variant
 from psa_tui.networks import NETWORKS
 from psa_tui.networks.mlp import groups_of_widths
 from psa_tui.registry import Registry
-from psa_tui.storage.labels import check_run_name
 from psa_tui.settings.targets import parse_targets
+from psa_tui.storage.labels import check_run_name
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 LARGEST_SEED = 2**63 - 1
