@@ -33,6 +33,7 @@ class WithWarnings:
         """Close the view."""
         self._view.close()
 
+
 if TYPE_CHECKING:
     from psa_tui.views.notify import NotifyView
 
