@@ -44,6 +44,8 @@ class _Shown:
     """Which candidates became the LKG, bool [N]."""
     losses: np.ndarray
     """Mean training losses [N]; NaN where not finite."""
+    train_accuracies: np.ndarray
+    """Fractions [N]; NaN where not counted."""
 
 
 def accuracy_chart(state: RunState, width: int, height: int, options: DisplayOptions) -> Text:
@@ -85,19 +87,42 @@ def loss_chart(state: RunState, width: int, height: int, options: DisplayOptions
     if not state.train_losses:
         return Text("no loop yet")
     shown = _shown(state, options)
-    finite = shown.losses[np.isfinite(shown.losses)]
+    return _plain_chart(state, shown, shown.losses, "no loss was finite", 1e-4, width, height, options)
+
+
+def gap_chart(state: RunState, width: int, height: int, options: DisplayOptions) -> Text:
+    """Draw by how many points training accuracy lies above validation accuracy, loop by loop."""
+    if not state.train_accuracies:
+        return Text("no loop yet")
+    shown = _shown(state, options)
+    gaps = 100 * shown.train_accuracies - shown.accuracies
+    return _plain_chart(state, shown, gaps, "training accuracy was not counted", 0.05, width, height, options)
+
+
+def _plain_chart(
+    state: RunState,
+    shown: _Shown,
+    values: np.ndarray,
+    nothing: str,
+    least_margin: float,
+    width: int,
+    height: int,
+    options: DisplayOptions,
+) -> Text:
+    """Draw one value a loop; ``nothing`` says why there is none."""
+    finite = values[np.isfinite(values)]
     if not len(finite):
-        return Text("no loss was finite")
-    low, high = _margins(float(finite.min()), float(finite.max()), least=1e-4)
+        return Text(nothing, no_wrap=True)
+    y_range = _margins(float(finite.min()), float(finite.max()), least=least_margin)
     series = [
-        Series(shown.loops, shown.losses, ROLLED_BACK, options.glyphs.dot),
-        Series(shown.loops[shown.promoted], shown.losses[shown.promoted], PROMOTED, options.glyphs.promoted),
+        Series(shown.loops, values, ROLLED_BACK, options.glyphs.dot),
+        Series(shown.loops[shown.promoted], values[shown.promoted], PROMOTED, options.glyphs.promoted),
     ]
-    drawn = plot(series, width, height, _x_range(shown.loops), (low, high), ascii_only=options.ascii)
+    drawn = plot(series, width, height, _x_range(shown.loops), y_range, ascii_only=options.ascii)
     if drawn is None:
         return _NO_ROOM.copy()
     _mark_changes(drawn, state, options)
-    _mark_verdicts(drawn, shown, shown.losses, options)
+    _mark_verdicts(drawn, shown, values, options)
     _draw_cursor(drawn, options)
     return drawn.text
 
@@ -121,10 +146,15 @@ def _shown(state: RunState, options: DisplayOptions) -> _Shown:
     newest = np.maximum.accumulate(np.where(promoted, np.arange(len(loops)), -1))
     lkg = np.where(newest < 0, np.nan, accuracies[newest])
     window = slice(int(np.searchsorted(loops, start)), int(np.searchsorted(loops, end, side="right")))
-    losses = np.array(state.train_losses)
-    if len(losses) < len(loops):
-        losses = np.full(len(loops), np.nan)
-    return _Shown(loops[window].astype(float), accuracies[window], lkg[window], promoted[window], losses[window])
+    losses, train_accuracies = (np.array(one) for one in (state.train_losses, state.train_accuracies))
+    return _Shown(
+        loops[window].astype(float),
+        accuracies[window],
+        lkg[window],
+        promoted[window],
+        losses[window],
+        train_accuracies[window],
+    )
 
 
 def _x_range(loops: np.ndarray) -> tuple[float, float]:

@@ -51,6 +51,8 @@ class EarlierCurve:
     dead_units: tuple[tuple[int, int], ...] | None = None
     train_losses: tuple[float | None, ...] = ()
     """None where it was not finite."""
+    train_accuracies: tuple[float | None, ...] = ()
+    """None where they were not counted."""
     units: tuple[tuple[int, int, int], ...] = ()
     """Of each loop: layer and index of the first unit that was ablated, and how many were; ``NO_UNIT`` where none."""
 
@@ -79,6 +81,7 @@ def curve_of(event: EarlierLoops) -> EarlierCurve:
         hits=tuple((*place, count, survived[place]) for place, count in ablated.items()),
         dead_units=event.dead_units,
         train_losses=tuple(None if loss is None else round(loss, _LOSS_DIGITS) for loss in event.train_losses),
+        train_accuracies=event.train_accuracies,
         units=tuple(first_unit(units) for units in event.ablations),
     )
 
@@ -110,6 +113,8 @@ class RunState:
     """0 or 1. Arrays, because a run may have millions of loops."""
     train_losses: array[float] = field(default_factory=lambda: array("d"))
     """NaN where it was not finite."""
+    train_accuracies: array[float] = field(default_factory=lambda: array("d"))
+    """NaN where it was not counted."""
     units: array[int] = field(default_factory=lambda: array("i"))
     """Three numbers a loop, those of ``first_unit``."""
     changes: list[SettingChange] = field(default_factory=list)
@@ -168,6 +173,9 @@ class RunState:
         self.accuracies.extend(event.validation_accuracies)
         self.promoted.extend(event.promoted)
         self.train_losses.extend(nan if loss is None else loss for loss in event.train_losses)
+        self.train_accuracies.extend(
+            nan if one is None else one for one in event.train_accuracies or [None] * len(event.meta_loops)
+        )
         self.units.extend(number for unit in event.units for number in unit)
         for layer, unit, ablated, survived in event.hits:
             hits = self.hits.setdefault((layer, unit), Hits())
@@ -185,6 +193,7 @@ class RunState:
         self.accuracies.append(event.validation_accuracy)
         self.promoted.append(promoted)
         self.train_losses.append(event.train_loss if isfinite(event.train_loss) else nan)
+        self.train_accuracies.append(nan if event.train_accuracy is None else event.train_accuracy)
         self.units.extend(first_unit(() if event.ablation is None else event.ablation.units))
         self.recent.appendleft(event)
         if event.ablation is not None:

@@ -10,9 +10,9 @@ _MEDIUM_FROM = (70, 20)
 _LARGE_FROM = (116, 36)
 COLUMNS = 3
 """Of the grid."""
-_WIDTHS = {"accuracy": 2, "map": 1, "loss": 2, "log": 2, "layers": 1}
+_WIDTHS = {"accuracy": 2, "map": 1, "loss": 1, "gap": 1, "log": 2, "layers": 1}
 """The columns that the pictures take at least, in the order in which they take their places."""
-_HEIGHTS = {"accuracy": 1.7, "map": 1.0, "loss": 0.9, "log": 1.1, "layers": 1.0}
+_HEIGHTS = {"accuracy": 1.7, "map": 1.0, "loss": 0.9, "gap": 0.9, "log": 1.1, "layers": 1.0}
 """Their lines, as parts; the highest of a row counts."""
 _AT_FIRST = {SMALL: {"accuracy"}, MEDIUM: {"accuracy", "map", "log"}, LARGE: set(_WIDTHS)}
 
@@ -45,12 +45,13 @@ def arrange(size: str, shown: Collection[str] | None) -> Arrangement:
     """Give the pictures ``shown``, or those a screen of class ``size`` shows at first, their places, row by row."""
     seen = _AT_FIRST[size] if shown is None else set(shown)
     names = [name for name in _WIDTHS if name in seen][: 1 if size == SMALL else None]
-    if size == LARGE and seen >= {"accuracy", "map", "loss"}:
-        # The map stands beside both charts.
-        spans = {"accuracy": (2, 1), "map": (1, 2), "loss": (2, 1)}
-        rows, names = [["accuracy"], ["loss"]], [name for name in names if name not in spans]
-    else:
-        spans, rows = {}, []
+    spans: dict[str, tuple[int, int]] = {}
+    rows: list[list[str]] = []
+    below = [name for name in names if name in ("loss", "gap")]
+    if size == LARGE and below and seen >= {"accuracy", "map"}:
+        # The map stands beside all charts.
+        spans.update({"accuracy": (2, 1), "map": (1, 2), **dict.fromkeys(below, (2 // len(below), 1))})
+        rows, names = [["accuracy"], below], [name for name in names if name not in spans]
     charts = len(rows)
     for name in names:
         width = COLUMNS if name == "accuracy" and size != LARGE else _WIDTHS[name]

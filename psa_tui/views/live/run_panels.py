@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from psa_tui.views.chart import accuracy_chart, loss_chart
+from psa_tui.views.chart import accuracy_chart, gap_chart, loss_chart
 from psa_tui.views.footer import footer
 from psa_tui.views.live.panel import Drawing
 from psa_tui.views.log import log, log_title
@@ -36,6 +36,10 @@ PICTURES = {
     "loss": Drawing(
         lambda state, width, height, now, options: loss_chart(state, width, height, options),
         lambda state, width, options: "training loss",
+    ),
+    "gap": Drawing(
+        lambda state, width, height, now, options: gap_chart(state, width, height, options),
+        lambda state, width, options: "training - validation accuracy" if width >= 30 else "train - validation",
     ),
     "log": Drawing(
         lambda state, width, height, now, options: log(state, width, height, options),
