@@ -26,6 +26,8 @@ from psa_tui.method.events import (
 from psa_tui.method.progress import Progress
 
 _REMEMBERED_LOOPS = 500
+_REMEMBERED_EARLIER = 200
+"""Loops of earlier sessions in the log."""
 _REMEMBERED_MESSAGES = 50
 _TIMED_LOOPS = 15
 
@@ -55,6 +57,8 @@ class EarlierCurve:
     """None where they were not counted."""
     units: tuple[tuple[int, int, int], ...] = ()
     """Of each loop: layer and index of the first unit that was ablated, and how many were; ``NO_UNIT`` where none."""
+    last_ablations: tuple[tuple[AblatedUnit, ...], ...] = ()
+    """All units that were ablated in each of the last loops, for the log."""
 
 
 NO_UNIT = (-1, -1, 0)
@@ -83,6 +87,7 @@ def curve_of(event: EarlierLoops) -> EarlierCurve:
         train_losses=tuple(None if loss is None else round(loss, _LOSS_DIGITS) for loss in event.train_losses),
         train_accuracies=event.train_accuracies,
         units=tuple(first_unit(units) for units in event.ablations),
+        last_ablations=event.ablations[-_REMEMBERED_EARLIER:],
     )
 
 
@@ -124,7 +129,7 @@ class RunState:
     dead_units: frozenset[tuple[int, int]] = frozenset()
     """Layer and unit of the LKG's dead hidden units, as far as they are known."""
     recent: deque[MetaLoopFinished] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_LOOPS))
-    """The loops of this session, newest first."""
+    """The loops of this session and the last ones before it, newest first."""
     messages: deque[str] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_MESSAGES))
     """Log lines and notices, newest first."""
     resources: Resources | None = None
@@ -169,6 +174,7 @@ class RunState:
 
     def _fold_earlier(self, event: EarlierCurve) -> None:
         self._take_dead_units(event)
+        self._remember_earlier(event)
         self.meta_loops.extend(event.meta_loops)
         self.accuracies.extend(event.validation_accuracies)
         self.promoted.extend(event.promoted)
@@ -181,6 +187,38 @@ class RunState:
             hits = self.hits.setdefault((layer, unit), Hits())
             hits.ablated += ablated
             hits.survived += survived
+
+    def _remember_earlier(self, event: EarlierCurve) -> None:
+        """Put the last loops of ``event`` into the log; what is not known of them is not shown there."""
+        if self.started is None or self.progress is None:
+            return
+        lkg = next(
+            (one for one, kept in zip(reversed(self.accuracies), reversed(self.promoted), strict=True) if kept), None
+        )
+        first = len(event.meta_loops) - len(event.last_ablations)
+        facts = zip(event.meta_loops, event.validation_accuracies, event.promoted, strict=True)
+        for place, (meta_loop, accuracy, promoted) in enumerate(facts):
+            if place >= first:
+                units = event.last_ablations[place - first]
+                layers = len(self.started.unit_counts)
+                mode = self.started.mode
+                ablation = UnitsAblated(member=0, meta_loop=meta_loop, mode=mode, layers=layers, units=units)
+                loop = MetaLoopFinished(
+                    member=0,
+                    meta_loop=meta_loop,
+                    mode=mode,
+                    verdict=Verdict.PROMOTED if promoted else Verdict.ROLLED_BACK,
+                    finite=True,
+                    validation_correct=0,
+                    validation_accuracy=accuracy,
+                    gain=None if lkg is None else accuracy - lkg,
+                    train_loss=nan,
+                    seconds=0.0,
+                    ablation=ablation if units else None,
+                    progress=self.progress,
+                )
+                self.recent.appendleft(loop)
+            lkg = accuracy if promoted else lkg
 
     def _fold_loop(self, event: MetaLoopFinished, now: float) -> None:
         promoted = event.verdict is Verdict.PROMOTED

@@ -236,3 +236,22 @@ def test_the_time_left_stands_still_while_paused(build):
         state.fold(loop, float(now))
     state.fold(asked(paused=True), 4.5)
     assert state.seconds_left(4.5) == state.seconds_left(4.9) == state.seconds_left(400.0)
+
+
+def test_the_log_of_a_resumed_run_goes_back_before_it(build):
+    events = build.story("[2*8]", [500, 400, 600])
+    units = [() if loop.ablation is None else loop.ablation.units for loop in events if isinstance(loop, MetaLoopFinished)]
+    earlier = EarlierLoops(
+        meta_loops=(1, 2, 3),
+        validation_accuracies=(0.5, 0.4, 0.6),
+        promoted=(True, False, True),
+        ablations=tuple(units),
+        train_losses=(1.0, 1.0, 1.0),
+    )
+    state, _ = build.replay([events[0], earlier])
+    lines = log(state, 100, 10, DisplayOptions()).plain.split("\n")
+    assert [line.split()[:3] for line in lines] == [["3", "▲", "promoted"], ["2", "○", "rolled"], ["1", "▲", "promoted"]]
+    assert "promoted +10.00" in lines[0]
+    assert "rolled back -10.00" in lines[1]
+    layer = units[1][0].layer
+    assert ("output" if layer == 2 else f"layer {layer}") in lines[1]
