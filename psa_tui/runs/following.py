@@ -121,6 +121,7 @@ class Following:
         if not count:
             yield TimedEvent(earlier_loops([]), age_s)
         recent: list[MetaLoopRow] = []
+        before: MetaLoopRow | None = None
         for batch in self._store.loop_batches(self.run):
             first, count = batch[:count], count - len(batch[:count])
             recent += batch[len(first) :]
@@ -128,7 +129,8 @@ class Following:
                 if loop.meta_loop > done:
                     self.progress = _after(self.progress, loop)
             if first:
-                yield TimedEvent(earlier_loops(first), age_s)
+                yield TimedEvent(earlier_loops(first, before), age_s)
+                before = first[-1]
         yield from self._loops(row, recent)
 
     def _loops(self, row: RunRow, loops: list[MetaLoopRow]) -> Iterator[TimedEvent]:

@@ -70,7 +70,7 @@ def _legend(width: int, *, with_dead: bool) -> dict[str, str]:
 def _marks(state: RunState, counts: Sequence[int], rows: int, columns: int) -> dict[tuple[int, int], str]:
     """Return what happened at each touched position, by (column, row)."""
     marks: dict[tuple[int, int], str] = {}
-    for (layer, unit), hits in state.hits.items():
+    for (layer, unit), hits in state.hits.units.items():
         if not _is_known(layer, unit, counts):
             continue
         position = _position(layer, unit, counts, rows, columns)

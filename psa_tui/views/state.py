@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import isfinite, nan
 from statistics import median
@@ -23,18 +23,11 @@ from psa_tui.method.events import (
     Verdict,
 )
 from psa_tui.method.progress import Progress
+from psa_tui.runs.ablation_statistics import AblationStatistics
 
 _REMEMBERED_LOOPS = 500
 _REMEMBERED_MESSAGES = 50
 _TIMED_LOOPS = 15
-
-
-@dataclass(slots=True)
-class Hits:
-    """How often a unit was ablated, and how often it was alive and the candidate was promoted all the same."""
-
-    ablated: int = 0
-    survived: int = 0
 
 
 @event("earlier_curve")
@@ -45,8 +38,8 @@ class EarlierCurve:
     meta_loops: tuple[int, ...]
     validation_accuracies: tuple[float, ...]
     promoted: tuple[bool, ...]
-    hits: tuple[tuple[int, int, int, int], ...]
-    """Layer, unit, how often it was ablated, how often it was alive then and that was promoted."""
+    hits: tuple[tuple[float, ...], ...]
+    """What ablations did, as ``AblationStatistics.as_rows`` tells it."""
     dead_units: tuple[tuple[int, int], ...] | None = None
     train_losses: tuple[float | None, ...] = ()
     """None where it was not finite."""
@@ -65,17 +58,13 @@ def first_unit(units: Sequence[AblatedUnit]) -> tuple[int, int, int]:
 
 def curve_of(event: EarlierLoops) -> EarlierCurve:
     """Return what a screen shows of earlier loops."""
-    ablated: Counter[tuple[int, int]] = Counter()
-    survived: Counter[tuple[int, int]] = Counter()
-    for units, promoted in zip(event.ablations, event.promoted, strict=True):
-        for unit in units:
-            ablated[unit.layer, unit.unit] += 1
-            survived[unit.layer, unit.unit] += promoted and not unit.dead
+    hits = AblationStatistics()
+    hits.fold_earlier(event)
     return EarlierCurve(
         meta_loops=event.meta_loops,
         validation_accuracies=event.validation_accuracies,
         promoted=event.promoted,
-        hits=tuple((*place, count, survived[place]) for place, count in ablated.items()),
+        hits=hits.as_rows(),
         dead_units=event.dead_units,
         train_losses=tuple(None if loss is None else round(loss, _LOSS_DIGITS) for loss in event.train_losses),
         units=tuple(first_unit(units) for units in event.ablations),
@@ -102,8 +91,8 @@ class RunState:
     """NaN where it was not finite."""
     units: array[int] = field(default_factory=lambda: array("i"))
     """Three numbers a loop, those of ``first_unit``."""
-    hits: dict[tuple[int, int], Hits] = field(default_factory=dict)
-    """By layer and unit."""
+    hits: AblationStatistics = field(default_factory=AblationStatistics)
+    """What ablations did."""
     dead_units: frozenset[tuple[int, int]] = frozenset()
     """Layer and unit of the LKG's dead hidden units, as far as they are known."""
     recent: deque[MetaLoopFinished] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_LOOPS))
@@ -154,10 +143,7 @@ class RunState:
         self.promoted.extend(event.promoted)
         self.train_losses.extend(nan if loss is None else loss for loss in event.train_losses)
         self.units.extend(number for unit in event.units for number in unit)
-        for layer, unit, ablated, survived in event.hits:
-            hits = self.hits.setdefault((layer, unit), Hits())
-            hits.ablated += ablated
-            hits.survived += survived
+        self.hits.merge(AblationStatistics.from_rows(event.hits))
 
     def _fold_loop(self, event: MetaLoopFinished, now: float) -> None:
         promoted = event.verdict is Verdict.PROMOTED
@@ -169,17 +155,11 @@ class RunState:
         self.train_losses.append(event.train_loss if isfinite(event.train_loss) else nan)
         self.units.extend(first_unit(() if event.ablation is None else event.ablation.units))
         self.recent.appendleft(event)
-        if event.ablation is not None:
-            self._hit(event.ablation.units, promoted)
+        units = () if event.ablation is None else event.ablation.units
+        self.hits.fold(units, promoted, event.gain if event.finite else None)
         self.epoch = self.ablation = None
         self.loop_seconds.append(now - self.loop_started_at)
         self.loop_started_at = now
-
-    def _hit(self, units: Iterable[AblatedUnit], promoted: bool) -> None:
-        for unit in units:
-            hits = self.hits.setdefault((unit.layer, unit.unit), Hits())
-            hits.ablated += 1
-            hits.survived += promoted and not unit.dead
 
     @property
     def is_still(self) -> bool:

@@ -4,15 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from psa_tui.runs.ablation_statistics import Tally
 from psa_tui.views.glyphs import ASCII, UNICODE
 from psa_tui.views.network_map import _first_layer, _position, map_title, network_map
-from psa_tui.views.state import Hits, RunState
+from psa_tui.views.state import RunState
 
 
 def state_of(build, architecture, hits=(), now=()):
     state = RunState()
     state.fold(build.run_started(architecture), 0.0)
-    state.hits = {(layer, neuron): Hits(ablated, survived) for layer, neuron, ablated, survived in hits}
+    for layer, neuron, ablated, survived in hits:
+        state.hits.units[layer, neuron] = Tally(ablated=ablated, promoted=survived, survived=survived)
     if now:
         state.fold(build.units_ablated(architecture, 5, *now), 0.0)
     return state
