@@ -7,7 +7,7 @@ a touched unit, whatever the number of loops.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import astuple, dataclass, field, fields
 from math import sqrt
 from operator import add
@@ -174,6 +174,27 @@ class AblationStatistics:
             promoted_gains=list(promoted),
             rolled_back_gains=list(rolled_back),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkAblations:
+    """What ablations did to a network, as screens and figures show it."""
+
+    statistics: AblationStatistics
+    unit_counts: Sequence[int]
+    """Units of each layer, the output layer last; empty where the network is not known."""
+    dead_units: Collection[tuple[int, int]] = ()
+    """Layer and unit of the LKG's dead hidden units, as far as they are known."""
+    under_way: Collection[tuple[int, int]] = ()
+    """Layer and unit of what was ablated for the loop under way."""
+
+    def layer_name(self, layer: int) -> str:
+        """Return ``layer 2`` or ``output``."""
+        return "output" if layer == len(self.unit_counts) - 1 else f"layer {layer}"
+
+    def unit_name(self, layer: int, unit: int) -> str:
+        """Return ``layer 2 neuron 7``, counted from 0 as the tensors do."""
+        return f"{self.layer_name(layer)} neuron {unit}"
 
 
 def gain_bin(gain: float) -> int:

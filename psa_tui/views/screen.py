@@ -11,7 +11,7 @@ from psa_tui.views.chart import chart
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.footer import footer, keys_help
 from psa_tui.views.log import log, log_title
-from psa_tui.views.network_map import map_title, network_map
+from psa_tui.views.network_map import ablations_of, map_title, network_map
 from psa_tui.views.panels import architecture, header, lkg, progress_bars, title
 from psa_tui.views.state import RunState
 
@@ -53,7 +53,7 @@ def _full(state: RunState, width: int, height: int, now: float, options: Display
         Layout(_frame(lkg(state, right - 4), "last known good (LKG)", options), size=right),
     )
     accuracy = chart(state, left - 4, middle - 2, options.glyphs)
-    network = network_map(state, right - 4, middle - 2, options.glyphs)
+    network = network_map(ablations_of(state), right - 4, middle - 2, options.glyphs)
     whole["pictures"].split_row(
         Layout(_frame(accuracy, "validation accuracy by meta-loop", options), size=left),
         Layout(_frame(network, map_title(state, "network: ablations", right - 4), options), size=right),
@@ -80,7 +80,7 @@ def _compact(state: RunState, width: int, height: int, now: float, options: Disp
         Layout(footer(state, width, options), size=1),
     )
     left = width - right - 1
-    network = network_map(state, right, log_height, options.glyphs)
+    network = network_map(ablations_of(state), right, log_height, options.glyphs)
     whole["logs"].split_row(
         Layout(_ruled(log_title(options), log(state, left, log_height, options), left, options), size=left),
         Layout(Text(" "), size=1),
