@@ -85,11 +85,11 @@ def network_map(
                 continue
             character, style = marks.get((column, row), untouched).drawn(measure, most, glyphs)
             text.append(character, f"{style} reverse" if (column, row) == chosen else style)
-    axis = _axis(layout, width if chosen is None else width - 1)
-    if chosen is not None:
-        axis = f" {axis[: chosen[0]]}{glyphs.cursor_below}{axis[chosen[0] + 1 :]}"
-    text.append("\n" + axis, "dim")
-    if cursor is not None and chosen is not None:
+    text.append("\n")
+    if cursor is None or chosen is None:
+        text.append(_axis(layout, width), "dim")
+    else:
+        text.append(" " + _axis(layout, width - 1, chosen[0], glyphs.cursor_below), "dim")
         text.append("\n" + read_out(marks.get(chosen), ablations, layout, cursor, width))
     return text
 
@@ -151,15 +151,17 @@ def _scales(measure: Measure, most: int, glyphs: Glyphs) -> Iterator[list[_Entry
         yield [([least], "few"), ([greatest], f"{most:,} {words}".rstrip())] if most else []
 
 
-def _axis(layout: UnitMap, width: int) -> str:
-    """Write layer numbers below the columns, "out" below the output layer, and for how many units a mark stands."""
+def _axis(layout: UnitMap, width: int, pointed: int | None = None, pointer: str = "") -> str:
+    """Write layer numbers below the columns, "out" below the output layer, and for how many units a mark stands.
+
+    The ``pointer`` stands below the column ``pointed``, in place of a label there.
+    """
     notes = []
     if layout.units_a_mark > 1:
         notes = [f"{layout.units_a_mark} units a mark", f"{layout.units_a_mark} a mark"]
     if layout.shares_columns:
-        notes = [f"layers share columns, {note}" for note in notes or [""]] + ["layers share columns", *notes]
-        notes = [note.removesuffix(", ") for note in notes]
-    whole, ends = (_labels(layout, width, sparse=sparse) for sparse in (False, True))
+        notes = [*(f"layers share columns, {note}" for note in notes), "layers share columns", *notes]
+    whole, ends = (_labels(layout, width, sparse, pointed, pointer) for sparse in (False, True))
     for line in (whole, ends):
         for note in notes:
             blank = " " * (len(note) + 2)
@@ -168,14 +170,17 @@ def _axis(layout: UnitMap, width: int) -> str:
     return (ends if notes else whole).rstrip()
 
 
-def _labels(layout: UnitMap, width: int, *, sparse: bool) -> str:
+def _labels(layout: UnitMap, width: int, sparse: bool, pointed: int | None, pointer: str) -> str:
     """Write the layer numbers for which there is room, or only the first, and "out"."""
     line = [" "] * width
     last, free = layout.starts[-1], 0
-    for layer, start in enumerate(layout.starts[:-1]):
-        label = str(layer)
-        if start >= free and start + len(label) < last and not (sparse and layer):
-            line[start : start + len(label)] = label
-            free = start + len(label) + 1
-    line[last : last + len(_OUT)] = _OUT
+    for layer, start in enumerate(layout.starts):
+        label = _OUT if start == last else str(layer)
+        end = start + len(label)
+        has_room = start == last or (start >= free and end < last and not (sparse and layer))
+        if has_room and not (pointed is not None and start <= pointed < end):
+            line[start:end] = label
+            free = end + 1
+    if pointed is not None:
+        line[pointed] = pointer
     return "".join(line)
