@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 _GAP = 1
 """Columns between two layers."""
@@ -15,9 +16,9 @@ _GAP = 1
 class UnitMap:
     """A map of a network's units.
 
-    The units of a layer stand below one another, and go on in a further column where the rows do not suffice. Where
-    there is no room for all, a mark stands for ``units_a_mark`` neighbours, in every layer alike. Where there are more
-    layers than columns, neighbouring layers share one; the output layer keeps its own.
+    The units of a layer stand below one another, and go on in a further column of marks where the rows do not suffice.
+    Where there is no room for all, a mark stands for ``units_a_mark`` neighbours, in every layer alike. Where there are
+    more layers than columns, neighbouring layers share one; the output layer keeps its own.
     """
 
     unit_counts: tuple[int, ...]
@@ -26,10 +27,15 @@ class UnitMap:
     units_a_mark: int
     starts: tuple[int, ...]
     """The first column of each layer."""
+    mark_width: int = 1
+    """How many columns a mark has."""
 
     @classmethod
-    def fitting(cls, unit_counts: Sequence[int], columns: int, rows: int) -> UnitMap:
-        """Return the map of most detail in ``columns`` x ``rows``, which are at least 3 x 1."""
+    def fitting(cls, unit_counts: Sequence[int], columns: int, rows: int, widest: int = 1) -> UnitMap:
+        """Return the map of most detail in ``columns`` x ``rows``, which are at least 3 x 1.
+
+        Where that leaves room, a mark has up to ``widest`` columns.
+        """
         counts, hidden = tuple(unit_counts), len(unit_counts) - 1
         if 2 * hidden + 1 > columns:
             places = (columns - 1) // 2
@@ -42,20 +48,19 @@ class UnitMap:
                 most = middle
             else:
                 least = middle + 1
-        starts, column = [], 0
-        for span in _spans(counts, rows, least):
-            starts.append(column)
-            column += span + _GAP
-        return cls(counts, rows, least, tuple(starts))
+        spans = _spans(counts, rows, least)
+        width = min((columns - _GAP * hidden) // sum(spans), widest)
+        starts = list(accumulate((width * span + _GAP for span in spans[:-1]), initial=0))
+        return cls(counts, rows, least, tuple(starts), width)
 
     def knows(self, layer: int, unit: int) -> bool:
         """Whether the network has such a unit: a history may say anything."""
         return 0 <= layer < len(self.unit_counts) and 0 <= unit < self.unit_counts[layer]
 
     def position(self, layer: int, unit: int) -> tuple[int, int]:
-        """Return the column and row of the mark that stands for a unit."""
+        """Return the first column and the row of the mark that stands for a unit."""
         column, row = divmod(unit // self.units_a_mark, self.rows)
-        return self.starts[layer] + column, row
+        return self.starts[layer] + column * self.mark_width, row
 
     def marked(self, column: int, row: int) -> tuple[range, range] | None:
         """Return the layers and units for which the mark at ``column`` and ``row`` stands; None where none is.
@@ -67,7 +72,7 @@ class UnitMap:
             return None
         start = self.starts[place]
         layers = range(self.starts.index(start), place + 1)
-        first = ((column - start) * self.rows + row) * self.units_a_mark
+        first = ((column - start) // self.mark_width * self.rows + row) * self.units_a_mark
         units = range(first, min(first + self.units_a_mark, max(self.unit_counts[layer] for layer in layers)))
         return (layers, units) if units else None
 
@@ -81,11 +86,11 @@ class UnitMap:
 
     @cached_property
     def heights(self) -> dict[int, int]:
-        """How many marks each column has, by column, from left to right; columns between layers are none."""
+        """How many marks stand below one another, by the column in which they begin, from left to right."""
         marks: dict[int, int] = {}
         for start, count in zip(self.starts, self.unit_counts, strict=True):
             left = -(-count // self.units_a_mark)
-            for column in range(start, start - (-left // self.rows)):
+            for column in range(start, start + self.mark_width * -(-left // self.rows), self.mark_width):
                 marks[column] = max(marks.get(column, 0), min(left, self.rows))
                 left -= self.rows
         return marks

@@ -16,6 +16,9 @@ from psa_tui.views.unit_marks import COUNT_STYLES, GAIN_STYLES, LEVELS, STYLES, 
 _OUT = "out"
 _LEAST = (2 + len(_OUT), 3)
 """Columns and rows of the smallest map, without a cursor."""
+_CURSOR = "on bright_black"
+_WIDEST = 3
+"""Columns that a mark has at most."""
 _Entry = tuple[Sequence[tuple[str, str]], str]
 """Of a legend: characters with their styles, and what they mean."""
 
@@ -38,15 +41,22 @@ def map_title(state: RunState, plain: str, width: int) -> str:
 
 
 def layout_of(unit_counts: Sequence[int], width: int, height: int, *, with_cursor: bool) -> UnitMap | None:
-    """Return where the marks of a map of that size stand; None where there is no room, and where no unit is known.
-
-    Their row 0 is below the legend, and their column 0 the first one, or the second where there is a cursor.
-    """
+    """Return where the marks of a map of that size stand; None where there is no room, and where no unit is known."""
     columns, rows = width - with_cursor, height - with_cursor
     if columns < _LEAST[0] or rows < _LEAST[1] or not unit_counts:
         return None
     # The last column has "out" below it.
-    return UnitMap.fitting(unit_counts, columns - len(_OUT) + 1, rows - 2)
+    return UnitMap.fitting(unit_counts, columns - len(_OUT) + 1, rows - 2, _WIDEST)
+
+
+def unit_at(unit_counts: Sequence[int], width: int, height: int, x: int, y: int, *, with_cursor: bool) -> Unit | None:
+    """Return the first unit of the mark at column ``x`` and line ``y`` of a map of that size; None where none is."""
+    layout = layout_of(unit_counts, width, height, with_cursor=with_cursor)
+    found = None if layout is None else layout.marked(x - with_cursor, y - 1)
+    if found is None:
+        return None
+    layers, units = found
+    return next(layer for layer in layers if unit_counts[layer] > units[0]), units[0]
 
 
 def network_map(
@@ -79,12 +89,15 @@ def network_map(
         text.append("\n")
         if chosen is not None:
             text.append(glyphs.cursor if chosen[1] == row else " ")
-        for column in range(max(layout.heights) + 1):
-            if row >= layout.heights.get(column, 0):
-                text.append(" ")
-                continue
-            character, style = marks.get((column, row), untouched).drawn(measure, most, glyphs)
-            text.append(character, f"{style} reverse" if (column, row) == chosen else style)
+        free = 0
+        for column, marked in layout.heights.items():
+            text.append(" " * (column - free))
+            free = column + layout.mark_width
+            if row < marked:
+                shape, style = marks.get((column, row), untouched).drawn(measure, most, glyphs, layout.mark_width)
+                text.append(shape, f"{style} {_CURSOR}" if (column, row) == chosen else style)
+            else:
+                text.append(" " * layout.mark_width)
     text.append("\n")
     if cursor is None or chosen is None:
         text.append(_axis(layout, width), "dim")

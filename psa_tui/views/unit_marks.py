@@ -49,22 +49,32 @@ class Mark:
         """Return its hits or its promotions."""
         return self.tally.promoted if measure is Measure.PROMOTIONS else self.tally.ablated
 
-    def drawn(self, measure: Measure, most: int, glyphs: Glyphs) -> tuple[str, str]:
-        """Return its character and its style; ``most`` is the greatest ``number`` of all marks."""
+    def drawn(self, measure: Measure, most: int, glyphs: Glyphs, width: int = 1) -> tuple[str, str]:
+        """Return its shape, ``width`` characters, and its style; ``most`` is the greatest ``number`` of all marks."""
+        step = self._step(measure, most)
+        if step is not None:
+            styles = GAIN_STYLES if measure is Measure.GAIN else COUNT_STYLES
+            return glyphs.strip[LEVELS[step]] * width, styles[step]
+        name = self._name(measure)
+        return f"{getattr(glyphs, name):^{width}}", STYLES[name]
+
+    def _name(self, measure: Measure) -> str:
+        """Return what happened to its units in one word, a glyph's."""
         if self.now:
-            return glyphs.now, STYLES["now"]
+            return "now"
         if self.dead and (self.dead == self.units or measure is Measure.FATE):
-            return glyphs.dead, STYLES["dead"]
+            return "dead"
         if measure is Measure.FATE and self.tally.ablated:
-            name = "survived" if self.tally.survived else "hit"
-            return getattr(glyphs, name), STYLES[name]
-        if measure is Measure.GAIN and self.tally.mean_gain is not None:
-            step = gain_step(self.tally.mean_gain)
-            return glyphs.strip[LEVELS[step]], GAIN_STYLES[step]
-        if measure in (Measure.HITS, Measure.PROMOTIONS) and self.number(measure):
-            step = (self.number(measure) * len(LEVELS) - 1) // most
-            return glyphs.strip[LEVELS[step]], COUNT_STYLES[step]
-        return glyphs.untouched, STYLES["untouched"]
+            return "survived" if self.tally.survived else "hit"
+        return "untouched"
+
+    def _step(self, measure: Measure, most: int) -> int | None:
+        """Return its height on the scale of ``measure``, from 0 to 6; None where it has none."""
+        if self._name(measure) != "untouched" or measure is Measure.FATE:
+            return None
+        if measure is Measure.GAIN:
+            return None if self.tally.mean_gain is None else gain_step(self.tally.mean_gain)
+        return (self.number(measure) * len(LEVELS) - 1) // most if self.number(measure) else None
 
 
 def gain_step(gain: float) -> int:

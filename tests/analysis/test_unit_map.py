@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from psa_tui.analysis.unit_map import UnitMap
 
 counts = st.lists(st.integers(1, 300), min_size=1, max_size=60)
-sizes = {"columns": st.integers(3, 120), "rows": st.integers(1, 50)}
+sizes = {"columns": st.integers(3, 120), "rows": st.integers(1, 50), "widest": st.integers(1, 4)}
 
 
 def every_unit(unit_counts):
@@ -13,12 +13,12 @@ def every_unit(unit_counts):
 
 
 @given(unit_counts=counts, **sizes)
-def test_every_unit_has_one_mark_within_the_map_that_says_it_stands_for_it(unit_counts, columns, rows):
-    layout = UnitMap.fitting(unit_counts, columns, rows)
+def test_every_unit_has_one_mark_within_the_map_that_says_it_stands_for_it(unit_counts, columns, rows, widest):
+    layout = UnitMap.fitting(unit_counts, columns, rows, widest)
     found = {}
     for layer, unit in every_unit(unit_counts):
         column, row = layout.position(layer, unit)
-        assert 0 <= column < columns
+        assert 0 <= column <= columns - layout.mark_width
         assert 0 <= row < rows
         layers, units = layout.marked(column, row)
         assert layer in layers
@@ -29,12 +29,14 @@ def test_every_unit_has_one_mark_within_the_map_that_says_it_stands_for_it(unit_
     }
     assert set(found) == {(column, row) for column, height in layout.heights.items() for row in range(height)}
     marked = {(column, row) for column in range(-1, columns + 1) for row in range(-1, rows + 1)}
-    assert {position for position in marked if layout.marked(*position)} == set(found)
+    assert {position for position in marked if layout.marked(*position)} == {
+        (column + more, row) for column, row in found for more in range(layout.mark_width)
+    }
 
 
 @given(unit_counts=counts, **sizes)
-def test_no_map_of_the_same_size_has_fewer_units_a_mark(unit_counts, columns, rows):
-    layout = UnitMap.fitting(unit_counts, columns, rows)
+def test_no_map_of_the_same_size_has_fewer_units_a_mark(unit_counts, columns, rows, widest):
+    layout = UnitMap.fitting(unit_counts, columns, rows, widest)
     finer = layout.units_a_mark - 1
     if layout.shares_columns:
         assert 2 * len(unit_counts) - 1 > columns
@@ -44,15 +46,15 @@ def test_no_map_of_the_same_size_has_fewer_units_a_mark(unit_counts, columns, ro
 
 
 @given(unit_counts=counts, **sizes)
-def test_layers_stand_in_order_and_the_output_layer_has_its_own_column(unit_counts, columns, rows):
-    starts = UnitMap.fitting(unit_counts, columns, rows).starts
+def test_layers_stand_in_order_and_the_output_layer_has_its_own_column(unit_counts, columns, rows, widest):
+    starts = UnitMap.fitting(unit_counts, columns, rows, widest).starts
     assert list(starts) == sorted(starts)
     assert starts.count(starts[-1]) == 1
 
 
 @given(unit_counts=counts, steps=st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3))), data=st.data(), **sizes)
-def test_a_cursor_stays_on_the_map_whatever_the_steps(unit_counts, steps, data, columns, rows):
-    layout = UnitMap.fitting(unit_counts, columns, rows)
+def test_a_cursor_stays_on_the_map_whatever_the_steps(unit_counts, steps, data, columns, rows, widest):
+    layout = UnitMap.fitting(unit_counts, columns, rows, widest)
     cursor = data.draw(st.sampled_from(every_unit(unit_counts)))
     for across, down in steps:
         cursor = layout.step(*cursor, across, down)
@@ -81,6 +83,12 @@ def test_wide_layers_take_several_columns_before_marks_stand_for_several_units(
 ):
     layout = UnitMap.fitting(unit_counts, columns, rows)
     assert (layout.units_a_mark, layout.starts) == (units_a_mark, starts)
+
+
+@pytest.mark.parametrize(("columns", "width"), [(7, 1), (10, 1), (11, 2), (14, 2), (15, 3), (60, 3)])
+def test_marks_are_as_wide_as_there_is_room_for_all_of_them(columns, width):
+    layout = UnitMap.fitting((8, 8, 6, 10), columns, 10, 3)
+    assert (layout.mark_width, layout.starts) == (width, tuple(range(0, 4 * width + 4, width + 1)))
 
 
 def test_a_unit_that_the_network_lacks_is_not_known():

@@ -4,7 +4,7 @@ import pytest
 
 from psa_tui.runs.ablation_statistics import AblationStatistics, NetworkAblations, Tally
 from psa_tui.views.glyphs import ASCII, UNICODE
-from psa_tui.views.network_map import ablations_of, layout_of, map_title, network_map
+from psa_tui.views.network_map import ablations_of, layout_of, map_title, network_map, unit_at
 from psa_tui.views.state import RunState
 from psa_tui.views.unit_marks import Measure
 
@@ -30,14 +30,15 @@ def test_every_neuron_has_a_mark_where_there_is_room():
     units = {(0, 1): hit(2), (1, 3): hit(2, 1), (3, 9): hit(1, 1)}
     assert drawn(ablations(SMALL, units, now=[(2, 2)]), 44, 14) == [
         "○ rolled back ● survived ◆ now · never",
-        "· · · ·",
-        "○ · · ·",
-        "· · ◆ ·",
-        "· ●   ·",
-        *["      ·"] * 5,
-        "      ●",
-        "0 1 2 out",
+        " ·   ·   ·   · ",
+        " ○   ·   ·   · ",
+        " ·   ·   ◆   · ",
+        " ·   ●       · ",
+        *["             · "] * 5,
+        "             ● ",
+        "0   1   2   out",
     ]
+    assert drawn(ablations(SMALL, units), 10, 14)[1:5] == ["· · · ·", "○ · · ·", "· · · ·", "· ●   ·"]
 
 
 def test_every_unit_of_the_ablation_under_way_is_marked_and_dead_ones_above_all_others():
@@ -46,13 +47,13 @@ def test_every_unit_of_the_ablation_under_way_is_marked_and_dead_ones_above_all_
     shown = ablations(SMALL, units, dead, now=[(0, 2), (3, 9), (9, 9)])
     assert drawn(shown, 44, 14) == [
         "○ hit ● survived × dead ◆ now · never",
-        "· · × ·",
-        "× · · ·",
-        "◆ · · ·",
-        "· ○   ·",
-        *["      ·"] * 5,
-        "      ◆",
-        "0 1 2 out",
+        " ·   ·   ×   · ",
+        " ×   ·   ·   · ",
+        " ◆   ·   ·   · ",
+        " ·   ○       · ",
+        *["             · "] * 5,
+        "             ◆ ",
+        "0   1   2   out",
     ]
     assert drawn(shown, 45, 14, glyphs=ASCII)[0] == "o rolled back O survived x dead @ now . never"
     assert drawn(shown, 26, 14)[0] == "○ hit ● kept × dead ◆ now"
@@ -67,7 +68,7 @@ def test_a_mean_gain_is_a_height_around_that_of_none_in_steps_of_a_tenth_one_and
     unknown = Tally(ablated=1)
     shown = ablations((17, 1), {**units, (0, 15): unknown}, dead=[(0, 3)])
     for glyphs, column in ((UNICODE, "▂▂▃×▄▄▅▅▅▆▆▇▇██··"), (ASCII, "::-x==+++**##%%..")):
-        assert "".join(line[0] for line in drawn(shown, 60, 20, Measure.GAIN, glyphs=glyphs)[1:-1]) == column
+        assert "".join(line[1] for line in drawn(shown, 60, 20, Measure.GAIN, glyphs=glyphs)[1:-1]) == column
     assert drawn(shown, 70, 20, Measure.GAIN)[0] == (
         "▂▃▄ harms ▅ even ▆▇█ helps by 0.1, 1, 10 points × dead ◆ now · never"
     )
@@ -80,9 +81,9 @@ def test_a_mean_gain_is_a_height_around_that_of_none_in_steps_of_a_tenth_one_and
 def test_hits_and_promotions_are_heights_beside_the_most():
     units = {(0, unit): hit(number, number // 7) for unit, number in enumerate((1, 2, 7, 13, 14))}
     shown = ablations((6, 1), units)
-    assert "".join(line[0] for line in drawn(shown, 60, 20, Measure.HITS)[1:-1]) == "▂▂▅██·"
+    assert "".join(line[1] for line in drawn(shown, 60, 20, Measure.HITS)[1:-1]) == "▂▂▅██·"
     assert drawn(shown, 60, 20, Measure.HITS)[0] == "▂ few █ 14 hits ◆ now · never"
-    assert "".join(line[0] for line in drawn(shown, 60, 20, Measure.PROMOTIONS)[1:-1]) == "··▅▅█·"
+    assert "".join(line[1] for line in drawn(shown, 60, 20, Measure.PROMOTIONS)[1:-1]) == "··▅▅█·"
     assert drawn(shown, 60, 20, Measure.PROMOTIONS)[0] == "▂ few █ 2 promotions ◆ now · never"
     assert drawn(ablations((6, 1)), 60, 20, Measure.HITS)[0] == "◆ now · never"
 
@@ -130,8 +131,9 @@ def test_the_line_of_the_cursor_drops_whole_words_as_the_width_shrinks(width, wo
     shown = ablations(SMALL, {(1, 3): hit(12, 3, -0.31)}, dead=[(1, 3)])
     lines = drawn(shown, width, 14, Measure.GAIN, (1, 3))
     assert lines[-1] == words
-    assert lines[4] == "▸· ×   ·"
-    assert lines[-2] == " 0 ▴ 2 out"
+    assert [lines[4], lines[-2]] == (
+        ["▸ ·   ×       · ", " 0   ▴   2   out"] if width >= 18 else ["▸· ×   ·", " 0 ▴ 2 out"]
+    )
 
 
 def test_the_cursor_names_the_output_layer_and_the_unit_under_way_and_begins_again_where_there_is_no_such_unit():
@@ -175,15 +177,23 @@ def test_the_map_fits_its_room_and_marks_the_neuron_of_this_loop_once(build, arc
                 assert "".join(lines).isascii() == (glyphs is ASCII)
 
 
-def test_a_mark_under_the_pointer_is_the_one_that_is_drawn_there():
+@pytest.mark.parametrize("cursor", [None, (0, 0)])
+@pytest.mark.parametrize("size", [(40, 12), (90, 40), (30, 6)])
+def test_the_unit_under_the_mouse_is_one_of_the_mark_that_is_drawn_there(cursor, size):
     counts = (100, 30, 10)
     for now in ((0, 57), (1, 29), (2, 0)):
-        lines = drawn(ablations(counts, now=[now]), 40, 12, Measure.GAIN, (0, 0))
-        layout = layout_of(counts, 40, 12, with_cursor=True)
-        ((row, column),) = [(y, line.index("◆")) for y, line in enumerate(lines[1:-2]) if "◆" in line]
-        layers, units = layout.marked(column - 1, row)
-        assert now[0] in layers
-        assert now[1] in units
+        shown = ablations(counts, now=[now])
+        lines = drawn(shown, *size, Measure.GAIN, cursor)
+        ((y, x),) = [(y, line.index("◆")) for y, line in enumerate(lines) if y and "◆" in line]
+        unit = unit_at(counts, *size, x, y, with_cursor=cursor is not None)
+        if cursor is not None:
+            assert drawn(shown, *size, Measure.GAIN, unit)[-1].endswith("under way") or size[0] < 80
+        layout = layout_of(counts, *size, with_cursor=cursor is not None)
+        assert layout.position(*unit) == layout.position(*now)
+        nowhere = [
+            unit_at(counts, *size, *at, with_cursor=cursor is not None) for at in ((x, 0), (x, 99), (-1, y), (99, y))
+        ]
+        assert nowhere == [None] * 4
 
 
 @pytest.mark.parametrize(
