@@ -153,9 +153,9 @@ class RunState:
         self.accuracies.append(event.validation_accuracy)
         self.promoted.append(promoted)
         self.train_losses.append(event.train_loss if isfinite(event.train_loss) else nan)
-        self.units.extend(first_unit(() if event.ablation is None else event.ablation.units))
-        self.recent.appendleft(event)
         units = () if event.ablation is None else event.ablation.units
+        self.units.extend(first_unit(units))
+        self.recent.appendleft(event)
         self.hits.fold(units, promoted, event.gain if event.finite else None)
         self.epoch = self.ablation = None
         self.loop_seconds.append(now - self.loop_started_at)
