@@ -23,7 +23,7 @@ def gain_histogram(statistics: AblationStatistics, width: int, height: int, glyp
     """
     kinds = (
         (glyphs.promoted, "promoted", statistics.promoted_gains, "green"),
-        (glyphs.rolled_back, "rolled back", statistics.rolled_back_gains, "red"),
+        (glyphs.hit, "rolled back", statistics.rolled_back_gains, "red"),
     )
     bin_width = min(width // GAIN_BINS, _WIDEST_BIN)
     with_unit = height >= 8

@@ -60,7 +60,7 @@ def test_the_histogram_has_bars_of_the_promoted_and_of_the_rolled_back():
         "                                                ▃▃ ██ ▆▆",
         "                                                ██ ██ ██ ▆▆ ▆▆",
         "                                                ██ ██ ██ ██ ██ ▇▇",
-        "· 131 rolled back, at most 38 in a bin",
+        "○ 131 rolled back, at most 38 in a bin",
         "         ██",
         "         ██ ██",
         "         ██ ██ ▄▄ ██ ▃▃ ▁▁",
@@ -71,7 +71,7 @@ def test_the_histogram_has_bars_of_the_promoted_and_of_the_rolled_back():
     assert lines_of(gain_histogram(SMALL.statistics, 30, 6, ASCII)) == [
         "^ 69 promoted",
         "                +%*==:",
-        ". 131 rolled back",
+        "o 131 rolled back",
         "  .%*-=--   :",
         "-10 -1      0      1  10",
     ]
@@ -166,5 +166,5 @@ def test_the_fullest_bin_is_full_and_a_single_candidate_is_seen():
     lines = lines_of(gain_histogram(statistics, GAIN_BINS, 7, UNICODE))
     assert lines[0] == "▲ 1 promoted"
     assert [line[-1:] for line in lines[1:3]] == ["█", "█"]
-    assert lines[3] == "· 10,001 rolled back"
+    assert lines[3] == "○ 10,001 rolled back"
     assert lines[4:6] == [" █", "▁█"]
