@@ -48,9 +48,9 @@ class Tally:
     survived: int = 0
     """Those whose candidate was promoted although something alive was ablated."""
     compared: int = 0
-    """Those with a gain: there was an LKG to compare with, and loss and weights were finite."""
+    """Those that ablated something alive and have a gain: there was an LKG, and loss and weights were finite."""
     gained: float = 0.0
-    """The sum of their gains."""
+    """The sum of their gains; one of a loop that changed nothing says nothing of what it hit."""
 
     def add(self, promoted: bool, alive: bool, gain: float | None) -> None:
         """Take in a loop."""
@@ -58,7 +58,7 @@ class Tally:
         self.promoted += promoted
         self.dead += not alive
         self.survived += promoted and alive
-        if gain is not None:
+        if alive and gain is not None:
             self.compared += 1
             self.gained += gain
 
@@ -69,7 +69,7 @@ class Tally:
 
     @property
     def mean_gain(self) -> float | None:
-        """A fraction; None without a loop that has a gain."""
+        """What ablating something alive gained, a fraction; None without such a loop that has a gain."""
         return self.gained / self.compared if self.compared else None
 
     @property

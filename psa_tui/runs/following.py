@@ -24,7 +24,7 @@ from psa_tui.method.promotion import Decision
 from psa_tui.method.variants import describe_variant
 from psa_tui.runs.record import half_notices
 from psa_tui.runs.resuming import holds_run, resume_command
-from psa_tui.runs.stored_loops import earlier_loops, last_dead_units, network_of
+from psa_tui.runs.stored_loops import earlier_loops, last_dead_units, majority_of, network_of
 from psa_tui.storage.locks import holder
 from psa_tui.storage.meta_loops import MetaLoopRow
 from psa_tui.storage.run_store import RunRow, RunStore
@@ -167,7 +167,7 @@ class Following:
             train_count=train,
             validation_count=validation,
             test_count=test,
-            majority_class_accuracy=_majority_of(row),
+            majority_class_accuracy=majority_of(row),
             device=self._session["device"],
             threads=self._session["threads"],
             backend=self._session["backend"],
@@ -257,14 +257,6 @@ def _ablation(row: RunRow, loop: MetaLoopRow) -> UnitsAblated | None:
     network = network_of(row)
     layers = 0 if network is None else network.depth + 1
     return UnitsAblated(member=0, meta_loop=loop.meta_loop, mode=loop.mode, layers=layers, units=loop.ablations)
-
-
-def _majority_of(row: RunRow) -> float | None:
-    """Return what was recorded, else what is known of the data set by its name."""
-    if row.majority_class_accuracy is not None:
-        return row.majority_class_accuracy
-    spec = DATASETS.get(row.dataset)
-    return None if spec is None else spec.majority_class_accuracy
 
 
 def _age_s(moment: str) -> float:

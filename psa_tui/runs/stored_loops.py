@@ -43,17 +43,28 @@ def earlier_loops(loops: Sequence[MetaLoopRow], before: MetaLoopRow | None = Non
 
 def gains_of(loops: Iterable[MetaLoopRow], before: MetaLoopRow | None = None) -> Iterator[float | None]:
     """Go through the validation accuracies of ``loops`` above the LKG of the time, as ``EarlierLoops`` has them."""
-    after = 0 if before is None else before.meta_loop
+    for loop, (lkg, _) in with_lkg(loops, before):
+        yield (loop.validation_correct - lkg) / loop.validation_count if loop.finite and lkg is not None else None
+
+
+def with_lkg(
+    loops: Iterable[MetaLoopRow], before: MetaLoopRow | None = None
+) -> Iterator[tuple[MetaLoopRow, tuple[int | None, int | None]]]:
+    """Go through ``loops``, with the images that the LKG before and after each classifies correctly.
+
+    ``before`` is the loop before them. None stands where there was no LKG, and where it is not known.
+    """
+    done = 0 if before is None else before.meta_loop
     lkg = None if before is None else before.lkg_correct
     for loop in loops:
         promoted = loop.verdict == Verdict.PROMOTED
-        if loop.meta_loop != after + 1:
+        if loop.meta_loop != done + 1:
             # The loop before is not known; one that was rolled back left the LKG as it was.
             lkg = None if promoted else loop.lkg_correct
-        yield (loop.validation_correct - lkg) / loop.validation_count if loop.finite and lkg is not None else None
-        after = loop.meta_loop
         # Earlier versions did not record the LKG, and had no rule by which it is not the candidate promoted last.
-        lkg = loop.lkg_correct if loop.lkg_correct is not None else loop.validation_correct if promoted else lkg
+        after = loop.lkg_correct if loop.lkg_correct is not None else loop.validation_correct if promoted else lkg
+        yield loop, (lkg, after)
+        done, lkg = loop.meta_loop, after
 
 
 def last_dead_units(loops: Iterable[MetaLoopRow], before: DeadUnits | None = None) -> DeadUnits | None:
@@ -78,3 +89,11 @@ def network_of(row: RunRow) -> Network | None:
     except ConfigError:
         return None
     return network if network.parameters == row.parameters and network.depth <= _MOST_LAYERS else None
+
+
+def majority_of(row: RunRow) -> float | None:
+    """Return what always answering the most frequent class scores: what was recorded, or is known of the data set."""
+    if row.majority_class_accuracy is not None:
+        return row.majority_class_accuracy
+    spec = DATASETS.get(row.dataset)
+    return None if spec is None else spec.majority_class_accuracy

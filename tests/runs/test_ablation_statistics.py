@@ -49,7 +49,7 @@ def numbers(tally):
 
 def expected(hit, alive, promoted, gain):
     """The numbers of a tally by NumPy: ``hit`` and ``alive`` [loops], of the place; None where it was never hit."""
-    known = hit & np.isfinite(gain)
+    known = alive & np.isfinite(gain)
     columns = (hit, hit & promoted, hit & ~alive, hit & alive & promoted, known)
     return (*(int(column.sum()) for column in columns), float(gain[known].sum())) if hit.any() else None
 
@@ -116,7 +116,7 @@ def test_survival_is_that_of_loops_that_ablated_something_alive_and_chance_that_
     ]
     statistics = statistics_of([*run, ((), True, None)])
     unit = statistics.units[0, 1]
-    assert (unit.ablated, unit.alive, unit.survival, unit.mean_gain) == (4, 3, 1 / 3, pytest.approx(0.05))
+    assert (unit.ablated, unit.alive, unit.survival, unit.mean_gain) == (4, 3, 1 / 3, pytest.approx(-0.1 / 3))
     assert statistics.chance == 2 / 4
     assert (statistics.untouched.ablated, statistics.untouched.promoted) == (1, 1)
     assert (Tally().survival, Tally().survival_interval, Tally().mean_gain, AblationStatistics().chance) == (None,) * 4

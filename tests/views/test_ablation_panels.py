@@ -43,11 +43,11 @@ def lines_of(text):
 def test_a_table_has_a_row_a_layer_all_together_and_what_was_not_ablated():
     assert lines_of(layer_table(SMALL, 80, 12, UNICODE, (2, 5))) == [
         " layer  hits  promoted  mean gain  survived  95 % interval  chance     dead",
-        " 0        45        23      +0.12      50 %        36-64 %    like   1 of 8",
+        " 0        45        23      +0.15      50 %        36-64 %    like   1 of 8",
         " 1        36        19      +0.08      53 %        37-68 %    like   0 of 8",
-        "▸2        35        18      +0.27      50 %        34-66 %    like   1 of 6",
+        "▸2        35        18      +0.31      50 %        34-66 %    like   1 of 6",
         " out      43         0      -5.69       0 %          0-8 %   below        -",
-        " all     159        60      -1.43      37 %        29-44 %          2 of 22",
+        " all     159        60      -1.47      37 %        29-44 %          2 of 22",
         " none     41         9      -2.18      22 %        12-37 %                -",
         " chance 38 %: how often candidates are promoted, whatever was ablated",
     ]
