@@ -85,6 +85,8 @@ def beside_chance(tally: Tally, chance: float | None) -> str:
 
 def _layer_rows(ablations: NetworkAblations) -> list[_Row]:
     counts, tallies = ablations.unit_counts, ablations.statistics.layers
+    if not counts:
+        return [_Row(str(layer), tally, "-") for layer, tally in sorted(tallies.items())]
     dead = [0] * len(counts)
     for layer, _ in ablations.dead_units:
         if 0 <= layer < len(counts):
@@ -98,7 +100,8 @@ def _layer_rows(ablations: NetworkAblations) -> list[_Row]:
 def _end_rows(ablations: NetworkAblations) -> list[_Row]:
     """Return the rows below the layers."""
     statistics, hidden = ablations.statistics, sum(ablations.unit_counts[:-1])
-    rows = [_Row("all", statistics.every, f"{len(ablations.dead_units)} of {hidden}", "bold")]
+    dead = f"{len(ablations.dead_units)} of {hidden}" if hidden else "-"
+    rows = [_Row("all", statistics.every, dead, "bold")]
     if statistics.untouched.ablated:
         rows.append(_Row("none", statistics.untouched, "-"))
     return rows

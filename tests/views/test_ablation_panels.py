@@ -126,6 +126,13 @@ def test_a_run_without_a_gain_says_so_and_one_without_ablations_has_no_chance():
     ]
 
 
+def test_the_layers_of_a_network_that_is_not_known_here_are_those_that_were_hit():
+    unknown = NetworkAblations(statistics=run_of((3, 2), 50).statistics, unit_counts=())
+    lines = lines_of(layer_table(unknown, 80, 12, UNICODE))
+    assert [line.split()[0] for line in lines] == ["layer", "0", "1", "all", "chance"]
+    assert {line.split()[-1] for line in lines[1:4]} == {"-"}
+
+
 @pytest.mark.parametrize(("width", "height"), SIZES)
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
 def test_panels_fit_any_size_and_cut_no_word(width, height, glyphs):

@@ -65,8 +65,8 @@ def _map(results: RunResults) -> Figure:
     bar.minorticks_off()
     bar.ax.tick_params(labelsize=5, pad=1)
     bar.outline.set_linewidth(0.3)
-    figure.text(0.29, 0.1125, "mean gain, points", fontsize=6, ha="right", va="center")
-    figure.text(0.71, 0.1125, _legend(layout, any_dead=bool(crosses)), fontsize=6, color=MUTED, va="center")
+    figure.text(0.28, 0.1125, "mean gain, points", fontsize=6, ha="right", va="center")
+    figure.text(0.72, 0.1125, _legend(layout, any_dead=bool(crosses)), fontsize=6, color=MUTED, va="center")
     return figure
 
 

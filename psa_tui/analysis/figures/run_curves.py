@@ -63,7 +63,9 @@ def _accuracies(results: RunResults) -> Figure:
     if below.any():
         words = f"below {low:.1f} % ({below.sum():,})"
         marked = loops[below] if len(loops) <= _SINGLE else loops[:0]
-        axes.plot(marked, np.full(len(marked), low), "v", color=MUTED, markersize=2, label=words, clip_on=False)
+        axes.plot(
+            marked, np.full(len(marked), low), "v", color=MUTED, markersize=2, label=words, clip_on=not len(marked)
+        )
     axes.set_ylim(low, high)
     _finish(figure, axes, loops)
     return figure

@@ -52,5 +52,6 @@ def ablations(
     found = results.ablations
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
     glyphs = ASCII if draws_in_ascii(settings) else UNICODE
-    console.print(layer_table(found, console.width, len(found.unit_counts) + 4, glyphs))
+    lines = max(len(found.unit_counts), len(found.statistics.layers)) + 4
+    console.print(layer_table(found, console.width, lines, glyphs))
     print_text(*units_text(found, most, least))
