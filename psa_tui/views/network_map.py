@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from rich.text import Text
 
@@ -83,21 +85,20 @@ def network_map(
     marks = marks_of(ablations, layout)
     most = max((mark.number(measure) for mark in marks.values()), default=0)
     chosen = None if cursor is None else layout.position(*cursor)
-    untouched = Mark(1)
+    untouched = Mark()
     text = _legend(measure, most, width, glyphs, with_dead=bool(ablations.dead_units))
     for row in range(max(layout.heights.values())):
-        text.append("\n")
-        if chosen is not None:
-            text.append(glyphs.cursor if chosen[1] == row else " ")
-        free = 0
-        for column, marked in layout.heights.items():
-            text.append(" " * (column - free))
-            free = column + layout.mark_width
-            if row < marked:
+        pointer = "" if chosen is None else glyphs.cursor if chosen[1] == row else " "
+        parts, free = [("\n" + pointer, "")], 0
+        for column, height in layout.heights.items():
+            if row < height:
+                parts.append((" " * (column - free), ""))
                 shape, style = marks.get((column, row), untouched).drawn(measure, most, glyphs, layout.mark_width)
-                text.append(shape, f"{style} {_CURSOR}" if (column, row) == chosen else style)
-            else:
-                text.append(" " * layout.mark_width)
+                parts.append((shape, f"{style} {_CURSOR}" if (column, row) == chosen else style))
+                free = column + layout.mark_width
+        # Neighbours of one style are one part: each costs as much as a whole line.
+        for style, alike in groupby(filter(itemgetter(0), parts), key=itemgetter(1)):
+            text.append("".join(shape for shape, _ in alike), style)
     text.append("\n")
     if cursor is None or chosen is None:
         text.append(_axis(layout, width), "dim")

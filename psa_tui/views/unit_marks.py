@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -40,9 +41,9 @@ LEVELS = range(2, 9)
 class Mark:
     """What is known of the units that a mark stands for."""
 
-    units: int
     tally: Tally = field(default_factory=Tally)
     dead: int = 0
+    are_all_dead: bool = False
     now: bool = False
 
     def number(self, measure: Measure) -> int:
@@ -62,7 +63,7 @@ class Mark:
         """Return what happened to its units in one word, a glyph's."""
         if self.now:
             return "now"
-        if self.dead and (self.dead == self.units or measure is Measure.FATE):
+        if self.are_all_dead or (self.dead and measure is Measure.FATE):
             return "dead"
         if measure is Measure.FATE and self.tally.ablated:
             return "survived" if self.tally.survived else "hit"
@@ -85,23 +86,19 @@ def gain_step(gain: float) -> int:
 
 def marks_of(ablations: NetworkAblations, layout: UnitMap) -> dict[tuple[int, int], Mark]:
     """Return the marks of which anything is known, by column and row."""
-    marks: dict[tuple[int, int], Mark] = {}
-
-    def at(unit: Unit) -> Mark:
-        position = layout.position(*unit)
-        if position not in marks:
-            marks[position] = Mark(layout.units_at(*position))
-        return marks[position]
-
+    marks: defaultdict[tuple[int, int], Mark] = defaultdict(Mark)
     for unit, tally in ablations.statistics.units.items():
         if layout.knows(*unit):
-            at(unit).tally.merge(tally)
+            marks[layout.position(*unit)].tally.merge(tally)
     for unit in ablations.dead_units:
         if layout.knows(*unit):
-            at(unit).dead += 1
+            position = layout.position(*unit)
+            mark = marks[position]
+            mark.dead += 1
+            mark.are_all_dead = mark.dead == layout.units_at(*position)
     for unit in ablations.under_way:
         if layout.knows(*unit):
-            at(unit).now = True
+            marks[layout.position(*unit)].now = True
     return marks
 
 
@@ -110,12 +107,12 @@ def read_out(mark: Mark | None, ablations: NetworkAblations, layout: UnitMap, cu
 
     "layer 2 neuron 7: 12 hits, 3 promoted, mean gain -0.31 points, dead"; at least "2.7: 12 hits".
     """
-    mark = mark or Mark(1)
+    mark = mark or Mark()
     words, numbers = _names(ablations, layout, cursor)
     gain = mark.tally.mean_gain
     gained = "" if gain is None else points(gain)
     hits, promoted = count(mark.tally.ablated, "hit"), f"{mark.tally.promoted:,} promoted"
-    dead = "" if not mark.dead else "dead" if mark.units == 1 else f"{mark.dead:,} dead"
+    dead = "" if not mark.dead else "dead" if mark.are_all_dead else f"{mark.dead:,} dead"
     full, short = (f"mean gain {gained} points", f"mean {gained}") if gained else ("", "")
     now = "under way" if mark.now else ""
     told = [

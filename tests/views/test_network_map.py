@@ -98,9 +98,9 @@ def test_marks_of_several_units_add_hits_up_and_take_the_mean_of_all_gains():
     assert drawn(shown, 20, 7, Measure.GAIN, (0, 26)) == [
         "▂▃▄ harms ▆▇█ helps",
         " ▃··▇···×××··· ··",
-        "▸······×××···◆ · ",
-        " ······×××···  · ",
-        " ···▅··×××···  · ",
+        "▸······×××···◆ ·",
+        " ······×××···  ·",
+        " ···▅··×××···  ·",
         " 0  ▴ 2 a mark out",
         "0.26-27: 0 hits",
     ]

@@ -43,20 +43,24 @@ def plot(
     """
     from psa_tui.analysis.figures import FIGURES, RUN_FIGURES
     from psa_tui.cli.results import drawing
+    from psa_tui.cli.results.figure_choice import check_place, chosen_figures, chosen_formats
     from psa_tui.cli.results.loading import study_results_of
     from psa_tui.views.messages import print_note
 
-    wanted, kinds = [*(names or []), *(figure or [])], drawing.chosen_formats(formats)
+    wanted, kinds, place = [*(names or []), *(figure or [])], chosen_formats(formats), Path(out) if out else None
     if list_names:
-        print("\n".join(RUN_FIGURES if run is not None else FIGURES))
+        print("\n".join(FIGURES if run is None else RUN_FIGURES))
         return
     if run is not None:
         if source != "local" or study is not None or zero_r is not None:
             raise ConfigError("--run is about a single run: --source, --study and --zero-r do not go with it")
-        drawing.draw_run(run, wanted, None if out is None else Path(out), kinds, settings, terminal=terminal)
+        if terminal:
+            drawing.show_run(run, wanted, settings)
+        else:
+            drawing.write_run(run, wanted, place, kinds, settings)
         return
-    chosen = drawing.chosen_figures(wanted, FIGURES, terminal=terminal)
-    files = drawing.destinations(chosen, drawing.FIGURES_FOLDER if out is None else Path(out), kinds)
+    chosen = chosen_figures(wanted, FIGURES, terminal=terminal)
+    check_place(chosen, place or drawing.FOLDER)
     results = study_results_of(source, study, settings.get("results_dir"), zero_r)
     drawable = [kind for kind in chosen if results.loops is not None or not kind.needs_loops]
     skipped = [kind.name for kind in chosen if kind not in drawable]
@@ -65,6 +69,6 @@ def plot(
     if terminal:
         drawing.show(drawable, results, settings)
     else:
-        drawing.write([(kind, paths) for kind, paths in files if kind in drawable], results)
+        drawing.write(drawable, results, place or drawing.FOLDER, kinds)
     if not drawable:
         raise typer.Exit(1)
