@@ -11,6 +11,7 @@ from rich.text import Text
 
 from psa_tui.analysis.figures.study_results import FigureKind, Results
 from psa_tui.cli.results.figure_choice import check_names, check_place, chosen_figures, files_of
+from psa_tui.formatting import printable
 from psa_tui.settings import Settings
 
 FOLDER = Path("results/figures")
@@ -18,15 +19,15 @@ _PIPE_WIDTH = 80
 
 
 def write(figures: Sequence[FigureKind[Results]], results: Results, out: Path, formats: Sequence[str]) -> None:
-    """Draw each figure once and write it in every format."""
+    """Draw each figure once and write it in every format, with its description in words."""
     from psa_tui.analysis.figures.style import figure_style, to_bytes
     from psa_tui.cli.results.printing import write_file
 
     with figure_style():
         for figure in figures:
-            drawn = figure.draw(results)
+            drawn, words = figure.draw(results), printable(figure.describe(results))
             for path in files_of(figure.name, out, formats):
-                write_file(path, to_bytes(drawn, path.suffix.lower().removeprefix(".")))
+                write_file(path, to_bytes(drawn, path.suffix.lower().removeprefix("."), words))
 
 
 def show(figures: Sequence[FigureKind[Results]], results: Results, settings: Settings) -> None:

@@ -115,7 +115,9 @@ def test_a_figure_is_written_in_the_format_of_its_files_name(psa_here, tmp_path)
     pytest.importorskip("matplotlib")
     for ending, start in (("pdf", b"%PDF"), ("PNG", b"\x89PNG"), ("svg", b"<?xml")):
         psa_here("results", "plot", "--run", "latest", "--figure", "curve", "--out", tmp_path / f"a.{ending}")
-        assert (tmp_path / f"a.{ending}").read_bytes().startswith(start)
+        content = (tmp_path / f"a.{ending}").read_bytes()
+        assert content.startswith(start)
+        assert b"Validation accuracy by meta-loop of [1*8], mode none" in content
 
 
 @pytest.mark.parametrize(
