@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,22 +48,22 @@ def layer_table(
     Below the layers stand all of them together, and the loops that ablated nothing. A loop counts once for a layer,
     however many of its units it hit. The layer of the ``cursor`` is marked, and in sight where not all layers are.
     """
-    chance = ablations.statistics.chance
-    layers, ends = _layer_rows(ablations), _end_rows(ablations)
-    columns, short = _fitting(_columns([*layers, *ends], chance), width - 1)
+    chance, layers, ends = ablations.statistics.chance, _layers(ablations), _end_rows(ablations)
     with_chance = chance is not None and len(layers) + len(ends) + 2 <= height
     if len(layers) + len(ends) + 1 > height:
         ends = ends[:1]
-    chosen = -1 if cursor is None else cursor[0]
-    shown = _in_sight(len(layers), max(height - 1 - len(ends) - with_chance, 2), max(chosen, 0))
-    text = Text(" " + _GAP.join(_cells(columns, None, short)), "dim", no_wrap=True)
-    for place, row in enumerate([*layers, *ends]):
-        if place < len(layers) and place not in shown:
-            continue
-        if place == len(layers) and len(shown) < len(layers):
+    chosen = layers.index(cursor[0]) if cursor is not None and cursor[0] in layers else None
+    shown = _in_sight(layers, max(height - 1 - len(ends) - with_chance, 2), chosen or 0)
+    rows = [*_layer_rows(ablations, shown), *ends]
+    columns, short = _fitting(_columns(rows, chance), width - 1)
+    text = Text(no_wrap=True)
+    text.append(" " + _GAP.join(_cells(columns, None, short)), "dim")
+    for place, row in enumerate(rows):
+        if place == len(shown) < len(layers):
             hidden = len(layers) - len(shown)
             text.append("\n" + first_fitting(width, f" {hidden:,} more layers", f" {hidden:,} more"), "dim")
-        text.append("\n" + (glyphs.cursor if place == chosen else " "))
+        is_chosen = chosen is not None and place < len(shown) and shown[place] == layers[chosen]
+        text.append("\n" + (glyphs.cursor if is_chosen else " "))
         for index, cell in enumerate(_cells(columns, place, short)):
             text.append((_GAP if index else "") + cell, _STYLES.get(cell.strip(), row.style))
     if chance is not None and with_chance:
@@ -83,18 +84,23 @@ def beside_chance(tally: Tally, chance: float | None) -> str:
     return "above" if interval.low > chance else "below" if interval.high < chance else "like"
 
 
-def _layer_rows(ablations: NetworkAblations) -> list[_Row]:
-    counts, tallies = ablations.unit_counts, ablations.statistics.layers
-    if not counts:
-        return [_Row(str(layer), tally, "-") for layer, tally in sorted(tallies.items())]
-    dead = [0] * len(counts)
-    for layer, _ in ablations.dead_units:
-        if 0 <= layer < len(counts):
-            dead[layer] += 1
-    names = [*map(str, range(len(counts) - 1)), "out"]
-    # Units of the output layer do not die.
-    told = [*(f"{number} of {count}" for number, count in zip(dead[:-1], counts, strict=False)), "-"]
-    return [_Row(names[layer], tallies.get(layer, Tally()), told[layer]) for layer in range(len(counts))]
+def _layers(ablations: NetworkAblations) -> Sequence[int]:
+    """Return the layers of the network; of one that is not known here, those that were hit."""
+    return range(len(ablations.unit_counts)) or sorted(ablations.statistics.layers)
+
+
+def _layer_rows(ablations: NetworkAblations, shown: Sequence[int]) -> list[_Row]:
+    hidden = len(ablations.unit_counts) - 1
+    dead = Counter(layer for layer, _ in ablations.dead_units)
+    return [
+        _Row(
+            "out" if layer == hidden else str(layer),
+            ablations.statistics.layers.get(layer, Tally()),
+            # Units of the output layer do not die.
+            f"{dead[layer]} of {ablations.unit_counts[layer]}" if 0 <= layer < hidden else "-",
+        )
+        for layer in shown
+    ]
 
 
 def _end_rows(ablations: NetworkAblations) -> list[_Row]:
@@ -153,12 +159,12 @@ def _cells(columns: Sequence[_Column], place: int | None, short: bool) -> list[s
     ]
 
 
-def _in_sight(count: int, room: int, chosen: int) -> range:
-    """Return which of ``count`` rows are shown in ``room`` lines, one of which says how many others there are."""
-    if count <= room:
-        return range(count)
-    first = min(max(chosen - (room - 1) // 2, 0), count - room + 1)
-    return range(first, first + room - 1)
+def _in_sight(layers: Sequence[int], room: int, chosen: int) -> Sequence[int]:
+    """Return the layers shown in ``room`` lines, one of which says how many others there are where there are any."""
+    if len(layers) <= room:
+        return layers
+    first = min(max(chosen - (room - 1) // 2, 0), len(layers) - room + 1)
+    return layers[first : first + room - 1]
 
 
 def _rate(fraction: float | None) -> str:

@@ -90,8 +90,8 @@ def network_map(
     for row in range(max(layout.heights.values())):
         pointer = "" if chosen is None else glyphs.cursor if chosen[1] == row else " "
         parts, free = [("\n" + pointer, "")], 0
-        for column, height in layout.heights.items():
-            if row < height:
+        for column, marked in layout.heights.items():
+            if row < marked:
                 parts.append((" " * (column - free), ""))
                 shape, style = marks.get((column, row), untouched).drawn(measure, most, glyphs, layout.mark_width)
                 parts.append((shape, f"{style} {_CURSOR}" if (column, row) == chosen else style))
