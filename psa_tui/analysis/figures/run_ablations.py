@@ -8,7 +8,7 @@ import numpy as np
 
 from psa_tui.analysis.figures.run_curves import PROMOTED_COLOUR, ROLLED_BACK_COLOUR, entitle
 from psa_tui.analysis.figures.study_results import FigureKind
-from psa_tui.analysis.figures.style import INK, MUTED, RULE, new_figure
+from psa_tui.analysis.figures.style import INK, MUTED, PAPER, RULE, new_figure
 from psa_tui.analysis.run_results import RunResults
 from psa_tui.analysis.unit_map import UnitMap
 from psa_tui.formatting import count, percent, points
@@ -56,6 +56,8 @@ def _map(results: RunResults) -> Figure:
     crosses = [(x + (layout.mark_width - 1) / 2, y) for x, y in dead]
     if crosses:
         x, y = zip(*crosses, strict=True)
+        # Seen on light and dark marks alike.
+        axes.plot(x, y, "x", color=PAPER, markersize=2.6, markeredgewidth=1.4, linestyle="none")
         axes.plot(x, y, "x", color=INK, markersize=2, markeredgewidth=0.5, linestyle="none")
     _label_layers(axes, layout)
     bar = figure.colorbar(image, cax=figure.add_axes((0.3, 0.1, 0.4, 0.025)), orientation="horizontal")
