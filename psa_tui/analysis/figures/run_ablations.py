@@ -8,7 +8,7 @@ import numpy as np
 
 from psa_tui.analysis.figures.run_curves import PROMOTED_COLOUR, ROLLED_BACK_COLOUR, entitle
 from psa_tui.analysis.figures.study_results import FigureKind
-from psa_tui.analysis.figures.style import INK, MUTED, PAPER, RULE, new_figure
+from psa_tui.analysis.figures.style import INK, MUTED, PAPER, new_figure
 from psa_tui.analysis.run_results import RunResults
 from psa_tui.analysis.unit_map import UnitMap
 from psa_tui.formatting import count, percent, points
@@ -51,24 +51,27 @@ def _map(results: RunResults) -> Figure:
         "interpolation": "none",
         "extent": (-0.5, gains.shape[1] - 0.5, rows - 0.5, -0.5),
     }
-    axes.imshow(np.where(_exists(layout), 0.0, np.nan), cmap=_grey(), **shape)
     image = axes.imshow(gains, cmap=_COLOURS, norm=norm, **shape)
-    crosses = [(x + (layout.mark_width - 1) / 2, y) for x, y in dead]
-    if crosses:
-        x, y = zip(*crosses, strict=True)
+    middle = (layout.mark_width - 1) / 2
+    every = ((column, row) for column, height in layout.heights.items() for row in range(height))
+    unknown = [(x + middle, y) for x, y in every if np.isnan(gains[y, x]) and (x, y) not in dead]
+    if unknown:
+        axes.plot(*zip(*unknown, strict=True), ".", color=MUTED, markersize=1.2, markeredgewidth=0, linestyle="none")
+    if dead:
+        x, y = zip(*((x + middle, y) for x, y in dead), strict=True)
         # Seen on light and dark marks alike.
         axes.plot(x, y, "x", color=PAPER, markersize=2.6, markeredgewidth=1.4, linestyle="none")
         axes.plot(x, y, "x", color=INK, markersize=2, markeredgewidth=0.5, linestyle="none")
     _label_layers(axes, layout)
-    bar = figure.colorbar(image, cax=figure.add_axes((0.3, 0.1, 0.4, 0.025)), orientation="horizontal")
+    bar = figure.colorbar(image, cax=figure.add_axes((0.27, 0.1, 0.4, 0.025)), orientation="horizontal")
     shown = [power for power in (10.0, 1.0, _EVEN) if power <= most]
     ticks = [*(-one for one in shown), 0.0, *reversed(shown)]
     bar.set_ticks(ticks, labels=[f"{tick:+g}" if tick else "0" for tick in ticks])
     bar.minorticks_off()
     bar.ax.tick_params(labelsize=5, pad=1)
     bar.outline.set_linewidth(0.3)
-    figure.text(0.28, 0.1125, "mean gain, points", fontsize=6, ha="right", va="center")
-    figure.text(0.72, 0.1125, _legend(layout, any_dead=bool(crosses)), fontsize=6, color=MUTED, va="center")
+    figure.text(0.25, 0.1125, "mean gain, points", fontsize=6, ha="right", va="center")
+    figure.text(0.69, 0.1125, _legend(layout, any_dead=bool(dead)), fontsize=6, color=MUTED, va="center")
     return figure
 
 
@@ -90,20 +93,6 @@ def _grids(results: RunResults, layout: UnitMap) -> tuple[Any, list[tuple[int, i
     return gains, [position for position, number in dead.items() if number == layout.units_at(*position)]
 
 
-def _exists(layout: UnitMap) -> Any:
-    """Return where there is a mark: bool [rows, columns]."""
-    there = np.zeros((layout.rows, max(layout.heights) + layout.mark_width), dtype=bool)
-    for column, height in layout.heights.items():
-        there[:height, column : column + layout.mark_width] = True
-    return there
-
-
-def _grey() -> Any:
-    from matplotlib.colors import ListedColormap
-
-    return ListedColormap([RULE])
-
-
 def _label_layers(axes: Axes, layout: UnitMap) -> None:
     """Name the layers below, as many as there is room for, the output layer always."""
     starts = list(dict.fromkeys(layout.starts))
@@ -120,7 +109,7 @@ def _label_layers(axes: Axes, layout: UnitMap) -> None:
 
 
 def _legend(layout: UnitMap, *, any_dead: bool) -> str:
-    told = ["grey: never hit", *(["× dead"] if any_dead else [])]
+    told = ["· not hit while alive", *(["× dead"] if any_dead else [])]
     if layout.units_a_mark > 1:
         told.append(f"{layout.units_a_mark} units a mark")
     return "\n".join(told)

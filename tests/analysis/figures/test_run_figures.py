@@ -133,7 +133,7 @@ def test_the_losses_are_those_that_were_finite_and_the_others_are_counted():
 
 
 def test_the_map_has_the_mean_gain_of_every_unit_and_the_histogram_all_gains():
-    grid = drawn("ablations", SOME).axes[0].get_images()[1].get_array()
+    grid = drawn("ablations", SOME).axes[0].get_images()[0].get_array()
     shown = {round(float(value), 6) for value in np.ma.masked_invalid(grid).compressed()}
     assert shown == {
         round(100 * tally.mean_gain, 6) for tally in SOME.statistics.units.values() if tally.mean_gain is not None
