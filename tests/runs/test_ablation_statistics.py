@@ -123,9 +123,19 @@ def test_survival_is_that_of_loops_that_ablated_something_alive_and_chance_that_
 
 
 @given(trials=st.integers(1, 5000), data=st.data())
-def test_the_interval_of_a_rate_is_wilsons(trials, data):
-    from scipy.stats import binomtest
-
+def test_the_interval_of_a_rate_ends_where_the_rate_is_as_far_away_as_chance_leads(trials, data):
+    """Wilson's interval has the rates whose own standard error the observed one is at most 1.96 of away."""
     successes = data.draw(st.integers(0, trials))
-    interval = binomtest(successes, trials).proportion_ci(0.95, "wilson")
-    assert wilson_interval(successes, trials) == pytest.approx((interval.low, interval.high), abs=1e-12)
+    interval = wilson_interval(successes, trials)
+    for end, outermost in ((interval.low, 0), (interval.high, trials)):
+        away = abs(successes / trials - end)
+        assert away**2 == pytest.approx(1.959964**2 * end * (1 - end) / trials, rel=1e-6, abs=1e-12)
+        assert away > 1e-9 or successes == outermost
+    assert 0 <= interval.low <= successes / trials + 1e-12
+    assert successes / trials - 1e-12 <= interval.high <= 1
+
+
+def test_the_interval_of_few_trials_is_that_of_the_tables():
+    assert wilson_interval(1, 1) == pytest.approx((0.2065, 1), abs=5e-5)
+    assert wilson_interval(0, 10) == pytest.approx((0, 0.2775), abs=5e-5)
+    assert wilson_interval(8, 10) == pytest.approx((0.4902, 0.9433), abs=5e-5)

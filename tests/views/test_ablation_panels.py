@@ -13,7 +13,7 @@ from psa_tui.views.layer_table import beside_chance, layer_table
 from psa_tui.views.network_map import network_map
 from psa_tui.views.unit_marks import Measure
 
-SIZES = [(width, height) for width in (30, 37, 51, 60, 80, 140) for height in (6, 7, 9, 14, 40)]
+SIZES = [(width, height) for width in (30, 37, 54, 80) for height in (6, 7, 9, 24)]
 WORDS = """
     layer layers out all none hits promoted mean gain survived interval chance dead of above below like more how
     often candidates are whatever was ablated rolled back at most in a bin points validation accuracy gained on the LKG

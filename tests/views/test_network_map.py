@@ -159,8 +159,8 @@ ARCHITECTURES = ["[1*1]", "[2048*1]", "[1*2048]", "[40*4]", "[100*100]", "[2*8, 
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("size", [(5, 4), (26, 7), (30, 6), (26, 12), (45, 25), (100, 60), (198, 14)])
-@pytest.mark.parametrize("measure", Measure)
+@pytest.mark.parametrize("size", [(5, 4), (26, 7), (30, 6), (45, 25), (198, 14)])
+@pytest.mark.parametrize("measure", [Measure.FATE, Measure.GAIN])
 def test_the_map_fits_its_room_and_marks_the_neuron_of_this_loop_once(build, architecture, size, measure):
     counts = build.network_of(architecture).unit_counts
     for now in {(0, 0), (len(counts) - 1, 9), (len(counts) - 2, counts[-2] - 1)}:

@@ -68,9 +68,7 @@ def run_of(architecture, loops, *, sick=(), ablates=True, seed=0, batch=700):
 
 def drawn(name, results):
     with figure_style():
-        figure = RUN_FIGURES[name].draw(results)
-        figure.canvas.draw()
-    return figure
+        return RUN_FIGURES[name].draw(results)
 
 
 SOME, ROWS = run_of("[2*8, 1*6]", 120, sick=(7, 50))
@@ -106,6 +104,7 @@ def test_all_text_of_any_run_lies_inside_the_figure_and_not_on_the_axes(name, ru
     results, _ = run_of(**run)
     with figure_style():
         figure = drawn(name, results)
+        figure.canvas.draw()
         renderer = figure.canvas.get_renderer()
         boxes = [one.get_window_extent(renderer) for one in (*figure.texts, *figure.legends)]
         boxes += [axes.get_tightbbox(renderer) for axes in figure.axes]

@@ -19,12 +19,11 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A run of twenty loops that ablates, resumed once, and one of two loops that does not, which is the latest."""
+    """A run of twenty loops that ablates, and one of two loops that does not, which is the latest."""
     path = tmp_path_factory.mktemp("ablations")
     tiny = ("--dataset", "mnist5k", "--lr", "1e-2", "--threads", "1", "--quiet")
     for arguments in (
-        ("train", *tiny, "--arch", "[1*4]", "--mode", "full", "--seed", "5", "--meta-loops", "12"),
-        ("resume", "--meta-loops", "8", "--quiet"),
+        ("train", *tiny, "--arch", "[1*4]", "--mode", "full", "--seed", "5", "--meta-loops", "20"),
         ("train", *tiny, "--arch", "[1*8]", "--mode", "none", "--meta-loops", "2", "--model-dir", "other"),
     ):
         program.run([sys.executable, "-m", "psa_tui", *arguments], cwd=path, check=True, capture_output=True)
