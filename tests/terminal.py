@@ -17,6 +17,8 @@ DRAWS = "psa_tui.views.terminal"
 ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
 HIDE, SHOW = b"\x1b[?25l", b"\x1b[?25h"
 FRAME = b"\x1b[?2026h"
+ASKS_FOR_FRAMES = b"\x1b[?2026$p"
+"""The question whether the terminal shows what lies between two marks in one piece; this one does."""
 
 
 def surroundings(**changes):
@@ -56,6 +58,8 @@ class Terminal:
                 return False
             self.raw += data
             self.stream.feed(data)
+            if ASKS_FOR_FRAMES in data:
+                os.write(self.fd, b"\x1b[?2026;2$y")
         return True
 
     def wait_for(self, condition, what):
@@ -113,8 +117,15 @@ class Terminal:
     def left_behind(self):
         """What the normal screen got since the alternate one was left, without any control code."""
         text = self.raw[self.raw.rindex(LEAVE) + len(LEAVE) :].decode()
-        assert "\x1b" not in text.replace("\x1b[?25h", "").replace("\x1b[0m", ""), text
-        return re.sub(r"\x1b\[\??\d*\w", "", text).replace("\r\n", "\n")
+        # Modes that are taken back, colours of the chart, and the title and progress of the window.
+        text = re.sub(r"\x1b\[\?\d+[hl]|\x1b\[[\d;]*m|\x1b\[23;2t|\x1b\]9;4;0;\x07", "", text)
+        assert "\x1b" not in text, text
+        return text.replace("\r\n", "\n")
+
+    def left_lines(self):
+        """The lines of ``left_behind`` below the last chart."""
+        lines = self.left_behind().splitlines()
+        return lines[next(number for number, line in enumerate(lines) if line.startswith("run ")) :]
 
     def assert_restored(self):
         """Alternate screen left, cursor shown, modes of the line as they were."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -97,9 +98,10 @@ def _replaces_checkpoint(call: Call) -> bool:
 
 
 def _names(folder: Path) -> list[str]:
-    """Return what lies about, but for locks and SQLite's own files."""
+    """Return what lies about, but for locks and SQLite's own files; of the trash without the time."""
     found = (str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    return sorted(name for name in found if not name.endswith((".lock", "-wal", "-shm", "-journal")))
+    names = (re.sub(r"/\.trash/[^/]*/", "/.trash/", name) for name in found)
+    return sorted(name for name in names if not name.endswith((".lock", "-wal", "-shm", "-journal")))
 
 
 def _run_outcome(folder: Path) -> object:
@@ -164,11 +166,15 @@ def _clean_outcome(folder: Path) -> object:
 
 
 def _clean_claims(folder: Path, done: Done, fault: Fault) -> Iterator[str]:
-    for name in _names(folder):
-        if f"removed  {name}" in done.out:
-            yield f"{name} is said to be removed, and is there"
-    if done.code and "removed" not in done.out and not (folder / CHECKPOINT).exists() and fault.kind != "SIGKILL":
-        yield "the checkpoint was removed without a word"
+    names = _names(folder)
+    for path in (CHECKPOINT, previous_path(CHECKPOINT)):
+        was_moved, trashed = not (folder / path).exists(), str(path.parent / ".trash" / path.name)
+        if f"  {path}\n" in done.out and not was_moved:
+            yield f"{path} is said to be moved, and is there"
+        if was_moved and trashed not in names:
+            yield f"{path} is neither there nor in the trash"
+        if done.code and f"  {path}\n" not in done.out and was_moved and fault.kind != "SIGKILL":
+            yield f"{path} was moved without a word"
     report(folder, "status --json")
 
 

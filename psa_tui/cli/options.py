@@ -23,6 +23,12 @@ OUTPUT_OPTIONS = ("plain", "json", "quiet", "ascii")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Tags = Annotated[
+    list[str] | None, typer.Option("--tag", metavar="TAG", help="A word to find the run by; may be repeated.")
+]
+Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="A line about the run, for its readers.")]
+
 
 def takes_settings(*names: str, **defaults: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of the settings ``names``, before its own.

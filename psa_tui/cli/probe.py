@@ -36,7 +36,7 @@ OnTerminal = Annotated[bool, typer.Option("--terminal", help="Also draw the figu
 _OWN = "that of the training"
 
 
-@takes_settings("model_dir", "dataset_dir", "device", "backend", "threads", "ascii", device=_OWN, backend=_OWN)
+@takes_settings("name", "model_dir", "dataset_dir", "device", "backend", "threads", "ascii", device=_OWN, backend=_OWN)
 def probe(
     settings: Settings,
     checkpoints: Checkpoints = None,
@@ -59,7 +59,7 @@ def probe(
     for pair in {"--kill": kill, "--noise": noise}, {"--json": json or None, "--terminal": terminal or None}:
         if None not in pair.values():
             raise ConfigError(f"{' and '.join(pair)} exclude each other; choose one")
-    paths = [Path(text) for text in checkpoints or [str(settings.get("model_dir"))]]
+    paths = [Path(text) for text in checkpoints or [str(settings.run_folder())]]
     check_request(paths, out)
     levels = parse_kills(kill or "1..10") if noise is None else parse_noise(noise)
     asked: Probe = (UnitKill if noise is None else WeightNoise)(levels, draws, seed)

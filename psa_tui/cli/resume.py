@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
-from psa_tui.cli.options import OUTPUT_OPTIONS, takes_settings
+from psa_tui.cli.before_training import confirm_changes
+from psa_tui.cli.options import OUTPUT_OPTIONS, Yes, takes_settings
 from psa_tui.settings import Settings
 
 
 @takes_settings(
     "dataset_dir",
+    "name",
     "model_dir",
     "results_dir",
     "device",
@@ -28,14 +30,18 @@ def resume(
     meta_loops: Annotated[
         str | None, typer.Option(metavar="N", help="Add N meta-loops to the run (default: only finish it).")
     ] = None,
+    yes: Yes = False,
 ) -> None:
     """Finish the run of the checkpoint: same data, seed and settings, as if it had never stopped."""
     add = 0 if meta_loops is None else settings.with_option("meta_loops", meta_loops).get("meta_loops")
 
     from psa_tui.cli.run_session import carry_out
     from psa_tui.runs import runner
+    from psa_tui.runs.checkpoint_files import find_checkpoint
+    from psa_tui.runs.resuming import PINNED
     from psa_tui.views.messages import print_note
 
+    confirm_changes(settings, find_checkpoint(settings.run_folder()), yes=yes, pinned=PINNED)
     finished = carry_out(settings, partial(runner.resume, settings, add))
     if finished is None:
         print_note("the run is complete; psa resume --meta-loops N adds N meta-loops to it")

@@ -9,48 +9,36 @@ import typer
 
 from psa_tui.machine.logs import start_logging
 from psa_tui.machine.signals import LeaveAtOnce, StopRequest
-from psa_tui.method.events import Event, RunFinished, RunStarted
+from psa_tui.method.events import Event, RunFinished
 from psa_tui.runs.context import RunContext
 from psa_tui.runs.controls import Control
 from psa_tui.settings import Settings
 from psa_tui.views.base import View
-from psa_tui.views.messages import print_note, print_warning
-from psa_tui.views.output import can_draw, chosen_output, draws_in_ascii
+from psa_tui.views.messages import print_note
+from psa_tui.views.output import WithWarnings, can_draw, chosen_output, draws_in_ascii
 
 Work = Callable[[RunContext], RunFinished | None]
-
-
-class _Notices:
-    """Says loudly, on stderr, what a user must know before trusting the numbers."""
-
-    def handle(self, event: Event) -> None:
-        if isinstance(event, RunStarted):
-            for notice in event.notices:
-                print_warning(notice)
-
-    def close(self) -> None:
-        pass
 
 
 def carry_out(settings: Settings, work: Work) -> RunFinished | None:
     """Do ``work`` with the view that ``settings`` ask for; leave with the exit code of a run that was stopped."""
     control = Control()
-    views: list[View[Event]] = [_Notices()]
+    views: list[View[Event]] = []
     if path := settings.get("save_svg"):
         from psa_tui.views.display import DisplayOptions
         from psa_tui.views.svg import SvgView
 
-        views.insert(0, SvgView(path, DisplayOptions(ascii=settings.get("ascii"))))
+        views.append(SvgView(path, DisplayOptions(ascii=settings.get("ascii"))))
     if folder := settings.get("tensorboard"):
         from psa_tui.views.tensorboard import TensorBoardView
 
-        views.insert(0, TensorBoardView(folder))
-    view = _view(settings, control)
+        views.append(TensorBoardView(folder))
+    view, say = _view(settings, control)
     views.append(view)
     start_logging(view, debug=settings.get("debug"))
     try:
         with StopRequest() as stop:
-            finished = work(RunContext(views, stop, control, print_note))
+            finished = work(RunContext(views, stop, control, say))
     except LeaveAtOnce as leave:
         view.close()
         print_note(f"left at once ({leave}); what was committed is intact")
@@ -63,18 +51,20 @@ def carry_out(settings: Settings, work: Work) -> RunFinished | None:
     return finished
 
 
-def _view(settings: Settings, control: Control) -> View[Event]:
+def _view(settings: Settings, control: Control) -> tuple[View[Event], Callable[[str], None]]:
+    """Return what shows the run, and what says what comes before its first event."""
     chosen = chosen_output(settings)
+    if not chosen and can_draw():
+        from psa_tui.views.dashboard import DashboardView
+
+        dashboard = DashboardView(sys.stdout, control, ascii_only=draws_in_ascii(settings))
+        # The screen is there while PyTorch is not.
+        dashboard.wait_for("loading PyTorch, the data set and the kernels")
+        return dashboard, dashboard.say
     if chosen == "json":
         from psa_tui.views.jsonl import JsonView
 
-        return JsonView(sys.stdout)
+        return WithWarnings(JsonView(sys.stdout)), print_note
     from psa_tui.views.plain import PlainView, QuietView
 
-    if chosen == "quiet":
-        return QuietView(sys.stdout)
-    if chosen == "plain" or not can_draw():
-        return PlainView(sys.stdout)
-    from psa_tui.views.dashboard import DashboardView
-
-    return DashboardView(sys.stdout, control, ascii_only=draws_in_ascii(settings))
+    return WithWarnings(QuietView(sys.stdout) if chosen == "quiet" else PlainView(sys.stdout)), print_note

@@ -11,6 +11,7 @@ import typer
 
 from psa_tui.cli.options import Json, takes_settings
 from psa_tui.errors import HistoryError
+from psa_tui.formatting import count, format_bytes
 from psa_tui.settings import Settings
 from psa_tui.views.messages import print_note, print_warning
 from psa_tui.views.tables import print_table
@@ -19,21 +20,23 @@ if TYPE_CHECKING:
     from psa_tui.storage.run_store import RunRow
 
 
-@takes_settings("model_dir", "results_dir")
+@takes_settings("name", "model_dir", "results_dir")
 def status(
     settings: Settings,
     runs: Annotated[int, typer.Option(metavar="N", min=0, max=1_000_000, help="List the N latest runs.")] = 10,
     json: Json = False,
 ) -> None:
-    """List the checkpoints of the models folder and the latest runs."""
-    from psa_tui.runs.status import list_checkpoints, list_runs
+    """List the checkpoints of the models folder and the latest runs, or those of the run of a --name."""
+    from psa_tui.runs.status import count_trash, list_checkpoints, list_runs
     from psa_tui.views.status import CHECKPOINT_COLUMNS, RUN_COLUMNS, checkpoint_cells, run_cells
 
-    checkpoints = list_checkpoints(settings.get("model_dir"))
+    name = settings.get("name")
+    checkpoints = list_checkpoints(settings.get("model_dir"), name)
+    files, size_bytes = count_trash(settings.get("model_dir"))
     rows: list[RunRow] = []
     unreadable = None
     try:
-        rows = list_runs(settings.get("results_dir"), runs)
+        rows = list_runs(settings.get("results_dir"), runs, name)
     except HistoryError as error:
         # What is wrong with the history does not hide the checkpoints.
         unreadable = error
@@ -41,6 +44,7 @@ def status(
         content = {
             "schema": 1,
             "checkpoints": [asdict(one) for one in checkpoints],
+            "trash": {"files": files, "bytes": size_bytes},
             "runs": [row.as_json() for row in rows],
         }
         json_format.dump(content, sys.stdout, indent=2)
@@ -52,6 +56,9 @@ def status(
     for broken in checkpoints:
         if broken.problem is not None and not json:
             print_warning(broken.problem)
+    if files and not json:
+        what = f"{count(files, 'file')} ({format_bytes(size_bytes)})"
+        print_note(f"in the trash: {what}; psa clean --undo brings the last back, psa clean --purge deletes")
     if unreadable is not None:
         raise unreadable
     if json:

@@ -7,8 +7,20 @@ from typing import Annotated
 
 import typer
 
-from psa_tui.cli.options import HYPERPARAMETER_OPTIONS, NETWORK_OPTIONS, OUTPUT_OPTIONS, VARIANT_OPTIONS, takes_settings
+from psa_tui.cli.before_training import check_fits, confirm_changes
+from psa_tui.cli.options import (
+    HYPERPARAMETER_OPTIONS,
+    NETWORK_OPTIONS,
+    OUTPUT_OPTIONS,
+    VARIANT_OPTIONS,
+    Note,
+    Tags,
+    Yes,
+    takes_settings,
+)
+from psa_tui.errors import ConfigError
 from psa_tui.settings import Settings
+from psa_tui.storage.labels import NO_LABELS, check_labels
 
 Trials = Annotated[
     int | None,
@@ -25,6 +37,7 @@ Trials = Annotated[
     "seed",
     "dataset",
     "dataset_dir",
+    "name",
     "model_dir",
     "results_dir",
     "device",
@@ -36,31 +49,25 @@ Trials = Annotated[
     "tensorboard",
     "debug",
 )
-def train(settings: Settings, trials: Trials = None) -> None:
+def train(settings: Settings, trials: Trials = None, tag: Tags = None, note: Note = None, yes: Yes = False) -> None:
     """Train by Persistent Stochastic Ablation, going on from the checkpoint if there is one.
 
-    Every option can also be a PSA_* variable (PSA_LR=1e-3), a line in .env or in psa.toml; psa config shows
-    what is in force. With --trials nothing is written to the models folder: the trials are a study, and the same
-    command with a greater N adds to them.
+    Options but --trials, --tag and --note can also be PSA_* variables (PSA_LR=1e-3), lines in .env or in psa.toml;
+    psa config shows what is in force. A run with a --name has a folder to itself; one without is the models folder's.
+    With --trials nothing is written there: the trials are a study, and the same command with a greater N adds to them.
     """
+    labels = check_labels(tag or (), note)
     if trials is not None:
+        if labels != NO_LABELS:
+            raise ConfigError("--tag and --note are of a single run; leave them or --trials out")
         from psa_tui.cli.train_trials import train_trials
 
         train_trials(settings, trials)
         return
-    trial = settings.run_config().trial
-    if settings.network().origin != "default":
-        # Refuse what cannot fit before the libraries that would run it are loaded.
-        from psa_tui.machine.memory import check_memory
-
-        check_memory(
-            trial.network,
-            trial.hyperparameters.batch_size,
-            settings.dataset_spec().train_count,
-            trial.variant.kept_copies,
-        )
+    check_fits(settings)
 
     from psa_tui.cli.run_session import carry_out
     from psa_tui.runs import runner
 
-    carry_out(settings, partial(runner.train, settings))
+    confirm_changes(settings, runner.checkpoint_of(settings), yes=yes)
+    carry_out(settings, partial(runner.train, settings, labels=labels))

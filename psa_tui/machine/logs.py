@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from collections.abc import Callable
@@ -19,7 +20,9 @@ class _LogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         # What is only worth knowing is said in its own words.
         is_note = record.levelno == logging.INFO
-        self._write(printable(f"psa: {record.getMessage()}" if is_note else self.format(record)))
+        # A line that nobody can be shown, as the terminal is gone, is no reason to fail.
+        with contextlib.suppress(OSError):
+            self._write(printable(f"psa: {record.getMessage()}" if is_note else self.format(record)))
 
 
 def start_logging(view: object, *, debug: bool) -> None:

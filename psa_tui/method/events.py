@@ -43,6 +43,17 @@ class Block:
     """Of all its layers."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingChange:
+    """A run went on with another value of a setting, from ``meta_loop`` on."""
+
+    meta_loop: int
+    name: str
+    """As psa.toml has it: mode, lr, batch_size, threads, ..."""
+    before: str
+    after: str
+
+
 @event("run_started")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted:
@@ -77,6 +88,10 @@ class RunStarted:
     """Layer and index of the LKG's dead hidden units (see ``psa_tui.method.dead_units``); None where not known."""
     notices: tuple[str, ...] = ()
     """What a user must know before trusting the numbers, such as a substituted data set."""
+    name: str | None = None
+    """What people call it; None where they do not."""
+    setting_changes: tuple[SettingChange, ...] = ()
+    """In the order of their loops: those before this session, and those with which it begins."""
 
 
 @event("earlier_loops")
@@ -180,6 +195,8 @@ class RunFinished:
     test_accuracy: float | None
     seconds: float
     resume_command: str = field(default="psa resume")
+    setting_changes: tuple[SettingChange, ...] = ()
+    """All of the run, in the order of their loops."""
 
 
 Event = RunStarted | EarlierLoops | UnitsAblated | EpochProgressed | MetaLoopFinished | ControlChanged | RunFinished

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from psa_tui.errors import CheckpointError
 from psa_tui.formatting import printable
+from psa_tui.outside import is_plain_name
 from psa_tui.storage.checkpoint import previous_path
 
 DEFAULT_NAME = "mnist_lkg.safetensors"
@@ -19,6 +20,13 @@ def checkpoint_name(family: str, dataset: str, input_shape: tuple[int, ...]) -> 
     if family == _DEFAULT_FAMILY:
         return DEFAULT_NAME if input_shape == _DEFAULT_SHAPE else f"{dataset}{_ENDING}"
     return f"{dataset}_{family}{_ENDING}"
+
+
+def named_folders(models: Path) -> list[str]:
+    """Return the names in ``models`` that are those of runs: of real folders, which no link stands for."""
+    if not models.is_dir():
+        return []
+    return [one.name for one in models.iterdir() if is_plain_name(one.name) and one.is_dir() and not one.is_symlink()]
 
 
 def find_checkpoint(folder: Path) -> Path:

@@ -9,13 +9,13 @@ import select
 from psa_tui.method.events import ControlChanged
 from psa_tui.method.variants import PUBLISHED, describe_variant, with_axes
 
-PAUSE, MODE, STOP, QUIT, LOG = b"p", b"m", b"s", b"q", b"l"
-"""The commands, one byte each, as they come through the pipe."""
+PAUSE, MODE, STOP, QUIT, LOG = "pause", "mode", "stop", "quit", "log"
+"""The commands, a line each, as they come through the pipe; the name of a mode stands behind ``MODE``."""
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 
-def _modes_after(mode: str) -> tuple[str, ...]:
-    """Return what the key m goes through; a further variant that is in force is left for the first of them.
+def modes_to_choose(mode: str) -> tuple[str, ...]:
+    """Return the modes that a run in ``mode`` can go on in.
 
     What promotes on half of the validation images goes on doing so: the run reports the others.
     """
@@ -35,6 +35,7 @@ class Control:
         self.next_mode: str | None = None
         self._logger = logging.getLogger("psa_tui")
         self._source: int | None = None
+        self._unread = b""
 
     def listen(self, descriptor: int) -> None:
         """Take commands from ``descriptor``, the reading end of a pipe."""
@@ -49,12 +50,13 @@ class Control:
         """
         if self._source is None or not select.select([self._source], [], [], wait_s)[0]:
             return None
-        commands = os.read(self._source, 64)
-        if not commands:
+        received = os.read(self._source, 256)
+        if not received:
             self._source = None
             self.paused = False
-        for command in commands:
-            self._obey(bytes([command]), mode)
+        *lines, self._unread = (self._unread + received).split(b"\n")
+        for line in lines:
+            self._obey(line.decode(), mode)
         return self.state()
 
     def state(self) -> ControlChanged:
@@ -66,14 +68,12 @@ class Control:
             log_level=logging.getLevelName(self._logger.level).lower(),
         )
 
-    def _obey(self, command: bytes, mode: str) -> None:
+    def _obey(self, line: str, mode: str) -> None:
+        command, _, value = line.partition(" ")
         if command == PAUSE:
             self.paused = not self.paused
-        elif command == MODE:
-            current, modes = self.next_mode or mode, _modes_after(mode)
-            place = modes.index(current) + 1 if current in modes else 0
-            asked = modes[place % len(modes)]
-            self.next_mode = None if asked == mode else asked
+        elif command == MODE and value in modes_to_choose(mode):
+            self.next_mode = None if value == mode else value
         elif command == STOP:
             self.stop_after_loop = not self.stop_after_loop
         elif command == QUIT:

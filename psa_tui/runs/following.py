@@ -17,13 +17,23 @@ from typing import Any
 from psa_tui.data import DATASETS
 from psa_tui.errors import HistoryError
 from psa_tui.method.dead_units import DeadUnits
-from psa_tui.method.events import Event, MetaLoopFinished, Outcome, RunFinished, RunStarted, UnitsAblated, Verdict
+from psa_tui.method.events import (
+    Event,
+    MetaLoopFinished,
+    Outcome,
+    RunFinished,
+    RunStarted,
+    SettingChange,
+    UnitsAblated,
+    Verdict,
+)
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.progress import Progress
 from psa_tui.method.promotion import Decision
 from psa_tui.method.variants import describe_variant
 from psa_tui.runs.record import half_notices
 from psa_tui.runs.resuming import holds_run, resume_command
+from psa_tui.runs.setting_changes import change_notices, stored_changes
 from psa_tui.runs.stored_loops import earlier_loops, last_dead_units, majority_of, network_of
 from psa_tui.storage.locks import holder
 from psa_tui.storage.meta_loops import MetaLoopRow
@@ -149,10 +159,13 @@ class Following:
             notices.append(f"this run trains on {row.dataset}, NOT the full set: its accuracies do not compare with it")
         if lacking:
             notices.append(f"the history in {self._results_dir} lacks {lacking} earlier meta-loops of this run")
-        notices += half_notices(describe_variant(row.mode))
+        first = self._session["after_meta_loop"] + 1
+        changes = tuple(one for one in self._changes(row) if one.meta_loop <= first)
+        notices += [*change_notices(changes, first), *half_notices(describe_variant(row.mode))]
         network = network_of(row)
         return RunStarted(
             run=row.run,
+            name=row.name,
             resumed=self._session["after_meta_loop"] > 0,
             network=row.network,
             architecture=row.architecture,
@@ -175,7 +188,15 @@ class Following:
             last_meta_loop=row.last_meta_loop,
             progress=self.progress,
             notices=tuple(notices),
+            setting_changes=changes,
         )
+
+    def _changes(self, row: RunRow) -> tuple[SettingChange, ...]:
+        """Those of the run; with a mode that is in force and has done no loop yet."""
+        modes = self._store.modes(row.run)
+        if not modes or modes[-1][1] != row.mode:
+            modes.append((row.meta_loop + 1, row.mode))
+        return stored_changes(self._store.sessions(row.run), modes)
 
     def _splits(self, row: RunRow) -> tuple[int, int, int]:
         """Images for training, validation and test; an earlier version did not record them."""
@@ -196,7 +217,8 @@ class Following:
             progress=self.progress,
             test_accuracy=row.test_accuracy,
             seconds=(datetime.fromisoformat(ended_at) - began).total_seconds(),
-            resume_command=resume_command(Path(row.checkpoint).parent, self._results_dir),
+            resume_command=resume_command(Path(row.checkpoint).parent, self._results_dir, row.name),
+            setting_changes=self._changes(row),
         )
 
 

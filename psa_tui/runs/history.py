@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -13,13 +14,14 @@ from typing import Any
 
 from psa_tui.errors import ConfigError
 from psa_tui.formatting import printable
-from psa_tui.method.events import Verdict
+from psa_tui.method.events import SettingChange, Verdict
+from psa_tui.method.hyperparameters import HYPERPARAMETERS
+from psa_tui.runs.setting_changes import stored_changes
 from psa_tui.runs.status import with_actual_state
 from psa_tui.runs.stored_loops import network_of
+from psa_tui.storage.labels import LATEST
 from psa_tui.storage.meta_loops import MetaLoopRow
 from psa_tui.storage.run_store import RunRow, RunStore, read_runs
-
-LATEST = "latest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,18 @@ class RunDetails:
         return changes or [(1, self.row.mode)]
 
     @property
+    def setting_changes(self) -> tuple[SettingChange, ...]:
+        """With which other values of settings the run went on, by loop."""
+        return stored_changes(self.sessions, self.modes)
+
+    def first_settings(self) -> dict[str, str]:
+        """Return what the run began with, of the hyperparameters, as text by setting."""
+        values = self.row.hyperparameters.as_json()
+        last = {one.option: one.format(values[one.name]) for one in HYPERPARAMETERS}
+        changed = {one.name: one.before for one in reversed(self.setting_changes)}
+        return {name: changed.get(name, text) for name, text in last.items()}
+
+    @property
     def median_loop_s(self) -> float | None:
         """Seconds of a loop in the middle; None without loops."""
         return median(_seconds(self.loops)) if self.loops else None
@@ -107,19 +121,21 @@ class RunDetails:
         return levels
 
     def settings(self) -> dict[str, Any]:
-        """What a user can choose or a machine decides, by name; of the last session where sessions may differ."""
+        """What a user can choose or a machine decides, by name; machine and versions are those of the last session."""
         row, last = self.row, self.sessions[-1] if self.sessions else {}
+        rates, changes = row.hyperparameters.as_json(), self.setting_changes
+        of_machine = ("device", "threads", "backend", "machine")
         return {
             "network": row.network,
             "architecture": row.architecture,
             "mode": ", ".join(mode if first == 1 else f"{mode} from {first}" for first, mode in self.modes),
             "meta-loops": row.last_meta_loop,
-            **{name.replace("_", " "): value for name, value in row.hyperparameters.as_json().items()},
+            **{one.name.replace("_", " "): _course(changes, one.option, rates[one.name]) for one in HYPERPARAMETERS},
             "seed": row.seed,
             "data": row.dataset,
             "data asked for": row.dataset_requested,
             "data fingerprint": row.dataset_fingerprint[:16],
-            **{name: last[name] for name in ("device", "threads", "backend", "machine") if last},
+            **{name: _course(changes, name, last[name]) for name in of_machine if last},
             **last.get("versions", {}),
         }
 
@@ -134,12 +150,18 @@ class RunOverview:
     promotions: int
 
 
+def _course(changes: Sequence[SettingChange], name: str, last: Any) -> Any:
+    """The value of a setting; as text with the loops from which on the run had others, where it had."""
+    own = [one for one in changes if one.name == name]
+    return ", ".join([own[0].before, *(f"{one.after} from {one.meta_loop}" for one in own)]) if own else last
+
+
 def _seconds(loops: Sequence[MetaLoopRow]) -> list[float]:
     return [loop.seconds for loop in loops if loop.seconds is not None]
 
 
 def find_run(store: RunStore, text: str) -> RunRow:
-    """The run named ``text``, or the only one whose name begins so; ``latest`` is the one worked on last.
+    """The run ``text``, the latest one called so, or the only one that begins so; ``latest`` is the one worked on last.
 
     Raises:
         ConfigError: no run or more than one fits; the message has the nearest names.
@@ -151,12 +173,14 @@ def find_run(store: RunStore, text: str) -> RunRow:
         raise ConfigError("there is no run in the history yet; psa train makes one, --results-dir names another folder")
     if text == LATEST:
         return rows[0]
+    if (called := next((row for row in rows if row.name == text), None)) is not None:
+        return called
     fitting = [row for row in rows if row.run.startswith(text)] if text else rows
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
         raise ConfigError(f"{printable(text)!r} fits {len(fitting)} runs: {_some(fitting)}; type more of the name")
-    names = [row.run for row in rows]
+    names = list(dict.fromkeys(row.name or row.run for row in rows))
     near = difflib.get_close_matches(text, names, n=3, cutoff=0.3) or names[:3]
     raise ConfigError(
         f"{printable(text)!r} is no run; the nearest: {', '.join(near)} (or latest; psa results runs lists all)"
@@ -180,14 +204,26 @@ def load_runs(folder: Path, names: Sequence[str]) -> list[RunDetails]:
         ConfigError: there is no history, or a name fits no run or several.
         HistoryError: the history cannot be read.
     """
-    with read_runs(folder) as store:
-        if store is None:
-            raise ConfigError(f"there is no history in {folder}; psa train makes one, --results-dir names another")
+    with _existing_history(folder) as store:
         return [details_of(store, find_run(store, name)) for name in names]
 
 
-def latest_runs(folder: Path, limit: int) -> list[RunOverview]:
-    """The runs worked on last, newest first; empty when there is no history.
+def load_rows(folder: Path, names: Sequence[str]) -> list[RunRow]:
+    """The rows of the runs that ``names`` fit; as ``load_runs``, without their loops."""
+    with _existing_history(folder) as store:
+        return [find_run(store, name) for name in names]
+
+
+@contextmanager
+def _existing_history(folder: Path) -> Iterator[RunStore]:
+    with read_runs(folder) as store:
+        if store is None:
+            raise ConfigError(f"there is no history in {folder}; psa train makes one, --results-dir names another")
+        yield store
+
+
+def latest_runs(folder: Path, limit: int, tags: Collection[str] = ()) -> list[RunOverview]:
+    """The runs worked on last that have all ``tags``, newest first; empty when there is no history.
 
     Raises:
         HistoryError: the history cannot be read.
@@ -195,7 +231,8 @@ def latest_runs(folder: Path, limit: int) -> list[RunOverview]:
     with read_runs(folder) as store:
         if store is None:
             return []
-        return [RunOverview(with_actual_state(row), *store.validation_curve(row.run)) for row in store.latest(limit)]
+        rows = [row for row in store.latest(-1 if tags else limit) if set(tags) <= set(row.tags)][:limit]
+        return [RunOverview(with_actual_state(row), *store.validation_curve(row.run)) for row in rows]
 
 
 def differing(one: dict[str, Any], other: dict[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from psa_tui import __version__
 from psa_tui.machine.devices import flush_denormals
 from psa_tui.method.dead_units import DeadUnits
-from psa_tui.method.events import Outcome, RunFinished, RunStarted
+from psa_tui.method.events import Outcome, RunFinished, RunStarted, SettingChange
 from psa_tui.method.progress import Progress
 from psa_tui.method.variants import Variant
 from psa_tui.runs.resuming import changes, extended_history, resume_command
+from psa_tui.runs.setting_changes import change_notices
 from psa_tui.settings import RunConfig
 from psa_tui.storage.header import Record
 from psa_tui.storage.run_store import SplitCounts
@@ -73,6 +74,7 @@ def started_event(
     path: Path,
     lacking: int,
     dead_units: DeadUnits,
+    setting_changes: tuple[SettingChange, ...],
     more: Sequence[str] = (),
 ) -> RunStarted:
     """Return the event that opens the session; the history lacks ``lacking`` earlier loops, ``more`` is noticed too."""
@@ -82,10 +84,11 @@ def started_event(
     if old is not None:
         notices += changes(old, record)
     variant = config.trial.variant
-    notices += half_notices(variant)
+    notices += [*change_notices(setting_changes, record.progress.meta_loop + 1), *half_notices(variant)]
     network, splits = config.trial.network, split_counts(data, variant)
     return RunStarted(
         run=record.run,
+        name=config.name,
         resumed=old is not None,
         network=record.network,
         architecture=record.architecture,
@@ -109,10 +112,18 @@ def started_event(
         progress=record.progress,
         dead_units=None if record.progress.lkg_correct is None else dead_units,
         notices=tuple(notices),
+        setting_changes=setting_changes,
     )
 
 
-def finished_event(record: Record, outcome: Outcome, reason: str, config: RunConfig, seconds: float) -> RunFinished:
+def finished_event(
+    record: Record,
+    outcome: Outcome,
+    reason: str,
+    config: RunConfig,
+    seconds: float,
+    setting_changes: tuple[SettingChange, ...] = (),
+) -> RunFinished:
     """Return the event that closes the session after ``seconds``."""
     return RunFinished(
         run=record.run,
@@ -122,7 +133,8 @@ def finished_event(record: Record, outcome: Outcome, reason: str, config: RunCon
         progress=record.progress,
         test_accuracy=record.test_accuracy,
         seconds=seconds,
-        resume_command=resume_command(config.model_dir, config.results_dir),
+        resume_command=resume_command(config.model_dir, config.results_dir, config.name),
+        setting_changes=setting_changes,
     )
 
 

@@ -57,12 +57,20 @@ def check_same_run(settings: Settings, path: Path, record: Record) -> None:
     for what, asked, found in wanted:
         if asked != found:
             raise ConfigError(
-                f"{path} was trained with {what} {found}, and {asked} was asked for; "
-                "psa clean removes the old checkpoint, or --model-dir DIR keeps both"
+                f"{path} was trained with {what} {found}, and {asked} was asked for; {_ways_out(settings.get('name'))}"
             )
 
 
-def check_same_images(variant: Variant, path: Path, record: Record) -> None:
+def _ways_out(name: str | None) -> str:
+    return f"--name NAME trains another run beside it, or {clean_command(name)} takes it away"
+
+
+def clean_command(name: str | None) -> str:
+    """Return the command that takes away the checkpoint of the run of that name."""
+    return "psa clean" if name is None else f"psa clean --name {name}"
+
+
+def check_same_images(variant: Variant, path: Path, record: Record, name: str | None) -> None:
     """Make sure that what the run at ``path`` reports is of the same validation images under another ``variant``.
 
     Raises:
@@ -71,11 +79,11 @@ def check_same_images(variant: Variant, path: Path, record: Record) -> None:
     if variant.splits_validation != describe_variant(record.mode).splits_validation:
         raise ConfigError(
             f"{path} was trained in mode {record.mode}, and mode {variant.name} reports other validation images; "
-            "psa clean removes the old checkpoint, or --model-dir DIR keeps both"
+            f"{_ways_out(name)}"
         )
 
 
-def check_no_orphan(path: Path) -> None:
+def check_no_orphan(path: Path, name: str | None) -> None:
     """Make sure that no previous generation is left whose successor was removed by hand: a new run would overwrite it.
 
     Raises:
@@ -85,7 +93,7 @@ def check_no_orphan(path: Path) -> None:
     if previous.exists():
         raise CheckpointError(
             f"{path} is missing, but its previous generation {previous} is there: to go on from it, "
-            f"{shlex.join(['mv', str(previous), str(path)])}; to start anew, psa clean"
+            f"{shlex.join(['mv', str(previous), str(path)])}; to start anew, {clean_command(name)}"
         )
 
 
@@ -112,9 +120,12 @@ def extended_history(
     return (*before, (meta_loop, variant.name))
 
 
-def resume_command(model_dir: Path, results_dir: Path) -> str:
-    """Return the command that goes on with the run whose checkpoint and history are in these folders."""
+def resume_command(model_dir: Path, results_dir: Path, name: str | None) -> str:
+    """Return the command that goes on with the run of that name whose checkpoint and history are in these folders."""
     words = ["psa", "resume"]
+    if name is not None and model_dir.name == name:
+        words += ["--name", name]
+        model_dir = model_dir.parent
     for option, folder, default in (
         ("--model-dir", model_dir, "models"),
         ("--results-dir", results_dir, "results"),
@@ -146,7 +157,7 @@ def changes(old: Record, new: Record) -> list[str]:
     if old.dataset == "mnist5k" and old.dataset_requested == "auto":
         found.append(
             "this run trains on mnist5k, because full MNIST was not to be had when it began; for the full set: "
-            "psa clean, then psa train --dataset mnist"
+            "psa train --name NAME --dataset mnist"
         )
     for what in ("device", "threads", "backend", "machine", "versions"):
         before, now = (_in_words(getattr(record, what), old.versions.keys() & new.versions) for record in (old, new))

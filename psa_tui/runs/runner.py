@@ -25,35 +25,39 @@ from psa_tui.settings import RunConfig, Settings
 from psa_tui.storage.atomic_write import make_folder
 from psa_tui.storage.checkpoint import Checkpoint, read_checkpoint
 from psa_tui.storage.header import Record
+from psa_tui.storage.labels import NO_LABELS, Labels
 from psa_tui.storage.locks import locked
 from psa_tui.storage.run_store import open_runs, read_runs
 
 
-def train(settings: Settings, context: RunContext) -> RunFinished:
-    """Start a run, or go on from the checkpoint in the model folder for ``meta_loops`` more.
+def train(settings: Settings, context: RunContext, labels: Labels = NO_LABELS) -> RunFinished:
+    """Start a run, or go on from the checkpoint in the run's folder for ``meta_loops`` more.
+
+    Args:
+        labels: what the run is called from now on, besides its name, which the settings have.
 
     Raises:
         ConfigError: the settings contradict each other, the checkpoint or this machine.
         CheckpointError, DataError, HistoryError, RetryableError: as their names say; every file is intact.
     """
     config = settings.run_config()
-    path = _checkpoint_of(settings)
+    path = checkpoint_of(settings)
     make_folder(config.model_dir, "--model-dir", CheckpointError)
     with locked(path):
         if not path.exists():
-            check_no_orphan(path)
-            return _run(path, config, None, config.trial.meta_loops, context)
+            check_no_orphan(path, config.name)
+            return _run(path, config, None, config.trial.meta_loops, context, labels)
         checkpoint = read_checkpoint(path)
         check_same_run(settings, path, checkpoint.record)
         config = settings.with_checkpoint(checkpoint_settings(checkpoint.record)).run_config()
         config = replace(config, trial=replace(config.trial, dataset=checkpoint.record.dataset))
-        check_same_images(config.trial.variant, path, checkpoint.record)
+        check_same_images(config.trial.variant, path, checkpoint.record, config.name)
         last = checkpoint.record.progress.meta_loop + config.trial.meta_loops
-        return _run(path, config, checkpoint, last, context)
+        return _run(path, config, checkpoint, last, context, labels)
 
 
 def resume(settings: Settings, add: int, context: RunContext) -> RunFinished | None:
-    """Finish the run of the checkpoint in the model folder, after adding ``add`` meta-loops to it.
+    """Finish the run of the checkpoint in the run's folder, after adding ``add`` meta-loops to it.
 
     Returns:
         None when nothing is left to do.
@@ -61,7 +65,7 @@ def resume(settings: Settings, add: int, context: RunContext) -> RunFinished | N
     Raises:
         As ``train``; also CheckpointError when there is no checkpoint.
     """
-    path = find_checkpoint(settings.get("model_dir"))
+    path = find_checkpoint(settings.run_folder())
     read_checkpoint(path)
     with locked(path):
         checkpoint = read_checkpoint(path)
@@ -85,9 +89,9 @@ def _repair_end(record: Record, path: Path, settings: Settings) -> None:
         store.end(finished_event(record, Outcome.FINISHED, "", config, 0.0))
 
 
-def _checkpoint_of(settings: Settings) -> Path:
-    """The file of the run that the settings mean; what they do not say may come from the only one there is."""
-    folder: Path = settings.get("model_dir")
+def checkpoint_of(settings: Settings) -> Path:
+    """Return the file of the run that settings mean; what they do not say may come from the only one there is."""
+    folder = settings.run_folder()
     if not settings.is_explicit("network") and not settings.is_explicit("dataset"):
         return find_checkpoint(folder)
     spec = settings.dataset_spec()
@@ -95,7 +99,12 @@ def _checkpoint_of(settings: Settings) -> Path:
 
 
 def _run(
-    path: Path, config: RunConfig, checkpoint: Checkpoint | None, last_meta_loop: int, context: RunContext
+    path: Path,
+    config: RunConfig,
+    checkpoint: Checkpoint | None,
+    last_meta_loop: int,
+    context: RunContext,
+    labels: Labels = NO_LABELS,
 ) -> RunFinished:
     trial = config.trial
     check_memory(
@@ -105,4 +114,5 @@ def _run(
         trial.variant.kept_copies,
     )
     with open_runs(config.results_dir) as store:
-        return RunSession(path, config, checkpoint, last_meta_loop, context, store).execute()
+        labels = replace(labels, name=config.name)
+        return RunSession(path, config, checkpoint, last_meta_loop, context, store, labels).execute()

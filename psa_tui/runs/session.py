@@ -13,20 +13,22 @@ import time
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psa_tui.machine.devices import choose, detect, set_threads
 from psa_tui.machine.signals import LeaveAtOnce
-from psa_tui.method.events import Event, MetaLoopFinished, Outcome, RunFinished
+from psa_tui.method.events import Event, MetaLoopFinished, Outcome, RunFinished, SettingChange
 from psa_tui.method.variants import find_variant
 from psa_tui.runs.context import RunContext
 from psa_tui.runs.publishing import Publisher
 from psa_tui.runs.record import finished_event, new_record, new_run_name, split_counts, started_event
 from psa_tui.runs.resuming import check_edition, extended_history, holds_run, is_same_place
+from psa_tui.runs.setting_changes import session_of, stored_changes
 from psa_tui.runs.stored_loops import earlier_events
 from psa_tui.settings import RunConfig
 from psa_tui.storage.checkpoint import STATE, Checkpoint, write_checkpoint
 from psa_tui.storage.header import Record
+from psa_tui.storage.labels import Labels
 from psa_tui.storage.run_store import RunStore
 
 if TYPE_CHECKING:
@@ -64,6 +66,7 @@ class RunSession:
         last_meta_loop: int,
         context: RunContext,
         store: RunStore,
+        labels: Labels,
     ) -> None:
         """``path`` is the checkpoint's, and locked; ``checkpoint`` is None for a run that begins."""
         self.path = path
@@ -75,6 +78,9 @@ class RunSession:
         self.say = context.say
         self.publish = Publisher(context.views, context.stop)
         self.store = store
+        self.labels = labels
+        self.sessions: list[dict[str, Any]] = []
+        """Those of the run so far, this one last, from which its changes of settings follow."""
         self.started = time.perf_counter()
 
     def execute(self) -> RunFinished:
@@ -102,12 +108,13 @@ class RunSession:
         loaded = self._load(record, data, device, backend)
         record = self._named(record, is_new=old is None)
         self._write(record, loaded)
-        lacking = self.store.begin_session(record, self.path, split_counts(data, trial.variant), is_new=old is None)
+        splits = split_counts(data, trial.variant)
+        lacking = self.store.begin_session(record, self.path, splits, is_new=old is None, labels=self.labels)
+        self.sessions = self._sessions(record, old)
         self.stop.in_loops = True
         dead_units = loaded.population.dead_units(0)
-        self.publish(
-            started_event(record, old, data, self.config, self.path, lacking, dead_units, second_choice(*wanted))
-        )
+        changes, more = self._changes(record), second_choice(*wanted)
+        self.publish(started_event(record, old, data, self.config, self.path, lacking, dead_units, changes, more))
         if old is not None:
             for earlier in earlier_events(self.store, record.run):
                 self.publish(earlier)
@@ -162,6 +169,16 @@ class RunSession:
             self.publish(self.control.state())
         return record
 
+    def _sessions(self, record: Record, old: Record | None) -> list[dict[str, Any]]:
+        """Those in the history; where it lacks the one before this, the checkpoint knows what that trained with."""
+        *earlier, this = self.store.sessions(record.run)
+        if old is not None and old.progress.meta_loop:
+            earlier.append(session_of(old))
+        return [*earlier, this]
+
+    def _changes(self, record: Record) -> tuple[SettingChange, ...]:
+        return stored_changes(self.sessions, record.mode_history)
+
     def _named(self, record: Record, is_new: bool) -> Record:
         """Give a new run a name that no other has, and so a copy of a checkpoint that still exists: it branches off.
 
@@ -214,7 +231,8 @@ class RunSession:
 
     def _end(self, record: Record, outcome: Outcome, reason: str) -> RunFinished:
         """Tell the history how the session ends; the views are not told yet."""
-        event = finished_event(record, outcome, reason, self.config, time.perf_counter() - self.started)
+        seconds = time.perf_counter() - self.started
+        event = finished_event(record, outcome, reason, self.config, seconds, self._changes(record))
         try:
             self.store.end(event)
         except Exception:

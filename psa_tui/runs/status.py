@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from psa_tui.errors import CheckpointError
+from psa_tui.errors import CheckpointError, ConfigError
+from psa_tui.runs.checkpoint_files import named_folders
 from psa_tui.runs.resuming import holds_run
 from psa_tui.storage.checkpoint import previous_path, read_checkpoint
+from psa_tui.storage.cleaning import opened
 from psa_tui.storage.locks import holder
 from psa_tui.storage.run_store import RunRow, read_runs
+from psa_tui.storage.trash import in_trash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +21,8 @@ class CheckpointSummary:
     """A checkpoint at a glance; when ``problem`` is set the file is unreadable and all else is empty."""
 
     path: str
+    name: str | None = None
+    """The run's, that is its folder's; None for a checkpoint in the models folder itself."""
     problem: str | None = None
     run: str = ""
     network: str = ""
@@ -36,20 +42,43 @@ class CheckpointSummary:
     """The process that is training it at this moment."""
 
 
-def list_checkpoints(folder: Path) -> list[CheckpointSummary]:
-    """The checkpoints in ``folder`` by name; previous generations are not listed."""
+def list_checkpoints(folder: Path, name: str | None = None) -> list[CheckpointSummary]:
+    """The checkpoints in the models ``folder``, then those of its runs with names, or of the run ``name`` alone.
+
+    Previous generations are not listed.
+    """
+    if name is not None:
+        return _in_folder(folder / name, name)
+    named = [_in_folder(folder / one, one) for one in sorted(named_folders(folder))]
+    return sum(named, _in_folder(folder, None))
+
+
+def _in_folder(folder: Path, name: str | None) -> list[CheckpointSummary]:
     if not folder.is_dir():
         return []
     paths = {path for path in folder.glob("*.safetensors") if not path.name.startswith(".")}
-    return [_summary(path) for path in sorted(paths - {previous_path(path) for path in paths})]
+    return [_summary(path, name) for path in sorted(paths - {previous_path(path) for path in paths})]
 
 
-def list_runs(folder: Path, limit: int) -> list[RunRow]:
-    """The latest runs of the history in ``folder``; one that claims to run but has no process is interrupted."""
+def count_trash(folder: Path) -> tuple[int, int]:
+    """How many files are in the trash of the models ``folder``, and how many bytes they have."""
+    # Where the folder is a link or cannot be read, psa clean makes no trash either.
+    with suppress(ConfigError), opened(folder) as models:
+        sizes = [entry.size_bytes for _, entry in in_trash(models)] if models is not None else []
+        return len(sizes), sum(sizes)
+    return 0, 0
+
+
+def list_runs(folder: Path, limit: int, name: str | None = None) -> list[RunRow]:
+    """The latest runs of the history in ``folder``, or those called ``name``.
+
+    One that claims to run but has no process is interrupted.
+    """
     with read_runs(folder) as store:
         if store is None:
             return []
-        return [with_actual_state(row) for row in store.latest(limit)]
+        rows = [row for row in store.latest(limit if name is None else -1) if name in (None, row.name)]
+        return [with_actual_state(row) for row in rows[:limit]]
 
 
 def with_actual_state(row: RunRow) -> RunRow:
@@ -64,13 +93,14 @@ def _is_trained(path: Path, run: str) -> bool:
     return holder(path) is not None and holds_run(path, run)
 
 
-def _summary(path: Path) -> CheckpointSummary:
+def _summary(path: Path, name: str | None) -> CheckpointSummary:
     try:
         record = read_checkpoint(path).record
     except CheckpointError as error:
-        return CheckpointSummary(path=str(path), problem=str(error))
+        return CheckpointSummary(path=str(path), name=name, problem=str(error))
     return CheckpointSummary(
         path=str(path),
+        name=name,
         run=record.run,
         network=record.network,
         architecture=record.architecture,

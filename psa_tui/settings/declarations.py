@@ -21,6 +21,7 @@ from psa_tui.method.variants import OptimizerState, find_variant
 from psa_tui.networks import NETWORKS
 from psa_tui.networks.mlp import groups_of_widths
 from psa_tui.registry import Registry
+from psa_tui.storage.labels import check_run_name
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 LARGEST_SEED = 2**63 - 1
@@ -240,6 +241,12 @@ SETTINGS: dict[str, Setting] = {
             default="dataset",
             metavar="DIR",
             help="Where data sets are, in torchvision's layout",
+        ),
+        Setting(
+            name="name",
+            parse=check_run_name,
+            metavar="NAME",
+            help="Name of the run: it has the folder NAME, in the models folder, to itself.",
         ),
         Setting(name="model_dir", parse=_path, default="models", metavar="DIR", help="Where checkpoints are"),
         Setting(name="results_dir", parse=_path, default="results", metavar="DIR", help="Where the history is"),

@@ -38,7 +38,9 @@ class RunConfig:
 
     trial: TrialConfig
     dataset_dir: Path
+    name: str | None
     model_dir: Path
+    """The run's own folder where it has a name."""
     results_dir: Path
     device: str
     threads: int | None
@@ -141,6 +143,18 @@ class Settings:
         """Return what is known of the data set before it is loaded; ``auto`` is MNIST, or digits of its form."""
         return dataset_spec(self.get("dataset"))
 
+    def run_folder(self) -> Path:
+        """Return the folder of the run's checkpoint: the one of its name in the models folder, or that folder itself.
+
+        Raises:
+            ConfigError: a link has that name, and leads anywhere.
+        """
+        models, name = self.get("model_dir"), self.get("name")
+        folder: Path = models if name is None else models / name
+        if name is not None and folder.is_symlink():
+            raise ConfigError(f"{folder} is a symbolic link, expected a folder; --model-dir may name any")
+        return folder
+
     def network(self) -> Value:
         """Return the network, from whichever of ``arch`` and ``hidden_layers`` has precedence.
 
@@ -203,7 +217,8 @@ class Settings:
         return RunConfig(
             trial=trial,
             dataset_dir=self.get("dataset_dir"),
-            model_dir=self.get("model_dir"),
+            name=self.get("name"),
+            model_dir=self.run_folder(),
             results_dir=self.get("results_dir"),
             device=self.get("device"),
             threads=self.get("threads"),

@@ -16,6 +16,8 @@ import hashlib
 import json
 import shlex
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -117,27 +119,24 @@ def read_checkpoint(path: Path) -> Checkpoint:
         ) from None
 
 
+def read_record(path: Path) -> Record:
+    """Read and verify the header of ``path`` alone, however large its tensors are.
+
+    Raises:
+        CheckpointError: as ``read_checkpoint``, which finds more.
+    """
+    with _errors(path), safetensors.safe_open(path, framework="np") as file:
+        return decode_record(_metadata(path, file.metadata()))
+
+
 def _read(path: Path) -> Checkpoint:
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise CheckpointError(f"{path}: not a file; move it away, or use another --model-dir")
+    with _errors(path):
         with safetensors.safe_open(path, framework="np") as file:
-            metadata = dict(file.metadata() or {})
-            if metadata.get("format") != FORMAT:
-                raise CheckpointError(f"{path}: not a psa-tui checkpoint; move it away, or use another --model-dir")
-            if (version := metadata.get("format_version")) not in _READABLE:
-                raise CheckpointError(
-                    f"{path}: checkpoint format {printable(version)}, this version reads up to {FORMAT_VERSION}; "
-                    "update psa-tui"
-                )
-            if sum(map(len, metadata.values())) > _MOST_HEADER:
-                raise ValueError(f"its header has more than {_MOST_HEADER:,} characters")
+            metadata = _metadata(path, file.metadata())
             names = file.keys()
             if any(file.get_slice(name).get_dtype() != "F32" for name in names):
                 raise ValueError("its tensors are not float32")
             tensors = {name: file.get_tensor(name) for name in names}
-        if metadata.pop(_RECORD_DIGEST, None) != _record_digest(metadata):
-            raise ValueError("its header does not match its digest")
         if metadata[_WEIGHTS_DIGEST] != _weights_digest(tensors):
             raise ValueError("its weights do not match their digest")
         record = decode_record(metadata)
@@ -145,6 +144,32 @@ def _read(path: Path) -> Checkpoint:
         state = {name: array for name, array in tensors.items() if name.startswith(STATE)}
         _check_shapes(record, weights)
         _check_state(weights, state)
+    return Checkpoint(record, weights, state)
+
+
+def _metadata(path: Path, found: dict[str, str] | None) -> dict[str, str]:
+    """The metadata of the header of ``path``, when it is ours and unaltered, without their digest."""
+    metadata = dict(found or {})
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: not a psa-tui checkpoint; move it away, or use another --model-dir")
+    if (version := metadata.get("format_version")) not in _READABLE:
+        raise CheckpointError(
+            f"{path}: checkpoint format {printable(version)}, this version reads up to {FORMAT_VERSION}; update psa-tui"
+        )
+    if sum(map(len, metadata.values())) > _MOST_HEADER:
+        raise ValueError(f"its header has more than {_MOST_HEADER:,} characters")
+    if metadata.pop(_RECORD_DIGEST, None) != _record_digest(metadata):
+        raise ValueError("its header does not match its digest")
+    return metadata
+
+
+@contextmanager
+def _errors(path: Path) -> Iterator[None]:
+    """Say in one line what is wrong with ``path``, which the block reads."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise CheckpointError(f"{path}: not a file; move it away, or use another --model-dir")
+        yield
     except FileNotFoundError:
         raise CheckpointError(f"{path}: there is no such checkpoint; psa train makes one") from None
     except OSError as error:
@@ -154,7 +179,6 @@ def _read(path: Path) -> Checkpoint:
     except Exception as error:
         # Whatever its bytes do to a library, the other files are still to be read.
         raise CheckpointError(f"{path}: damaged or not a checkpoint ({_brief(error)})") from None
-    return Checkpoint(record, weights, state)
 
 
 def network_of(record: Record) -> Network | None:

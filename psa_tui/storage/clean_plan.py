@@ -68,6 +68,17 @@ def plan_all(found: Mapping[str, Entry], checkpoint: str) -> Plan:
     return _plan(found, [member for name in [checkpoint, *visible] for member in _family(name)])
 
 
+def plan_checkpoints(found: Mapping[str, Entry]) -> Plan:
+    """Return the plan for every checkpoint, and what belongs to it: of a folder that may hold something else, too."""
+    checkpoints = sorted({checkpoint for name in found if (checkpoint := checkpoint_of(name)) is not None})
+    return _plan(found, [member for name in checkpoints for member in _family(name)])
+
+
+def plan_everything(found: Mapping[str, Entry]) -> Plan:
+    """Return the plan for every name, dot-files too: of a folder in the trash."""
+    return _plan(found, sorted(found))
+
+
 def plan_named(found: Mapping[str, Entry], folder: Path, names: Iterable[str]) -> Plan:
     """``names``, as ``name_inside`` gives them, and what belongs to the checkpoints among them.
 
@@ -120,6 +131,12 @@ def checkpoint_of(name: str) -> str | None:
         name = name[1:].removesuffix(".lock").removesuffix(".tmp")
     stem = name.removesuffix(_SUFFIX)
     return None if stem in (name, "") else stem.removesuffix(".previous") + _SUFFIX
+
+
+def is_lock(name: str) -> bool:
+    """Whether ``name`` is that of a checkpoint's lock file."""
+    checkpoint = checkpoint_of(name)
+    return checkpoint is not None and name == lock_path(Path(checkpoint)).name
 
 
 def _plan(found: Mapping[str, Entry], names: Iterable[str]) -> Plan:

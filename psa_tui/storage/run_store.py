@@ -8,9 +8,8 @@ resume that repeats the loop a kill interrupted repairs the history. Every write
 from __future__ import annotations
 
 import json
-import sqlite3
 from array import array
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,10 +18,12 @@ from typing import Any
 from psa_tui.method.events import MetaLoopFinished, RunFinished, Verdict
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.progress import Progress
-from psa_tui.outside import outside_json
 from psa_tui.storage.database import Database, checked_row, now, open_database, read_database
 from psa_tui.storage.header import Record
+from psa_tui.storage.labels import NO_LABELS, Labels, decode_tags, write_labels
 from psa_tui.storage.meta_loops import NAMES, MetaLoopRow
+from psa_tui.storage.sessions import decode_session
+from psa_tui.storage.statements import count_rows, insert, mappings, update
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,9 @@ class RunRow:
     test_accuracy: float | None
     lkg_dead: int | None
     lkg_inactive: int | None
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    note: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the columns by name."""
@@ -83,12 +87,15 @@ class RunStore:
         self._database = database
         self._session: tuple[str, int] | None = None
 
-    def begin_session(self, record: Record, checkpoint: Path, splits: SplitCounts, *, is_new: bool = False) -> int:
-        """Open a session of the run of ``record``, which stands where ``checkpoint`` does.
+    def begin_session(
+        self, record: Record, checkpoint: Path, splits: SplitCounts, *, is_new: bool = False, labels: Labels = NO_LABELS
+    ) -> int:
+        """Open a session of the run of ``record``, which stands where ``checkpoint`` does, and add ``labels``.
 
         Loops the checkpoint does not know of (a kill came between the two writes, or a previous generation
         was put back) are forgotten: they are about to be run again. Those of a run that branched off, and is not
-        known yet, are copied from its parent. A run that ``is_new`` is refused where its name is taken.
+        known yet, are copied from its parent, with the sessions that trained them. A run that ``is_new`` is refused
+        where its name is taken.
 
         Returns:
             The number of earlier loops the history lacks.
@@ -122,18 +129,22 @@ class RunStore:
             "dataset_fingerprint": record.dataset_fingerprint,
         }
         with self._database.transaction() as connection:
-            is_known = _count(connection, "runs", record.run)
+            is_known = count_rows(connection, "runs", record.run)
             updates = ", ".join(f"{name} = excluded.{name}" for name in changing)
             conflict = "" if is_new else f"ON CONFLICT (run) DO UPDATE SET {updates}"
-            _insert(connection, "runs", fixed | changing, conflict)
+            insert(connection, "runs", fixed | changing, conflict)
+            write_labels(connection, record.run, labels)
             if record.parent is not None and not is_known:
                 columns = ", ".join(NAMES)
                 connection.execute(
                     f"INSERT INTO meta_loops (run, {columns}) SELECT ?, {columns} FROM meta_loops WHERE run = ?",
                     (record.run, record.parent),
                 )
+                older = "SELECT * FROM sessions WHERE run = ? AND after_meta_loop < ?"
+                for session in mappings(connection.execute(older, (record.parent, done))):
+                    insert(connection, "sessions", session | {"run": record.run})
             connection.execute("DELETE FROM meta_loops WHERE run = ? AND meta_loop > ?", (record.run, done))
-            known = _count(connection, "meta_loops", record.run)
+            known = count_rows(connection, "meta_loops", record.run)
             (session,) = connection.execute(
                 "SELECT coalesce(max(session), 0) + 1 FROM sessions WHERE run = ?", (record.run,)
             ).fetchone()
@@ -149,7 +160,7 @@ class RunStore:
                 "machine": record.machine,
                 "versions": json.dumps(record.versions, sort_keys=True),
             }
-            _insert(connection, "sessions", values)
+            insert(connection, "sessions", values)
         self._session = (record.run, session)
         return done - known
 
@@ -159,13 +170,18 @@ class RunStore:
             row = connection.execute("SELECT checkpoint FROM runs WHERE run = ?", (run,)).fetchone()
         return None if row is None else Path(row[0])
 
+    def label(self, run: str, labels: Labels, removed: Collection[str] = ()) -> None:
+        """Add ``labels`` to those of ``run``, without the tags ``removed``."""
+        with self._database.transaction() as connection:
+            write_labels(connection, run, labels, removed)
+
     def add(self, run: str, event: MetaLoopFinished) -> None:
         """Record a finished loop, in place of an earlier record of the same loop."""
         loop = dict(zip(NAMES, MetaLoopRow.of(event).values(), strict=True))
         changing = {"updated_at": now(), "mode": event.mode, **_counters(event.progress)}
         with self._database.transaction() as connection:
-            _insert(connection, "meta_loops", {"run": run, **loop}, replace=True)
-            _update(connection, "runs", changing, {"run": run})
+            insert(connection, "meta_loops", {"run": run, **loop}, replace=True)
+            update(connection, "runs", changing, {"run": run})
 
     def end(self, event: RunFinished) -> None:
         """Record how the session ended, and where the run stands."""
@@ -177,29 +193,38 @@ class RunStore:
             "test_accuracy": event.test_accuracy,
         }
         with self._database.transaction() as connection:
-            _update(connection, "runs", changing, {"run": event.run})
+            update(connection, "runs", changing, {"run": event.run})
             if self._session is not None:
                 run, session = self._session
                 ended = {"ended_at": moment, "outcome": outcome}
-                _update(connection, "sessions", ended, {"run": run, "session": session})
+                update(connection, "sessions", ended, {"run": run, "session": session})
 
     def latest(self, limit: int) -> list[RunRow]:
         """Return the runs worked on last, newest first."""
         with self._database.reading() as connection:
             rows = connection.execute("SELECT * FROM runs ORDER BY updated_at DESC, run LIMIT ?", (limit,))
-            return [_run_row(row) for row in _mappings(rows)]
+            return [_run_row(row) for row in mappings(rows)]
 
     def run(self, run: str) -> RunRow | None:
         """Return the run of that name, or None."""
         with self._database.reading() as connection:
-            rows = _mappings(connection.execute("SELECT * FROM runs WHERE run = ?", (run,)))
+            rows = mappings(connection.execute("SELECT * FROM runs WHERE run = ?", (run,)))
             return _run_row(rows[0]) if rows else None
 
     def sessions(self, run: str) -> list[dict[str, Any]]:
         """Return the sessions of ``run`` in order; the keys are the columns of ``sessions``, versions are a mapping."""
         with self._database.reading() as connection:
-            rows = _mappings(connection.execute("SELECT * FROM sessions WHERE run = ? ORDER BY session", (run,)))
-            return [{**row, "versions": _versions(row["versions"])} for row in rows]
+            rows = mappings(connection.execute("SELECT * FROM sessions WHERE run = ? ORDER BY session", (run,)))
+            return [decode_session(row) for row in rows]
+
+    def modes(self, run: str) -> list[tuple[int, str]]:
+        """Return (first meta-loop, mode) of each stretch of loops of ``run`` in one mode, in order."""
+        with self._database.reading() as connection:
+            return connection.execute(
+                "SELECT meta_loop, mode FROM (SELECT meta_loop, mode, lag(mode) OVER (ORDER BY meta_loop) AS before "
+                "FROM meta_loops WHERE run = ?) WHERE before IS NOT mode ORDER BY meta_loop",
+                (run,),
+            ).fetchall()
 
     def loops(self, run: str, after: int = 0, most: int = -1) -> list[MetaLoopRow]:
         """Return the loops of ``run`` after loop ``after``, in order, at most ``most`` of them."""
@@ -244,38 +269,8 @@ def _counters(progress: Progress) -> dict[str, Any]:
 
 def _run_row(values: dict[str, Any]) -> RunRow:
     own = {name: values[name] for name in RunRow.__dataclass_fields__ if name != "hyperparameters"}
-    return checked_row(RunRow, own | {"hyperparameters": Hyperparameters.from_json(values)})
-
-
-def _versions(text: str) -> dict[str, Any]:
-    """Return the versions of a session by package."""
-    found = outside_json(text)
-    if not isinstance(found, dict):
-        raise TypeError("versions are no mapping")
-    return found
-
-
-def _insert(
-    connection: sqlite3.Connection, table: str, values: dict[str, Any], more: str = "", *, replace: bool = False
-) -> None:
-    names, marks = ", ".join(values), ", ".join("?" * len(values))
-    verb = "INSERT OR REPLACE" if replace else "INSERT"
-    connection.execute(f"{verb} INTO {table} ({names}) VALUES ({marks}) {more}", tuple(values.values()))
-
-
-def _update(connection: sqlite3.Connection, table: str, values: dict[str, Any], where: dict[str, Any]) -> None:
-    changes, found = (f"{sep}".join(f"{name} = ?" for name in part) for part, sep in ((values, ", "), (where, " AND ")))
-    connection.execute(f"UPDATE {table} SET {changes} WHERE {found}", (*values.values(), *where.values()))
-
-
-def _count(connection: sqlite3.Connection, table: str, run: str) -> int:
-    (count,) = connection.execute(f"SELECT count(*) FROM {table} WHERE run = ?", (run,)).fetchone()
-    return int(count)
-
-
-def _mappings(cursor: sqlite3.Cursor) -> list[dict[str, Any]]:
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor]
+    own |= {"hyperparameters": Hyperparameters.from_json(values), "tags": decode_tags(values["tags"])}
+    return checked_row(RunRow, own)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
 from psa_tui.storage.meta_loops import COLUMNS
 
-FORMAT = 6
+FORMAT = 7
 APPLICATION_ID = int.from_bytes(b"psat", "big")
 """By which a file of ours is told from those of other programs."""
 _HYPERPARAMETERS = "".join(
@@ -43,7 +43,11 @@ _RUN_TABLES = {
     test_accuracy REAL,               -- of the LKG, a fraction; measured when a session ends
     -- hidden units of the LKG, NULL when unknown:
     lkg_dead INTEGER,                 -- those whose incoming weights and bias are all zero
-    lkg_inactive INTEGER              -- those that no validation image activates
+    lkg_inactive INTEGER,             -- those that no validation image activates
+    -- what people call it, NULL where they do not:
+    name TEXT,                        -- its folder in the models folder has it too; a later run may have the same
+    tags TEXT,                        -- JSON: [word, ...]
+    note TEXT
 """,
     "sessions": f"""
     run TEXT NOT NULL REFERENCES runs (run) ON DELETE CASCADE,
@@ -140,7 +144,13 @@ _OF_LOOPS = {
     "dead_units": "TEXT",
     "promoting_correct": "INTEGER",
 }
-_ADDED = {"runs": _OF_UNITS, "trials": _OF_UNITS, "meta_loops": _OF_LOOPS, "trial_loops": _OF_LOOPS}
+_LABELS = {"name": "TEXT", "tags": "TEXT", "note": "TEXT"}
+_ADDED = {
+    "runs": {**_OF_UNITS, **_LABELS},
+    "trials": _OF_UNITS,
+    "meta_loops": _OF_LOOPS,
+    "trial_loops": _OF_LOOPS,
+}
 """Columns that tables of earlier formats may lack, with their types: what is in them was not known then."""
 _FROM_FORMAT_2 = {
     "runs": "SELECT *, 'mlp' AS network, NULL AS train_count, NULL AS validation_count, NULL AS test_count, "

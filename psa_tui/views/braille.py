@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
-from rich.style import Style
-from rich.text import Span, Text
+from rich.text import Text
 
 _hidden = sys.modules.get("numba")
 # Where uniplot finds Numba it compiles what draws its lines, which takes a second for lines that take a millisecond.
@@ -21,10 +23,13 @@ finally:
     else:
         sys.modules["numba"] = _hidden
 
-LABEL_WIDTH = 9
+LABEL_WIDTH = 7
 """Columns at the right of a plot, for the labels of its y axis."""
 _AXES = 2
 """Lines below a plot: its lower edge and the labels of its x axis."""
+_AXIS = "dim"
+_PART = re.compile(r"\x1b\[38;2;(\d+);0;0m([^\x1b]+)\x1b\[0m|([^\x1b]+)")
+"""Characters of a series, or of the axes."""
 _TO_ASCII = str.maketrans({"│": "|", "─": "-", "┌": "+", "┐": "+", "└": "+", "┘": "+", "┤": "|"})
 
 
@@ -129,18 +134,20 @@ def plot(
         y_unit=y_unit,
     )
     drawn = Plot(columns, rows, x_range, y_range)
-    for line in picture.split("\n")[1:]:
-        text = Text.from_ansi(line.translate(_TO_ASCII) if ascii_only else line)
-        text.spans = [_in_its_style(span, shown) for span in text.spans]
+    for row, line in enumerate(picture.split("\n")[1:]):
+        text = _styled(line.translate(_TO_ASCII) if ascii_only else line, shown)
         text.truncate(width)
         text.rstrip()
+        text.stylize(_AXIS, 0, 1 if row < rows else len(text))
+        text.stylize(_AXIS, columns + 1)
         drawn.lines.append(text)
     return drawn
 
 
-def _in_its_style(span: Span, series: Sequence[Series]) -> Span:
-    """Give characters of a series the style of the series, whose number is the red of their colour."""
-    style = Style.parse(span.style) if isinstance(span.style, str) else span.style
-    assert style.color is not None
-    assert style.color.triplet is not None
-    return Span(span.start, span.end, series[style.color.triplet.red].style)
+def _styled(line: str, series: Sequence[Series]) -> Text:
+    """Return ``line`` with each character in the style of its series, which the red of its colour tells."""
+    text = Text(no_wrap=True)
+    parts = ((found[1], found[2] or found[3]) for found in _PART.finditer(line))
+    for number, stretch in groupby(parts, key=itemgetter(0)):
+        text.append("".join(part for _, part in stretch), None if number is None else series[int(number)].style)
+    return text

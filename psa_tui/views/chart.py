@@ -1,119 +1,225 @@
-"""The accuracy chart: every loop, the LKG's staircase, and the majority-class line, drawn by uniplot."""
+"""The charts of a run by meta-loop: validation accuracy with the LKG's staircase, and training loss."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from rich.text import Text
-from uniplot import plot_to_string
 
-from psa_tui.views.glyphs import ASCII, Glyphs
+from psa_tui.formatting import percent, points
+from psa_tui.views.braille import Plot, Series, plot
+from psa_tui.views.display import DisplayOptions
 from psa_tui.views.state import RunState
 
-_LABEL_WIDTH = 9
 _ZOOM = 3.0
-_MANY = 10_000
-TO_ASCII = str.maketrans({"│": "|", "─": "-", "┌": "+", "┐": "+", "└": "+", "┘": "+", "┤": "|"})
+_SETTLED = 0.15
+"""The quantile of the accuracies shown at which a run counts as settled."""
+_MARKED = 1.0
+"""As many points a column have a character of their own; where there are more, they are dots."""
+PROMOTED, ROLLED_BACK, LKG, MAJORITY, OFF_SCALE, CURSOR = (
+    "bold bright_green",
+    "blue",
+    "green",
+    "magenta",
+    "yellow",
+    "reverse",
+)
+
+_NO_ROOM = Text("no room for a chart", style="dim", no_wrap=True)
 
 
-def chart(state: RunState, width: int, height: int, glyphs: Glyphs) -> Text:
-    """Draw the chart in ``width`` x ``height`` characters, legend included; a line of words when there is no room."""
-    rows, columns = height - 3, width - _LABEL_WIDTH - 2
-    if not state.accuracies or rows < 3 or columns < 20:
-        return Text("no loop yet" if not state.accuracies else "")
-    loops = np.array(state.meta_loops, dtype=float)
-    accuracies = 100 * np.array(state.accuracies)
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """The loops in the window of a chart."""
+
+    loops: np.ndarray
+    """Meta-loops [N], ascending."""
+    accuracies: np.ndarray
+    """Of the candidates, percent [N]."""
+    lkg: np.ndarray
+    """Accuracy of the LKG after each loop, percent [N]; NaN before there is one."""
+    promoted: np.ndarray
+    """Which candidates became the LKG, bool [N]."""
+    losses: np.ndarray
+    """Mean training losses [N]; NaN where not finite."""
+
+
+def accuracy_chart(state: RunState, width: int, height: int, options: DisplayOptions) -> Text:
+    """Draw the validation accuracies in ``width`` x ``height`` characters, with a legend or what the cursor is at."""
+    if not state.accuracies:
+        return Text("no loop yet")
+    shown = _shown(state, options)
+    glyphs = options.glyphs
     fraction = None if state.started is None else state.started.majority_class_accuracy
     majority = None if fraction is None else 100 * fraction
-    first, last = loops[0], max(loops[-1], loops[0] + 9)
-    low, high = _window(accuracies, majority)
-
-    series: list[tuple[np.ndarray, np.ndarray, bool, str]] = []
-    if majority is not None and low <= majority:
-        series.append((np.array([first, last]), np.array([majority, majority]), True, glyphs.majority))
-    binned = len(loops) > columns
-    if binned:
-        x, least, mean, most = _bins(loops, accuracies, columns)
-        series += [(x, least, False, glyphs.extreme), (x, most, False, glyphs.extreme), (x, mean, False, glyphs.mean)]
-    else:
-        series.append((loops, accuracies, False, glyphs.rolled_back))
-    series.append((*_staircase(loops, accuracies, np.array(state.promoted, dtype=bool)), True, glyphs.lkg))
-    if not binned:
-        promoted = np.array(state.promoted, dtype=bool)
-        series.append((loops[promoted], accuracies[promoted], False, glyphs.promoted))
-    series = [one for one in series if len(one[0])]
-
-    picture = plot_to_string(
-        [y for _, y, _, _ in series],
-        xs=[x for x, _, _, _ in series],
-        lines=[line for _, _, line, _ in series],
-        character_set="ascii",
-        force_ascii_characters=[glyph for _, _, _, glyph in series],
-        color=False,
-        width=columns,
-        height=rows,
-        x_min=first - 0.5,
-        x_max=last + 0.5,
-        y_min=low,
-        y_max=high,
-        y_unit=" %",
-    )
-    if glyphs is ASCII:
-        picture = picture.translate(TO_ASCII)
-    lines = picture.split("\n")[1:]
-    text = _legend(glyphs, binned, majority, low)
-    for line in lines:
-        text.append("\n" + line[: width - 1].rstrip())
-    for glyph, style in ((glyphs.promoted, "green"), (glyphs.lkg, "bold green"), (glyphs.majority, "magenta")):
-        text.highlight_words([glyph], style)
-    return text
+    low, high = _scale(shown.accuracies, majority, whole=options.chart.whole_scale)
+    x_range = _x_range(shown.loops)
+    series = [
+        Series(shown.loops, shown.accuracies, ROLLED_BACK, glyphs.dot),
+        Series(*_staircase(shown), LKG, glyphs.lkg, line=True),
+        Series(shown.loops[shown.promoted], shown.accuracies[shown.promoted], PROMOTED, glyphs.promoted),
+    ]
+    drawn = plot(series, width, height - 1, x_range, (low, high), y_unit=" %", ascii_only=options.ascii)
+    if drawn is None:
+        return _NO_ROOM.copy()
+    if majority is not None and (cell := drawn.cell(x_range[0], majority)) is not None:
+        for column in range(drawn.columns):
+            drawn.put(column, cell[1], glyphs.majority, MAJORITY, over=False)
+    _mark_verdicts(drawn, shown, shown.accuracies, options)
+    below = shown.accuracies < low
+    for column in {drawn.column(loop) for loop in shown.loops[below]}:
+        drawn.put(column, drawn.rows - 1, glyphs.below, OFF_SCALE)
+    _draw_cursor(drawn, options)
+    first = _read_out(state, options, width)
+    if first is None:
+        first = _legend(options, majority, low, int(below.sum()), width)
+    return Text("\n", no_wrap=True).join([first, *drawn.lines])
 
 
-def _window(accuracies: np.ndarray, majority: float | None) -> tuple[float, float]:
+def loss_chart(state: RunState, width: int, height: int, options: DisplayOptions) -> Text:
+    """Draw the candidates' mean training losses in ``width`` x ``height`` characters."""
+    if not state.train_losses:
+        return Text("no loop yet")
+    shown = _shown(state, options)
+    finite = shown.losses[np.isfinite(shown.losses)]
+    if not len(finite):
+        return Text("no loss was finite")
+    low, high = _margins(float(finite.min()), float(finite.max()), least=1e-4)
+    series = [
+        Series(shown.loops, shown.losses, ROLLED_BACK, options.glyphs.dot),
+        Series(shown.loops[shown.promoted], shown.losses[shown.promoted], PROMOTED, options.glyphs.promoted),
+    ]
+    drawn = plot(series, width, height, _x_range(shown.loops), (low, high), ascii_only=options.ascii)
+    if drawn is None:
+        return _NO_ROOM.copy()
+    _mark_verdicts(drawn, shown, shown.losses, options)
+    _draw_cursor(drawn, options)
+    return drawn.text
+
+
+def loop_at(state: RunState, column: int, width: int, options: DisplayOptions) -> int | None:
+    """Return the loop that a chart of ``width`` characters shows in ``column``; None outside of it."""
+    if not state.meta_loops:
+        return None
+    drawn = plot([], width, 5, _x_range(_shown(state, options).loops), (0.0, 1.0))
+    if drawn is None or not 1 <= column <= drawn.columns:
+        return None
+    left, right = drawn.x_range
+    return round(left + (right - left) * (column - 0.5) / drawn.columns)
+
+
+def _shown(state: RunState, options: DisplayOptions) -> _Shown:
+    loops = np.array(state.meta_loops, dtype=np.int64)
+    start, end = options.chart.bounds(int(loops[0]), int(loops[-1]))
+    accuracies = 100 * np.array(state.accuracies)
+    promoted = np.array(state.promoted, dtype=bool)
+    newest = np.maximum.accumulate(np.where(promoted, np.arange(len(loops)), -1))
+    lkg = np.where(newest < 0, np.nan, accuracies[newest])
+    window = slice(int(np.searchsorted(loops, start)), int(np.searchsorted(loops, end, side="right")))
+    losses = np.array(state.train_losses)
+    if len(losses) < len(loops):
+        losses = np.full(len(loops), np.nan)
+    return _Shown(loops[window].astype(float), accuracies[window], lkg[window], promoted[window], losses[window])
+
+
+def _x_range(loops: np.ndarray) -> tuple[float, float]:
+    return float(loops[0]) - 0.5, float(max(loops[-1], loops[0] + 9)) + 0.5
+
+
+def _scale(accuracies: np.ndarray, majority: float | None, *, whole: bool) -> tuple[float, float]:
     """Return the percentages shown: from the majority line up, or only the upper end once a run has settled there."""
     low, high = float(accuracies.min()), float(accuracies.max())
     low = low if majority is None else min(low, majority)
-    settled = float(np.quantile(accuracies, 0.15))
-    if high - low > _ZOOM * max(high - settled, 0.5):
+    settled = float(np.quantile(accuracies, _SETTLED))
+    if not whole and high - low > _ZOOM * max(high - settled, 0.5):
         low = settled - 0.5 * max(high - settled, 0.5)
-    margin = max(0.04 * (high - low), 0.05)
+    return _margins(low, high, least=0.05)
+
+
+def _margins(low: float, high: float, *, least: float) -> tuple[float, float]:
+    margin = max(0.04 * (high - low), least)
     return low - margin, high + margin
 
 
-def _staircase(loops: np.ndarray, accuracies: np.ndarray, promoted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the corners of the LKG's accuracy over the loops: level until a promotion, then straight up or down.
-
-    Args:
-        loops: meta-loops [N], ascending.
-        accuracies: of the candidates [N].
-        promoted: which of them became the LKG, bool [N].
-    """
-    lkg = np.maximum.accumulate(np.where(promoted, np.arange(len(loops)), -1))
-    levels = np.where(lkg < 0, np.nan, accuracies[lkg])
-    x, y = np.repeat(loops, 2)[1:], np.repeat(levels, 2)[:-1]
-    known = np.isfinite(y)
-    if len(loops) > _MANY:
-        # Of a million loops only the corners: each piece of a line costs.
-        known[1:-1] &= (y[1:-1] != y[:-2]) | (y[1:-1] != y[2:])
-    return x[known], y[known]
+def _staircase(shown: _Shown) -> tuple[np.ndarray, np.ndarray]:
+    """Return the corners of the LKG's accuracy: level until a promotion, then straight up or down."""
+    x, y = np.repeat(shown.loops, 2)[1:], np.repeat(shown.lkg, 2)[:-1]
+    corner = np.isfinite(y)
+    # Only the corners: each piece of a line costs.
+    corner[1:-1] &= (y[1:-1] != y[:-2]) | (y[1:-1] != y[2:])
+    return x[corner], y[corner]
 
 
-def _bins(
-    loops: np.ndarray, accuracies: np.ndarray, count: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return middle loop, least, mean and greatest accuracy of ``count`` bins of neighbouring loops."""
-    parts = np.array_split(np.arange(len(loops)), count)
-    x = np.array([loops[part].mean() for part in parts])
-    least, mean, most = (np.array([f(accuracies[part]) for part in parts]) for f in (np.min, np.mean, np.max))
-    return x, least, mean, most
+def _mark_verdicts(drawn: Plot, shown: _Shown, values: np.ndarray, options: DisplayOptions) -> None:
+    """Make each loop a character instead of a dot, and the promoted ones above all, where they are few enough."""
+    if len(shown.loops) <= _MARKED * drawn.columns:
+        other = ~shown.promoted
+        _mark(drawn, shown.loops[other], values[other], options.glyphs.dot, ROLLED_BACK)
+    _mark(drawn, shown.loops[shown.promoted], values[shown.promoted], options.glyphs.promoted, PROMOTED)
 
 
-def _legend(glyphs: Glyphs, binned: bool, majority: float | None, low: float) -> Text:
-    shown = (
-        f"{glyphs.mean} mean {glyphs.extreme} least, greatest"
-        if binned
-        else f"{glyphs.promoted} promoted  {glyphs.rolled_back} rolled back"
-    )
-    line = f"{shown}  {glyphs.lkg} LKG"
+def _mark(drawn: Plot, loops: np.ndarray, values: np.ndarray, glyph: str, style: str) -> None:
+    """Put a character on points that are few enough to be told apart."""
+    if len(loops) > _MARKED * drawn.columns:
+        return
+    for loop, value in zip(loops, values, strict=True):
+        if (cell := drawn.cell(loop, value)) is not None:
+            drawn.put(*cell, glyph, style)
+
+
+def _draw_cursor(drawn: Plot, options: DisplayOptions) -> None:
+    if (loop := options.chart.cursor) is None:
+        return
+    column = drawn.column(loop) + 1
+    for row in range(drawn.rows):
+        drawn.lines[row].stylize(CURSOR, column, column + 1)
+
+
+def _read_out(state: RunState, options: DisplayOptions, width: int) -> Text | None:
+    """Say of the loop at the cursor what fits: verdict, accuracy, gain, units."""
+    cursor = options.chart.cursor
+    if cursor is None:
+        return None
+    place = int(np.searchsorted(np.array(state.meta_loops, dtype=np.int64), cursor))
+    if place >= len(state.meta_loops) or state.meta_loops[place] != cursor:
+        return Text(f"loop {cursor}: not in the history", no_wrap=True)
+    promoted = np.array(state.promoted[:place], dtype=bool)
+    earlier = np.flatnonzero(promoted)
+    accuracy = state.accuracies[place]
+    parts = [f"loop {cursor}: {percent(accuracy)}", "promoted" if state.promoted[place] else "rolled back"]
+    if len(earlier):
+        parts[1] += f" {points(accuracy - state.accuracies[earlier[-1]])}"
+    layer, unit, count = state.units[3 * place : 3 * place + 3] if state.units else (-1, -1, 0)
+    if count and state.started is not None:
+        name = "output" if layer == len(state.started.unit_counts) - 1 else f"layer {layer}"
+        parts.append(f"{name} neuron {unit}" + (f" and {count - 1} more" if count > 1 else ""))
+    loss = state.train_losses[place] if state.train_losses else float("nan")
+    if np.isfinite(loss):
+        parts.append(f"loss {loss:.4f}")
+    return _fitting(parts, width)
+
+
+def _legend(options: DisplayOptions, majority: float | None, low: float, below: int, width: int) -> Text:
+    glyphs = options.glyphs
+    line = Text(no_wrap=True)
+    parts = [
+        (glyphs.promoted, PROMOTED, "promoted"),
+        (glyphs.dot, ROLLED_BACK, "rolled back"),
+        (glyphs.lkg, LKG, "LKG"),
+    ]
     if majority is not None:
-        line += f"  {glyphs.majority} majority {majority:.2f} %{' (below)' if low > majority else ''}"
-    return Text(line, no_wrap=True)
+        parts.append((glyphs.majority, MAJORITY, f"majority {majority:.2f} %{' (below)' if low > majority else ''}"))
+    if below:
+        parts.append((glyphs.below, OFF_SCALE, f"{below:,} below"))
+    for glyph, style, meaning in parts:
+        if len(line) + len(meaning) + 4 > width:
+            break
+        line.append("  " if line else "").append(glyph, style).append(f" {meaning}")
+    return line
+
+
+def _fitting(parts: list[str], width: int) -> Text:
+    while len(parts) > 1 and len("  ".join(parts)) > width:
+        parts.pop()
+    return Text("  ".join(parts), no_wrap=True)

@@ -12,7 +12,7 @@ from psa_tui.method.events import EarlierLoops, EpochProgressed, Event, MetaLoop
 from psa_tui.runs.controls import Control
 from psa_tui.views.base import View
 from psa_tui.views.drawing import Drawing
-from psa_tui.views.messages import print_warning
+from psa_tui.views.messages import print_note, print_warning
 from psa_tui.views.plain import PlainView
 from psa_tui.views.state import curve_of
 from psa_tui.views.text import format_finished, format_loop, format_started
@@ -32,7 +32,7 @@ class Dashboard(ABC, Generic[AnyEvent]):
     """What the user is told when the drawing process is gone."""
 
     def __init__(self, stream: TextIO, control: Control, *, ascii_only: bool, read_only: bool, stays: bool) -> None:
-        """Start the drawing process; it touches the terminal when the run or study starts.
+        """Start the drawing process; it touches the terminal when something is sent.
 
         With ``read_only`` the only key that reaches ``control`` is q; with ``stays`` the end of the run does not end
         the dashboard.
@@ -40,6 +40,9 @@ class Dashboard(ABC, Generic[AnyEvent]):
         self._stream, self._stays = stream, stays
         self._drawing = Drawing(stream, control, self._replace, ascii_only=ascii_only, read_only=read_only)
         self._lines: View[AnyEvent] | None = None
+        self._said: list[str] = []
+        self._warnings: list[str] = []
+        """Notes and warnings that only the screen has shown."""
 
     @abstractmethod
     def _remember(self, event: AnyEvent) -> None:
@@ -72,6 +75,19 @@ class Dashboard(ABC, Generic[AnyEvent]):
             self._stream.writelines(printable(line) + "\n" for line in self._result())
             self._stream.flush()
 
+    def say(self, note: str) -> None:
+        """Show a note on the screen, and again beside the normal output when the screen is left."""
+        if self._drawing.is_open:
+            self._said.append(note)
+            self._drawing.send({"message": note})
+        else:
+            print_note(note)
+
+    def wait_for(self, what: str) -> None:
+        """Show what is under way before the first event."""
+        if self._drawing.is_open:
+            self._drawing.send({"waits_for": what})
+
     def message(self, text: str) -> None:
         """Show a log line."""
         if self._drawing.is_open:
@@ -82,6 +98,9 @@ class Dashboard(ABC, Generic[AnyEvent]):
     def close(self) -> None:
         """Let the drawing process restore the terminal, and wait until it has."""
         self._drawing.close()
+        for pending, show in ((self._said, print_note), (self._warnings, print_warning)):
+            while pending:
+                show(pending.pop(0))
 
     def _replace(self) -> None:
         print_warning(self.failure)
@@ -106,6 +125,7 @@ class DashboardView(Dashboard[Event]):
         match event:
             case RunStarted():
                 self._started = event
+                self._warnings += event.notices
             case MetaLoopFinished():
                 self._loops = [*self._loops[1 - _LAST_LOOPS :], event]
             case RunFinished():

@@ -25,6 +25,11 @@ from psa_tui.runs.controls import Control
 
 SUSPEND, RESUME = "suspend", "resume"
 SUSPENDED = b"z"
+_RESTORE = (
+    "".join(f"\x1b[?{mode}l" for mode in (1000, 1003, 1015, 1006, 1016, 1004, 2004, 2048, 1049))
+    + "\x1b[?7h\x1b[?25h\x1b[0m\x1b]9;4;0;\x07\x1b[23;2t"
+)
+"""No mouse, focus or paste reports, the normal screen, wrapped lines, a cursor, no progress, the title as it was."""
 _PATIENCE_S = 2.0
 _SUSPEND_S = 0.5
 
@@ -35,7 +40,7 @@ class Drawing:
     def __init__(
         self, stream: TextIO, control: Control, on_failure: Callable[[], None], *, ascii_only: bool, read_only: bool
     ) -> None:
-        """Start the process; it touches the terminal when something begins.
+        """Start the process; it touches the terminal when something is sent.
 
         With ``read_only`` the only key that reaches ``control`` is q. ``on_failure`` is called when the process
         turns out to be gone; the terminal is restored by then.
@@ -49,7 +54,8 @@ class Drawing:
         arguments += ["--read-only"] if read_only else []
         # A Ctrl-C before it could ignore them would end it.
         with isolated_children((*STOP_SIGNALS, signal.SIGTSTP)):
-            self._process = subprocess.Popen(arguments, pass_fds=(events, commands))
+            # Textual writes to the standard error stream; wherever ours goes, its is the terminal.
+            self._process = subprocess.Popen(arguments, pass_fds=(events, commands), stderr=stream)
         os.close(events)
         os.close(commands)
         os.set_blocking(self._events, False)
@@ -106,7 +112,7 @@ class Drawing:
     def _restore_terminal(self) -> None:
         """Do what the drawing process would have done: leave its screen, show the cursor, give back the modes."""
         with contextlib.suppress(OSError, termios.error):
-            self._stream.write("\x1b[?1049l\x1b[?25h\x1b[0m")
+            self._stream.write(_RESTORE)
             self._stream.flush()
             if self._modes is not None:
                 termios.tcsetattr(self._stream, termios.TCSANOW, self._modes)

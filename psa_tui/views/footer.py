@@ -7,23 +7,32 @@ from rich.text import Text
 from psa_tui.method.events import ControlChanged
 from psa_tui.method.promotion import STRICT
 from psa_tui.views.display import DisplayOptions
+from psa_tui.views.panels import format_resources
 from psa_tui.views.state import RunState
-from psa_tui.views.text import variant_of
+from psa_tui.views.text import format_started, variant_of
 
-READ_ONLY_KEYS = (
-    ("q", "leave; the run goes on"),
-    ("up, down", "scroll the ablation log"),
-    ("?", "this help"),
-)
-KEYS = (
+_RUN_KEYS = (
     ("space", "pause, go on"),
-    ("m", "next mode, from the next loop on"),
+    ("m", "choose the mode of the next loops"),
     ("s", "stop after this loop"),
     ("q", "stop now"),
     ("l", "log level"),
-    ("up, down", "scroll the ablation log"),
-    ("?", "this help"),
 )
+_READ_ONLY_KEYS = (("q", "leave; the run goes on"),)
+_SCREEN_KEYS = (
+    ("1 to 5", "show or hide accuracy, map, loss, log, architecture"),
+    ("left, right", "read out a loop of the chart; so does a click"),
+    ("+ -", "zoom the chart; so does the wheel"),
+    ("[ ]", "pan the chart"),
+    ("z", "scale with the worst candidates, or without"),
+    ("0, Esc", "take back zoom, cursor and filter"),
+    ("/", "filter the log"),
+    ("up, down", "scroll the log"),
+    ("< > { }", "make the left, the upper pictures smaller, larger"),
+    ("w", "all facts and warnings of the run"),
+    ("?", "this page"),
+)
+_HELP = "? help"
 _STORY = (
     "Every meta-loop clones the Last Known Good (LKG) weights, zeroes one random neuron (in the modes full, "
     "hidden and output), trains one epoch and measures the validation accuracy. A strictly better candidate "
@@ -32,11 +41,42 @@ _STORY = (
 
 
 def keys_help(mode: str, options: DisplayOptions) -> Text:
-    """Explain the keys and the method, and the promotion rule of ``mode`` where it is another."""
-    lines = [f"{key:<10}{meaning}" for key, meaning in (READ_ONLY_KEYS if options.read_only else KEYS)]
+    """Explain keys, signs and the method, and the promotion rule of ``mode`` where it is another."""
+    glyphs = options.glyphs
+    keys = [*(_READ_ONLY_KEYS if options.read_only else _RUN_KEYS), *_SCREEN_KEYS]
+    signs = (
+        (glyphs.promoted, "a candidate that was promoted"),
+        (glyphs.dot, "a candidate that was rolled back; a dot where loops are many"),
+        (glyphs.lkg, "the LKG's accuracy: a stair at each promotion"),
+        (glyphs.majority, "what always answering the most frequent class would score"),
+        (glyphs.below, "candidates below the scale"),
+        (glyphs.survived, "a unit that was ablated, and the candidate was promoted all the same"),
+        (glyphs.hit, "a unit that was ablated, and the candidate was rolled back"),
+        (glyphs.dead, "a dead unit of the LKG: all its incoming weights are zero"),
+        (glyphs.now, "the unit that is ablated now"),
+    )
     promotion = variant_of(mode).promotion
     other = [] if promotion == STRICT else ["", f"The mode {mode} promotes by the rule {promotion} instead."]
+    lines = [*(f"{key:<13}{meaning}" for key, meaning in keys), "", *(f"{sign:<13}{what}" for sign, what in signs)]
     return Text("\n".join([*lines, "", _STORY, *other]))
+
+
+def facts(state: RunState) -> Text:
+    """Write all that is known of a run, and its warnings in full."""
+    event = state.started
+    if event is None:
+        return Text("the run has not begun yet")
+    text = Text("\n").join([Text(f"warning: {notice}", style="yellow") for notice in event.notices])
+    lines = [
+        *format_started(event),
+        f"backend {event.backend}; weight decay {event.hyperparameters.weight_decay:g} and dropout "
+        f"{event.hyperparameters.dropout:g} where the mode has them",
+        *filter(None, [format_resources(state)]),
+        "",
+        "log, newest first:",
+        *(state.messages or ["nothing"]),
+    ]
+    return text.append(("\n" if event.notices else "") + "\n".join(lines))
 
 
 def footer(state: RunState, width: int, options: DisplayOptions) -> Text:
@@ -44,7 +84,7 @@ def footer(state: RunState, width: int, options: DisplayOptions) -> Text:
     control = state.control
     asked = _asked(control)
     if options.read_only:
-        text = _read_only_footer(state)
+        text = _read_only_footer(state, width)
     elif state.finished is not None:
         text = Text(f" {state.finished.outcome} ", style="reverse")
     elif asked:
@@ -55,15 +95,23 @@ def footer(state: RunState, width: int, options: DisplayOptions) -> Text:
         text = Text(f"log {control.log_level}: {state.messages[0]}")
     else:
         level = "" if control is None else f" ({control.log_level})"
-        text = Text(f"space pause  m mode  s stop after loop  q stop now  l log{level}  ? help", style="dim")
+        text = _keys(("space pause", "q stop now", "m mode", "s stop after loop", f"l log{level}", "/ filter"), width)
     text.no_wrap = True
     text.truncate(width)
     return text
 
 
-def _read_only_footer(state: RunState) -> Text:
+def _keys(keys: tuple[str, ...], width: int) -> Text:
+    """Name as many of the first keys as there is room for, and the one for help."""
+    shown = list(keys)
+    while len("  ".join([*shown, _HELP])) > width and shown:
+        shown.pop()
+    return Text("  ".join([*shown, _HELP]), style="dim")
+
+
+def _read_only_footer(state: RunState, width: int) -> Text:
     if state.finished is None:
-        return Text("read-only: the run goes on in another process   q leave  up, down scroll  ? help", style="dim")
+        return _keys(("read-only: the run goes on in another process ", "q leave", "/ filter"), width)
     reason = f" by {state.finished.reason}" if state.finished.reason else ""
     text = Text(f" {state.finished.outcome}{reason} ", style="reverse")
     return text.append("  read-only, shows a resume   q leave  ? help", "not reverse dim")

@@ -16,11 +16,10 @@ class Glyphs:
     bar: str
     bar_rest: str
     promoted: str
-    rolled_back: str
     lkg: str
     majority: str
-    mean: str
-    extreme: str
+    below: str
+    dot: str
     untouched: str
     hit: str
     survived: str
@@ -44,11 +43,10 @@ UNICODE = Glyphs(
     bar="━",
     bar_rest="╌",
     promoted="▲",
-    rolled_back="·",
     lkg="━",
     majority="┄",
-    mean="•",
-    extreme="·",
+    below="▾",
+    dot="•",
     untouched="·",
     hit="○",
     survived="●",
@@ -68,11 +66,10 @@ ASCII = Glyphs(
     bar="#",
     bar_rest="-",
     promoted="^",
-    rolled_back=".",
     lkg="=",
     majority="-",
-    mean="o",
-    extreme=".",
+    below="v",
+    dot=".",
     untouched=".",
     hit="o",
     survived="O",

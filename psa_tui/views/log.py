@@ -7,7 +7,7 @@ from itertools import islice
 
 from rich.text import Text
 
-from psa_tui.formatting import percent, points
+from psa_tui.formatting import percent, points, printable
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.events import MetaLoopFinished, Verdict
 from psa_tui.views.display import DisplayOptions
@@ -19,20 +19,32 @@ _ACCURACY_FROM = 70
 _REASON_FROM = 110
 """Columns from which on the promotion rule's reason stands in the line, even the published rule's."""
 
+_WHOLE = 200
+"""Columns of the line in which a filter looks."""
+
 
 def log_title(options: DisplayOptions) -> str:
-    """Name the log, and how far back it is scrolled."""
-    return "ablations and verdicts, newest first" + (f" ({options.scroll} scrolled)" if options.scroll else "")
+    """Name the log, what it is filtered by, and how far back it is scrolled."""
+    only = f" with {printable(options.log_filter)}" if options.log_filter else ""
+    return f"ablations and verdicts{only}, newest first" + (f" ({options.scroll} scrolled)" if options.scroll else "")
+
+
+def shown_loops(state: RunState, options: DisplayOptions) -> Sequence[MetaLoopFinished]:
+    """Return the loops whose lines have the filter in them, newest first."""
+    if not options.log_filter:
+        return state.recent
+    wanted = options.log_filter.casefold()
+    return [loop for loop in state.recent if wanted in _line(loop, _WHOLE, options).plain.casefold()]
 
 
 def log(state: RunState, width: int, height: int, options: DisplayOptions) -> Text:
     """Write as many loops as fit, from the one scrolled to."""
     text = Text(no_wrap=True)
-    loops = list(islice(state.recent, options.scroll, options.scroll + height))
+    loops = list(islice(shown_loops(state, options), options.scroll, options.scroll + height))
     for index, loop in enumerate(loops):
         text.append("\n" if index else "")
         text.append_text(_line(loop, width, options))
-    return text if loops else Text("nothing yet", style="dim")
+    return text if loops else Text("no such line" if options.log_filter else "nothing yet", style="dim")
 
 
 def _line(loop: MetaLoopFinished, width: int, options: DisplayOptions) -> Text:

@@ -6,7 +6,29 @@ import os
 import sys
 
 from psa_tui.errors import ConfigError
+from psa_tui.method.events import Event, RunStarted
 from psa_tui.settings import Settings
+from psa_tui.views.base import View
+from psa_tui.views.messages import print_warning
+
+
+class WithWarnings:
+    """Shows a run by another view, and says on stderr what a user must know before trusting the numbers."""
+
+    def __init__(self, view: View[Event]) -> None:
+        """``view`` gets all events."""
+        self._view = view
+
+    def handle(self, event: Event) -> None:
+        """Pass on ``event``, after its warnings."""
+        if isinstance(event, RunStarted):
+            for notice in event.notices:
+                print_warning(notice)
+        self._view.handle(event)
+
+    def close(self) -> None:
+        """Close the view."""
+        self._view.close()
 
 
 def chosen_output(settings: Settings) -> str:
@@ -26,6 +48,12 @@ def chosen_output(settings: Settings) -> str:
 def can_draw() -> bool:
     """Whether stdout is a terminal on which a cursor can move."""
     return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+
+
+def can_ask(settings: Settings) -> bool:
+    """Whether somebody sees a question and can answer it: nothing is piped, and no output for programs is asked for."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    return chosen_output(settings) in ("", "plain") and all(one is not None and one.isatty() for one in streams)
 
 
 def draws_in_ascii(settings: Settings) -> bool:

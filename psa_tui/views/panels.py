@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from psa_tui.formatting import duration, percent
+from psa_tui.formatting import duration, format_bytes, percent
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.state import RunState
 from psa_tui.views.text import format_ablation, format_bounty, format_lkg, variant_of
@@ -15,18 +15,26 @@ _RATE_FROM = 80
 """Columns from which on the rate stands beside the loss, where it has no line of its own."""
 _SHORTEST_MODE = 12
 """Characters of a mode's name that are shown whatever the width."""
-_ABLATION = 34
-"""Columns of what was ablated, below the bars."""
 
 
-def title(state: RunState, width: int) -> str:
+def title(state: RunState, width: int, options: DisplayOptions) -> str:
     """Say what runs, on what; a mode whose name is too long for ``width`` is cut, so that all else is seen."""
     event = state.started
     assert event is not None
-    before, behind = f"PSA {event.architecture}  mode ", f"  {event.dataset}  run {event.run}"
-    room = max(width - len(before) - len(behind), _SHORTEST_MODE)
+    before = f"PSA {event.architecture}  mode "
+    behind = [f"  {event.dataset}", f"  run {event.run}"]
+    # What stands behind is left out rather than cut.
+    while behind and len(before) + len(state.mode) + len("".join(behind)) > width and len(behind) > 1:
+        behind.pop()
+    room = max(width - len(before) - len("".join(behind)), _SHORTEST_MODE)
     mode = state.mode if len(state.mode) <= room else state.mode[: room - 3] + "..."
-    return f"{before}{mode}{behind}"
+    return f"{before}{mode}{''.join(behind)}"
+
+
+def notices(state: RunState) -> Text:
+    """Write what a user must know before trusting the numbers, in full."""
+    assert state.started is not None
+    return Text("\n").join([Text(f"warning: {notice}", style="yellow") for notice in state.started.notices])
 
 
 def header(state: RunState, width: int, now: float) -> Text:
@@ -41,8 +49,8 @@ def header(state: RunState, width: int, now: float) -> Text:
     return Text(f"{line[: width - len(clock) - 1]:<{width - len(clock)}}{clock}", no_wrap=True)
 
 
-def progress_bars(state: RunState, width: int, now: float, options: DisplayOptions, lines: int = 3) -> Group:
-    """Draw ``lines`` of: the run's bar, the epoch's, and what was ablated for it."""
+def progress_bars(state: RunState, width: int, now: float, options: DisplayOptions, lines: int = 4) -> Group:
+    """Draw the first ``lines`` of: the run's bar, the epoch's, what was ablated for it, and what the machine does."""
     event, progress = state.started, state.progress
     assert event is not None
     assert progress is not None
@@ -52,19 +60,17 @@ def progress_bars(state: RunState, width: int, now: float, options: DisplayOptio
     else:
         left = state.seconds_left(now)
         when = "" if left is None else f"{duration(left)} left"
-    images, total, loss, rate = 0, event.train_count, "", ""
+    images, total, loss = 0, event.train_count, ""
     if state.epoch is not None:
         images, total = state.epoch.images, state.epoch.image_count
         loss = f"loss {state.epoch.loss:.4f}"
-        rate = f"{images / state.epoch.seconds:,.0f} images/s" if state.epoch.seconds > 0 else ""
-    # Without a third line of its own, the rate stands beside the loss where there is room for both.
+    # Without a line of its own, the rate stands beside the loss where there is room for both.
     notes = 32 if lines == 2 and width >= _RATE_FROM else 16
     if notes == 32:
-        loss = f"{loss}  {rate}"
+        loss = f"{loss:<12}  {_rate(state)}"
     ablated = "no ablation"
     if state.ablation is not None:
-        ablated = format_ablation(state.ablation.units, state.ablation.layers, _ABLATION - 2)
-    loop_time = "" if state.loop_s is None else f"{state.loop_s:.2f} s/loop"
+        ablated = format_ablation(state.ablation.units, state.ablation.layers, max(width - 11, 2))
     epoch = _bar("epoch", images, total, f"{images * 100 // max(total, 1)} %", loss, width - notes, options)
     if options.read_only:
         epoch = _since_last_loop(state, now, width - notes, options)
@@ -73,9 +79,36 @@ def progress_bars(state: RunState, width: int, now: float, options: DisplayOptio
     shown = [
         _bar("meta-loop", done, last, f"{done}/{last}", when, width - notes, options),
         epoch,
-        Text(f"{'':<11}{ablated:<{_ABLATION}}{rate:<18}{loop_time}", no_wrap=True),
+        Text(f"{'':<11}{ablated}", no_wrap=True),
+        _fitting([f"{'':<9}", _rate(state), _loop_time(state), format_resources(state)], width),
     ]
     return Group(*shown[:lines])
+
+
+def _rate(state: RunState) -> str:
+    """Write the images that the last loops trained on in a second, validation and writing included in their time."""
+    if state.started is None or not state.loop_s:
+        return ""
+    return f"{state.started.train_count / state.loop_s:,.0f} images/s"
+
+
+def _loop_time(state: RunState) -> str:
+    return "" if state.loop_s is None else f"{state.loop_s:.2f} s/loop"
+
+
+def format_resources(state: RunState) -> str:
+    """Write what the run takes of the machine, as far as that is known: "187 % CPU, 412 MB"."""
+    if state.resources is None:
+        return ""
+    return f"{state.resources.cpu_percent:.0f} % CPU, {format_bytes(state.resources.memory_bytes)}"
+
+
+def _fitting(parts: list[str], width: int) -> Text:
+    """Join what there is of ``parts``, as many of the first ones as ``width`` characters hold."""
+    shown = [part for part in parts if part]
+    while len(shown) > 1 and len("  ".join(shown)) > width:
+        shown.pop()
+    return Text("  ".join(shown), no_wrap=True)
 
 
 def _since_last_loop(state: RunState, now: float, width: int, options: DisplayOptions) -> Text:
@@ -102,7 +135,7 @@ def _bar(name: str, part: int, whole: int, count: str, note: str, width: int, op
 
 
 def lkg(state: RunState, width: int, lines: int = 4) -> Text:
-    """Write in ``lines`` (2 or 4) the weights in force, the best ever reached, and what became of candidates."""
+    """Write in ``lines`` (1, 2 or 4) the weights in force, the best ever reached, and what became of candidates."""
     progress = state.progress
     assert progress is not None
     if progress.lkg_correct is None:
@@ -119,7 +152,12 @@ def lkg(state: RunState, width: int, lines: int = 4) -> Text:
         bounty = f"bounty {percent(progress.bounty)}"
     if lines == 4 and len(f"{counts}{sick}") > width:
         bounty, sick = f"{bounty}{sick}", ""
-    if lines == 2:
+    if lines == 1:
+        text = first
+        for more in (f"{counts}{sick}", row):
+            if len(text) + len(more) + 3 <= width:
+                text = Text.assemble(text, "   ", more)
+    elif lines == 2:
         text = Text.assemble(first, f"   {row}\n{counts}{sick}   {bounty}")
     else:
         text = Text.assemble(first, f"\n{row}\n{counts}{sick}\n{bounty}")
@@ -131,9 +169,9 @@ def architecture(state: RunState, height: int, options: DisplayOptions) -> Rende
     """Draw a table of the network's layers, and below it the newest messages."""
     event = state.started
     assert event is not None
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("layers")
-    table.add_column("neurons", justify="right")
+    table.add_column("units", justify="right")
     table.add_column("parameters", justify="right")
     rows = [(block.name, f"{block.units:,}", f"{block.parameters:,}") for block in event.blocks]
     room = max(height - 3 - min(len(state.messages), 2), 1)

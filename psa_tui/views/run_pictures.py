@@ -11,9 +11,9 @@ from psa_tui.errors import ConfigError
 from psa_tui.runs.following import Following
 from psa_tui.runs.history import find_run
 from psa_tui.storage.run_store import read_runs
-from psa_tui.views.chart import chart
+from psa_tui.views.chart import accuracy_chart, loss_chart
+from psa_tui.views.display import DisplayOptions
 from psa_tui.views.gain_histogram import gain_histogram
-from psa_tui.views.glyphs import ASCII, UNICODE, Glyphs
 from psa_tui.views.layer_table import layer_table
 from psa_tui.views.network_map import ablations_of, network_map
 from psa_tui.views.state import RunState
@@ -25,33 +25,38 @@ _TABLE = 30
 """Lines at most."""
 
 
-def _curve(state: RunState, width: int, glyphs: Glyphs) -> Text:
-    return Text.assemble("validation accuracy by meta-loop\n", chart(state, width, _CHART, glyphs))
+def _curve(state: RunState, width: int, options: DisplayOptions) -> Text:
+    return Text.assemble("validation accuracy by meta-loop\n", accuracy_chart(state, width, _CHART, options))
 
 
-def _ablations(state: RunState, width: int, glyphs: Glyphs) -> Text:
+def _loss(state: RunState, width: int, options: DisplayOptions) -> Text:
+    return Text.assemble("training loss by meta-loop\n", loss_chart(state, width, _CHART, options))
+
+
+def _ablations(state: RunState, width: int, options: DisplayOptions) -> Text:
     ablations = ablations_of(state)
-    table = layer_table(ablations, width, _TABLE, glyphs)
-    picture = network_map(ablations, width, _MAP, glyphs, Measure.GAIN)
+    table = layer_table(ablations, width, _TABLE, options.glyphs)
+    picture = network_map(ablations, width, _MAP, options.glyphs, Measure.GAIN)
     return Text.assemble("mean gain by ablated unit\n", picture, "\n\n", table)
 
 
-def _gains(state: RunState, width: int, glyphs: Glyphs) -> Text:
-    return Text.assemble("gains of the candidates\n", gain_histogram(state.hits, width, _HISTOGRAM, glyphs))
+def _gains(state: RunState, width: int, options: DisplayOptions) -> Text:
+    return Text.assemble("gains of the candidates\n", gain_histogram(state.hits, width, _HISTOGRAM, options.glyphs))
 
 
-_PICTURES: dict[str, Callable[[RunState, int, Glyphs], Text]] = {
+_PICTURES: dict[str, Callable[[RunState, int, DisplayOptions], Text]] = {
     "curve": _curve,
+    "loss": _loss,
     "ablations": _ablations,
     "gains": _gains,
 }
 RUN_PICTURES = tuple(_PICTURES)
-"""The names of the figures that have a form for the terminal."""
+"""The names of the figures."""
 
 
 def run_picture(name: str, state: RunState, width: int, ascii_only: bool) -> Text:
     """Draw one of ``RUN_PICTURES``, ``width`` columns wide."""
-    return _PICTURES[name](state, width, ASCII if ascii_only else UNICODE)
+    return _PICTURES[name](state, width, DisplayOptions(ascii=ascii_only))
 
 
 def state_of_run(results_dir: Path, name: str) -> RunState:

@@ -10,13 +10,12 @@ from typing import Any
 
 from psa_tui.errors import CheckpointError
 from psa_tui.formatting import duration, percent, points
-from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.variants import describe_variant
 from psa_tui.runs.history import RunDetails, differing
 from psa_tui.storage.checkpoint import read_checkpoint
 from psa_tui.storage.run_store import RunRow
 from psa_tui.views.sparkline import sparkline
-from psa_tui.views.text import format_units_of_lkg
+from psa_tui.views.text import format_changes, format_units_of_lkg
 
 _WIDTH = 80
 _LABEL = 14
@@ -33,10 +32,12 @@ def format_run(run: RunDetails, *, ascii_only: bool) -> list[str]:
     curve = sparkline(run.validation_accuracies, _CURVE, ascii_only=ascii_only)
     facts = [
         ("run", f"{row.run}, {row.state}{reason}"),
+        *_labels(row),
         ("architecture", f"{row.architecture}, {row.parameters:,} parameters"),
         ("mode", modes),
         ("data", f"{row.dataset}{asked}, fingerprint {row.dataset_fingerprint[:16]}"),
-        ("settings", f"{format_settings(row.hyperparameters)}, seed {row.seed}{_regularization(run)}"),
+        ("settings", _settings(run)),
+        *(("changed" if not number else "", text) for number, text in enumerate(format_changes(run.setting_changes))),
         ("meta-loops", f"{row.meta_loop} of {row.last_meta_loop}{_lacking(run)}"),
         ("bounty", "none yet" if row.bounty is None else f"{percent(row.bounty)} at meta-loop {row.bounty_meta_loop}"),
         *([("LKG", f"{percent(row.lkg_accuracy)} since meta-loop {row.lkg_meta_loop}")] if _has_fallen(row) else []),
@@ -53,11 +54,6 @@ def format_run(run: RunDetails, *, ascii_only: bool) -> list[str]:
         low, high = min(run.validation_accuracies), max(run.validation_accuracies)
         lines += _fact("", f"from {percent(low)} to {percent(high)}, every loop's candidate")
     return [*lines, "", *_sessions(run)]
-
-
-def format_settings(hyperparameters: Hyperparameters) -> str:
-    """Return the learning rate and the batch size, which every variant uses."""
-    return f"lr {hyperparameters.learning_rate:g}, batch {hyperparameters.batch_size}"
 
 
 def results_of(run: RunDetails) -> dict[str, Any]:
@@ -86,7 +82,8 @@ def format_difference(one: RunDetails, two: RunDetails, *, ascii_only: bool) -> 
     """Two runs side by side: the settings that differ, those that do not, and the results."""
     settings = differing(one.settings(), two.settings())
     same = [name for name in one.settings() if name not in settings]
-    lines = _side_by_side("", one.row.run, two.row.run)
+    names = [run.row.name or run.row.run for run in (one, two)]
+    lines = _side_by_side("", *(names if names[0] != names[1] else (one.row.run, two.row.run)))
     lines.append("settings that differ" if settings else "no setting differs")
     for name, (ours, theirs) in settings.items():
         lines += _side_by_side(f"  {name}", _plain(ours), _plain(theirs))
@@ -164,17 +161,23 @@ def _fact(name: str, value: str) -> list[str]:
     return [f"{label:<{_LABEL}}{part}" for label, part in zip([name] + [""] * len(parts), parts, strict=False)]
 
 
+def _labels(row: RunRow) -> Iterator[tuple[str, str]]:
+    for label, text in (("name", row.name), ("tags", " ".join(row.tags)), ("note", row.note)):
+        if text:
+            yield label, text
+
+
 def _has_fallen(row: RunRow) -> bool:
     """Whether the LKG is not the best there was: a rule accepted a worse candidate."""
     return row.lkg_accuracy is not None and row.lkg_accuracy != row.bounty
 
 
-def _regularization(run: RunDetails) -> str:
-    """Weight decay and dropout, where a mode used them."""
-    variants = [describe_variant(mode) for _, mode in run.modes]
-    rates = run.row.hyperparameters
-    text = f", weight decay {rates.weight_decay:g}" if any(one.weight_decay for one in variants) else ""
-    return text + (f", dropout {rates.dropout:g}" if any(one.dropout for one in variants) else "")
+def _settings(run: RunDetails) -> str:
+    """What the run began with; weight decay and dropout where a mode used them."""
+    variants, begun = [describe_variant(mode) for _, mode in run.modes], run.first_settings()
+    text = f"lr {begun['lr']}, batch {begun['batch_size']}, seed {run.row.seed}"
+    text += f", weight decay {begun['weight_decay']}" if any(one.weight_decay for one in variants) else ""
+    return text + (f", dropout {begun['dropout']}" if any(one.dropout for one in variants) else "")
 
 
 def _lacking(run: RunDetails) -> str:

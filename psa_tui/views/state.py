@@ -71,6 +71,15 @@ def curve_of(event: EarlierLoops) -> EarlierCurve:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a run takes of the machine."""
+
+    cpu_percent: float
+    """100 for each core that is busy all the time."""
+    memory_bytes: int
+
+
 @dataclass(slots=True)
 class RunState:
     """Everything a screen shows of a run; times are seconds on the clock that ``fold`` is given."""
@@ -99,6 +108,8 @@ class RunState:
     """The loops of this session, newest first."""
     messages: deque[str] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_MESSAGES))
     """Log lines and notices, newest first."""
+    resources: Resources | None = None
+    """None where they are not known: the run is another process's."""
     control: ControlChanged | None = None
     finished: RunFinished | None = None
     finished_at: float = 0.0

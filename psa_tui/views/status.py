@@ -15,7 +15,7 @@ RUN_COLUMNS = ("run", "state", "shape", "mode", "seed", "data", "loops", "bounty
 def checkpoint_cells(summary: CheckpointSummary) -> list[str]:
     """Return a checkpoint's row."""
     return [
-        Path(summary.path).name,
+        str(Path(summary.name or "", Path(summary.path).name)),
         summary.architecture,
         f"{summary.parameters:,}",
         " ".join(f"{mode}@{loop}" if loop > 1 else mode for loop, mode in summary.mode_history),
@@ -27,9 +27,9 @@ def checkpoint_cells(summary: CheckpointSummary) -> list[str]:
 
 
 def run_cells(row: RunRow) -> list[str]:
-    """Return a run's row."""
+    """Return a run's row; a run with a name goes by it."""
     return [
-        row.run,
+        row.name or row.run,
         row.state,
         row.architecture,
         row.mode,

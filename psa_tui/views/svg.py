@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-from rich.console import Console
 
 from psa_tui.errors import ConfigError
 from psa_tui.method.event_codec import printable_event
 from psa_tui.method.events import Event, RunFinished
 from psa_tui.storage.atomic_write import atomic_write
 from psa_tui.views.display import DisplayOptions
-from psa_tui.views.screen import FULL_SIZE, render
+from psa_tui.views.live.still import draw_svg
 from psa_tui.views.state import RunState
+
+_SIZE = (120, 38)
 
 
 class SvgView:
@@ -44,17 +43,8 @@ class SvgView:
         """
         self._state.fold(printable_event(event), self._clock())
         if isinstance(event, RunFinished):
-            width, height = FULL_SIZE
-            console = Console(
-                record=True,
-                file=io.StringIO(),
-                width=width,
-                height=height,
-                force_terminal=True,
-                color_system="truecolor",
-            )
-            console.print(render(self._state, width, height, self._clock(), self._options), height=height)
-            atomic_write(self._path, console.export_svg(title="psa train").encode())
+            picture = draw_svg(self._state, _SIZE, self._clock(), self._options, "psa train")
+            atomic_write(self._path, picture.encode())
 
     def close(self) -> None:
         """Nothing to give back."""

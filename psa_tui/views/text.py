@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Protocol
 
 from psa_tui.formatting import percent, points
 from psa_tui.method.ablation import AblatedUnit
-from psa_tui.method.events import MetaLoopFinished, Outcome, RunFinished, RunStarted, Verdict
+from psa_tui.method.events import MetaLoopFinished, Outcome, RunFinished, RunStarted, SettingChange, Verdict
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.progress import Progress
 from psa_tui.method.promotion import STRICT
@@ -30,6 +30,11 @@ class UnitCounts(Protocol):
 _ZERO = "zero"
 _IN_WORDS = {"none": "sham", "bias": "bias zeroed", "weights": "weights zeroed", "reinit": "drawn anew"}
 """What effects are called where their names alone would puzzle."""
+_SELECTIONS = {
+    "full": "zeroes a neuron of a layer drawn first",
+    "hidden": "zeroes a hidden neuron and what leaves it",
+    "output": "zeroes an output neuron",
+}
 _UNITS_IN_A_LINE = 36
 """Characters that units may take in a plain line."""
 
@@ -38,8 +43,9 @@ def format_started(event: RunStarted) -> list[str]:
     """Return what runs, on what, from where to where."""
     done = event.progress.meta_loop
     where = f"going on after meta-loop {done}" if event.resumed else "from a random initialisation"
+    run = event.run if event.name is None else f"{event.name} ({event.run})"
     return [
-        f"run {event.run}: {event.architecture}, {event.parameters:,} parameters, mode {event.mode}",
+        f"run {run}: {event.architecture}, {event.parameters:,} parameters, mode {event.mode}",
         f"{where}, to meta-loop {event.last_meta_loop}; seed {event.seed}",
         f"data {event.dataset}: {event.train_count:,} train, {event.validation_count:,} validation, "
         f"{event.test_count:,} test; majority class {percent(event.majority_class_accuracy)}",
@@ -87,6 +93,17 @@ def needs_reason(event: MetaLoopFinished) -> bool:
 def variant_of(mode: str) -> Variant:
     """Return the variant of that name, looked for once: for one that is not installed, that takes milliseconds."""
     return describe_variant(mode)
+
+
+def format_variant(variant: Variant) -> str:
+    """Return what a variant does to candidates and to their training, in a few words."""
+    done = []
+    if variant.ablation is not None:
+        selection = variant.ablation.selection
+        done.append(_SELECTIONS.get(selection, f"ablates by {variant.ablation}"))
+    done += ["weight decay"] if variant.weight_decay else []
+    done += ["dropout"] if variant.dropout else []
+    return ", ".join(done) or "control: nothing"
 
 
 def format_units(units: Sequence[AblatedUnit], layers: int, width: int | None = None) -> str:
@@ -183,4 +200,14 @@ def format_finished(event: RunFinished) -> list[str]:
         result += f"; candidates that were not finite: {event.progress.non_finite}"
     if event.progress.lkg_dead or event.progress.lkg_inactive:
         result += f"; hidden units: {format_units_of_lkg(event.progress)}"
-    return [*lines, result]
+    changes = format_changes(event.setting_changes)
+    return [*lines, result, *([f"settings changed: {'; '.join(changes)}"] if changes else [])]
+
+
+def format_changes(changes: Iterable[SettingChange]) -> list[str]:
+    """Return the changes of a run's settings, a text a loop: "from meta-loop 11 on lr 0.001 (before: 0.01)"."""
+    by_loop: dict[int, list[str]] = {}
+    for one in changes:
+        text = f"{one.name.replace('_', ' ')} {one.after} (before: {one.before})"
+        by_loop.setdefault(one.meta_loop, []).append(text)
+    return [f"from meta-loop {loop} on {', '.join(texts)}" for loop, texts in by_loop.items()]

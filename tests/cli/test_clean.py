@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -57,6 +58,7 @@ def trainer(path):
         process.stdin.close()
 
 
+MOVED = "moved to models/.trash; psa clean --undo brings them back"
 EVERYTHING = """\
    3.0 kB  models/mnist_lkg.safetensors
     500 B  models/mnist_lkg.previous.safetensors
@@ -66,8 +68,8 @@ EVERYTHING = """\
 
 def test_without_arguments_the_checkpoint_and_its_previous_generation_go_without_a_question(clean, models):
     removed = "".join(EVERYTHING.splitlines(keepends=True)[:2])
-    assert clean() == (0, f"{removed}2 files (3.5 kB) removed\n", "")
-    assert listing(models) == [".gitignore", "notes.txt"]
+    assert clean() == (0, f"{removed}2 files (3.5 kB) {MOVED}\n", "")
+    assert listing(models) == [".gitignore", ".trash", "notes.txt"]
     assert clean() == (0, "", "psa: nothing to remove in models\n")
 
 
@@ -82,19 +84,21 @@ def test_a_dry_run_prints_the_list_that_the_real_run_removes(clean, models, argu
     before = listing(models)
     assert clean(*rest, "--dry-run", command=command) == (
         0,
-        f"{EVERYTHING}3 files (3.5 kB) would be removed\n",
+        f"{EVERYTHING}3 files (3.5 kB) would be moved to models/.trash\n",
         "",
     )
     assert listing(models) == before
-    assert clean(*rest, "--yes", command=command) == (0, f"{EVERYTHING}3 files (3.5 kB) removed\n", "")
-    assert listing(models) == [".gitignore"]
+    assert clean(*rest, "--yes", command=command) == (0, f"{EVERYTHING}3 files (3.5 kB) {MOVED}\n", "")
+    assert listing(models) == [".gitignore", ".trash"]
 
 
 def test_more_than_the_default_needs_yes_without_a_terminal(clean, models):
     before = listing(models)
-    remedy = "there is no terminal to ask on; add --yes to remove them, or --dry-run to see them\n"
-    assert clean("--all") == (2, "", f"psa: error: 3 files (3.5 kB) would be removed, and {remedy}")
-    assert clean("notes.txt") == (2, "", f"psa: error: 1 file (20 B) would be removed, and {remedy}")
+    remedy = "there is no terminal to ask on; add --yes to do it, or --dry-run to see them\n"
+    moved, deleted = "would be moved to models/.trash", "would be deleted for good"
+    assert clean("--all") == (2, "", f"psa: error: 3 files (3.5 kB) {moved}, and {remedy}")
+    assert clean("notes.txt") == (2, "", f"psa: error: 1 file (20 B) {moved}, and {remedy}")
+    assert clean("--purge") == (2, "", f"psa: error: 2 files (3.5 kB) {deleted}, and {remedy}")
     assert listing(models) == before
 
 
@@ -102,10 +106,10 @@ def test_named_files_go_with_or_without_the_folder_before_them(clean, models):
     (models / "b").write_text("")
     assert clean("models/notes.txt", "b", "--yes") == (
         0,
-        "     20 B  models/notes.txt\n      0 B  models/b\n2 files (20 B) removed\n",
+        f"     20 B  models/notes.txt\n      0 B  models/b\n2 files (20 B) {MOVED}\n",
         "",
     )
-    assert listing(models) == [".gitignore", "mnist_lkg.previous.safetensors", CHECKPOINT]
+    assert listing(models) == [".gitignore", ".trash", "mnist_lkg.previous.safetensors", CHECKPOINT]
 
 
 def test_a_name_outside_is_refused_before_anything_is_removed(clean, models, tmp_path):
@@ -170,7 +174,7 @@ def test_links_and_folders_are_shown_as_what_they_are(clean, models, tmp_path):
         "    500 B  models/mnist_lkg.previous.safetensors\n"
         "      0 B  models/link  (link)\n"
         "     20 B  models/notes.txt\n"
-        "4 files (3.5 kB) would be removed\n"
+        "4 files (3.5 kB) would be moved to models/.trash\n"
     )
 
 
@@ -186,10 +190,10 @@ def test_odd_file_names_are_printed_harmlessly_and_removed(clean, tmp_path):
         "      0 B  models/a�b\n"
         "      0 B  models/c�[31md\n"
         "      0 B  models/f�\n"
-        "5 files (0 B) removed\n",
+        f"5 files (0 B) {MOVED}\n",
         "",
     )
-    assert listing(tmp_path / "models") == []
+    assert listing(tmp_path / "models") == [".trash"]
 
 
 @pytest.mark.parametrize("arguments", [[], ["--all", "--yes"], ["notes.txt", CHECKPOINT, "--dry-run"]])
@@ -218,7 +222,7 @@ def test_a_trainer_that_has_no_checkpoint_yet_is_in_the_way_too(clean, tmp_path)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "code", "left"),
-    [("y", 0, [".gitignore"]), ("n", 1, None), ("", 1, None), ("yesterday", 1, None)],
+    [("y", 0, [".gitignore", ".trash"]), ("n", 1, None), ("", 1, None), ("yesterday", 1, None)],
 )
 def test_in_a_terminal_everything_goes_only_after_a_yes(models, tmp_path, monkeypatch, answer, code, left):
     monkeypatch.delenv("PSA_MODEL_DIR", raising=False)
@@ -226,10 +230,10 @@ def test_in_a_terminal_everything_goes_only_after_a_yes(models, tmp_path, monkey
     child = pexpect.spawn(
         sys.executable, ["-m", "psa_tui", "clean", "--all"], cwd=tmp_path, encoding="utf-8", timeout=20
     )
-    child.expect_exact("     20 B  models/notes.txt\r\nRemove 3 files (3.5 kB)? [y/N] ")
+    child.expect_exact("     20 B  models/notes.txt\r\nMove 3 files (3.5 kB) to models/.trash? [y/N] ")
     assert listing(models) == before
     child.sendline(answer)
-    child.expect_exact("3 files (3.5 kB) removed" if code == 0 else "psa: nothing was removed")
+    child.expect_exact(f"3 files (3.5 kB) {MOVED}" if code == 0 else "psa: nothing was removed")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == code
@@ -243,7 +247,7 @@ def test_the_default_asks_nothing_in_a_terminal(models, tmp_path, monkeypatch):
     child.expect(pexpect.EOF)
     child.close()
     assert (child.exitstatus, "[y/N]" in child.before) == (0, False)
-    assert listing(models) == [".gitignore", "notes.txt"]
+    assert listing(models) == [".gitignore", ".trash", "notes.txt"]
 
 
 @pytest.mark.parametrize("mark", ["nothing", "home", "around", "repository"])
@@ -275,3 +279,53 @@ def test_a_setting_of_the_folder_cannot_lead_it_to_another(clean, models, tmp_pa
     code, _, err = clean("--all", "--yes")
     assert (code, "model_dir in psa.toml: expected a path inside this folder" in err) == (2, True)
     assert CHECKPOINT in listing(models)
+
+
+def test_what_went_last_comes_back_and_is_named_in_the_status_until_then(clean, psa, models):
+    before = {path.name: path.read_bytes() for path in models.iterdir()}
+    files = "".join(EVERYTHING.splitlines(keepends=True)[1::-1])
+    clean()
+    status = psa("status")
+    assert status.stderr.splitlines()[1] == (
+        "psa: in the trash: 2 files (3.5 kB); psa clean --undo brings the last back, psa clean --purge deletes"
+    )
+    assert json.loads(psa("status", "--json").stdout)["trash"] == {"files": 2, "bytes": 3500}
+    assert clean("--undo", "--dry-run") == (0, f"{files}2 files (3.5 kB) would be brought back\n", "")
+    assert clean("--undo") == (0, f"{files}2 files (3.5 kB) brought back\n", "")
+    assert {path.name: path.read_bytes() for path in models.iterdir()} == before
+    assert clean("--undo") == (1, "", "psa: error: nothing is in the trash of models\n")
+    for words in (("--all",), ("notes.txt",), ("--purge",)):
+        assert clean("--undo", *words)[0] == 2
+
+
+@pytest.mark.parametrize("arguments", [["clean", "--all"], ["clean-all"]])
+def test_a_purge_says_which_and_deletes_them_and_the_trash(clean, models, arguments):
+    command, *rest = arguments
+    clean()
+    (models / CHECKPOINT).write_bytes(b"x")
+    (batch,) = listing(models / ".trash")
+    code, out, _ = clean(*rest, "--purge", "--dry-run", command=command)
+    where = f"models/.trash/{batch}"
+    expected = [
+        f"      1 B  models/{CHECKPOINT}",
+        "     20 B  models/notes.txt",
+        f"    500 B  {where}/mnist_lkg.previous.safetensors",
+        f"   3.0 kB  {where}/{CHECKPOINT}",
+    ]
+    assert (code, out.splitlines()) == (0, [*expected, "4 files (3.5 kB) would be deleted for good"])
+    assert listing(models / ".trash") == [batch]
+    code, out, _ = clean(*rest, "--purge", "--yes", command=command)
+    assert (code, out.splitlines()) == (0, [*expected, "4 files (3.5 kB) deleted for good"])
+    assert listing(models) == [".gitignore"]
+
+
+def test_a_run_with_a_name_is_cleaned_by_it_and_with_everything(clean, models):
+    (models / "wide").mkdir()
+    (models / "wide" / CHECKPOINT).write_bytes(b"x" * 10)
+    line = f"     10 B  models/wide/{CHECKPOINT}\n"
+    assert clean("--all", "--dry-run")[1].splitlines(keepends=True)[3] == line
+    assert clean("--name", "wide") == (0, f"{line}1 file (10 B) {MOVED}\n", "")
+    assert clean("--name", "wide") == (0, "", "psa: nothing to remove in models/wide\n")
+    assert clean("--name", "wide", "--undo")[0] == 0
+    assert (models / "wide" / CHECKPOINT).exists()
+    assert clean("--name", "../wide")[0] == 2

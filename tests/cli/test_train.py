@@ -132,7 +132,7 @@ def test_another_architecture_data_set_or_seed_is_refused_with_both_remedies_and
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         f"psa: error: models/{DEFAULT_NAME} was trained with {what} was asked for; "
-        "psa clean removes the old checkpoint, or --model-dir DIR keeps both\n"
+        "--name NAME trains another run beside it, or psa clean takes it away\n"
     )
     assert LKG.read_bytes() == before
 

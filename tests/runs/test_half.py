@@ -10,7 +10,7 @@ import pytest
 
 from psa_tui.data import load_dataset
 from psa_tui.runs.checkpoint_files import DEFAULT_NAME
-from psa_tui.runs.controls import Control
+from psa_tui.runs.controls import Control, modes_to_choose
 from psa_tui.storage.checkpoint import read_checkpoint
 from psa_tui.storage.run_store import read_runs
 
@@ -60,27 +60,29 @@ def test_a_checkpoint_is_not_gone_on_with_in_a_mode_that_reports_other_images(ps
     refused = psa(*then, "--mode", "full", "--meta-loops", "1", "--quiet")
     # The axis of a run's mode is not a setting of its own: --mode says the whole of it.
     assert refused.returncode == 2
-    assert "reports other validation images; psa clean removes" in refused.stderr
+    assert "reports other validation images; --name NAME trains" in refused.stderr
     assert Path("models", DEFAULT_NAME).read_bytes() == before
 
 
-def test_the_key_for_the_mode_goes_through_modes_that_report_the_same_images():
+def test_the_modes_to_choose_from_report_the_same_images():
     asked, keys = os.pipe()
     control = Control()
     control.listen(asked)
-    seen = ["full+promote=half"]
-    for _ in range(6):
-        control.next_mode = None
-        os.write(keys, b"m")
-        seen.append(control.poll(seen[-1]).next_mode)
-    assert seen == [
-        "full+promote=half",
-        "hidden+promote=half",
-        "output+promote=half",
+    choices = modes_to_choose("full+promote=half")
+    assert choices == (
         "none+promote=half",
         "none+promote=half+decay",
         "none+promote=half+dropout",
         "full+promote=half",
-    ]
+        "hidden+promote=half",
+        "output+promote=half",
+    )
+    os.write(keys, b"mode hidden+promote=half\n")
+    assert control.poll("full+promote=half").next_mode == "hidden+promote=half"
+    # What is none of these is not obeyed, and half a line waits for its rest.
+    os.write(keys, b"mode hidden\nmode full")
+    assert control.poll("full+promote=half").next_mode == "hidden+promote=half"
+    os.write(keys, b"+promote=half\n")
+    assert control.poll("full+promote=half").next_mode is None
     os.close(keys)
     os.close(asked)

@@ -1,15 +1,18 @@
+import re
 import sqlite3
 import sys
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
 
-from psa_tui.errors import HistoryError
+from psa_tui.errors import ConfigError, HistoryError
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.events import MetaLoopFinished, Outcome, RunFinished, UnitsAblated, Verdict
 from psa_tui.method.progress import Progress
 from psa_tui.runs.stored_loops import network_of
 from psa_tui.storage.database import FILE_NAME
+from psa_tui.storage.labels import Labels, check_labels, check_run_name
 from psa_tui.storage.meta_loops import MetaLoopRow
 from psa_tui.storage.run_store import SplitCounts, open_runs, read_runs
 from psa_tui.storage.schema import APPLICATION_ID
@@ -142,7 +145,7 @@ def test_a_damaged_a_foreign_and_a_newer_database_are_refused_and_left_as_they_a
         ("CREATE TABLE runs (y); PRAGMA application_id = 7; PRAGMA user_version = 3", "not a psa-tui history"),
         (
             f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 9",
-            "history format 9, this version reads 6; update psa-tui",
+            "history format 9, this version reads 7; update psa-tui",
         ),
     ):
         path.unlink()
@@ -164,7 +167,7 @@ def test_a_full_disk_is_one_clear_error_and_the_history_stays_readable(tmp_path,
 import pathlib, resource, sys
 sys.path.insert(0, {str(__file__.rsplit("/", 1)[0])!r})
 from test_run_store import SPLITS, loop
-from psa_tui.errors import HistoryError
+from psa_tui.errors import ConfigError, HistoryError
 from psa_tui.storage.run_store import open_runs
 with open_runs(pathlib.Path({str(tmp_path)!r})) as history:
     resource.setrlimit(resource.RLIMIT_FSIZE, (16384, 16384))
@@ -207,6 +210,9 @@ os.kill(os.getpid(), signal.SIGKILL)
         ("UPDATE runs SET learning_rate = 1e999", "learning_rate"),
         ("UPDATE sessions SET versions = '" + "[" * 50_000 + "'", "nested too deeply"),
         ("UPDATE sessions SET versions = '[]'", "versions are no mapping"),
+        ("UPDATE sessions SET after_meta_loop = 'late'", "integer"),
+        ("UPDATE runs SET tags = '[1]'", "tags are no list of words"),
+        ("UPDATE runs SET name = x'00'", "name is"),
         ("UPDATE meta_loops SET ablations = '[[1e999,0,0,0]]'", "the number 1e999"),
         ("UPDATE meta_loops SET ablations = '[[0.5,0,0,0]]'", "integer"),
         ("UPDATE meta_loops SET validation_count = 0", "no count of images"),
@@ -226,6 +232,61 @@ def test_a_row_that_makes_no_sense_is_one_line_that_names_the_file(tmp_path, rec
     assert complaint in str(caught.value)
     assert str(tmp_path / FILE_NAME) in str(caught.value)
     assert len(str(caught.value)) < 300 + len(str(tmp_path))
+
+
+def test_labels_are_added_taken_off_and_kept_by_later_sessions(tmp_path, record):
+    def row():
+        found = history.run(record.run)
+        return found.name, found.tags, found.note
+
+    with open_runs(tmp_path) as history:
+        history.begin_session(record, tmp_path / "lkg", SPLITS, labels=Labels("wide", ("b", "a"), "first try"))
+        assert row() == ("wide", ("b", "a"), "first try")
+        history.begin_session(record, tmp_path / "lkg", SPLITS)
+        history.label(record.run, Labels(tags=("c", "a")), removed=["b"])
+        assert row() == ("wide", ("a", "c"), "first try")
+        history.begin_session(record, tmp_path / "lkg", SPLITS, labels=Labels("deep", ("ü",), ""))
+        assert row() == ("deep", ("a", "c", "ü"), None)
+        with pytest.raises(ConfigError, match="would have 53 tags, expected at most 50"):
+            history.label(record.run, Labels(tags=tuple(map(str, range(50)))))
+        history.label(record.run, Labels(), removed=["a", "c", "ü"])
+        assert row() == ("deep", (), None)
+
+
+def test_a_history_of_the_format_before_runs_had_labels_is_read_and_then_brought_up_to_date(tmp_path, record):
+    with open_runs(tmp_path) as history:
+        history.begin_session(record, tmp_path / "lkg", SPLITS)
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection, connection:
+        (made,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'runs'").fetchone()
+        without = re.compile(r",(\s+-- those that no validation image activates\n).*\bnote TEXT\n", re.DOTALL)
+        earlier, changed = without.subn(r"\1", made)
+        (row,) = connection.execute("SELECT * FROM runs").fetchall()
+        connection.executescript(f"DROP TABLE runs; {earlier}; PRAGMA user_version = 6")
+        connection.execute(f"INSERT INTO runs VALUES ({', '.join('?' * (len(row) - 3))})", row[:-3])
+    assert changed == 1
+    with read_runs(tmp_path) as history:
+        row = history.run(record.run)
+        assert (row.name, row.tags, row.note) == (None, (), None)
+    with open_runs(tmp_path) as history:
+        history.label(record.run, Labels("wide", ("a",)))
+        assert (history.run(record.run).name, history.run(record.run).tags) == ("wide", ("a",))
+
+
+@pytest.mark.parametrize("text", ["", "latest", ".trash", "a/b", "..", "a b", "x.safetensors", "é", "a\x1b", "n" * 65])
+def test_a_name_that_could_be_a_path_a_file_or_another_run_is_refused(text):
+    with pytest.raises(ConfigError, match="expected a name of letters"):
+        check_run_name(text)
+    assert check_run_name("wide-1.5_x") == "wide-1.5_x"
+
+
+@pytest.mark.parametrize(
+    ("tags", "note"),
+    [(["a b"], None), ([""], None), (["a,b"], None), (["\x1b"], None), (["x" * 65], None), ([], "a\nb")],
+)
+def test_tags_are_words_and_a_note_is_a_line(tags, note):
+    with pytest.raises(ConfigError, match="expected one"):
+        check_labels(tags, note)
+    assert check_labels(["a", "b", "a"], "any line") == Labels(None, ("a", "b"), "any line")
 
 
 def test_texts_are_clean_also_where_json_had_them_escaped(tmp_path, record):

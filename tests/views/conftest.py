@@ -1,6 +1,11 @@
+import asyncio
+import contextlib
 import io
 import json
+import os
 import random
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +18,9 @@ from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.progress import Progress
 from psa_tui.method.promotion import PROMOTIONS, Decision
 from psa_tui.networks import NETWORKS
-from psa_tui.views.screen import render
+from psa_tui.views.display import DisplayOptions
+from psa_tui.views.live.app import LiveApp
+from psa_tui.views.live.feed import Feed
 from psa_tui.views.state import RunState
 
 RECORDING = Path(__file__).parent / "recorded_run.jsonl"
@@ -115,6 +122,11 @@ def story(architecture, corrects, *, seed=0, sick=(), **changes):
     return events
 
 
+def with_loss(event, losses):
+    """The event, a finished loop with the next of ``losses``."""
+    return replace(event, train_loss=next(losses)) if isinstance(event, MetaLoopFinished) else event
+
+
 def replay(events):
     """The state after ``events`` and the clock: loops take what they say, all else nothing."""
     state, now = RunState(), 1000.0
@@ -124,13 +136,72 @@ def replay(events):
     return state, now
 
 
-def picture(state, width, height, now, options, color_system=None):
-    """The screen's lines as a terminal gets them; without colour and without styles unless asked."""
-    console = Console(
-        file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=color_system, no_color=False
-    )
-    console.print(render(state, width, height, now, options), width=width, height=height, end="", highlight=False)
-    return console.file.getvalue().removesuffix("\n").split("\n")
+class Stage:
+    """A live screen without a terminal: what a user would see of a state, at any size, after any keys."""
+
+    def __init__(self, pilot, feed):
+        self.pilot, self.feed = pilot, feed
+        self.asked = []
+        feed.send = self.asked.append
+
+    @property
+    def app(self):
+        return self.pilot.app
+
+    async def show(self, state=None, size=None, options=None):
+        """Show ``state`` in ``size`` with ``options``; what is None stays as it was."""
+        self.feed.state = self.feed.state if state is None else state
+        if size is not None:
+            await self.pilot.resize_terminal(*size)
+        if options is not None:
+            self.app._options = options
+        self.app.show()
+        await self.pilot.pause()
+        if options is not None and hasattr(self.app.screen, "options"):
+            self.app.screen.options = options
+            self.app.screen.redraw()
+            await self.pilot.pause()
+        return self
+
+    async def press(self, *keys):
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+        return self
+
+    def lines(self, color_system=None):
+        """The screen's lines as a terminal gets them; without colour and without styles unless asked."""
+        width, height = self.app.size
+        console = Console(
+            file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=color_system
+        )
+        console.print(self.app.screen._compositor.render_update(full=True), end="")
+        lines = re.split(r"\x1b\[\d+;1H", console.file.getvalue())[1:]
+        return [line.removesuffix("\n") for line in lines]
+
+    @property
+    def text(self):
+        return "\n".join(line.rstrip() for line in self.lines())
+
+
+@contextlib.asynccontextmanager
+async def stage(state, size=(80, 24), now=0.0, options=None):
+    """A stage that shows ``state`` at ``now``."""
+    feed = Feed(*os.pipe())
+    feed.state = state
+    async with LiveApp(feed, options or DisplayOptions(), lambda: now).run_test(size=size) as pilot:
+        await pilot.pause()
+        yield Stage(pilot, feed)
+
+
+def picture(state, width, height, now, options, color_system=None, keys=()):
+    """The lines of ``Stage`` at that size."""
+
+    async def take():
+        async with stage(state, (width, height), now, options) as shown:
+            await shown.press(*keys)
+            return shown.lines(color_system)
+
+    return asyncio.run(take())
 
 
 @pytest.fixture
@@ -157,6 +228,6 @@ def build():
     class Build:
         pass
 
-    for function in (network_of, run_started, finished_loop, units_ablated, story, replay, picture):
+    for function in (network_of, run_started, finished_loop, units_ablated, story, with_loss, replay, picture, stage):
         setattr(Build, function.__name__, staticmethod(function))
     return Build

@@ -4,6 +4,7 @@ Seeded draws of control sequences, ends of lines and markup go where files and d
 through every view; the bytes that come out are compared. ``HOSTILE_STRINGS`` says how many (docs/security.md: 5,000).
 """
 
+import asyncio
 import io
 import json
 import os
@@ -14,7 +15,6 @@ import unicodedata
 from xml.etree import ElementTree
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from psa_tui.cli.app import app
@@ -26,11 +26,10 @@ from psa_tui.storage.run_store import open_runs
 from psa_tui.storage.study_store import FAILED, TrialLoop, TrialRow, open_store
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.plain import PlainView
-from psa_tui.views.screen import render
 from psa_tui.views.state import RunState
 from psa_tui.views.svg import SvgView
 from tests.terminal import LEAVE
-from tests.views.conftest import RECORDING, run_started
+from tests.views.conftest import RECORDING, run_started, stage
 
 pytestmark = pytest.mark.slow
 
@@ -233,22 +232,22 @@ def _with_text(value, text):
 
 @pytest.mark.parametrize("size", [(120, 38), (80, 24)], ids=str)
 def test_no_screen_of_a_run_lets_a_control_character_out(size):
-    width, height = size
-    for text in some(20):
-        state = RunState()
-        state.messages.appendleft(outside_text(text))
-        for values in hostile_events(text):
-            # As the drawing process reads it from its pipe.
-            state.fold(decode_event(outside_json(json.dumps(values))), 0.0)
-            if values["event"] in ("run_started", "run_finished"):
-                console = Console(
-                    file=io.StringIO(), width=width, height=height, force_terminal=True, legacy_windows=False
-                )
-                console.print(render(state, width, height, 1.0, DisplayOptions()), height=height)
-                picture = console.file.getvalue()
-                assert len(picture.rstrip("\n").split("\n")) == height
-                rest = OWN_SEQUENCE.sub(b"", picture.encode())
-                assert not DRIVES.search(rest), (text, DRIVES.findall(rest))
+    async def use():
+        async with stage(RunState(), size) as shown:
+            for text in some(20):
+                state = RunState()
+                state.messages.appendleft(outside_text(text))
+                for values in hostile_events(text):
+                    # As the drawing process reads it from its pipe.
+                    state.fold(decode_event(outside_json(json.dumps(values))), 0.0)
+                    if values["event"] in ("run_started", "run_finished"):
+                        await shown.show(state)
+                        lines = shown.lines("truecolor")
+                        assert len(lines) == size[1]
+                        rest = OWN_SEQUENCE.sub(b"", "\n".join(lines).encode())
+                        assert not DRIVES.search(rest), (text, DRIVES.findall(rest))
+
+    asyncio.run(use())
 
 
 def test_the_picture_of_the_last_frame_is_well_formed_whatever_its_texts_are(tmp_path):
@@ -301,4 +300,6 @@ def test_the_real_dashboard_of_a_hostile_run_writes_no_sequence_of_its_texts(res
     program.press("q")
     program.wait_for_bytes(LEAVE)
     assert "]0;title" in program.text or "]52;c" in program.text
-    assert not re.search(rb"\x1b[]P]|\x9b|\xc2[\x80-\x9f]", program.raw)
+    own = re.compile(rb"\x1b\](2;psa [^\x00-\x1f\x7f]*|9;4;[0-9;]*|22;[a-z]+)\x07")
+    assert own.search(program.raw)
+    assert not re.search(rb"\x1b[]P]|\x9b|\xc2[\x80-\x9f]", own.sub(b"", program.raw))

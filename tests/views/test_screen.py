@@ -1,23 +1,25 @@
 """Whole screens; after a wanted change, write the expected ones anew with REGENERATE_SCREENS=1 and read the diff."""
 
+import asyncio
 import os
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from psa_tui.formatting import duration
 from psa_tui.method.events import ControlChanged, EpochProgressed, MetaLoopFinished, Outcome, RunFinished
 from psa_tui.views.display import DisplayOptions
-from psa_tui.views.footer import KEYS
+from psa_tui.views.footer import keys_help
 from psa_tui.views.glyphs import ASCII, UNICODE
+from psa_tui.views.live.run_screen import RunScreen
 from psa_tui.views.state import RunState
 
 SCREENS = Path(__file__).parent / "screens"
-SIZES = [(width, height) for width in range(40, 161, 15) for height in range(10, 51, 8)]
-MORE_SIZES = [(79, 24), (80, 24), (80, 23), (119, 38), (120, 37), (120, 38), (140, 45), (160, 50)]
-ROOMY = [size for size in (*SIZES, *MORE_SIZES) if size >= (80,) and size[1] >= 24]
+SIZES = [(40, 10), (60, 15), (69, 24), (70, 19), (80, 24), (115, 40), (116, 36), (140, 45), (200, 60)]
+ROOMY = [size for size in SIZES if size >= (80,) and size[1] >= 24]
 FOOTER_KEYS = ("space pause", "m mode", "s stop after loop", "q stop now", "l log", "? help")
 
 
@@ -33,17 +35,26 @@ def moment(recorded, build, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "options"),
+    ("name", "size", "variant"),
     [
-        *((name, size, DisplayOptions()) for name in ("early", "middle", "finished") for size in ((80, 24), (140, 45))),
-        *((name, (80, 24), DisplayOptions(ascii=True)) for name in ("early", "middle", "finished")),
-        ("middle", (80, 24), DisplayOptions(help=True)),
+        *((name, size, "") for name in ("early", "middle", "finished") for size in ((60, 15), (80, 24), (140, 45))),
+        ("middle", (200, 60), ""),
+        ("middle", (80, 24), "ascii"),
+        ("middle", (140, 45), "ascii"),
+        ("middle", (80, 24), "follow"),
     ],
 )
-def test_the_screens_of_a_recorded_run_are_as_they_were_approved(recorded, build, name, size, options):
-    variant = "-ascii" if options.ascii else "-help" if options.help else ""
+def test_the_screens_of_a_recorded_run_are_as_they_were_approved(recorded, build, name, size, variant):
+    options = DisplayOptions(ascii=variant == "ascii", read_only=variant == "follow")
     state, now = moment(recorded, build, name)
-    assert_is_approved(build.picture(state, *size, now, options), f"{name}-{size[0]}x{size[1]}{variant}.txt")
+    suffix = f"-{variant}" if variant else ""
+    assert_is_approved(build.picture(state, *size, now, options), f"{name}-{size[0]}x{size[1]}{suffix}.txt")
+
+
+@pytest.mark.parametrize(("name", "keys"), [("help", ["?"]), ("facts", ["w"]), ("modes", ["m"]), ("loss", ["3"])])
+def test_what_keys_bring_up_is_as_it_was_approved(recorded, build, name, keys):
+    state, now = moment(recorded, build, "middle")
+    assert_is_approved(build.picture(state, 80, 24, now, DisplayOptions(), keys=keys), f"middle-80x24-{name}.txt")
 
 
 def assert_is_approved(picture, name):
@@ -100,9 +111,8 @@ def test_dead_units_are_on_the_map_and_counted_above_it(build, size, title):
 
 
 def test_the_help_says_which_other_rule_promotes(build, any_rule):
-    state, now = other_rules(build)
-    shown = "\n".join(build.picture(state, 80, 24, now, DisplayOptions(help=True)))
-    assert "The mode full+any promotes by the rule any instead." in shown
+    state, _ = other_rules(build)
+    assert "The mode full+any promotes by the rule any instead." in keys_help(state.mode, DisplayOptions()).plain
 
 
 def hard_cases(build):
@@ -166,27 +176,40 @@ def cases(build):
     return {name: (state, now) for name, state, now in hard_cases(build)}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", HARD_CASES)
-def test_every_size_is_filled_to_its_last_line_and_no_further(cases, build, name):
-    state, now = cases[name]
-    for index, (width, height) in enumerate((*SIZES, *MORE_SIZES)):
-        options = DisplayOptions(ascii=index % 3 == 0, help=index % 7 == 0, scroll=index % 5)
-        lines = build.picture(state, width, height, now, options)
-        assert (len(lines), {len(line) for line in lines}) == (height, {width})
-        assert not options.ascii or "".join(lines).isascii()
+def at_sizes(build, cases, sizes, options):
+    """Each case's name, state, size and lines, on one stage."""
+
+    async def take():
+        shown = []
+        state, now = cases["first loop"]
+        async with build.stage(state, SIZES[0], now, options) as stage:
+            for number, (name, (state, _)) in enumerate(cases.items()):
+                # Every size comes with several cases, every case in several sizes.
+                for size in sizes[number % 3 :: 3]:
+                    await stage.show(state, size)
+                    shown.append((name, state, size, stage.lines()))
+        return shown
+
+    return asyncio.run(take())
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", HARD_CASES[1:])
-def test_nothing_is_cut_where_there_is_room(cases, build, name):
-    state, now = cases[name]
-    progress = state.progress
-    lkg = "no LKG yet"
-    if progress.lkg_correct is not None:
-        lkg = f"LKG {100 * progress.lkg_accuracy:.2f} % since meta-loop {progress.lkg_meta_loop} "
-    for width, height in ROOMY:
-        lines = build.picture(state, width, height, now, DisplayOptions())
+@pytest.mark.parametrize("is_ascii", [False, True])
+def test_every_size_is_filled_to_its_last_line_and_no_further(cases, build, is_ascii):
+    started = {name: case for name, case in cases.items() if case[0].started is not None}
+    for name, _, (width, height), lines in at_sizes(build, started, SIZES, DisplayOptions(ascii=is_ascii)):
+        assert (len(lines), {cell_len(line) for line in lines}) == (height, {width}), name
+        assert not is_ascii or "".join(lines).isascii()
+
+
+@pytest.mark.slow
+def test_nothing_is_cut_where_there_is_room(cases, build):
+    started = {name: case for name, case in cases.items() if case[0].started is not None}
+    for _, state, size, lines in at_sizes(build, started, ROOMY, DisplayOptions()):
+        progress = state.progress
+        lkg = "no LKG yet"
+        if progress.lkg_correct is not None:
+            lkg = f"LKG {100 * progress.lkg_accuracy:.2f} % since meta-loop {progress.lkg_meta_loop} "
         text = "\n".join(lines)
         assert re.search(rf"meta-loop +[━╌]+ +{progress.meta_loop}/{state.started.last_meta_loop} ", text)
         assert lkg in text
@@ -195,21 +218,19 @@ def test_nothing_is_cut_where_there_is_room(cases, build, name):
         assert not progress.non_finite or f", {progress.non_finite} not finite" in text
         assert progress.lkg_correct is None or re.search(rf"bounty {100 * progress.bounty:.2f} %", text)
         assert all(key in lines[-1] for key in FOOTER_KEYS)
+        assert all(notice in text for notice in state.started.notices) or size[0] < 110
         assert "majority 11.36 %" in text or not state.accuracies
         assert "now" in text
         for meta_loop in state.meta_loops[:-4:-1]:
-            assert re.search(rf"^(│ )? *{meta_loop} [▲○] (promoted|rolled back|not finite)", text, re.MULTILINE)
+            assert re.search(rf"^(│ )?.* {meta_loop} [▲○] (promoted|rolled back|not finite)", text, re.MULTILINE)
         assert not re.search(r"[▲○] (promoted|rolled back|not finite)[^│\n]*…", text)
 
 
-def test_a_small_screen_has_the_progress_the_lkg_the_newest_loops_and_the_keys(recorded, build):
+def test_a_small_screen_has_the_progress_the_lkg_the_chart_and_the_keys(recorded, build):
     state, now = moment(recorded, build, "middle")
-    lines = build.picture(state, 60, 12, now, DisplayOptions())
-    assert [line.split()[0] for line in lines] == [
-        *("meta-loop", "epoch", "LKG", "10"),
-        *(str(meta_loop) for meta_loop in range(20, 13, -1)),
-        "space",
-    ]
+    lines = build.picture(state, 60, 15, now, DisplayOptions())
+    assert [line.split()[0] for line in lines[:5]] == ["PSA", "meta-loop", "LKG", "──", "▲"]
+    assert lines[-1].startswith("space pause  q stop now  m mode  ")
 
 
 def test_without_colour_the_verdicts_and_the_map_tell_themselves_apart(build):
@@ -232,26 +253,128 @@ def test_without_colour_the_verdicts_and_the_map_tell_themselves_apart(build):
         assert len({*words, glyphs.promoted}) == 5
         legend = " ".join(f"{mark} {word}" for mark, word in words.items())
         (top,) = [index for index, line in enumerate(lines) if legend in line]
-        network = "".join(line[95:-1] for line in lines[top + 1 : top + 11])
+        network = "".join(line[94:-1] for line in lines[top + 1 : top + 11])
         assert all(mark in network for mark in words)
         assert network.count(glyphs.now) == 1
 
 
-def test_the_log_scrolls(recorded, build):
+def test_the_log_scrolls_and_is_filtered_as_somebody_types(recorded, build):
     state, now = moment(recorded, build, "middle")
-    lines = build.picture(state, 80, 24, now, DisplayOptions(scroll=5))
-    text = "\n".join(lines)
-    assert "ablations and verdicts, newest first (5 scrolled)" in text
-    assert re.search(r"^ +15 ▲ promoted", text, re.MULTILINE)
-    assert not re.search(r"^ +16 [▲○]", text, re.MULTILINE)
+
+    async def use():
+        async with build.stage(state, (80, 24), now) as stage:
+            await stage.press(*["down"] * 6, "up")
+            assert "ablations and verdicts, newest first (5 scrolled)" in stage.text
+            assert re.search(r" 15 ▲ promoted", stage.text)
+            assert not re.search(r" 16 [▲○]", stage.text)
+            await stage.press("slash", *"prom")
+            assert "ablations and verdicts with prom, newest first" in stage.text
+            shown = re.findall(r" (\d+) ([▲○]) (\w+)", stage.text)
+            assert {verdict for _, _, verdict in shown} == {"promoted"}
+            await stage.press("enter")
+            await stage.press("q")
+            assert stage.asked == ["quit"], "keys are keys again"
+            await stage.press("escape")
+            assert "ablations and verdicts, newest first " in stage.text
+            assert "rolled back" in stage.text.split("newest first")[1]
+
+    asyncio.run(use())
 
 
-def test_the_help_names_every_key_and_tells_the_story(recorded, build):
+def test_keys_and_mouse_move_the_chart(recorded, build):
+    state, now = build.replay(build.story("[2*8]", [500 + i for i in range(200)]))
+
+    async def use():
+        async with build.stage(state, (140, 45), now) as stage:
+            assert labels(stage.text)[-1] == 200
+            await stage.press("plus", "plus")
+            assert labels(stage.text)[0] > 150
+            await stage.press("[")
+            assert labels(stage.text)[-1] < 200
+            await stage.press("0", "left")
+            assert "loop 200: 69.90 %  promoted +0.10" in stage.text
+            await stage.press(*["left"] * 3)
+            assert re.search(r"loop 19[67]: ", stage.text)
+            await stage.pilot.click("#accuracy", offset=(4, 8))
+            assert re.search(r"loop [1-9]: ", stage.text)
+            await stage.press("escape")
+            assert "▲ promoted" in stage.text
+
+    asyncio.run(use())
+
+
+def labels(text):
+    """The loops at the x axis of the chart."""
+    axis = next(line for line in text.split("\n") if re.match(r"│ +(\d+ +)+(│|$)", line))
+    return [int(number) for number in re.findall(r"\d+", axis)]
+
+
+def test_panels_are_hidden_shown_and_resized_by_keys(recorded, build):
     state, now = moment(recorded, build, "middle")
-    text = "\n".join(build.picture(state, 80, 24, now, DisplayOptions(help=True)))
-    for key, meaning in KEYS:
-        assert re.search(rf"^│ {re.escape(key)} +{re.escape(meaning)} ", text, re.MULTILINE)
-    assert "is promoted and becomes the LKG" in " ".join(text.replace("│", " ").split())
+
+    async def use():
+        async with build.stage(state, (140, 45), now) as stage:
+            heights = [stage.app.screen.query_one(f"#{name}").size for name in ("accuracy", "loss", "map")]
+            await stage.press("}", ">")
+            after = [stage.app.screen.query_one(f"#{name}").size for name in ("accuracy", "loss", "map")]
+            assert after[0].height > heights[0].height
+            assert after[1].height < heights[1].height
+            assert after[2].width < heights[2].width
+            for key, title in enumerate(
+                ("validation accuracy", "network", "training loss", "ablations and", "architecture"), 1
+            ):
+                assert f"─ {title}" in stage.text
+                await stage.press(str(key))
+                if key < 5:
+                    assert f"─ {title}" not in stage.text
+            assert "─ architecture" in stage.text, "the last one stays"
+
+    asyncio.run(use())
+
+
+def test_the_mode_is_picked_from_a_list_and_nothing_changes_until_enter(recorded, build):
+    state, now = moment(recorded, build, "middle")
+
+    async def use():
+        async with build.stage(state, (80, 24), now) as stage:
+            await stage.press("m")
+            assert re.search(r"\* hidden +zeroes a hidden neuron", stage.text)
+            await stage.press("down", "escape")
+            await stage.press("m", "up", "down", "enter")
+            assert stage.asked == []
+            await stage.press("m", "down", "enter")
+            assert stage.asked == ["mode output"]
+            await stage.press("space", "s", "l")
+            assert stage.asked[1:] == ["pause", "stop", "log"]
+
+    asyncio.run(use())
+
+
+def test_a_run_of_another_process_hears_no_key_but_q(recorded, build):
+    state, now = moment(recorded, build, "middle")
+
+    async def use():
+        async with build.stage(state, (80, 24), now, DisplayOptions(read_only=True)) as stage:
+            await stage.press("space", "s", "l", "m", "q")
+            assert stage.asked == ["quit"]
+
+    asyncio.run(use())
+
+
+SIGNS = {
+    **{"escape": "Esc", "plus": "+", "minus": "-", "slash": "/", "question_mark": "?"},
+    **{"less_than_sign": "<", "greater_than_sign": ">", "left_curly_bracket": "{", "right_curly_bracket": "}"},
+    **{"left_square_bracket": "[", "right_square_bracket": "]", "2": "1 to 5", "3": "1 to 5", "4": "1 to 5"},
+}
+SECOND_KEYS = {"pageup", "pagedown", "f1", "equals_sign", "shift+left", "shift+right"}
+
+
+def test_the_help_names_every_key_and_tells_the_story():
+    lines = keys_help("full", DisplayOptions()).plain.split("\n")
+    keys = {key for binding in RunScreen.BINDINGS for key in binding.key.split(",")}
+    named = " ".join(line[:13] for line in lines)
+    assert [key for key in keys - SECOND_KEYS if SIGNS.get(key, key) not in named] == []
+    assert "is promoted and becomes the LKG" in " ".join(lines)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +390,7 @@ def test_the_help_names_every_key_and_tells_the_story(recorded, build):
         ),
         (
             {"log_level": "warning"},
-            "space pause  m mode  s stop after loop  q stop now  l log (warning)  ? help",
+            "space pause  q stop now  m mode  s stop after loop  l log (warning)  ? help",
         ),
         ({"log_level": "debug"}, "log debug: the newest message"),
     ],
@@ -277,8 +400,7 @@ def test_the_footer_acknowledges_what_was_asked_for(build, asked, footer):
     state.messages.extendleft(["an older message", "the newest message"])
     nothing = {"paused": False, "stop_after_loop": False, "next_mode": None, "log_level": "warning"}
     state.fold(ControlChanged(**{**nothing, **asked}), now)
-    for size in ((80, 24), (120, 38)):
-        assert build.picture(state, *size, now, DisplayOptions())[-1].rstrip() == footer.rstrip()
+    assert build.picture(state, 80, 24, now, DisplayOptions())[-1].rstrip().startswith(footer.rstrip())
 
 
 def test_the_end_is_on_the_screen(build):
@@ -305,7 +427,7 @@ def test_colour_only_repeats_what_is_written(recorded, build):
     for size in ((80, 24), (140, 45)):
         plain = build.picture(state, *size, now, DisplayOptions())
         colourful = build.picture(state, *size, now, DisplayOptions(), color_system="truecolor")
-        assert any("\x1b[32m" in line for line in colourful)
+        assert any("\x1b[32;" in line for line in colourful)
         assert [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in colourful] == plain
 
 
@@ -314,7 +436,8 @@ def test_only_the_sixteen_colours_that_every_theme_sets_are_used(recorded, build
     state, now = moment(recorded, build, name)
     text = "\n".join(build.picture(state, 140, 45, now, DisplayOptions(), color_system="truecolor"))
     codes = {code for found in re.findall(r"\x1b\[([0-9;]*)m", text) for code in found.split(";")}
-    assert codes <= {"0", "1", "2", "7", "31", "32", "35"}
+    default = {"39", "49"}
+    assert codes <= {"0", "1", "2", "7", "31", "32", "33", "34", "35", "92"} | default
 
 
 @pytest.mark.parametrize(
@@ -325,8 +448,15 @@ def test_a_duration_is_written_like_a_clock(seconds, text):
     assert duration(seconds) == text
 
 
-def test_before_the_run_begins_the_screen_says_that_it_loads(build):
-    assert build.picture(RunState(), 80, 24, 0.0, DisplayOptions())[0].rstrip() == "loading"
+def test_before_the_run_begins_the_screen_says_what_it_waits_for(build):
+    async def use():
+        async with build.stage(RunState(), (80, 24)) as stage:
+            stage.feed.waits_for = "loading PyTorch"
+            stage.feed.state.messages.appendleft("[bold]a note")
+            assert "loading PyTorch ..." in (await stage.show()).text
+            assert "[bold]a note" in stage.text
+
+    asyncio.run(use())
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (140, 45)])
@@ -335,4 +465,4 @@ def test_the_longest_mode_leaves_the_title_its_data_and_run(build, width, height
     state, now = build.replay([build.run_started(mode=mode)])
     first = build.picture(state, width, height, now, DisplayOptions())[0]
     assert "mode output+amount" in first
-    assert first.rstrip("─╮ ").endswith("...  fashion-mnist  run 20260101-000000-abcd")
+    assert re.search(r"(\.\.\.|decay)  fashion-mnist(  run 20260101-000000-abcd)?$", first.rstrip("─╮ "))

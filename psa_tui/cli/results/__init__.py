@@ -12,6 +12,7 @@ from psa_tui.cli.results import (
     export,
     fetch,
     follow,
+    label,
     plot,
     regimes,
     report,
@@ -39,6 +40,7 @@ app.command()(show.show)
 app.command()(ablations.ablations)
 app.command()(diff.diff)
 app.command()(follow.follow)
+app.command()(label.label)
 app.command()(fetch.fetch)
 
 # The names of earlier versions: the same command, of the LKG's gain in one case.

@@ -51,7 +51,7 @@ def write_run(run: str, names: Sequence[str], out: Path | None, formats: Sequenc
 
 
 def show_run(run: str, names: Sequence[str], settings: Settings) -> None:
-    """Draw the figures of a single run called ``names``, or all that have a form for the terminal, on stdout.
+    """Draw the figures of a single run called ``names``, or all, in letters on stdout.
 
     Raises:
         PsaError: there is no such figure or run.

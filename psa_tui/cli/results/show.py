@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_format
 import sys
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from psa_tui.formatting import printable
 from psa_tui.settings import Settings
 
 Run = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run's name, as much of it as no other run's has, or latest.")
+    str, typer.Argument(metavar="RUN", help="A run's name, or as much of its id as no other has, or latest.")
 ]
 
 
@@ -30,6 +31,7 @@ def show(settings: Settings, run: Run, json: Json = False) -> None:
             "schema": 1,
             "run": found.row.as_json(),
             "modes": found.modes,
+            "setting_changes": [asdict(change) for change in found.setting_changes],
             "sessions": found.sessions,
             "promotions": found.promotions,
             "rollbacks": found.rollbacks,

@@ -41,8 +41,6 @@ def render(state: StudyState, width: int, height: int, now: float, options: Disp
     if state.started is None:
         return Layout(Text("loading"))
     glyphs = options.glyphs
-    if options.help:
-        return Group(_ruled("help", width, glyphs), Text(_HELP))
     if state.is_of_one_setting:
         return _of_one_setting(state, width, height, now, options)
     events = 3 if height < 38 else 8
@@ -79,6 +77,11 @@ def render(state: StudyState, width: int, height: int, now: float, options: Disp
         Layout(Group(_ruled("workers", right, glyphs), _tasks(state, right, body, glyphs)), size=right),
     )
     return whole
+
+
+def study_help() -> Text:
+    """Explain the picture and the keys."""
+    return Text(_HELP)
 
 
 def _of_one_setting(state: StudyState, width: int, height: int, now: float, options: DisplayOptions) -> RenderableType:

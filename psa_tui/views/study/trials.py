@@ -6,28 +6,25 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from rich.text import Text
-from uniplot import plot_to_string
 
 from psa_tui.formatting import percent
-from psa_tui.views.chart import TO_ASCII
+from psa_tui.views.braille import Series, plot
 from psa_tui.views.glyphs import ASCII, Glyphs
 from psa_tui.views.sparkline import sparkline
 from psa_tui.views.study.state import StudyState
 
 BAND = (10, 90)
 """Percentiles between which the band lies."""
-_LABEL_WIDTH = 11
 STRIP_WIDTH = 34
 """Columns of a trial in the list of strips, at least."""
 
 
 def trials_chart(state: StudyState, width: int, height: int, glyphs: Glyphs) -> Text:
     """Draw the best accuracies so far over the meta-loops, of all trials: mean, and percentiles 10 and 90."""
-    rows, columns = height - 3, width - _LABEL_WIDTH
     loops = sorted({loop for curve in state.curves.values() for loop in curve})
-    if not loops or rows < 3 or columns < 20:
-        return Text("no loop yet" if not loops else "")
-    shown = [loops[round(place)] for place in np.linspace(0, len(loops) - 1, min(len(loops), 2 * columns))]
+    if not loops:
+        return Text("no loop yet")
+    shown = [loops[round(place)] for place in np.linspace(0, len(loops) - 1, min(len(loops), 2 * width))]
     reached = [
         [100 * found for curve in state.curves.values() if (found := curve.get(loop)) is not None] for loop in shown
     ]
@@ -37,30 +34,25 @@ def trials_chart(state: StudyState, width: int, height: int, glyphs: Glyphs) -> 
         return Text("no LKG yet")
     low, high = (np.array([np.percentile(one, place) for one in values]) for place in BAND)
     mean = np.array([np.mean(one) for one in values])
-    picture = plot_to_string(
-        [low, high, mean],
-        xs=[x, x, x],
-        lines=[True, True, True],
-        character_set="ascii",
-        force_ascii_characters=[glyphs.extreme, glyphs.extreme, glyphs.lkg],
-        color=False,
-        width=columns - 2,
-        height=rows,
-        x_min=x[0] - 0.5,
-        x_max=max(x[-1], x[0] + 9) + 0.5,
-        y_min=max(float(low.min()) - 1, 0.0),
-        y_max=min(float(high.max()) + 1, 100.0),
+    drawn = plot(
+        [
+            Series(x, low, "blue", glyphs.dot, line=True),
+            Series(x, high, "blue", glyphs.dot, line=True),
+            Series(x, mean, "bold green", glyphs.lkg, line=True),
+        ],
+        width,
+        height - 1,
+        (x[0] - 0.5, max(x[-1], x[0] + 9) + 0.5),
+        (max(float(low.min()) - 1, 0.0), min(float(high.max()) + 1, 100.0)),
         y_unit=" %",
+        ascii_only=glyphs is ASCII,
     )
-    if glyphs is ASCII:
-        picture = picture.translate(TO_ASCII)
-    text = Text(
-        f"{glyphs.lkg} mean  {glyphs.extreme} percentiles {BAND[0]} and {BAND[1]} of the bounties", no_wrap=True
-    )
-    for line in picture.split("\n")[1:]:
-        text.append("\n" + line[: width - 1].rstrip())
-    text.highlight_words([glyphs.lkg], "bold green")
-    return text
+    if drawn is None:
+        return Text("")
+    legend = Text(no_wrap=True)
+    legend.append(glyphs.lkg, "bold green").append(" mean  ")
+    legend.append(glyphs.dot, "blue").append(f" percentiles {BAND[0]} and {BAND[1]} of the bounties")
+    return Text("\n", no_wrap=True).join([legend, *drawn.lines])
 
 
 def trials_strips(state: StudyState, width: int, height: int, glyphs: Glyphs) -> Text:

@@ -134,7 +134,8 @@ def test_a_finished_run_stays_on_the_screen_until_q_and_its_result_is_left_behin
     assert tty.wait_for_end() == 0
     tty.assert_restored()
     record = read_checkpoint(tmp_path / "models" / DEFAULT_NAME).record
-    name, finished, bounty = tty.left_behind().splitlines()
+    assert "▲ promoted" in tty.left_behind().splitlines()[0], "the last chart stays"
+    name, finished, bounty = tty.left_lines()
     assert name == f"run {record.run}"
     assert finished.startswith("finished: 3 of 3 meta-loops, ")
     assert bounty.startswith(f"bounty {100 * record.progress.bounty:.2f} %")

@@ -123,10 +123,7 @@ def test_a_figure_is_written_in_the_format_of_its_files_name(psa_here, tmp_path)
     ("arguments", "said"),
     [
         (("--run", "latest", "moon"), "figure moon: expected one of curve, loss, ablations, gains"),
-        (
-            ("--run", "latest", "loss", "--terminal"),
-            "figure loss: expected in a terminal one of curve, ablations, gains",
-        ),
+        (("--run", "latest", "sun", "--terminal"), "figure sun: expected in a terminal one of curve, loss, "),
         (("--run", "latest", "--out", "x.pdf"), "--out x.pdf: a file for 4 figures; name one, or give a folder"),
         (("regimes", "instability", "--out", "x.pdf"), "--out x.pdf: a file for 2 figures; name one, or give a folder"),
         (("--run", "latest", "--study", "x"), "--run is about a single run: --source, --study and --zero-r do not go"),
@@ -150,6 +147,11 @@ def test_the_figures_of_a_run_have_names_and_a_form_for_the_terminal(psa_here, l
     assert printed.isascii()
     assert "\x1b" not in printed
     assert max(map(len, printed.splitlines())) <= 80
-    titles = ("validation accuracy by meta-loop", "mean gain by ablated unit", "gains of the candidates")
+    titles = (
+        "validation accuracy by meta-loop",
+        "training loss by meta-loop",
+        "mean gain by ablated unit",
+        "gains of the candidates",
+    )
     assert [line for line in printed.splitlines() if line in titles] == list(titles)
     assert re.search(r"^ out +\d+", printed, re.MULTILINE)

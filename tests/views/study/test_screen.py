@@ -21,7 +21,6 @@ SCREENS = Path(__file__).parent / "screens"
         ((80, 24), DisplayOptions(), "80x24"),
         ((140, 45), DisplayOptions(), "140x45"),
         ((80, 24), DisplayOptions(ascii=True), "80x24-ascii"),
-        ((80, 24), DisplayOptions(help=True), "80x24-help"),
         ((50, 12), DisplayOptions(), "50x12"),
     ],
 )

@@ -1,0 +1,55 @@
+"""What the panels of a run's screen show, by their names."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from psa_tui.views.chart import accuracy_chart, loss_chart
+from psa_tui.views.footer import footer
+from psa_tui.views.live.panel import Drawing
+from psa_tui.views.log import log, log_title
+from psa_tui.views.network_map import ablations_of, map_title, network_map
+from psa_tui.views.panels import architecture, header, lkg, notices, progress_bars, title
+
+NUMBERS = {
+    "progress": Drawing(
+        lambda state, width, height, now, options: progress_bars(state, width, now, options, height),
+        lambda state, width, options: "progress",
+        has_rule=False,
+    ),
+    "lkg": Drawing(
+        lambda state, width, height, now, options: lkg(state, width, height),
+        lambda state, width, options: "last known good (LKG)",
+        has_rule=False,
+    ),
+}
+"""What stands beside or below one another above the pictures."""
+PICTURES = {
+    "accuracy": Drawing(
+        lambda state, width, height, now, options: accuracy_chart(state, width, height, options),
+        lambda state, width, options: "validation accuracy by meta-loop",
+    ),
+    "map": Drawing(
+        lambda state, width, height, now, options: network_map(ablations_of(state), width, height, options.glyphs),
+        lambda state, width, options: map_title(state, "network: ablations", width),
+    ),
+    "loss": Drawing(
+        lambda state, width, height, now, options: loss_chart(state, width, height, options),
+        lambda state, width, options: "training loss",
+    ),
+    "log": Drawing(
+        lambda state, width, height, now, options: log(state, width, height, options),
+        lambda state, width, options: log_title(options),
+    ),
+    "layers": Drawing(
+        lambda state, width, height, now, options: architecture(state, height, options),
+        lambda state, width, options: "architecture",
+    ),
+}
+"""What can be shown or hidden, in the order of the keys that do it."""
+TITLE = Drawing(
+    lambda state, width, height, now, options: Text(title(state, width, options), style="bold", no_wrap=True)
+)
+HEADER = Drawing(lambda state, width, height, now, options: header(state, width, now), title, has_rule=False)
+NOTICES = Drawing(lambda state, width, height, now, options: notices(state))
+FOOTER = Drawing(lambda state, width, height, now, options: footer(state, width, options))

@@ -1,0 +1,292 @@
+"""The screen of a run: its panels, as many as fit, and what keys and mouse do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.screen import Screen
+from textual.widgets import Input
+
+from psa_tui.method.variants import describe_variant
+from psa_tui.runs import controls
+from psa_tui.views.chart import loop_at
+from psa_tui.views.display import ChartWindow, DisplayOptions
+from psa_tui.views.footer import facts, keys_help
+from psa_tui.views.live.arrangement import LARGE, MEDIUM, SMALL, arrange, size_class, toggled
+from psa_tui.views.live.dialogs import Page, Picker
+from psa_tui.views.live.feed import Feed
+from psa_tui.views.live.panel import Panel
+from psa_tui.views.live.run_panels import FOOTER, HEADER, NOTICES, NUMBERS, PICTURES, TITLE
+from psa_tui.views.log import shown_loops
+from psa_tui.views.state import RunState
+from psa_tui.views.text import format_variant
+
+_STEP = 0.25
+"""The part of the loops shown by which the chart is panned."""
+_OTHER_LINES = {SMALL: 4, MEDIUM: 7, LARGE: 10}
+"""Lines that are no pictures, warnings left out."""
+_LEAST_SHARE, _GREATEST_SHARE = 0.3, 3.0
+"""How small and how large the upper or left pictures may be made, beside their share at first."""
+
+
+class RunScreen(Screen[None]):
+    """Shows what ``feed`` knows of a run; keys that ask the run for something write into it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "ask('pause')", show=False),
+        Binding("s", "ask('stop')", show=False),
+        Binding("l", "ask('log')", show=False),
+        Binding("q", "leave", show=False),
+        Binding("m", "pick_mode", show=False),
+        Binding("question_mark,f1", "help", show=False),
+        Binding("w", "facts", show=False),
+        Binding("up", "scroll_log(-1)", show=False),
+        Binding("down", "scroll_log(1)", show=False),
+        Binding("pageup", "scroll_log(-10)", show=False),
+        Binding("pagedown", "scroll_log(10)", show=False),
+        Binding("slash", "filter", show=False),
+        Binding("left", "move_cursor(-1)", show=False),
+        Binding("right", "move_cursor(1)", show=False),
+        Binding("shift+left,left_square_bracket", "pan(-1)", show=False),
+        Binding("shift+right,right_square_bracket", "pan(1)", show=False),
+        Binding("plus,equals_sign", "zoom(0.5)", show=False),
+        Binding("minus", "zoom(2.0)", show=False),
+        Binding("z", "scale", show=False),
+        Binding("0,escape", "reset", show=False),
+        Binding("less_than_sign", "share('columns', 0.8)", show=False),
+        Binding("greater_than_sign", "share('columns', 1.25)", show=False),
+        Binding("left_curly_bracket", "share('rows', 0.8)", show=False),
+        Binding("right_curly_bracket", "share('rows', 1.25)", show=False),
+        *(Binding(str(n), f"show('{name}')", show=False) for n, name in enumerate(PICTURES, start=1)),
+    ]
+    AUTO_FOCUS = ""
+    DEFAULT_CSS = """
+    RunScreen { background: ansi_default; }
+    RunScreen #title, RunScreen #header, RunScreen #footer { height: 1; }
+    RunScreen #notices { height: auto; }
+    RunScreen #numbers { height: auto; layout: vertical; }
+    RunScreen #progress, RunScreen #lkg { height: 2; }
+    RunScreen #pictures { height: 1fr; layout: grid; grid-size: 3; }
+    RunScreen.small #header { display: none; }
+    RunScreen.small #progress, RunScreen.small #lkg { height: 1; }
+    RunScreen.large #title { display: none; }
+    RunScreen.large #header { height: 3; }
+    RunScreen.large #numbers { height: 6; layout: horizontal; }
+    RunScreen.large #progress { height: 6; width: 2fr; }
+    RunScreen.large #lkg { height: 6; width: 1fr; }
+    RunScreen Input { dock: bottom; height: 1; border: none; padding: 0; display: none; }
+    """
+
+    def __init__(self, feed: Feed, options: DisplayOptions, clock: Callable[[], float] = time.monotonic) -> None:
+        """``clock`` gives seconds, as that of ``feed`` does."""
+        super().__init__()
+        self.feed, self.options, self._clock = feed, options, clock
+        self._shown: set[str] | None = None
+        """The pictures that somebody chose; None while nobody did."""
+        self._shares = {"columns": 1.0, "rows": 1.0}
+
+    @property
+    def state(self) -> RunState:
+        """What is known of the run."""
+        assert isinstance(self.feed.state, RunState)
+        return self.feed.state
+
+    def compose(self) -> ComposeResult:
+        """Build the panels, the pictures in the order in which they take their places."""
+        for identity, drawing in (("title", TITLE), ("header", HEADER), ("notices", NOTICES)):
+            yield Panel(identity, drawing, self._moment)
+        for group, drawings in (("numbers", NUMBERS), ("pictures", PICTURES)):
+            with Container(id=group):
+                for identity, drawing in drawings.items():
+                    yield Panel(identity, drawing, self._moment)
+        yield Panel("footer", FOOTER, self._moment)
+        yield Input(placeholder="show only lines with", compact=True, disabled=True)
+
+    def redraw(self, *, only_clock: bool = False) -> None:
+        """Draw all panels anew, or those that change with the time alone."""
+        for panel in self.query(Panel):
+            if not only_clock or panel.id in ("title", "header", "progress"):
+                panel.refresh(layout=panel.id == "notices" and not only_clock)
+
+    def on_mount(self) -> None:
+        """Give the panels their places before they are seen."""
+        self._arrange()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Give the panels their places."""
+        self._arrange()
+
+    def on_key(self, event: events.Key) -> None:
+        """Draw at once what a key changed."""
+        self.call_after_refresh(self.redraw)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter the log as somebody types."""
+        self._change(replace(self.options, log_filter=event.value, scroll=0))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Keep the filter."""
+        self._close_input()
+
+    def on_click(self, event: events.Click) -> None:
+        """Read out the loop that was pointed at."""
+        panel = event.widget
+        if not isinstance(panel, Panel) or panel.id not in ("accuracy", "loss"):
+            return
+        left, _, width, _ = panel.inner
+        loop = loop_at(self.state, event.screen_x - panel.region.x - left, width, self.options)
+        if loop is not None:
+            self._window(lambda window, first, newest: window.with_cursor(first, newest, loop))
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Scroll the log back, or zoom into the chart."""
+        self._wheel(event, lines=-1, factor=0.5)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Scroll the log on, or zoom out of the chart."""
+        self._wheel(event, lines=1, factor=2.0)
+
+    def action_ask(self, command: str) -> None:
+        """Ask the run for something, unless it is another process's."""
+        if not self.options.read_only:
+            self.feed.send(command)
+
+    def action_leave(self) -> None:
+        """End the run now; of another process's run only its screen."""
+        self.feed.send(controls.QUIT)
+
+    def action_pick_mode(self) -> None:
+        """Let the mode of the next loops be chosen."""
+        if self.options.read_only or self.state.finished is not None:
+            return
+        asked = self.state.control
+        current = self.state.mode if asked is None or asked.next_mode is None else asked.next_mode
+        choices = [(name, format_variant(describe_variant(name))) for name in controls.modes_to_choose(self.state.mode)]
+        picker = Picker("Mode from the next loop on", choices, current)
+
+        def picked(name: str | None) -> None:
+            if name is not None and name != current:
+                self.feed.send(f"{controls.MODE} {name}")
+
+        self.app.push_screen(picker, picked)
+
+    def action_help(self) -> None:
+        """Explain keys and signs."""
+        self.app.push_screen(Page("keys and signs", keys_help(self.state.mode, self.options)))
+
+    def action_facts(self) -> None:
+        """Show all that is known of the run, and every warning, in full."""
+        self.app.push_screen(Page("the run", facts(self.state)))
+
+    def action_scroll_log(self, lines: int) -> None:
+        """Scroll the log by ``lines``."""
+        last = max(len(shown_loops(self.state, self.options)) - 1, 0)
+        self._change(replace(self.options, scroll=min(max(self.options.scroll + lines, 0), last)))
+
+    def action_filter(self) -> None:
+        """Let a filter of the log be typed."""
+        box = self.query_one(Input)
+        box.disabled, box.display = False, True
+        box.focus()
+
+    def action_move_cursor(self, steps: int) -> None:
+        """Read out the loop ``steps`` points of the chart further on."""
+
+        def moved(window: ChartWindow, first: int, newest: int) -> ChartWindow:
+            start, end = window.bounds(first, newest)
+            points = 2 * max(self.query_one("#accuracy", Panel).inner[2], 1)
+            step = max((end - start + 1) // points, 1)
+            before = newest + 1 if window.cursor is None else window.cursor
+            return window.with_cursor(first, newest, before + steps * step)
+
+        self._window(moved)
+
+    def action_pan(self, direction: int) -> None:
+        """Show earlier or later loops."""
+        self._window(lambda window, first, newest: window.panned(first, newest, direction * _STEP))
+
+    def action_zoom(self, factor: float) -> None:
+        """Show ``factor`` times as many loops."""
+        self._window(lambda window, first, newest: window.zoomed(first, newest, factor))
+
+    def action_scale(self) -> None:
+        """Show the worst candidates too, or where the run has settled."""
+        self._window(lambda window, first, newest: replace(window, whole_scale=not window.whole_scale))
+
+    def action_reset(self) -> None:
+        """Take back what was chosen for chart and log."""
+        if self.query_one(Input).display:
+            self._close_input()
+        self.query_one(Input).value = ""
+        self._change(replace(self.options, chart=ChartWindow(), log_filter="", scroll=0))
+
+    def action_share(self, direction: str, factor: float) -> None:
+        """Make the upper pictures higher, or those at the left wider, or the other way round."""
+        share = self._shares[direction] * factor
+        self._shares[direction] = min(max(share, _LEAST_SHARE), _GREATEST_SHARE)
+        self._arrange()
+
+    def action_show(self, name: str) -> None:
+        """Show or hide a picture; on a small screen, show it instead of the other."""
+        self._shown = toggled(self._size_class, self._shown, name)
+        self._arrange()
+
+    @property
+    def _size_class(self) -> str:
+        return size_class(*self.app.size)
+
+    def _moment(self) -> tuple[RunState, float, DisplayOptions]:
+        return self.state, self._clock(), self.options
+
+    def _change(self, options: DisplayOptions) -> None:
+        self.options = options
+        self.redraw()
+
+    def _window(self, change: Callable[[ChartWindow, int, int], ChartWindow]) -> None:
+        """Change which loops the charts show, once there are any."""
+        loops = self.state.meta_loops
+        if loops:
+            self._change(replace(self.options, chart=change(self.options.chart, loops[0], loops[-1])))
+
+    def _close_input(self) -> None:
+        box = self.query_one(Input)
+        box.disabled, box.display = True, False
+        self.set_focus(None)
+
+    def _arrange(self) -> None:
+        size = self._size_class
+        for name in (SMALL, MEDIUM, LARGE):
+            self.set_class(size == name, name)
+        arrangement = arrange(size, self._shown)
+        for panel in self.query(Panel):
+            panel.is_framed = size == LARGE and panel.id != "footer" and panel.id != "notices"
+        started = self.state.started
+        self.query_one("#notices").display = size != SMALL and started is not None and bool(started.notices)
+        for name in PICTURES:
+            panel = self.query_one(f"#{name}", Panel)
+            panel.display = name in arrangement.spans
+            if panel.display:
+                panel.styles.column_span, panel.styles.row_span = arrangement.spans[name]
+        grid = self.query_one("#pictures").styles
+        rows = [share * (self._shares["rows"] if n == 0 else 1.0) for n, share in enumerate(arrangement.rows)]
+        room = self.app.size.height - _OTHER_LINES[size]
+        grid.grid_size_rows = len(rows)
+        # Whole lines for all rows but the first, which takes what is left: fractions would leave a line to nobody.
+        grid.grid_rows = " ".join(["1fr", *(str(round(room * share / sum(rows))) for share in rows[1:])])
+        left = self._shares["columns"]
+        grid.grid_columns = f"{left:.3f}fr {left:.3f}fr 1fr"
+        self.redraw()
+
+    def _wheel(self, event: events.MouseEvent, lines: int, factor: float) -> None:
+        widget, _ = self.get_widget_at(event.screen_x, event.screen_y)
+        if widget.id == "log":
+            self.action_scroll_log(lines)
+        elif widget.id in ("accuracy", "loss"):
+            self.action_zoom(factor)

@@ -1,0 +1,66 @@
+"""The screen of a study: its picture, and what keys do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from psa_tui.runs import controls
+from psa_tui.views.display import DisplayOptions
+from psa_tui.views.live.dialogs import Page
+from psa_tui.views.live.feed import Feed
+from psa_tui.views.live.panel import Drawing, Panel
+from psa_tui.views.study.screen import render, study_help
+from psa_tui.views.study.state import StudyState
+
+
+class StudyScreen(Screen[None]):
+    """Shows what ``feed`` knows of a study."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "leave", show=False),
+        Binding("question_mark,f1", "help", show=False),
+        Binding("up", "scroll_messages(-1)", show=False),
+        Binding("down", "scroll_messages(1)", show=False),
+    ]
+    DEFAULT_CSS = "StudyScreen { background: ansi_default; }"
+
+    def __init__(self, feed: Feed, options: DisplayOptions, clock: Callable[[], float] = time.monotonic) -> None:
+        """``clock`` gives seconds, as that of ``feed`` does."""
+        super().__init__()
+        self.feed, self.options, self._clock = feed, options, clock
+
+    @property
+    def state(self) -> StudyState:
+        """What is known of the study."""
+        assert isinstance(self.feed.state, StudyState)
+        return self.feed.state
+
+    def compose(self) -> ComposeResult:
+        """Build the one panel."""
+        yield Panel("study", Drawing(render), lambda: (self.state, self._clock(), self.options))
+
+    def redraw(self, *, only_clock: bool = False) -> None:
+        """Draw anew."""
+        for panel in self.query(Panel):
+            panel.refresh()
+
+    def action_leave(self) -> None:
+        """Ask the study to stop."""
+        self.feed.send(controls.QUIT)
+
+    def action_help(self) -> None:
+        """Explain the picture and the keys."""
+        self.app.push_screen(Page("keys and signs", study_help()))
+
+    def action_scroll_messages(self, lines: int) -> None:
+        """Scroll what happened by ``lines``."""
+        last = max(self.state.scrollable - 1, 0)
+        self.options = replace(self.options, scroll=min(max(self.options.scroll + lines, 0), last))
+        self.redraw()
