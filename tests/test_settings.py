@@ -154,3 +154,41 @@ def test_paths_that_are_no_utf_8_are_refused_at_the_door(tmp_path, monkeypatch):
     (tmp_path / "caf\udce9").rmdir()
     with pytest.raises(ConfigError, match="the current folder is not there any more"):
         load_settings({}).get("model_dir")
+
+
+ADDRESS = "slack://hunter2token/C/#one,#two"
+
+
+def test_targets_of_notifications_are_repeated_or_listed_and_addresses_keep_their_commas(tmp_path):
+    for said in (
+        ["bell", ADDRESS, "json://host/x?a=1,2", "desktop"],
+        [f"bell , {ADDRESS},json://host/x?a=1,2,desktop"],
+    ):
+        found = load_settings({"notify": said}, tmp_path).get("notify")
+        assert [target.text for target in found.all] == ["bell", ADDRESS, "json://host/x?a=1,2", "desktop"]
+    assert (str(found), repr(found)) == ("bell, slack://..., json://..., desktop",) * 2
+    assert load_settings({"notify": []}, tmp_path).find("notify") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["bells", "hunter2token", "bell,hunter2token", "json://", "bell,,desktop", "/hunter2/x"]
+)
+def test_a_target_that_is_none_is_refused_and_not_quoted(tmp_path, text):
+    with pytest.raises(ConfigError) as caught:
+        load_settings({"notify": text}, tmp_path).find("notify")
+    assert str(caught.value).startswith("--notify: expected bell, desktop or an Apprise URL such as json://HOST/PATH")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_files_of_a_folder_ring_a_bell_and_send_nothing_anywhere(tmp_path, monkeypatch):
+    for file, line in ((".env", "PSA_NOTIFY={}"), ("psa.toml", "notify = '{}'")):
+        (tmp_path / file).write_text(line.format("bell,desktop"))
+        assert str(load_settings({}, tmp_path).get("notify")) == "bell, desktop"
+        (tmp_path / file).write_text(line.format(f"bell,{ADDRESS}"))
+        with pytest.raises(ConfigError, match=r"only --notify, or PSA_NOTIFY in the environment, may name") as caught:
+            load_settings({}, tmp_path).find("notify")
+        assert "hunter2" not in str(caught.value)
+        with monkeypatch.context() as changed:
+            changed.setenv("PSA_NOTIFY", ADDRESS)
+            assert load_settings({}, tmp_path).get("notify").have_address
+        (tmp_path / file).unlink()

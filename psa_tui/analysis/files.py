@@ -39,6 +39,7 @@ _COUNTS_OF_LOOPS = (
 _LOOP_COLUMNS = (
     *_ABOUT,
     *("meta_loop", "validation_accuracy", "validation_accuracy_pct", "verdict", "reason", "train_loss"),
+    *("train_accuracy", "train_accuracy_pct"),
     *_COUNTS_OF_LOOPS,
 )
 
@@ -85,6 +86,7 @@ def read_meta_loops(path: Path, study: str | None) -> DataFrame:
     for name in _COUNTS_OF_LOOPS:
         checked.whole(name, least=0)
     checked.number("train_loss")
+    checked.accuracy("train_accuracy", required=False)
     checked.words("reason")
     loops = completed_loops(checked.rows, architectures=[])
     loops.attrs = {

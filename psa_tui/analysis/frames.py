@@ -43,6 +43,7 @@ LOOP_COLUMNS = (
     "lkg_gain",
     "verdict",
     "train_loss",
+    "train_accuracy",
     "ablated_layer",
     "ablated_neuron",
     "ablated_units",
@@ -137,7 +138,8 @@ def completed_loops(rows: DataFrame, *, architectures: list[str]) -> DataFrame:
     for name in _WHOLE_NUMBERS_OF_LOOPS:
         table[name] = table[name].astype("Int64")
     table["reason"] = table["reason"].astype("object").where(table["reason"].notna(), "")
-    table["train_loss"] = table["train_loss"].astype("float64")
+    for name in ("train_loss", "train_accuracy"):
+        table[name] = table[name].astype("float64")
     trial = [table["architecture"], table["mode"], table["trial"]]
     promoted = table["verdict"] == "promoted"
     lkg = table["validation_accuracy"].where(promoted).groupby(trial, sort=False).ffill()

@@ -73,11 +73,12 @@ def load_meta_loops(
     candidate), ``lkg_accuracy`` (after the loop; NaN until a first candidate was promoted), ``lkg_gain`` (what the
     loop added to the LKG's accuracy: 0 after a roll-back, negative where a rule promoted a worse candidate, NaN where
     there was no LKG to improve on), ``verdict`` ("promoted" or "rolled_back"), ``train_loss`` (NaN when not finite),
-    ``ablated_layer`` and ``ablated_neuron`` (Int64; of a loop that ablated exactly one unit), ``ablated_units``
-    (Int64: how many were ablated), ``ablated_dead_units`` (Int64: how many of those were dead already), ``reason`` (why
-    the promotion rule decided so; empty where it was not recorded), ``lkg_dead`` and ``lkg_inactive`` (Int64: hidden
-    units of the LKG after the loop that are dead, and that are never active). What was not recorded is missing.
-    Accuracies and gains are fractions.
+    ``train_accuracy`` (of the training images, as each step of the epoch saw them, with dropout where the mode has it),
+    ``ablated_layer`` and ``ablated_neuron`` (Int64; of a loop that ablated exactly one unit), ``ablated_units`` (Int64:
+    how many were ablated), ``ablated_dead_units`` (Int64: how many of those were dead already), ``reason`` (why the
+    promotion rule decided so; empty where it was not recorded), ``lkg_dead`` and ``lkg_inactive`` (Int64: hidden units
+    of the LKG after the loop that are dead, and that are never active). What was not recorded is missing. Accuracies
+    and gains are fractions.
 
     Arguments and errors are those of ``load_trials``; a source without meta-loops is a ``DataError``.
     """

@@ -68,4 +68,4 @@ def _option(setting: Setting) -> Any:
     if setting.metavar is None:
         return Annotated[bool | None, typer.Option(setting.option, help=setting.help_text, show_default=False)]
     option = typer.Option(setting.option, *setting.aliases, metavar=setting.metavar, help=setting.help_text)
-    return Annotated[str | None, option]
+    return Annotated[list[str] | None if setting.secret_list else str | None, option]

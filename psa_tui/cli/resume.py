@@ -23,6 +23,7 @@ from psa_tui.settings import Settings
     *OUTPUT_OPTIONS,
     "save_svg",
     "tensorboard",
+    "notify",
     "debug",
 )
 def resume(

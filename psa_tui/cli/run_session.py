@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import typer
 
@@ -15,13 +15,18 @@ from psa_tui.runs.controls import Control
 from psa_tui.settings import Settings
 from psa_tui.views.base import View
 from psa_tui.views.messages import print_note
-from psa_tui.views.output import WithWarnings, can_draw, chosen_output, draws_in_ascii
+from psa_tui.views.output import WithWarnings, can_draw, chosen_output, draws_in_ascii, notifications
 
 Work = Callable[[RunContext], RunFinished | None]
 
 
 def carry_out(settings: Settings, work: Work) -> RunFinished | None:
     """Do ``work`` with the view that ``settings`` ask for; leave with the exit code of a run that was stopped."""
+    with notifications(settings) as notifying:
+        return _carry_out(settings, work, notifying)
+
+
+def _carry_out(settings: Settings, work: Work, notifying: Sequence[View[Event]]) -> RunFinished | None:
     control = Control()
     views: list[View[Event]] = []
     if path := settings.get("save_svg"):
@@ -38,7 +43,7 @@ def carry_out(settings: Settings, work: Work) -> RunFinished | None:
     start_logging(view, debug=settings.get("debug"))
     try:
         with StopRequest() as stop:
-            finished = work(RunContext(views, stop, control, say))
+            finished = work(RunContext([*notifying, *views], stop, control, say))
     except LeaveAtOnce as leave:
         view.close()
         print_note(f"left at once ({leave}); what was committed is intact")

@@ -47,6 +47,7 @@ Trials = Annotated[
     *OUTPUT_OPTIONS,
     "save_svg",
     "tensorboard",
+    "notify",
     "debug",
 )
 def train(settings: Settings, trials: Trials = None, tag: Tags = None, note: Note = None, yes: Yes = False) -> None:

@@ -12,7 +12,7 @@ from psa_tui.settings import Settings
 from psa_tui.studies.session import SessionOptions, run_session
 from psa_tui.studies.trials_of_setting import trials_study, trials_summary
 from psa_tui.views.messages import print_note
-from psa_tui.views.output import chosen_output
+from psa_tui.views.output import chosen_output, notifications
 from psa_tui.views.study.text import format_trials_summary
 
 _OF_A_RUN = ("name", "save_svg", "tensorboard", "threads")
@@ -28,8 +28,9 @@ def train_trials(settings: Settings, trials: int) -> None:
         found = settings.find(name)
         if found is not None and found.origin.startswith("--"):
             raise ConfigError(f"{found.origin} is of a single run; leave it or --trials out")
-    spec = trials_study(settings, trials, print_note)
-    code = run_session(spec, settings, SessionOptions(), partial(choose_view, settings), print_note)
+    with notifications(settings) as notifying:
+        spec = trials_study(settings, trials, print_note)
+        code = run_session(spec, settings, SessionOptions(), partial(choose_view, settings), print_note, notifying)
     summary = trials_summary(settings.get("results_dir"), spec)
     if summary is not None and chosen_output(settings) != "json":
         for line in format_trials_summary(spec, summary):

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 AUTO = "auto"
 ADAMW_BETAS = (0.9, 0.999)
 ADAMW_EPSILON = 1e-8
+NOT_COUNTED = -1
+"""What ``Epoch.correct`` holds until a backend has counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,20 @@ class Epoch:
     """
     steps: tuple[int, ...]
     """The steps that each member's optimiser has taken before."""
+    correct: Tensor | None = None
+    """How many training images each member classified correctly: int64 [M]. None where nobody wants to know.
+
+    As each step saw them: by the weights from before it, with its dropout, and by the labels that are trained with.
+    Correct is an image whose label's logit no other exceeds; one with a logit that is not a number is not. A member's
+    is overwritten when its epoch is complete; a backend that does not count leaves it.
+    """
+
+    def accuracies(self) -> list[float | None]:
+        """Return of each member the fraction of images that are ``correct``; None where they were not counted."""
+        if self.correct is None:
+            return [None] * len(self.order_of)
+        count = self.orders.shape[1]
+        return [None if correct == NOT_COUNTED else correct / count for correct in self.correct.tolist()]
 
     def of(self, members: Sequence[int]) -> Epoch:
         """Return the epoch of some members."""
@@ -68,6 +84,7 @@ class Epoch:
             tuple(self.labels[member] for member in members),
             None if self.moments is None else self.moments[list(members)],
             tuple(self.steps[member] for member in members),
+            None if self.correct is None else self.correct[list(members)],
         )
 
 
@@ -95,7 +112,7 @@ class Backend(Protocol):
     ) -> Generator[tuple[int, Tensor], None, Tensor]:
         """Train ``weights`` [M, parameters] for one epoch with AdamW (Loshchilov & Hutter 2019).
 
-        A member's row is overwritten when its epoch is complete.
+        A member's row is overwritten when its epoch is complete, as are its moments and its entry of ``epoch.correct``.
 
         Yields:
             After every step or few, the number of images a member has seen so far (the mean over the members), and the

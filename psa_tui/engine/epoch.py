@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from psa_tui.engine.backend import Epoch
+from psa_tui.engine.backend import NOT_COUNTED, Epoch
 from psa_tui.engine.images import Images
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.progress import Progress
@@ -64,6 +64,7 @@ def epoch_of(
         ),
         moments=moments,
         steps=tuple(trial.progress.optimizer_steps if kept else 0 for trial, kept in zip(trials, keeps, strict=True)),
+        correct=torch.full((len(trials),), NOT_COUNTED, device=weights.device),
     )
 
 

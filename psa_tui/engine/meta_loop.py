@@ -68,7 +68,7 @@ def run_meta_loops(
         validated = validate(backend, candidates, network, validation, variants)
         finite = torch.isfinite(losses) & torch.isfinite(candidates).all(1)
 
-        measured = list(zip(losses.tolist(), validated, finite.tolist(), strict=True))
+        measured = list(zip(losses.tolist(), epoch.accuracies(), validated, finite.tolist(), strict=True))
         candidate_of = [trained.index(row) for row in rows]
         steps = -(-len(train) // hyperparameters.batch_size)
         finished = []
@@ -184,12 +184,15 @@ def _decide(
     variant: Variant,
     member: int,
     meta_loop: int,
-    measured: tuple[float, Validated, bool],
+    measured: tuple[float, float | None, Validated, bool],
     ablation: UnitsAblated | None,
     seconds: float,
 ) -> tuple[MetaLoopFinished, Decision]:
-    """Let the promotion rule decide on a trial's candidate, which was ``measured``: loss, validation, finite."""
-    loss, validated, finite = measured
+    """Let the promotion rule decide on a trial's candidate, which was ``measured``.
+
+    That is its training loss and accuracy, what validation says, and whether it is finite.
+    """
+    loss, train_accuracy, validated, finite = measured
     correct, promoting = validated.counts(variant)
     before = trial.progress
     told = (before, correct) if promoting is None else (before.told(), promoting)
@@ -210,5 +213,6 @@ def _decide(
         progress=before.after(meta_loop, correct, decision, finite=finite, promoting=promoting),
         reason=decision.reason,
         promoting_correct=promoting,
+        train_accuracy=train_accuracy,
     )
     return event, decision

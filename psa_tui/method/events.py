@@ -109,6 +109,8 @@ class EarlierLoops:
     """What was ablated in each loop; empty where nothing was."""
     train_losses: tuple[float | None, ...]
     """None where it was not finite."""
+    train_accuracies: tuple[float | None, ...] = ()
+    """As ``MetaLoopFinished.train_accuracy``; empty in an event of an earlier version."""
     dead_units: tuple[tuple[int, int], ...] | None = None
     """Those of the last LKG that these loops made; None where they made none, and where not known."""
     gains: tuple[float | None, ...] = ()
@@ -167,6 +169,9 @@ class MetaLoopFinished:
     """Layer and index of the LKG's dead hidden units, where this loop made the LKG; None where it did not."""
     promoting_correct: int | None = None
     """Of the half of the validation images that decided; None where all of them did."""
+    train_accuracy: float | None = None
+    """Of the training images, as each step of the epoch saw them: by the weights from before it, with its dropout, and
+    by the labels that are trained with. None where the backend does not count them."""
 
 
 @event("control_changed")

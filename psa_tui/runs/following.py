@@ -270,6 +270,7 @@ def _finished_loop(row: RunRow, loop: MetaLoopRow, before: Progress, after: Prog
         reason=loop.reason,
         dead_units=loop.dead_units,
         promoting_correct=loop.promoting_correct,
+        train_accuracy=loop.train_accuracy,
     )
 
 

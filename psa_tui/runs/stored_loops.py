@@ -36,6 +36,7 @@ def earlier_loops(loops: Sequence[MetaLoopRow], before: MetaLoopRow | None = Non
         promoted=tuple(loop.verdict == Verdict.PROMOTED for loop in loops),
         ablations=tuple(loop.ablations for loop in loops),
         train_losses=tuple(loop.train_loss for loop in loops),
+        train_accuracies=tuple(loop.train_accuracy for loop in loops),
         dead_units=last_dead_units(loops),
         gains=tuple(gains_of(loops, before)),
     )

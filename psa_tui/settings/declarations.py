@@ -8,82 +8,23 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from psa_tui.data import AUTO, DATASETS
 from psa_tui.engine.backend import BACKENDS
-from psa_tui.errors import ConfigError
 from psa_tui.method.effects import EFFECTS
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
 from psa_tui.method.initialisation import INITIALISATIONS
 from psa_tui.method.variants import OptimizerState, find_variant
 from psa_tui.networks import NETWORKS
 from psa_tui.networks.mlp import groups_of_widths
-from psa_tui.registry import Registry
+from psa_tui.settings.parsers import flag, integer, one_of, path, registered, text_as_given
+from psa_tui.settings.targets import parse_targets
 from psa_tui.storage.labels import check_run_name
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 LARGEST_SEED = 2**63 - 1
 MOST_THREADS = 4 * (os.cpu_count() or 1)
-
-
-def _integer(least: int, most: int | None = None) -> Callable[[str], int]:
-    wanted = f"a whole number of at least {least}" if most is None else f"a whole number from {least} to {most}"
-
-    def parse(text: str) -> int:
-        try:
-            value = int(text) if text.isascii() and "_" not in text else None
-        except ValueError:
-            value = None
-        if value is None or value < least or (most is not None and value > most):
-            raise ConfigError(f"expected {wanted}")
-        return value
-
-    return parse
-
-
-def _one_of(*names: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in names:
-            raise ConfigError(f"expected one of {', '.join(names)}")
-        return text
-
-    return parse
-
-
-def _registered(registry: Registry[Any], *more: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in more and text not in registry:
-            raise ConfigError(f"expected one of {', '.join((*more, *registry))}")
-        return text
-
-    return parse
-
-
-def _text_as_given(text: str) -> str:
-    return text
-
-
-def _flag(text: str) -> bool:
-    value = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(text.lower())
-    if value is None:
-        raise ConfigError("expected true or false")
-    return value
-
-
-def _path(text: str) -> Path:
-    if not text or "\0" in text:
-        raise ConfigError("expected a path")
-    path = Path(text).expanduser()
-    try:
-        # It goes into messages, the history and the checkpoints' commands, with the folder it is relative to.
-        str(path.absolute()).encode()
-    except UnicodeEncodeError:
-        raise ConfigError("expected a path in UTF-8, in a folder whose own path is") from None
-    except FileNotFoundError:
-        raise ConfigError("the current folder is not there any more; go to one that is") from None
-    return path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +41,8 @@ class Setting:
     """Further spellings of the option."""
     default_in_words: str | None = None
     """What help texts call the default; None for the value itself, an empty string for nothing."""
+    secret_list: bool = False
+    """Whether the option may be repeated, which is the same as commas between, and no message may quote its value."""
 
     @property
     def variable(self) -> str:
@@ -133,14 +76,14 @@ SETTINGS: dict[str, Setting] = {
     for setting in (
         Setting(
             name="network",
-            parse=_registered(NETWORKS),
+            parse=registered(NETWORKS),
             default="mlp",
             metavar="NAME",
             help="The network's family: mlp (fully connected), or a plug-in's",
         ),
         Setting(
             name="arch",
-            parse=_text_as_given,
+            parse=text_as_given,
             default_in_words='"[1*1024]"',
             metavar="GROUPS",
             help='Hidden layers as layers*neurons groups, "[4*4, 2*8]"',
@@ -161,46 +104,46 @@ SETTINGS: dict[str, Setting] = {
         ),
         Setting(
             name="ablate",
-            parse=_text_as_given,
+            parse=text_as_given,
             metavar="UNITS",
             help="What is ablated in place of the mode's units: full, hidden, output, dormant, smallest, largest, "
             "layer:K, unit:K.N, or none.",
         ),
-        Setting(name="amount", parse=_text_as_given, metavar="N", help="Units a loop, or a percentage: 3, 10%."),
+        Setting(name="amount", parse=text_as_given, metavar="N", help="Units a loop, or a percentage: 3, 10%."),
         Setting(
             name="effect",
-            parse=_registered(EFFECTS),
+            parse=registered(EFFECTS),
             metavar="NAME",
             help="What is done to them: zero, reinit, noise, scatter, bias, weights, or none (a sham).",
         ),
         Setting(
             name="promote",
-            parse=_text_as_given,
+            parse=text_as_given,
             metavar="RULE",
             help="What becomes the LKG: strict, half, patience:K, anneal:T0,RATE (T0 in points), always, a plug-in's.",
         ),
         Setting(
             name="optimizer_state",
-            parse=_one_of(*OptimizerState),
+            parse=one_of(*OptimizerState),
             metavar="STATE",
             help="AdamW's state when a loop begins: fresh, lkg (as saved with the LKG) or keep (never reset).",
         ),
         Setting(
             name="regularisers",
-            parse=_text_as_given,
+            parse=text_as_given,
             metavar="NAMES",
             aliases=("--with",),
             help="On top of everything else: dropout, decay, or both.",
         ),
         Setting(
             name="init",
-            parse=_one_of(*INITIALISATIONS),
+            parse=one_of(*INITIALISATIONS),
             metavar="LAW",
             help="Law of the first weights: default (PyTorch's), he or orthogonal.",
         ),
         Setting(
             name="schedule",
-            parse=_text_as_given,
+            parse=text_as_given,
             metavar="MODES",
             help='Modes one after another, by meta-loops: "dropout:50,output:50". The last one stays.',
         ),
@@ -216,28 +159,28 @@ SETTINGS: dict[str, Setting] = {
         ),
         Setting(
             name="meta_loops",
-            parse=_integer(1, 1_000_000_000),
+            parse=integer(1, 1_000_000_000),
             default="100",
             metavar="N",
             help="Meta-loops to run in this call",
         ),
         Setting(
             name="seed",
-            parse=_integer(0, LARGEST_SEED),
+            parse=integer(0, LARGEST_SEED),
             default_in_words="random, and shown",
             metavar="N",
             help="Seed of every random draw",
         ),
         Setting(
             name="dataset",
-            parse=_registered(DATASETS, AUTO),
+            parse=registered(DATASETS, AUTO),
             default=AUTO,
             metavar="NAME",
             help=_HELP_OF_DATASET,
         ),
         Setting(
             name="dataset_dir",
-            parse=_path,
+            parse=path,
             default="dataset",
             metavar="DIR",
             help="Where data sets are, in torchvision's layout",
@@ -248,18 +191,18 @@ SETTINGS: dict[str, Setting] = {
             metavar="NAME",
             help="Name of the run: it has the folder NAME, in the models folder, to itself.",
         ),
-        Setting(name="model_dir", parse=_path, default="models", metavar="DIR", help="Where checkpoints are"),
-        Setting(name="results_dir", parse=_path, default="results", metavar="DIR", help="Where the history is"),
+        Setting(name="model_dir", parse=path, default="models", metavar="DIR", help="Where checkpoints are"),
+        Setting(name="results_dir", parse=path, default="results", metavar="DIR", help="Where the history is"),
         Setting(
             name="device",
-            parse=_one_of(*DEVICES),
+            parse=one_of(*DEVICES),
             default="auto",
             metavar="NAME",
             help="cpu, cuda or mps; auto takes the best there is",
         ),
         Setting(
             name="backend",
-            parse=_registered(BACKENDS, AUTO),
+            parse=registered(BACKENDS, AUTO),
             default=AUTO,
             metavar="NAME",
             help="numba (compiled for this CPU, fully connected networks), torch (those on any device), module (any "
@@ -267,30 +210,37 @@ SETTINGS: dict[str, Setting] = {
         ),
         Setting(
             name="threads",
-            parse=_integer(1, MOST_THREADS),
+            parse=integer(1, MOST_THREADS),
             default_in_words="chosen",
             metavar="N",
             help=_HELP_OF_THREADS,
         ),
         Setting(
             name="num_workers",
-            parse=_integer(0, 4096),
+            parse=integer(0, 4096),
             default="4",
             default_in_words="",
             metavar="N",
             help="No effect: the data lie in memory and no loader processes are needed.",
         ),
-        Setting(name="debug", parse=_flag, default="false", help="Log in detail on stderr; show tracebacks."),
-        Setting(name="plain", parse=_flag, default="false", help="One line a meta-loop, also in a terminal."),
-        Setting(name="json", parse=_flag, default="false", help="One JSON object an event on stdout."),
-        Setting(name="quiet", parse=_flag, default="false", help="Print the result only."),
-        Setting(name="ascii", parse=_flag, default="false", help="Draw with ASCII characters only."),
-        Setting(name="save_svg", parse=_path, metavar="FILE", help="Write the dashboard's last frame as SVG."),
+        Setting(name="debug", parse=flag, default="false", help="Log in detail on stderr; show tracebacks."),
+        Setting(name="plain", parse=flag, default="false", help="One line a meta-loop, also in a terminal."),
+        Setting(name="json", parse=flag, default="false", help="One JSON object an event on stdout."),
+        Setting(name="quiet", parse=flag, default="false", help="Print the result only."),
+        Setting(name="ascii", parse=flag, default="false", help="Draw with ASCII characters only."),
+        Setting(name="save_svg", parse=path, metavar="FILE", help="Write the dashboard's last frame as SVG."),
         Setting(
             name="tensorboard",
-            parse=_path,
+            parse=path,
             metavar="DIR",
             help="Also write the curves for TensorBoard, in a folder named like the run in DIR.",
+        ),
+        Setting(
+            name="notify",
+            parse=parse_targets,
+            metavar="TARGET",
+            help="Tell of the end, a failure, a signal and an escape: bell, desktop or an Apprise URL. Repeatable.",
+            secret_list=True,
         ),
     )
 }

@@ -20,7 +20,7 @@ def load_settings(flags: Mapping[str, object], folder: Path | None = None) -> Se
         ConfigError: ``psa.toml`` cannot be read, or holds a key that is no setting.
     """
     folder = Path() if folder is None else folder
-    given = {name: _text(value) for name, value in flags.items() if value is not None}
+    given = {name: _text(value) for name, value in flags.items() if value not in (None, [])}
     defaults = {name: s.default for name, s in SETTINGS.items() if s.default is not None}
     return Settings(
         (
@@ -73,4 +73,6 @@ def _read_toml(path: Path) -> dict[str, str]:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(value)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -19,6 +19,7 @@ from psa_tui.method.hyperparameters import HYPERPARAMETERS, Hyperparameters
 from psa_tui.method.variants import Variant, scheduled, split_list, with_axes
 from psa_tui.networks import NETWORKS, Network
 from psa_tui.settings.declarations import SETTINGS, Setting
+from psa_tui.settings.targets import Targets
 
 AXES_OF = {
     "ablate": "ablate",
@@ -70,7 +71,7 @@ class Layer:
         """Return the value of ``setting``, which this layer has.
 
         Raises:
-            ConfigError: it cannot be its value, or is a path that leads out of the bounds.
+            ConfigError: it cannot be its value, or is a path or an address that leads out of the bounds.
         """
         value = setting.parse(self.values[setting.name])
         # What lies in a folder may say what is trained, but not where files are written, replaced or removed.
@@ -81,6 +82,11 @@ class Layer:
                     f"expected a path inside this folder (only {setting.option}, or {setting.variable} in the "
                     "environment, may name any)"
                 )
+        if self.bounds is not None and isinstance(value, Targets) and value.have_address:
+            raise ConfigError(
+                f"expected bell or desktop (only {setting.option}, or {setting.variable} in the environment, may name "
+                "an address)"
+            )
         return value
 
 
@@ -117,7 +123,7 @@ class Settings:
                 try:
                     return Value(layer.parse(setting), layer.origin(setting), rank)
                 except ConfigError as error:
-                    shown = "" if error.detail else f", found {text[:80]!r}"
+                    shown = "" if error.detail or setting.secret_list else f", found {text[:80]!r}"
                     raise ConfigError(f"{layer.origin(setting)}: {error}{shown}", error.detail) from None
         return None
 

@@ -37,7 +37,9 @@ COLUMNS = """
     -- JSON: [[layer, unit], ...], its dead hidden units, where this loop made it:
     dead_units TEXT,
     -- of the half of the validation images that decided; NULL where all of them did:
-    promoting_correct INTEGER
+    promoting_correct INTEGER,
+    -- of the training images as the epoch saw them, a fraction; NULL when unknown:
+    train_accuracy REAL
 """
 """The columns as SQL declares them; the fields of ``MetaLoopRow`` in order."""
 _ZERO = "zero"
@@ -64,6 +66,7 @@ class MetaLoopRow:
     lkg_inactive: int | None = None
     dead_units: DeadUnits | None = None
     promoting_correct: int | None = None
+    train_accuracy: float | None = None
 
     @classmethod
     def of(cls, event: MetaLoopFinished) -> MetaLoopRow:
@@ -85,6 +88,7 @@ class MetaLoopRow:
             lkg_inactive=event.progress.lkg_inactive,
             dead_units=event.dead_units,
             promoting_correct=event.promoting_correct,
+            train_accuracy=event.train_accuracy,
         )
 
     @classmethod
@@ -102,6 +106,8 @@ class MetaLoopRow:
         fields["finite"] = bool(fields["finite"])
         if not 0 <= fields["validation_correct"] <= fields["validation_count"] or not fields["validation_count"]:
             raise ValueError(f"meta-loop {fields['meta_loop']}: no count of images")
+        if fields["train_accuracy"] is not None and not 0 <= fields["train_accuracy"] <= 1:
+            raise ValueError(f"meta-loop {fields['meta_loop']}: training accuracy {fields['train_accuracy']}")
         if fields["verdict"] not in _VERDICTS:
             raise ValueError(f"meta-loop {fields['meta_loop']}: verdict {fields['verdict']!r}")
         return cls(**fields)
@@ -136,6 +142,7 @@ class MetaLoopRow:
             self.lkg_inactive,
             None if self.dead_units is None else json.dumps(self.dead_units, separators=(",", ":")),
             self.promoting_correct,
+            self.train_accuracy,
         )
 
 

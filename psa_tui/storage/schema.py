@@ -143,6 +143,7 @@ _OF_LOOPS = {
     **_OF_UNITS,
     "dead_units": "TEXT",
     "promoting_correct": "INTEGER",
+    "train_accuracy": "REAL",
 }
 _LABELS = {"name": "TEXT", "tags": "TEXT", "note": "TEXT"}
 _ADDED = {

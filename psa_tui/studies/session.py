@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf
@@ -63,8 +63,11 @@ def run_session(
     options: SessionOptions,
     make_view: Callable[[StopRequest], View[StudyEvent]],
     say: Callable[[str], None],
+    more_views: Sequence[View[StudyEvent]] = (),
 ) -> int:
     """Run the study to its end, or until something stops it; return the exit code that says which.
+
+    ``more_views`` are told too, and left to the caller to close.
 
     Raises:
         PsaError: the session cannot begin, or cannot record what it does; what was recorded is intact.
@@ -91,7 +94,7 @@ def run_session(
             resume_command=resume,
         )
         view = make_view(stop)
-        publish = Publisher([view], stop, "study")
+        publish = Publisher([*more_views, view], stop, "study")
         try:
             for event in driver.run():
                 stop.in_loops = True

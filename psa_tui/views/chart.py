@@ -17,13 +17,14 @@ _SETTLED = 0.15
 """The quantile of the accuracies shown at which a run counts as settled."""
 _MARKED = 1.0
 """As many points a column have a character of their own; where there are more, they are dots."""
-PROMOTED, ROLLED_BACK, LKG, MAJORITY, OFF_SCALE, CURSOR = (
+PROMOTED, ROLLED_BACK, LKG, MAJORITY, OFF_SCALE, CURSOR, CHANGE = (
     "bold bright_green",
     "blue",
     "green",
     "magenta",
     "yellow",
     "reverse",
+    "cyan",
 )
 
 _NO_ROOM = Text("no room for a chart", style="dim", no_wrap=True)
@@ -66,6 +67,7 @@ def accuracy_chart(state: RunState, width: int, height: int, options: DisplayOpt
     if majority is not None and (cell := drawn.cell(x_range[0], majority)) is not None:
         for column in range(drawn.columns):
             drawn.put(column, cell[1], glyphs.majority, MAJORITY, over=False)
+    _mark_changes(drawn, state, options)
     _mark_verdicts(drawn, shown, shown.accuracies, options)
     below = shown.accuracies < low
     for column in {drawn.column(loop) for loop in shown.loops[below]}:
@@ -73,7 +75,8 @@ def accuracy_chart(state: RunState, width: int, height: int, options: DisplayOpt
     _draw_cursor(drawn, options)
     first = _read_out(state, options, width)
     if first is None:
-        first = _legend(options, majority, low, int(below.sum()), width)
+        changed = any(x_range[0] < change.meta_loop < x_range[1] for change in state.changes)
+        first = _legend(options, majority, low, int(below.sum()), width, changed=changed)
     return Text("\n", no_wrap=True).join([first, *drawn.lines])
 
 
@@ -93,6 +96,7 @@ def loss_chart(state: RunState, width: int, height: int, options: DisplayOptions
     drawn = plot(series, width, height, _x_range(shown.loops), (low, high), ascii_only=options.ascii)
     if drawn is None:
         return _NO_ROOM.copy()
+    _mark_changes(drawn, state, options)
     _mark_verdicts(drawn, shown, shown.losses, options)
     _draw_cursor(drawn, options)
     return drawn.text
@@ -151,6 +155,14 @@ def _staircase(shown: _Shown) -> tuple[np.ndarray, np.ndarray]:
     return x[corner], y[corner]
 
 
+def _mark_changes(drawn: Plot, state: RunState, options: DisplayOptions) -> None:
+    """Draw a line down the plot where the run went on with other settings."""
+    left, right = drawn.x_range
+    for loop in {change.meta_loop for change in state.changes if left < change.meta_loop < right}:
+        for row in range(drawn.rows):
+            drawn.put(drawn.column(loop), row, options.glyphs.change, CHANGE, over=False)
+
+
 def _mark_verdicts(drawn: Plot, shown: _Shown, values: np.ndarray, options: DisplayOptions) -> None:
     """Make each loop a character instead of a dot, and the promoted ones above all, where they are few enough."""
     if len(shown.loops) <= _MARKED * drawn.columns:
@@ -194,13 +206,16 @@ def _read_out(state: RunState, options: DisplayOptions, width: int) -> Text | No
     if count and state.started is not None:
         name = "output" if layer == len(state.started.unit_counts) - 1 else f"layer {layer}"
         parts.append(f"{name} neuron {unit}" + (f" and {count - 1} more" if count > 1 else ""))
+    parts += [f"{one.name} {one.before} -> {one.after}" for one in state.changes if one.meta_loop == cursor]
     loss = state.train_losses[place] if state.train_losses else float("nan")
     if np.isfinite(loss):
         parts.append(f"loss {loss:.4f}")
     return _fitting(parts, width)
 
 
-def _legend(options: DisplayOptions, majority: float | None, low: float, below: int, width: int) -> Text:
+def _legend(
+    options: DisplayOptions, majority: float | None, low: float, below: int, width: int, *, changed: bool
+) -> Text:
     glyphs = options.glyphs
     line = Text(no_wrap=True)
     parts = [
@@ -212,6 +227,8 @@ def _legend(options: DisplayOptions, majority: float | None, low: float, below: 
         parts.append((glyphs.majority, MAJORITY, f"majority {majority:.2f} %{' (below)' if low > majority else ''}"))
     if below:
         parts.append((glyphs.below, OFF_SCALE, f"{below:,} below"))
+    if changed:
+        parts.append((glyphs.change, CHANGE, "other settings"))
     for glyph, style, meaning in parts:
         if len(line) + len(meaning) + 4 > width:
             break

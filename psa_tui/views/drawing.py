@@ -34,6 +34,14 @@ _PATIENCE_S = 2.0
 _SUSPEND_S = 0.5
 
 
+def _environment() -> dict[str, str]:
+    """Return the variables of the drawing process."""
+    # A shell that exports its size does so once; the terminal knows it.
+    kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    # Ctrl-C and Ctrl-Z are signals to the whole job, as in any other program, and keys have one code in all terminals.
+    return kept | {"TEXTUAL_ALLOW_SIGNALS": "1", "TEXTUAL_DISABLE_KITTY_KEY": "1"}
+
+
 class Drawing:
     """The process that draws on the terminal ``stream`` and lets its keyboard reach ``control``."""
 
@@ -55,7 +63,7 @@ class Drawing:
         # A Ctrl-C before it could ignore them would end it.
         with isolated_children((*STOP_SIGNALS, signal.SIGTSTP)):
             # Textual writes to the standard error stream; wherever ours goes, its is the terminal.
-            self._process = subprocess.Popen(arguments, pass_fds=(events, commands), stderr=stream)
+            self._process = subprocess.Popen(arguments, pass_fds=(events, commands), stderr=stream, env=_environment())
         os.close(events)
         os.close(commands)
         os.set_blocking(self._events, False)

@@ -19,6 +19,7 @@ class Glyphs:
     lkg: str
     majority: str
     below: str
+    change: str
     dot: str
     untouched: str
     hit: str
@@ -46,6 +47,7 @@ UNICODE = Glyphs(
     lkg="━",
     majority="┄",
     below="▾",
+    change="┊",
     dot="•",
     untouched="·",
     hit="○",
@@ -69,6 +71,7 @@ ASCII = Glyphs(
     lkg="=",
     majority="-",
     below="v",
+    change=":",
     dot=".",
     untouched=".",
     hit="o",

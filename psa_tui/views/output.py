@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from psa_tui.errors import ConfigError
 from psa_tui.method.events import Event, RunStarted
@@ -29,6 +32,10 @@ class WithWarnings:
     def close(self) -> None:
         """Close the view."""
         self._view.close()
+
+
+if TYPE_CHECKING:
+    from psa_tui.views.notify import NotifyView
 
 
 def chosen_output(settings: Settings) -> str:
@@ -60,3 +67,23 @@ def draws_in_ascii(settings: Settings) -> bool:
     """Whether pictures keep to ASCII: it was asked for, or stdout has no more."""
     is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     return bool(settings.get("ascii")) or not is_unicode
+
+
+@contextmanager
+def notifications(settings: Settings) -> Iterator[list[NotifyView]]:
+    """Give the view that ``--notify`` asks for, if it does, and close it at the end, after all others.
+
+    Raises:
+        ConfigError: as ``NotifyView``.
+    """
+    found = settings.find("notify")
+    if found is None:
+        yield []
+        return
+    from psa_tui.views.notify import NotifyView
+
+    view = NotifyView(found.value, found.origin)
+    try:
+        yield [view]
+    finally:
+        view.close()

@@ -19,6 +19,7 @@ from psa_tui.method.events import (
     MetaLoopFinished,
     RunFinished,
     RunStarted,
+    SettingChange,
     UnitsAblated,
     Verdict,
 )
@@ -100,6 +101,8 @@ class RunState:
     """NaN where it was not finite."""
     units: array[int] = field(default_factory=lambda: array("i"))
     """Three numbers a loop, those of ``first_unit``."""
+    changes: list[SettingChange] = field(default_factory=list)
+    """Settings that the run went on with other values of, in order."""
     hits: AblationStatistics = field(default_factory=AblationStatistics)
     """What ablations did."""
     dead_units: frozenset[tuple[int, int]] = frozenset()
@@ -122,6 +125,7 @@ class RunState:
             case RunStarted():
                 self.started, self.started_at, self.loop_started_at = event, now, now
                 self.mode, self.progress = event.mode, event.progress
+                self.changes = list(event.setting_changes)
                 self._take_dead_units(event)
                 self.messages.extendleft(event.notices)
             case EarlierLoops():
@@ -159,6 +163,9 @@ class RunState:
     def _fold_loop(self, event: MetaLoopFinished, now: float) -> None:
         promoted = event.verdict is Verdict.PROMOTED
         self._take_dead_units(event)
+        if event.mode != self.mode and self.mode:
+            change = SettingChange(meta_loop=event.meta_loop, name="mode", before=self.mode, after=event.mode)
+            self.changes += [] if change in self.changes else [change]
         self.mode, self.progress = event.mode, event.progress
         self.meta_loops.append(event.meta_loop)
         self.accuracies.append(event.validation_accuracy)

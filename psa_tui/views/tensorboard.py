@@ -24,7 +24,8 @@ from psa_tui.views.text import format_finished, format_started, format_units, fo
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-LOSS, VALIDATION, LKG, TEST = "loss/train", "accuracy/validation", "accuracy/lkg", "accuracy/test"
+LOSS, TRAIN, VALIDATION = "loss/train", "accuracy/train", "accuracy/validation"
+LKG, TEST = "accuracy/lkg", "accuracy/test"
 PROMOTIONS, ROLLBACKS = "verdicts/promotions", "verdicts/rollbacks"
 LAYER, NEURON, UNITS = "ablation/layer", "ablation/neuron", "ablation/units"
 _LONGEST_LIST = 200
@@ -99,6 +100,7 @@ class TensorBoardView:
             if self._writer is None:
                 self._open(loop)
             scalars = {LOSS: event.train_losses[index], VALIDATION: event.validation_accuracies[index], LKG: self._lkg}
+            scalars[TRAIN] = event.train_accuracies[index] if event.train_accuracies else None
             scalars |= {PROMOTIONS: self._promotions, ROLLBACKS: self._loops - self._promotions}
             scalars |= _ablation_scalars(event.ablations[index])
             self._add_scalars(loop, scalars)
@@ -129,6 +131,7 @@ class TensorBoardView:
             self._open(event.meta_loop)
         progress = event.progress
         scalars = {LOSS: event.train_loss, VALIDATION: event.validation_accuracy, LKG: progress.lkg_accuracy}
+        scalars[TRAIN] = event.train_accuracy
         scalars |= {PROMOTIONS: progress.promotions, ROLLBACKS: progress.rollbacks}
         scalars |= _ablation_scalars(() if event.ablation is None else event.ablation.units)
         self._add_scalars(event.meta_loop, scalars)

@@ -7,14 +7,7 @@ command pipe. It ends when the event pipe does, however the run ended.
 from __future__ import annotations
 
 import argparse
-import os
 import signal
-
-# Ctrl-C and Ctrl-Z are signals to the whole job, as in any other program, and keys have one code in all terminals.
-os.environ["TEXTUAL_ALLOW_SIGNALS"] = os.environ["TEXTUAL_DISABLE_KITTY_KEY"] = "1"
-# A shell exports its size once; the terminal knows it.
-for name in ("COLUMNS", "LINES"):
-    os.environ.pop(name, None)
 
 from rich.console import Console
 

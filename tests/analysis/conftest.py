@@ -33,6 +33,7 @@ def _trial(architecture, mode, trial, corrects, parameters):
             verdict="promoted" if promoted else "rolled_back",
             reason="the first candidate" if meta_loop == 1 else "",
             seconds=1.0,
+            train_accuracy=correct / (2 * COUNT),
             lkg_dead=correct % 5,
             lkg_inactive=correct % 7,
         )

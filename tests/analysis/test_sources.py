@@ -94,6 +94,7 @@ def test_meta_loops_follow_the_lkg(make_study):
             assert row.lkg_accuracy == best
             assert row.lkg_gain == pytest.approx(gain, nan_ok=True)
     assert loops.loc[loops["mode"] == "none", "ablated_layer"].isna().all()
+    assert (loops["train_accuracy"] == loops["validation_accuracy"] / 2).all()
     counts = (500 * loops["validation_accuracy"]).round()
     assert (loops["lkg_dead"] == counts % 5).all()
     assert (loops["lkg_inactive"] == counts % 7).all()
@@ -113,7 +114,7 @@ def test_what_no_loop_says_of_its_units_is_missing_and_not_zero(tmp_path):
     assert loops["lkg_inactive"].isna().all()
     _store_loops(tmp_path, *corrects)
     loops = psa_tui.load_meta_loops("local", results_dir=tmp_path)
-    assert loops[["ablated_dead_units", "lkg_dead", "lkg_inactive"]].isna().all(axis=None)
+    assert loops[["ablated_dead_units", "lkg_dead", "lkg_inactive", "train_accuracy"]].isna().all(axis=None)
 
 
 def _store_loops(folder, *loops, **values):

@@ -19,11 +19,13 @@ def train_epoch(weights, network, images, epoch):
     step = torch.zeros(())
     shrink = 1 - rate * torch.tensor(epoch.weight_decay, dtype=weights.dtype).unsqueeze(1)
     total_loss = weights.new_zeros(len(weights))
+    correct = torch.zeros(len(weights), dtype=torch.int64)
     orders = epoch.orders[list(epoch.order_of)]
     count = orders.shape[1]
     for start in range(0, count, size):
         chosen = orders[:, start : start + size]
-        labels = images.labels[chosen]
+        own = [images.labels if one is None else one for one in epoch.labels]
+        labels = torch.stack([some[seen] for some, seen in zip(own, chosen, strict=True)])
         logits = forward(leaves, inputs(images, images.pixels[chosen], weights.dtype), epoch.dropout)
         losses = cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view_as(labels).mean(1)
         for destination, computed in zip(gradients, torch.autograd.grad(losses.sum(), leaves), strict=True):
@@ -47,7 +49,11 @@ def train_epoch(weights, network, images, epoch):
                 maximize=False,
             )
         total_loss += losses.detach() * labels.shape[1]
+        best = logits.detach() == logits.detach().max(2, keepdim=True).values
+        correct += best.gather(2, labels.unsqueeze(2)).sum((1, 2))
         yield start + labels.shape[1], total_loss
+    if epoch.correct is not None:
+        epoch.correct[:] = correct
     return total_loss / count
 
 

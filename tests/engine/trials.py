@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from psa_tui.data import load_dataset
-from psa_tui.engine.backend import BACKENDS, Epoch
+from psa_tui.engine.backend import BACKENDS, NOT_COUNTED, Epoch
 from psa_tui.engine.epoch import Trial
 from psa_tui.engine.images import Images, load_images
 from psa_tui.engine.meta_loop import Population
@@ -86,6 +86,7 @@ def prepare(network, members, count, dtype=torch.float32, hyperparameters=HYPERP
             labels=(None,) * len(members),
             moments=None,
             steps=(0,) * len(members),
+            correct=torch.full((len(members),), NOT_COUNTED),
         )
 
     return weights, epoch

@@ -56,6 +56,7 @@ EVENTS = [
         promoted=(True, False),
         ablations=((), UNITS),
         train_losses=(0.1, None),
+        train_accuracies=(0.75, None),
     ),
     ABLATION,
     EpochProgressed(meta_loop=3, images=64, image_count=300, loss=2.25, seconds=0.5),
@@ -73,6 +74,7 @@ EVENTS = [
         ablation=ABLATION,
         progress=PROGRESS,
         reason="20 fewer correct than the LKG",
+        train_accuracy=0.625,
     ),
     ControlChanged(paused=True, stop_after_loop=False, next_mode=None, log_level="info"),
     RunFinished(

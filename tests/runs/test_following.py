@@ -48,7 +48,9 @@ def test_the_events_are_those_that_the_run_published_itself(psa, mode):
     started, earlier, *loops, finished = [one.event for one in seen]
     (published_start,) = published(done, RunStarted)
     assert started == replace(published_start, checkpoint=str(LKG.absolute()))
-    assert earlier == EarlierLoops(meta_loops=(), validation_accuracies=(), promoted=(), ablations=(), train_losses=())
+    assert earlier == EarlierLoops(
+        meta_loops=(), validation_accuracies=(), promoted=(), ablations=(), train_losses=(), train_accuracies=()
+    )
     assert loops == published(done, MetaLoopFinished)
     assert [loop.ablation for loop in loops if loop.ablation] == published(done, UnitsAblated)
     (published_end,) = published(done, RunFinished)

@@ -15,7 +15,7 @@ from psa_tui.storage.database import FILE_NAME
 from psa_tui.storage.labels import Labels, check_labels, check_run_name
 from psa_tui.storage.meta_loops import MetaLoopRow
 from psa_tui.storage.run_store import SplitCounts, open_runs, read_runs
-from psa_tui.storage.schema import APPLICATION_ID
+from psa_tui.storage.schema import APPLICATION_ID, FORMAT
 from tests import program
 
 UNITS = (
@@ -53,6 +53,7 @@ def loop(number, correct=100, loss=0.5):
             best_meta_loop=number,
         ),
         reason="the first candidate",
+        train_accuracy=0.25,
     )
 
 
@@ -80,6 +81,7 @@ def test_a_loop_is_read_back_with_its_ablation(tmp_path, record):
         seconds=0.1,
         lkg_correct=100,
         lkg_meta_loop=1,
+        train_accuracy=0.25,
     )
 
 
@@ -145,7 +147,7 @@ def test_a_damaged_a_foreign_and_a_newer_database_are_refused_and_left_as_they_a
         ("CREATE TABLE runs (y); PRAGMA application_id = 7; PRAGMA user_version = 3", "not a psa-tui history"),
         (
             f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 9",
-            "history format 9, this version reads 7; update psa-tui",
+            f"history format 9, this version reads {FORMAT}; update psa-tui",
         ),
     ):
         path.unlink()

@@ -49,6 +49,7 @@ def loop(number, correct=5, ablations=()):
         lkg_inactive=2,
         dead_units=((0, 3),),
         promoting_correct=4,
+        train_accuracy=0.75,
     )
     return TrialLoop("2*4", 1, row)
 
@@ -67,7 +68,7 @@ def test_a_study_its_trials_loops_sessions_and_jobs_are_read_back(tmp_path):
         assert store.trials("s") == [begun]
         (row,) = store.loops("s")
         hits = '[[0,3,784,0],[1,2,4,0,"noise"],[0,1,784,4,"zero",1],[1,0,4,10,"reinit",1]]'
-        rest = 0.5, 5, 10, 1, "promoted", "why", 0.25, 5, 1, 1, 2, "[[0,3]]", 4
+        rest = 0.5, 5, 10, 1, "promoted", "why", 0.25, 5, 1, 1, 2, "[[0,3]]", 4, 0.75
         assert row == ("2*4", "full", 1, 1, hits, *rest)
         assert decode_ablations(hits) == HITS
         (row,) = store.sessions("s")
@@ -159,12 +160,13 @@ NEWER_COLUMNS = {
         **dict.fromkeys(("meta_loops", "trial_loops"), ("lkg_dead", "lkg_inactive", "dead_units")),
     },
     5: dict.fromkeys(("meta_loops", "trial_loops"), ("promoting_correct",)),
+    6: dict.fromkeys(("meta_loops", "trial_loops"), ("train_accuracy",)),
 }
 """What tables of each format lack that those of the next one have."""
 
 
-@pytest.mark.parametrize("version", [3, 4, 5])
-def test_a_study_of_format_3_to_5_is_read_as_it_is_and_can_be_added_to(tmp_path, version):
+@pytest.mark.parametrize("version", [3, 4, 5, 6])
+def test_a_study_of_format_3_to_6_is_read_as_it_is_and_can_be_added_to(tmp_path, version):
     with open_store(tmp_path) as store:
         enter(store)
         store.put("s", [trial(bounty=0.5, lkg_dead=1)], [loop(1, ablations=HITS)])
@@ -181,14 +183,15 @@ def test_a_study_of_format_3_to_5_is_read_as_it_is_and_can_be_added_to(tmp_path,
                     connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
-    known = trial(bounty=0.5, lkg_dead=1 if version == 5 else None)
+    known = trial(bounty=0.5, lkg_dead=1 if version >= 5 else None)
     with read_store(tmp_path) as store:
         assert store.trials("s") == [known]
         before = store.loops("s")
-    first, units = ((None, None) if version == 3 else (5, 1)), (1, 2, "[[0,3]]") if version == 5 else (None,) * 3
-    assert before[0][-6:] == (*first, *units, None)
+    first, units = ((None, None) if version == 3 else (5, 1)), (1, 2, "[[0,3]]") if version >= 5 else (None,) * 3
+    promoting = 4 if version == 6 else None
+    assert before[0][-7:] == (*first, *units, promoting, None)
     with open_store(tmp_path) as store:
         assert (store.trials("s"), store.loops("s")) == ([known], before)
         store.put("s", [trial(bounty=0.5, lkg_dead=2)], [loop(2)])
         assert [row.lkg_dead for row in store.trials("s")] == [2]
-        assert [row[-4:] for row in store.loops("s")] == [(*units, None), (1, 2, "[[0,3]]", 4)]
+        assert [row[-5:] for row in store.loops("s")] == [(*units, promoting, None), (1, 2, "[[0,3]]", 4, 0.75)]

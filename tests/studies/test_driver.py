@@ -225,6 +225,7 @@ def test_a_trial_trained_in_a_study_is_the_trial_that_psa_train_trains(drive, tm
         assert (event["verdict"], event["reason"] != "") == (loop["verdict"], loop["reason"] != "")
         assert abs(event["validation_correct"] - loop["validation_correct"]) <= 2
         assert event["train_loss"] == pytest.approx(loop["train_loss"], abs=1e-4)
+        assert event["train_accuracy"] == pytest.approx(loop["train_accuracy"], abs=1e-3)
 
 
 def test_in_process_workers_leave_nothing_behind_when_the_view_breaks(small_study, study_data, tmp_path):

@@ -153,6 +153,10 @@ class Stage:
         self.feed.state = self.feed.state if state is None else state
         if size is not None:
             await self.pilot.resize_terminal(*size)
+            # A busy machine takes its time to lay out.
+            while tuple(self.app.screen.size) != tuple(size):
+                await self.pilot.pause(0.01)
+            await self.pilot.pause()
         if options is not None:
             self.app._options = options
         self.app.show()

@@ -1,8 +1,20 @@
 import re
+from dataclasses import replace
 
 import pytest
 
-from psa_tui.views.chart import LKG, MAJORITY, OFF_SCALE, PROMOTED, ROLLED_BACK, accuracy_chart, loop_at, loss_chart
+from psa_tui.method.events import SettingChange
+from psa_tui.views.chart import (
+    CHANGE,
+    LKG,
+    MAJORITY,
+    OFF_SCALE,
+    PROMOTED,
+    ROLLED_BACK,
+    accuracy_chart,
+    loop_at,
+    loss_chart,
+)
 from psa_tui.views.display import ChartWindow, DisplayOptions
 from psa_tui.views.glyphs import UNICODE
 from psa_tui.views.state import RunState
@@ -134,6 +146,19 @@ def test_the_cursor_reads_out_its_loop(build):
     options = DisplayOptions(chart=ChartWindow(cursor=1))
     assert first(draw(build, [200, 600], options=options)).startswith("loop 1: 20.00 %  promoted")
     assert len(first(draw(build, [200, 600, 400], 40, options=options))) <= 40
+
+
+def test_a_change_of_settings_is_a_line_that_the_cursor_explains(build):
+    changes = (SettingChange(meta_loop=3, name="lr", before="0.01", after="0.001"),)
+    events = build.story("[1*8]", [200, 600, 400, 300, 700], setting_changes=changes)
+    events[-1] = replace(events[-1], mode="output")
+    state, _ = build.replay(events)
+    drawn = accuracy_chart(state, WIDTH, HEIGHT, DisplayOptions())
+    assert "┊ other settings" in first(drawn)
+    assert len(rows_of(drawn, CHANGE)) == 2
+    for loop, what in ((3, "lr 0.01 -> 0.001"), (5, "mode full -> output")):
+        options = DisplayOptions(chart=ChartWindow(cursor=loop))
+        assert what in first(accuracy_chart(state, WIDTH, HEIGHT, options))
 
 
 def first(text):

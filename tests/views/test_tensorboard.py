@@ -49,6 +49,7 @@ def assert_curves_are_the_history():
         if loop.verdict == "promoted":
             lkg, promotions = loop.validation_accuracy, promotions + 1
         values = {"loss/train": loop.train_loss, "accuracy/validation": loop.validation_accuracy, "accuracy/lkg": lkg}
+        values |= {"accuracy/train": loop.train_accuracy}
         values |= {"verdicts/promotions": promotions, "verdicts/rollbacks": step - promotions}
         for unit in loop.ablations:
             values |= {"ablation/layer": unit.layer, "ablation/neuron": unit.unit}

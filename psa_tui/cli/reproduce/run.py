@@ -21,6 +21,7 @@ from psa_tui.settings import Settings
     "device",
     "backend",
     *OUTPUT_OPTIONS,
+    "notify",
     "debug",
     dataset="mnist, or the study's",
 )
@@ -51,11 +52,14 @@ def run(
     from psa_tui.studies.request import StudyRequest, resolve
     from psa_tui.studies.session import SessionOptions, run_session
     from psa_tui.views.messages import print_note
+    from psa_tui.views.output import notifications
 
     request = StudyRequest(
         name=study, grid=grid, modes=modes, trials=trials, meta_loops=meta_loops, seed=seed, quick=quick
     )
     session = SessionOptions(on=on, workers=workers, max_hours=max_hours, max_parameters=max_params, address=address)
-    spec = resolve(request, settings, print_note)
-    if code := run_session(spec, settings, session, partial(choose_view, settings), print_note):
+    with notifications(settings) as notifying:
+        spec = resolve(request, settings, print_note)
+        code = run_session(spec, settings, session, partial(choose_view, settings), print_note, notifying)
+    if code:
         raise typer.Exit(code)

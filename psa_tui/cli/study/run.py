@@ -11,7 +11,7 @@ from psa_tui.cli.study import options
 from psa_tui.settings import Settings
 
 
-@takes_settings("dataset_dir", "results_dir", "device", "backend", *OUTPUT_OPTIONS, "debug")
+@takes_settings("dataset_dir", "results_dir", "device", "backend", *OUTPUT_OPTIONS, "notify", "debug")
 def run(
     settings: Settings,
     study: options.Study = None,
@@ -35,10 +35,14 @@ def run(
     from psa_tui.studies.chosen import ChosenStudies
     from psa_tui.studies.session import SessionOptions, run_session
     from psa_tui.views.messages import print_note
+    from psa_tui.views.output import notifications
 
     chosen = ChosenStudies(study=study, recipe=recipe, name=name, trials=trials, meta_loops=meta_loops)
     session = SessionOptions(on=on, workers=workers, max_hours=max_hours, max_parameters=max_params, address=address)
-    # All are checked before the first is begun.
-    for spec in chosen.resolve(settings, print_note):
-        if code := run_session(spec, settings, session, partial(choose_view, settings), print_note):
-            raise typer.Exit(code)
+    code = 0
+    with notifications(settings) as notifying:
+        # All are checked before the first is begun.
+        for spec in chosen.resolve(settings, print_note):
+            code = code or run_session(spec, settings, session, partial(choose_view, settings), print_note, notifying)
+    if code:
+        raise typer.Exit(code)

@@ -29,15 +29,20 @@ def train_epoch(
     batch_size = min(epoch.hyperparameters.batch_size, count)
     members = [_Member(weights, member, network, epoch) for member in range(len(weights))]
     losses = weights.new_zeros(len(weights), batch_size)
+    correct = torch.zeros(len(weights), dtype=torch.int64, device=weights.device)
     seen = 0
     for batches in torch.split(epoch.orders, batch_size, dim=1):
         inputs = [network_inputs(images, batch, weights.dtype) for batch in batches]
         labels = images.labels[batches]
-        for member, sums in zip(members, losses, strict=True):
+        for member, sums, count_of_member in zip(members, losses, correct, strict=True):
             own = labels[member.order] if member.labels is None else member.labels[batches[member.order]]
-            sums[: batches.shape[1]] += member.step(inputs[member.order], own)
+            found, right = member.step(inputs[member.order], own)
+            sums[: batches.shape[1]] += found
+            count_of_member += right
         seen += batches.shape[1]
         yield seen, losses
+    if epoch.correct is not None:
+        epoch.correct.copy_(correct)
     for at, (member, row) in enumerate(zip(members, weights, strict=True)):
         row.copy_(member.row)
         if epoch.moments is not None:
@@ -63,10 +68,15 @@ class _Member:
         self.gradients = tensors_of(network, self.gradient)
         self.steps = torch.tensor(float(epoch.steps[member]))
 
-    def step(self, inputs: Tensor, labels: Tensor) -> Tensor:
-        """Take one step on ``inputs`` [batch, *input_shape]; return the losses from before it: [batch]."""
+    def step(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Take one step on ``inputs`` [batch, *input_shape].
+
+        Returns:
+            The losses from before it, [batch], and how many images were classified correctly.
+        """
         masks = None if self.dropout is None else draw_dropout_masks(self.dropout, self.network, inputs)
-        losses = cross_entropy(self.network.forward(self.tensors, inputs, masks), labels, reduction="none")
+        logits = self.network.forward(self.tensors, inputs, masks)
+        losses = cross_entropy(logits, labels, reduction="none")
         found = torch.autograd.grad(losses.mean(), list(self.tensors.values()))
         for gradient, computed in zip(self.gradients.values(), found, strict=True):
             gradient.copy_(computed)
@@ -89,7 +99,9 @@ class _Member:
                 eps=ADAMW_EPSILON,
                 maximize=False,
             )
-        return losses.detach()
+            # The largest is not a number where any is none, and then nothing equals it.
+            correct = (logits.gather(1, labels.unsqueeze(1)) == logits.amax(1, keepdim=True)).sum()
+        return losses.detach(), correct
 
 
 def count_correct(weights: Tensor, network: Network, images: Images, active: Tensor | None = None) -> Tensor:

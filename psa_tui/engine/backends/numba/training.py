@@ -49,7 +49,7 @@ def count_correct(weights: Tensor, network: Mlp, images: Images, active: Tensor 
     space = layout.workspace(batch, rows.dtype, trains=False)
     members = layout.members(rows, None, [images.labels.numpy()] * len(rows), [None] * len(rows))
     marks = np.zeros((len(rows), network.hidden_units), np.bool_)
-    correct = np.zeros((shares, len(rows), -(-len(images) // batch)))
+    correct = np.zeros((shares, len(rows), -(-len(images) // batch)), np.int64)
     task = Task(
         _of_dtype(layout.images, rows.dtype),
         layout.kernel_layers,
@@ -61,6 +61,7 @@ def count_correct(weights: Tensor, network: Mlp, images: Images, active: Tensor 
         False,
         np.zeros((1, 1, 3), rows.dtype),
         np.zeros((1, 1, 0, 0), rows.dtype),
+        np.zeros((0, 0, 0)),
         correct,
         marks,
     )
@@ -68,7 +69,7 @@ def count_correct(weights: Tensor, network: Mlp, images: Images, active: Tensor 
         pass
     if active is not None:
         active |= torch.from_numpy(marks)
-    return torch.from_numpy(correct.sum((0, 2)).astype(np.int64))
+    return torch.from_numpy(correct.sum((0, 2)))
 
 
 def chunks(order_of: Sequence[int], row_bytes: int) -> list[list[int]]:
@@ -108,6 +109,7 @@ def _train(
     if dropping:
         together = max(1, min(together, _MASK_BYTES // (len(dropping) * units * size * dtype.itemsize)))
     marks = np.zeros((0, 0), np.bool_)
+    correct = np.zeros(len(members), np.int64)
     begin, step = 0, 0
     while begin < len(order):
         batch = min(size, len(order) - begin)
@@ -118,6 +120,7 @@ def _train(
                 draws.fill_dropout_mask(one)
         rates = _rates(some, step, count).astype(dtype)
         found_losses = np.zeros((shares, len(members), count))
+        found_correct = np.zeros(found_losses.shape, np.int64)
         before = losses[list(members), 0]
         task = Task(
             seen,
@@ -131,16 +134,20 @@ def _train(
             rates,
             masks,
             found_losses,
+            found_correct,
             marks,
         )
         for taken in _run_steps(task, layout):
             losses[list(members), 0] = before + found_losses[:, :, :taken].sum((0, 2))
             yield begin + taken * batch
+        correct += found_correct.sum((0, 2))
         begin += count * batch
         step += count
     rows = weights.new_empty(len(members), weights.shape[1])
     layout.store(state, 0, rows)
     weights[list(members)] = rows
+    if epoch.correct is not None:
+        epoch.correct[list(members)] = torch.from_numpy(correct)
     if epoch.moments is not None:
         for which in (1, 2):
             layout.store(state, which, rows)

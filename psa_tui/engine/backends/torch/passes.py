@@ -151,8 +151,9 @@ class Backward:
         members, _, batch = logits.shape
         self.labels = torch.empty(members, batch, dtype=torch.int64, device=logits.device)
         """The correct class of every image of every member: [members, batch]."""
-        self.target_log_probs = logits.new_empty(members, 1, batch)
-        """The log-probability of every correct class, the negative of its loss: [members, 1, batch]."""
+        self.found = logits.new_empty(2, members, batch)
+        """The log-probability of every label, the negative of its loss, and whether no logit exceeds the label's (0
+        or 1): [2, members, batch]."""
         layer_runs = [LayerRun(0, 1), *runs_of_one_shape(weights, batch)]
         self.calls: list[Call] = []
         all_deltas = None
@@ -187,16 +188,21 @@ class Backward:
         self._add_first_layer(forward, deltas[0].flatten(0, 1), gradients.weights[0].flatten(0, 1))
 
     def _add_loss(self, logits: Tensor, delta: Tensor) -> None:
-        """Compute ``target_log_probs``, and the gradient of each member's loss into ``delta``."""
+        """Compute what is ``found``, and the gradient of each member's loss into ``delta``."""
         log_probs = torch.empty_like(logits)
         labels, batch = self.labels.unsqueeze(1), logits.shape[2]
-        # p / batch as a power of two: exp2 is several times as fast as exp.
+        target_log_probs, correct = self.found.unsqueeze(2)
+        largest = torch.empty_like(target_log_probs)
         self.calls += [
             partial(torch.log_softmax, logits, 1, out=log_probs),
-            partial(torch.gather, log_probs, 1, labels, out=self.target_log_probs),
+            partial(torch.gather, log_probs, 1, labels, out=target_log_probs),
+            # In the order of the logits, and all not a number where one of these is none: then nothing equals another.
+            partial(torch.amax, log_probs, 1, keepdim=True, out=largest),
+            partial(torch.eq, target_log_probs, largest, out=correct),
+            # p / batch as a power of two: exp2 is several times as fast as exp.
             partial(torch.add, logits.new_tensor(-log2(batch)), log_probs, alpha=1 / log(2), out=delta),
             delta.exp2_,
-            partial(delta.scatter_add_, 1, labels, torch.full_like(self.target_log_probs, -1 / batch)),
+            partial(delta.scatter_add_, 1, labels, torch.full_like(target_log_probs, -1 / batch)),
         ]
 
     def _add_first_layer(self, forward: Forward, delta: Tensor, gradient: Tensor) -> None:
@@ -211,7 +217,7 @@ class Backward:
             self.calls.append(partial(target.baddbmm_, part.product, part.right, beta=0, alpha=scale))
 
     def run(self) -> None:
-        """Compute ``target_log_probs`` and the gradients."""
+        """Compute what is ``found`` and the gradients."""
         for call in self.calls:
             call()
 

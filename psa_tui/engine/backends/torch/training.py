@@ -25,20 +25,22 @@ def train_epoch(
     """Train ``weights`` [M, parameters] for one epoch, see ``psa_tui.engine.backend.Backend``."""
     count = epoch.orders.shape[1]
     batch = min(epoch.hyperparameters.batch_size, count)
-    total = weights.new_zeros(len(weights), batch)
+    total = weights.new_zeros(2, len(weights), batch)
     seen = begin = 0
     trained: list[int] = []
     for chunk in chunks(network.layers, epoch.order_of, batch, weights.element_size()):
         size = len(chunk.members)
         training = _ChunkEpoch(weights, network, images, epoch, chunk)
-        for images_seen in training.steps(total[begin : begin + size]):
-            yield (seen + size * images_seen) // len(weights), total
+        for images_seen in training.steps(total[:, begin : begin + size]):
+            yield (seen + size * images_seen) // len(weights), total[0]
         training.store()
+        if epoch.correct is not None:
+            epoch.correct[training.members] = -total[1, begin : begin + size].sum(1).long()
         seen += size * count
         begin += size
         trained += chunk.members
     losses = weights.new_empty(len(weights))
-    losses[trained] = total.sum(1)
+    losses[trained] = total[0].sum(1)
     return losses / count
 
 
@@ -97,7 +99,10 @@ class _ChunkEpoch:
             layout.store(numbers, self.members)
 
     def steps(self, total: Tensor) -> Generator[int, None, None]:
-        """Take every step, adding the losses to ``total`` [members, batch]; yield how many images were seen."""
+        """Take every step; yield how many images were seen.
+
+        To ``total`` [2, members, batch] are added the losses, and from its second half are taken correct answers.
+        """
         count, size = self.orders.shape[1], self.batch_size
         whole = count - count % size
         parts = [
@@ -128,7 +133,7 @@ class _ChunkEpoch:
         scale, centre = pixel_scale(self.images), pixel_centre(self.images)
         forward = Forward(self.weights, self.chunk.members_per_order, inputs, scale, masks, rank)
         backward = Backward(forward, self.weights, self.gradients, masks)
-        add_losses = partial(total[:, :batch].sub_, backward.target_log_probs.squeeze(1))
+        add_losses = partial(total[:, :, :batch].sub_, backward.found)
         calls: list[Call] = [*draw_masks, *forward.calls, *backward.calls, *self.optimiser.calls, add_losses]
         visits = part.visits.transpose(0, 1).flatten(1)
         labels = torch.stack([every[part.visits[row]] for row, every in self.labels], dim=1)

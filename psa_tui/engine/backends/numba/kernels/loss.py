@@ -8,7 +8,7 @@ from psa_tui.engine.backends.numba.kernels.compiling import kernel
 from psa_tui.engine.backends.numba.kernels.memory import Task, share_of
 from psa_tui.engine.backends.numba.kernels.products import BLOCK
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES
-from psa_tui.engine.backends.numba.kernels.vectors import exponential, load, maximum, splat, store
+from psa_tui.engine.backends.numba.kernels.vectors import count_at_least, exponential, load, maximum, splat, store
 
 
 @kernel
@@ -25,7 +25,7 @@ def count_correct(task: Task, share: int, step: int, member: int) -> None:
             if logits[base + row * BLOCK] > most:
                 best, most = row, logits[base + row * BLOCK]
         correct += best == labels[task.order[begin + begin_image + image]]
-    task.found[share, member, step] = correct
+    task.correct[share, member, step] = correct
     unit = 0
     for layer in range(last):
         for position in range(task.space.live_counts[share, layer]):
@@ -35,7 +35,10 @@ def count_correct(task: Task, share: int, step: int, member: int) -> None:
 
 @kernel
 def loss_and_gradient(task: Task, share: int, step: int, member: int) -> None:
-    """Note the sum of a thread's losses, and turn logits into gradients in place; of no image, they are zero."""
+    """Note the sum of a thread's losses and its correct answers, and turn logits into gradients in place.
+
+    Of no image, gradients are zero. An answer is correct where no logit exceeds the label's, and all are numbers.
+    """
     last = len(task.layers.widths) - 1
     logits, at = task.space.activations[share], task.space.activation_at[last]
     scratch, order, number = task.space.scratch[share], task.order, logits.dtype.type
@@ -43,7 +46,7 @@ def loss_and_gradient(task: Task, share: int, step: int, member: int) -> None:
     first_image = step * task.batch
     batch = min(task.batch, len(order) - first_image)
     begin_image, end_image = share_of(batch, share, len(task.space.activations))
-    scale, loss = number(1.0) / number(batch), 0.0
+    scale, loss, correct = number(1.0) / number(batch), 0.0, 0
     first_image += begin_image
     count = end_image - begin_image
     for begin in range(0, -(-count // BLOCK) * BLOCK, LANES):
@@ -53,7 +56,11 @@ def loss_and_gradient(task: Task, share: int, step: int, member: int) -> None:
         for row in range(1, classes):
             most = maximum(load(logits, base + row * BLOCK), most)
         for image in range(images):
-            loss -= logits[base + labels[order[first_image + begin + image]] * BLOCK + image]
+            target = logits[base + labels[order[first_image + begin + image]] * BLOCK + image]
+            loss -= target
+            scratch[2 * LANES + image] = target
+        for image in range(images, LANES):
+            scratch[2 * LANES + image] = math.nan
         total = splat(number(0))
         for row in range(classes):
             power = exponential(load(logits, base + row * BLOCK) - most)
@@ -63,6 +70,8 @@ def loss_and_gradient(task: Task, share: int, step: int, member: int) -> None:
         store(scratch, LANES, most)
         for image in range(images):
             loss += math.log(scratch[image]) + scratch[LANES + image]
+        # A maximum passes over what is not a number, a sum of powers does not.
+        correct += count_at_least(load(scratch, 2 * LANES), most + (total - total))
         share_of_one = splat(scale) / total
         for row in range(classes):
             store(logits, base + row * BLOCK, load(logits, base + row * BLOCK) * share_of_one)
@@ -71,4 +80,5 @@ def loss_and_gradient(task: Task, share: int, step: int, member: int) -> None:
         for image in range(images, LANES):
             for row in range(classes):
                 logits[base + row * BLOCK + image] = number(0)
-    task.found[share, member, step] = loss
+    task.losses[share, member, step] = loss
+    task.correct[share, member, step] = correct

@@ -131,8 +131,10 @@ class Task(NamedTuple):
     """Those of each member and step, as ``adamw`` wants them: [M, steps, 3]."""
     masks: Reals4
     """Dropout masks, [some members, steps, hidden units, batch]."""
-    found: Annotated[np.ndarray, np.float64, 3]
-    """Set to the sum of losses of each member's step, or to its correct answers: [shares, M, steps], float64."""
+    losses: Annotated[np.ndarray, np.float64, 3]
+    """Set to the sum of losses of each member's step, where weights are updated: float64 [shares, M, steps]."""
+    correct: Ints3
+    """Set to the correct answers in each member's step: int64 [shares, M, steps]."""
     active: Annotated[np.ndarray, np.bool_, 2]
     """Marks the hidden units that an image activates, where they are only classified: bool [M, hidden units]."""
 

@@ -203,6 +203,16 @@ def _any_nonzero(typing: Any, x: Any) -> Any:
     return types.boolean(x), generate
 
 
+def _count_at_least(typing: Any, x: Any, y: Any) -> Any:
+    """Return how many numbers of ``x`` are not less than those of ``y``; where one is not a number, it is less."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        found = builder.bitcast(builder.fcmp_ordered(">=", *args), ir.IntType(LANES))
+        return builder.zext(builder.ctpop(found), ir.IntType(64))
+
+    return types.int64(x, y), generate
+
+
 def _sums_of_halves(builder: Any, x: Any, y: Any, distance: int) -> Any:
     """Add lanes ``distance`` apart: sums of ``x`` where a lane's number lacks that bit, of ``y`` in others."""
     both = []
@@ -272,5 +282,5 @@ def _sum_of(typing: Any, x: Any) -> Any:
 
 load, load_bytes, copy_bytes, store = (intrinsic(one) for one in (_load, _load_bytes, _copy_bytes, _store))
 splat, splat_at = (intrinsic(one) for one in (_splat, _splat_at))
-any_nonzero, sum_of = (intrinsic(one) for one in (_any_nonzero, _sum_of))
+any_nonzero, count_at_least, sum_of = (intrinsic(one) for one in (_any_nonzero, _count_at_least, _sum_of))
 transpose, transposed_sums = intrinsic(_transpose), intrinsic(_transposed_sums)
