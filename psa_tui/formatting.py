@@ -33,6 +33,11 @@ def points(gain: float) -> str:
     return f"{100 * gain:+.2f}"
 
 
+def first_fitting(width: int, *texts: str) -> str:
+    """The first of ``texts`` that has at most ``width`` characters; nothing where none has."""
+    return next((text for text in texts if len(text) <= width), "")
+
+
 def format_bytes(count: int) -> str:
     """``count`` bytes: 512 B, 3.2 MB, 1.8 TB (powers of 1000)."""
     size = float(count)

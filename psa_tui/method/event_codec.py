@@ -75,13 +75,13 @@ def _encode_fields(record: Any) -> dict[str, Any]:
 def _encode(value: Any) -> Any:
     if type(value) in _PLAIN:
         return value
+    if isinstance(value, float):
+        return value if isfinite(value) else None
     if is_dataclass(value):
         return _encode_fields(value)
     if isinstance(value, tuple):
         return [_encode(item) for item in value]
-    if isinstance(value, StrEnum):
-        return str(value)
-    return None if isinstance(value, float) and not isfinite(value) else value
+    return str(value) if isinstance(value, StrEnum) else value
 
 
 @cache
@@ -116,5 +116,7 @@ def _decode(hint: Any, value: Any) -> Any:
             return choice(value)
         if get_origin(choice) is tuple and isinstance(value, list):
             (item, *_) = get_args(choice)
+            if item in _PLAIN or (item is float and None not in value):
+                return tuple(value)
             return tuple(_decode(item, one) for one in value)
     return value

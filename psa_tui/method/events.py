@@ -113,6 +113,9 @@ class EarlierLoops:
     """As ``MetaLoopFinished.train_accuracy``; empty in an event of an earlier version."""
     dead_units: tuple[tuple[int, int], ...] | None = None
     """Those of the last LKG that these loops made; None where they made none, and where not known."""
+    gains: tuple[float | None, ...] = ()
+    """Validation accuracy above the LKG of the time; None where there was none, where it is not known, and where loss
+    or weights were not finite. Empty where no gain is known."""
 
 
 @event("units_ablated")

@@ -34,7 +34,7 @@ from psa_tui.method.variants import describe_variant
 from psa_tui.runs.record import half_notices
 from psa_tui.runs.resuming import holds_run, resume_command
 from psa_tui.runs.setting_changes import change_notices, stored_changes
-from psa_tui.runs.stored_loops import earlier_loops, last_dead_units, network_of
+from psa_tui.runs.stored_loops import earlier_loops, last_dead_units, majority_of, network_of
 from psa_tui.storage.locks import holder
 from psa_tui.storage.meta_loops import MetaLoopRow
 from psa_tui.storage.run_store import RunRow, RunStore
@@ -131,6 +131,7 @@ class Following:
         if not count:
             yield TimedEvent(earlier_loops([]), age_s)
         recent: list[MetaLoopRow] = []
+        before: MetaLoopRow | None = None
         for batch in self._store.loop_batches(self.run):
             first, count = batch[:count], count - len(batch[:count])
             recent += batch[len(first) :]
@@ -138,7 +139,8 @@ class Following:
                 if loop.meta_loop > done:
                     self.progress = _after(self.progress, loop)
             if first:
-                yield TimedEvent(earlier_loops(first), age_s)
+                yield TimedEvent(earlier_loops(first, before), age_s)
+                before = first[-1]
         yield from self._loops(row, recent)
 
     def _loops(self, row: RunRow, loops: list[MetaLoopRow]) -> Iterator[TimedEvent]:
@@ -178,7 +180,7 @@ class Following:
             train_count=train,
             validation_count=validation,
             test_count=test,
-            majority_class_accuracy=_majority_of(row),
+            majority_class_accuracy=majority_of(row),
             device=self._session["device"],
             threads=self._session["threads"],
             backend=self._session["backend"],
@@ -278,14 +280,6 @@ def _ablation(row: RunRow, loop: MetaLoopRow) -> UnitsAblated | None:
     network = network_of(row)
     layers = 0 if network is None else network.depth + 1
     return UnitsAblated(member=0, meta_loop=loop.meta_loop, mode=loop.mode, layers=layers, units=loop.ablations)
-
-
-def _majority_of(row: RunRow) -> float | None:
-    """Return what was recorded, else what is known of the data set by its name."""
-    if row.majority_class_accuracy is not None:
-        return row.majority_class_accuracy
-    spec = DATASETS.get(row.dataset)
-    return None if spec is None else spec.majority_class_accuracy
 
 
 def _age_s(moment: str) -> float:

@@ -30,6 +30,10 @@ class Glyphs:
     running: str
     begun: str
     failed: str
+    cursor: str
+    """Left of the row of a cursor."""
+    cursor_below: str
+    """Below its column."""
     strip: str
     """Nine characters, from nothing to most."""
 
@@ -54,6 +58,8 @@ UNICODE = Glyphs(
     running="◆",
     begun="○",
     failed="×",
+    cursor="▸",
+    cursor_below="▴",
     strip=" ▁▂▃▄▅▆▇█",
 )
 ASCII = Glyphs(
@@ -76,5 +82,7 @@ ASCII = Glyphs(
     running="@",
     begun="o",
     failed="x",
+    cursor=">",
+    cursor_below="^",
     strip=" .:-=+*#%",
 )

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from rich.text import Text
 
+from psa_tui.analysis.unit_map import UnitMap
+from psa_tui.runs.ablation_statistics import NetworkAblations
 from psa_tui.views.glyphs import Glyphs
 from psa_tui.views.state import RunState
 from psa_tui.views.text import format_units_of_lkg
+from psa_tui.views.unit_marks import COUNT_STYLES, GAIN_STYLES, LEVELS, STYLES, Mark, Measure, Unit, marks_of, read_out
 
-_STYLES = {"untouched": "dim", "hit": "red", "survived": "green", "dead": "yellow", "now": "bold reverse"}
-_LEGENDS = (
-    {"hit": "rolled back", "survived": "survived", "dead": "dead", "now": "now", "untouched": "never"},
-    {"hit": "hit", "survived": "survived", "dead": "dead", "now": "now", "untouched": "never"},
-    {"hit": "hit", "survived": "survived", "dead": "dead", "now": "now"},
-    {"hit": "hit", "survived": "kept", "dead": "dead", "now": "now"},
-)
-"""What the marks are called, as there is room."""
+_OUT = "out"
+_LEAST = (2 + len(_OUT), 3)
+"""Columns and rows of the smallest map, without a cursor."""
+_CURSOR = "on bright_black"
+_WIDEST = 3
+"""Columns that a mark has at most."""
+_Entry = tuple[Sequence[tuple[str, str]], str]
+"""Of a legend: characters with their styles, and what they mean."""
+
+
+def ablations_of(state: RunState) -> NetworkAblations:
+    """Return what the ablations of a run did."""
+    return NetworkAblations(
+        statistics=state.hits,
+        unit_counts=() if state.started is None else state.started.unit_counts,
+        dead_units=state.dead_units,
+        under_way=() if state.ablation is None else [(unit.layer, unit.unit) for unit in state.ablation.units],
+    )
 
 
 def map_title(state: RunState, plain: str, width: int) -> str:
@@ -27,96 +42,159 @@ def map_title(state: RunState, plain: str, width: int) -> str:
     return next((title for title in titles if len(title) <= width), plain)
 
 
-def network_map(state: RunState, width: int, height: int, glyphs: Glyphs) -> Text:
+def layout_of(unit_counts: Sequence[int], width: int, height: int, *, with_cursor: bool) -> UnitMap | None:
+    """Return where the marks of a map of that size stand; None where there is no room, and where no unit is known."""
+    columns, rows = width - with_cursor, height - with_cursor
+    if columns < _LEAST[0] or rows < _LEAST[1] or not unit_counts:
+        return None
+    # The last column has "out" below it.
+    return UnitMap.fitting(unit_counts, columns - len(_OUT) + 1, rows - 2, _WIDEST)
+
+
+def unit_at(unit_counts: Sequence[int], width: int, height: int, x: int, y: int, *, with_cursor: bool) -> Unit | None:
+    """Return the first unit of the mark at column ``x`` and line ``y`` of a map of that size; None where none is."""
+    layout = layout_of(unit_counts, width, height, with_cursor=with_cursor)
+    found = None if layout is None else layout.marked(x - with_cursor, y - 1)
+    if found is None:
+        return None
+    layers, units = found
+    return next(layer for layer in layers if unit_counts[layer] > units[0]), units[0]
+
+
+def network_map(
+    ablations: NetworkAblations,
+    width: int,
+    height: int,
+    glyphs: Glyphs,
+    measure: Measure = Measure.FATE,
+    cursor: Unit | None = None,
+) -> Text:
     """Draw the map in ``width`` x ``height`` characters, legend and axis included.
 
-    Where a layer has more units than rows, or the network more layers than columns, a mark stands for several
-    neighbours and shows the strongest of what happened to them.
+    A mark that stands for several units shows the sum of their hits or promotions, or the mean of all their gains. It
+    is that of dead units where all of them are dead, in the map of fates where any is. Of the mark that has the unit
+    ``cursor``, a line below says what is known.
     """
-    rows, columns = height - 2, (width - 1) // 2
-    if state.started is None or rows < 1 or columns < 2:
-        return Text("")
-    counts = state.started.unit_counts
-    if not counts:
+    if not ablations.unit_counts:
         return Text("its family or its data set is not installed here", no_wrap=True)
-    marks = _marks(state, counts, rows, columns)
-    shown_columns = min(len(counts) - 1, columns - 1) + 1
-    text = Text(no_wrap=True)
-    legend = _legend(width, with_dead=bool(state.dead_units))
-    for name, meaning in legend.items():
-        text.append(getattr(glyphs, name), _STYLES[name])
-        text.append(f" {meaning} ")
-    for row in range(min(rows, max(counts))):
-        text.append("\n")
-        for column in range(shown_columns):
-            what = marks.get((column, row))
-            if what is None and row < min(counts[_first_layer(column, len(counts), columns)], rows):
-                what = "untouched"
-            if what is None:
-                text.append("  ")
-            else:
-                text.append(getattr(glyphs, what), _STYLES[what])
-                text.append(" ")
-    text.append("\n" + _axis(len(counts), shown_columns, columns), "dim")
+    layout = layout_of(ablations.unit_counts, width, height, with_cursor=cursor is not None)
+    if layout is None:
+        return Text("")
+    if cursor is not None and not layout.knows(*cursor):
+        cursor = (0, 0)
+    marks = marks_of(ablations, layout)
+    most = max((mark.number(measure) for mark in marks.values()), default=0)
+    chosen = None if cursor is None else layout.position(*cursor)
+    untouched = Mark()
+    text = _legend(measure, most, width, glyphs, with_dead=bool(ablations.dead_units))
+    for row in range(max(layout.heights.values())):
+        pointer = "" if chosen is None else glyphs.cursor if chosen[1] == row else " "
+        parts, free = [("\n" + pointer, "")], 0
+        for column, marked in layout.heights.items():
+            if row < marked:
+                parts.append((" " * (column - free), ""))
+                shape, style = marks.get((column, row), untouched).drawn(measure, most, glyphs, layout.mark_width)
+                parts.append((shape, f"{style} {_CURSOR}" if (column, row) == chosen else style))
+                free = column + layout.mark_width
+        # Neighbours of one style are one part: each costs as much as a whole line.
+        for style, alike in groupby(filter(itemgetter(0), parts), key=itemgetter(1)):
+            text.append("".join(shape for shape, _ in alike), style)
+    text.append("\n")
+    if cursor is None or chosen is None:
+        text.append(_axis(layout, width), "dim")
+    else:
+        text.append(" " + _axis(layout, width - 1, chosen[0], glyphs.cursor_below), "dim")
+        text.append("\n" + read_out(marks.get(chosen), ablations, layout, cursor, width))
     return text
 
 
-def _legend(width: int, *, with_dead: bool) -> dict[str, str]:
-    """Return what each mark is called in ``width`` characters; dead units are left out where there are none."""
-    legends = [{name: one[name] for name in one if with_dead or name != "dead"} for one in _LEGENDS]
-    return next((one for one in legends if sum(len(word) + 3 for word in one.values()) <= width + 1), {})
-
-
-def _marks(state: RunState, counts: Sequence[int], rows: int, columns: int) -> dict[tuple[int, int], str]:
-    """Return what happened at each touched position, by (column, row)."""
-    marks: dict[tuple[int, int], str] = {}
-    for (layer, unit), hits in state.hits.items():
-        if not _is_known(layer, unit, counts):
-            continue
-        position = _position(layer, unit, counts, rows, columns)
-        if hits.survived or marks.get(position) != "survived":
-            marks[position] = "survived" if hits.survived else "hit"
-    for layer, unit in state.dead_units:
-        if _is_known(layer, unit, counts):
-            marks[_position(layer, unit, counts, rows, columns)] = "dead"
-    if state.ablation is not None:
-        for one in state.ablation.units:
-            if not _is_known(one.layer, one.unit, counts):
-                continue
-            marks[_position(one.layer, one.unit, counts, rows, columns)] = "now"
-    return marks
-
-
-def _is_known(layer: int, unit: int, counts: Sequence[int]) -> bool:
-    """Whether the network has such a unit: a history may say anything."""
-    return 0 <= layer < len(counts) and 0 <= unit < counts[layer]
-
-
-def _position(layer: int, unit: int, counts: Sequence[int], rows: int, columns: int) -> tuple[int, int]:
-    """Return the column and row that show a unit."""
-    hidden = len(counts) - 1
-    if layer == hidden:
-        column = min(hidden, columns - 1)
+def _legend(measure: Measure, most: int, width: int, glyphs: Glyphs, *, with_dead: bool) -> Text:
+    """Say what the marks mean, as far as ``width`` characters hold it; the most important to the last."""
+    for entries in _legends(measure, most, glyphs):
+        shown = [one for one in entries if with_dead or one[1] != "dead"]
+        if sum(len(marks) + len(words) + 2 for marks, words in shown) - 1 <= width:
+            break
     else:
-        column = layer if hidden <= columns - 1 else layer * (columns - 1) // hidden
-    count = counts[layer]
-    return column, unit if count <= rows else unit * rows // count
+        shown = []
+    text = Text(no_wrap=True)
+    for place, (marks, words) in enumerate(shown):
+        text.append(" " if place else "")
+        for character, style in marks:
+            text.append(character, style)
+        text.append(f" {words}")
+    return text
 
 
-def _first_layer(column: int, layers: int, columns: int) -> int:
-    """Return the first layer that ``column`` shows; the last column is the output layer."""
-    hidden = layers - 1
-    if column == min(hidden, columns - 1):
-        return hidden
-    return column if hidden <= columns - 1 else -(-column * hidden // (columns - 1))
+def _legends(measure: Measure, most: int, glyphs: Glyphs) -> Iterator[list[_Entry]]:
+    """Go through the legends of a measure, from the longest to the shortest."""
+    dead, now, never = (
+        ([(getattr(glyphs, name), STYLES[name])], words)
+        for name, words in (("dead", "dead"), ("now", "now"), ("untouched", "never"))
+    )
+    forms = list(_scales(measure, most, glyphs))
+    first, *others = forms
+    yield [*first, dead, now, never]
+    for scale in others[:1]:
+        yield [*scale, dead, now, never]
+    for scale in others:
+        yield [*scale, dead, now]
+    for scale in forms[-1:]:
+        yield [*scale, dead]
+        yield scale
 
 
-def _axis(layers: int, shown: int, columns: int) -> str:
-    """Write layer numbers under the columns, every fifth where they are many; "out" under the output layer."""
-    line = [" "] * (2 * shown + 2)
-    for column in range(shown - 1):
-        label = str(_first_layer(column, layers, columns))
-        if column % 5 == 0 and 2 * column + len(label) < 2 * (shown - 1):
-            line[2 * column : 2 * column + len(label)] = label
-    line[2 * (shown - 1) :] = "out"
+def _scales(measure: Measure, most: int, glyphs: Glyphs) -> Iterator[list[_Entry]]:
+    """Go through what says how a measure is drawn, from the longest to the shortest."""
+    if measure is Measure.FATE:
+        for hit, survived in (("rolled back", "survived"), ("hit", "survived"), ("hit", "kept")):
+            yield [
+                ([(glyphs.hit, STYLES["hit"])], hit),
+                ([(glyphs.survived, STYLES["survived"])], survived),
+            ]
+        return
+    strip = [glyphs.strip[level] for level in LEVELS]
+    if measure is Measure.GAIN:
+        marks = list(zip(strip, GAIN_STYLES, strict=True))
+        harms, even, helps = marks[:3], marks[3:4], marks[4:]
+        yield [(harms, "harms"), (even, "even"), (helps, "helps by 0.1, 1, 10 points")]
+        yield [(harms, "harms"), (even, "even"), (helps, "helps")]
+        yield [(harms, "harms"), (helps, "helps")]
+        return
+    least, greatest = (strip[0], COUNT_STYLES[0]), (strip[-1], COUNT_STYLES[-1])
+    for words in (str(measure), ""):
+        yield [([least], "few"), ([greatest], f"{most:,} {words}".rstrip())] if most else []
+
+
+def _axis(layout: UnitMap, width: int, pointed: int | None = None, pointer: str = "") -> str:
+    """Write layer numbers below the columns, "out" below the output layer, and for how many units a mark stands.
+
+    The ``pointer`` stands below the column ``pointed``, in place of a label there.
+    """
+    notes = []
+    if layout.units_a_mark > 1:
+        notes = [f"{layout.units_a_mark} units a mark", f"{layout.units_a_mark} a mark"]
+    if layout.shares_columns:
+        notes = [*(f"layers share columns, {note}" for note in notes), "layers share columns", *notes]
+    whole, ends = (_labels(layout, width, sparse, pointed, pointer) for sparse in (False, True))
+    for line in (whole, ends):
+        for note in notes:
+            blank = " " * (len(note) + 2)
+            if (place := f"{line} ".rfind(blank)) >= 0:
+                return f"{line[: place + 1]}{note}{line[place + 1 + len(note) :]}".rstrip()
+    return (ends if notes else whole).rstrip()
+
+
+def _labels(layout: UnitMap, width: int, sparse: bool, pointed: int | None, pointer: str) -> str:
+    """Write the layer numbers for which there is room, or only the first, and "out"."""
+    line = [" "] * width
+    last, free = layout.starts[-1], 0
+    for layer, start in enumerate(layout.starts):
+        label = _OUT if start == last else str(layer)
+        end = start + len(label)
+        has_room = start == last or (start >= free and end < last and not (sparse and layer))
+        if has_room and not (pointed is not None and start <= pointed < end):
+            line[start:end] = label
+            free = end + 1
+    if pointed is not None:
+        line[pointed] = pointer
     return "".join(line)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import isfinite, nan
 from statistics import median
@@ -24,20 +24,13 @@ from psa_tui.method.events import (
     Verdict,
 )
 from psa_tui.method.progress import Progress
+from psa_tui.runs.ablation_statistics import AblationStatistics
 
 _REMEMBERED_LOOPS = 500
 _REMEMBERED_EARLIER = 200
 """Loops of earlier sessions in the log."""
 _REMEMBERED_MESSAGES = 50
 _TIMED_LOOPS = 15
-
-
-@dataclass(slots=True)
-class Hits:
-    """How often a unit was ablated, and how often it was alive and the candidate was promoted all the same."""
-
-    ablated: int = 0
-    survived: int = 0
 
 
 @event("earlier_curve")
@@ -48,8 +41,8 @@ class EarlierCurve:
     meta_loops: tuple[int, ...]
     validation_accuracies: tuple[float, ...]
     promoted: tuple[bool, ...]
-    hits: tuple[tuple[int, int, int, int], ...]
-    """Layer, unit, how often it was ablated, how often it was alive then and that was promoted."""
+    hits: tuple[tuple[float, ...], ...]
+    """What ablations did, as ``AblationStatistics.as_rows`` tells it."""
     dead_units: tuple[tuple[int, int], ...] | None = None
     train_losses: tuple[float | None, ...] = ()
     """None where it was not finite."""
@@ -59,6 +52,8 @@ class EarlierCurve:
     """Of each loop: layer and index of the first unit that was ablated, and how many were; ``NO_UNIT`` where none."""
     last_ablations: tuple[tuple[AblatedUnit, ...], ...] = ()
     """All units that were ablated in each of the last loops, for the log."""
+    last_gains: tuple[float | None, ...] = ()
+    """What each of these gained over its LKG; None where that is not known."""
 
 
 NO_UNIT = (-1, -1, 0)
@@ -72,22 +67,19 @@ def first_unit(units: Sequence[AblatedUnit]) -> tuple[int, int, int]:
 
 def curve_of(event: EarlierLoops) -> EarlierCurve:
     """Return what a screen shows of earlier loops."""
-    ablated: Counter[tuple[int, int]] = Counter()
-    survived: Counter[tuple[int, int]] = Counter()
-    for units, promoted in zip(event.ablations, event.promoted, strict=True):
-        for unit in units:
-            ablated[unit.layer, unit.unit] += 1
-            survived[unit.layer, unit.unit] += promoted and not unit.dead
+    hits = AblationStatistics()
+    hits.fold_earlier(event)
     return EarlierCurve(
         meta_loops=event.meta_loops,
         validation_accuracies=event.validation_accuracies,
         promoted=event.promoted,
-        hits=tuple((*place, count, survived[place]) for place, count in ablated.items()),
+        hits=hits.as_rows(),
         dead_units=event.dead_units,
         train_losses=tuple(None if loss is None else round(loss, _LOSS_DIGITS) for loss in event.train_losses),
         train_accuracies=event.train_accuracies,
         units=tuple(first_unit(units) for units in event.ablations),
         last_ablations=event.ablations[-_REMEMBERED_EARLIER:],
+        last_gains=(event.gains or (None,) * len(event.meta_loops))[-_REMEMBERED_EARLIER:],
     )
 
 
@@ -124,8 +116,8 @@ class RunState:
     """Three numbers a loop, those of ``first_unit``."""
     changes: list[SettingChange] = field(default_factory=list)
     """Settings that the run went on with other values of, in order."""
-    hits: dict[tuple[int, int], Hits] = field(default_factory=dict)
-    """By layer and unit."""
+    hits: AblationStatistics = field(default_factory=AblationStatistics)
+    """What ablations did."""
     dead_units: frozenset[tuple[int, int]] = frozenset()
     """Layer and unit of the LKG's dead hidden units, as far as they are known."""
     recent: deque[MetaLoopFinished] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_LOOPS))
@@ -183,42 +175,33 @@ class RunState:
             nan if one is None else one for one in event.train_accuracies or [None] * len(event.meta_loops)
         )
         self.units.extend(number for unit in event.units for number in unit)
-        for layer, unit, ablated, survived in event.hits:
-            hits = self.hits.setdefault((layer, unit), Hits())
-            hits.ablated += ablated
-            hits.survived += survived
+        self.hits.merge(AblationStatistics.from_rows(event.hits))
 
     def _remember_earlier(self, event: EarlierCurve) -> None:
         """Put the last loops of ``event`` into the log; what is not known of them is not shown there."""
         if self.started is None or self.progress is None:
             return
-        lkg = next(
-            (one for one, kept in zip(reversed(self.accuracies), reversed(self.promoted), strict=True) if kept), None
-        )
-        first = len(event.meta_loops) - len(event.last_ablations)
-        facts = zip(event.meta_loops, event.validation_accuracies, event.promoted, strict=True)
-        for place, (meta_loop, accuracy, promoted) in enumerate(facts):
-            if place >= first:
-                units = event.last_ablations[place - first]
-                layers = len(self.started.unit_counts)
-                mode = self.started.mode
-                ablation = UnitsAblated(member=0, meta_loop=meta_loop, mode=mode, layers=layers, units=units)
-                loop = MetaLoopFinished(
-                    member=0,
-                    meta_loop=meta_loop,
-                    mode=mode,
-                    verdict=Verdict.PROMOTED if promoted else Verdict.ROLLED_BACK,
-                    finite=True,
-                    validation_correct=0,
-                    validation_accuracy=accuracy,
-                    gain=None if lkg is None else accuracy - lkg,
-                    train_loss=nan,
-                    seconds=0.0,
-                    ablation=ablation if units else None,
-                    progress=self.progress,
-                )
-                self.recent.appendleft(loop)
-            lkg = accuracy if promoted else lkg
+        mode, layers, count = self.started.mode, len(self.started.unit_counts), len(event.last_ablations)
+        last = [one[len(one) - count :] for one in (event.meta_loops, event.validation_accuracies, event.promoted)]
+        for meta_loop, accuracy, promoted, gain, units in zip(
+            *last, event.last_gains, event.last_ablations, strict=True
+        ):
+            ablation = UnitsAblated(member=0, meta_loop=meta_loop, mode=mode, layers=layers, units=units)
+            loop = MetaLoopFinished(
+                member=0,
+                meta_loop=meta_loop,
+                mode=mode,
+                verdict=Verdict.PROMOTED if promoted else Verdict.ROLLED_BACK,
+                finite=True,
+                validation_correct=0,
+                validation_accuracy=accuracy,
+                gain=gain,
+                train_loss=nan,
+                seconds=0.0,
+                ablation=ablation if units else None,
+                progress=self.progress,
+            )
+            self.recent.appendleft(loop)
 
     def _fold_loop(self, event: MetaLoopFinished, now: float) -> None:
         promoted = event.verdict is Verdict.PROMOTED
@@ -232,19 +215,13 @@ class RunState:
         self.promoted.append(promoted)
         self.train_losses.append(event.train_loss if isfinite(event.train_loss) else nan)
         self.train_accuracies.append(nan if event.train_accuracy is None else event.train_accuracy)
-        self.units.extend(first_unit(() if event.ablation is None else event.ablation.units))
+        units = () if event.ablation is None else event.ablation.units
+        self.units.extend(first_unit(units))
         self.recent.appendleft(event)
-        if event.ablation is not None:
-            self._hit(event.ablation.units, promoted)
+        self.hits.fold(units, promoted, event.gain if event.finite else None)
         self.epoch = self.ablation = None
         self.loop_seconds.append(now - self.loop_started_at)
         self.loop_started_at = now
-
-    def _hit(self, units: Iterable[AblatedUnit], promoted: bool) -> None:
-        for unit in units:
-            hits = self.hits.setdefault((unit.layer, unit.unit), Hits())
-            hits.ablated += 1
-            hits.survived += promoted and not unit.dead
 
     @property
     def is_still(self) -> bool:

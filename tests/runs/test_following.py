@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from functools import partialmethod
 from itertools import pairwise
 from math import isclose
 from pathlib import Path
@@ -18,7 +19,7 @@ from psa_tui.method.events import (
 )
 from psa_tui.runs.checkpoint_files import DEFAULT_NAME
 from psa_tui.runs.following import Following
-from psa_tui.storage.run_store import open_runs, read_runs
+from psa_tui.storage.run_store import RunStore, open_runs, read_runs
 
 LKG = Path("models") / DEFAULT_NAME
 TINY = ("train", "--dataset", "mnist5k", "--arch", "[2*8]", "--lr", "1e-2", "--seed", "3", "--threads", "1", "--json")
@@ -57,8 +58,8 @@ def test_the_events_are_those_that_the_run_published_itself(psa, mode):
     assert following.finished == finished
 
 
-def test_a_resumed_run_comes_with_its_earlier_loops_and_what_they_made(psa):
-    psa(*TINY, "--mode", "full", "--meta-loops", 3)
+def test_a_resumed_run_comes_with_its_earlier_loops_and_what_they_made(psa, monkeypatch):
+    first = psa(*TINY, "--mode", "full", "--meta-loops", 3)
     done = psa("train", "--meta-loops", 2, "--json")
     started, earlier, *loops, _ = [one.event for one in poll_once()[0]]
     assert started == replace(published(done, RunStarted)[0], checkpoint=str(LKG.absolute()))
@@ -68,6 +69,12 @@ def test_a_resumed_run_comes_with_its_earlier_loops_and_what_they_made(psa):
     _, earlier, only, _ = [one.event for one in poll_once(recent=1)[0]]
     assert earlier.meta_loops == (1, 2, 3, 4)
     assert only == loops[-1]
+    # Of many loops they come in several events, which gain as one does.
+    monkeypatch.setattr(RunStore, "loop_batches", partialmethod(RunStore.loop_batches, size=2))
+    several = [one.event for one in poll_once(recent=0)[0] if isinstance(one.event, EarlierLoops)]
+    assert [event.meta_loops for event in several] == [(1, 2), (3, 4), (5,)]
+    gains = [loop.gain for loop in (*published(first, MetaLoopFinished), *loops)]
+    assert [gain for event in several for gain in event.gains] == gains
 
 
 def test_loops_happened_as_long_ago_as_the_later_ones_took(psa):

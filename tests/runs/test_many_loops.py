@@ -25,7 +25,7 @@ with read_runs(pathlib.Path("results")) as store:
         sent += json.dumps(encode_event(curve_of(event))).encode() + b"\\n"
 for line in bytes(sent).splitlines():
     state.fold(decode_event(json.loads(line)), 0.0)
-assert len(state.accuracies) == {LOOPS} and sum(hits.ablated for hits in state.hits.values()) == {LOOPS}
+assert len(state.accuracies) == {LOOPS} and state.hits.every.ablated == {LOOPS}
 {PEAK}
 """
 COMMAND = f"""

@@ -148,13 +148,23 @@ def test_the_lists_of_runs_have_a_line_a_run(results, tmp_path):
         json.loads(json_text[json_text.index(b"{") :])
 
 
-@pytest.mark.parametrize("command", ["show", "follow", "diff"])
+@pytest.mark.parametrize("command", ["show", "follow", "diff", "ablations"])
 def test_no_view_of_one_run_lets_a_control_character_out(results, command):
     for number in range(0, COUNT, 1 if IS_WHOLE else 7):
         names = [f"{number:05} "] + ([f"{(number + 1) % COUNT:05} "] if command == "diff" else [])
         found = shown("results", command, *names, "--results-dir", results)
         assert not DRIVES.search(found), (names, DRIVES.findall(found))
         assert b"internal error" not in found
+
+
+def test_no_figure_of_a_run_lets_a_control_character_out(results, tmp_path):
+    pytest.importorskip("matplotlib")
+    number = STRINGS.index(next(text for text in STRINGS if "\x1b" in text))
+    for more in (("--terminal",), ("--out", tmp_path, "--format", "svg")):
+        found = shown("results", "plot", "--run", f"{number:05} ", *more, "--results-dir", results)
+        assert b"internal error" not in found
+        assert not DRIVES.search(found), DRIVES.findall(found)
+    assert not [path for path in tmp_path.iterdir() if DRIVES.search(path.read_bytes().replace(b"\t", b""))]
 
 
 @pytest.mark.parametrize(

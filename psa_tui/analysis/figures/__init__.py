@@ -1,4 +1,4 @@
-"""The figures of a study: their names, and how each is drawn, described and written."""
+"""The figures of a study and of a single run: their names, and how each is drawn, described and written."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from psa_tui.analysis.figures.instability import INSTABILITY
 from psa_tui.analysis.figures.late_breakthroughs import LATE_BREAKTHROUGHS
 from psa_tui.analysis.figures.parameter_matching import PARAMETER_MATCHING
 from psa_tui.analysis.figures.regimes import REGIMES
+from psa_tui.analysis.figures.run_ablations import ABLATIONS, GAINS
+from psa_tui.analysis.figures.run_curves import CURVE, LOSS
 from psa_tui.analysis.figures.winning_mode import WINNING_MODE
 
 FIGURES = {
@@ -26,3 +28,4 @@ FIGURES = {
         LATE_BREAKTHROUGHS,
     )
 }
+RUN_FIGURES = {kind.name: kind for kind in (CURVE, LOSS, ABLATIONS, GAINS)}

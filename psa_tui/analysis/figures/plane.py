@@ -67,7 +67,7 @@ class ShapeMap:
     remark: Callable[[StudyResults], str] | None = None
 
     @property
-    def figure(self) -> FigureKind:
+    def figure(self) -> FigureKind[StudyResults]:
         """The map as one of the figures."""
         return FigureKind(self.name, self.title, self.draw, self.describe, terminal=self.terminal)
 

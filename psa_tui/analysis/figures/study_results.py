@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from psa_tui.analysis.comparison import compare_with_control
 from psa_tui.analysis.frames import ABLATIVE, BASELINES, PUBLISHED_MODES
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
     from rich.text import Text
+
+Results = TypeVar("Results")
+"""What a figure is drawn from: of a study, or of a run."""
 
 
 @dataclass(frozen=True)
@@ -108,15 +111,15 @@ class StudyResults:
 
 
 @dataclass(frozen=True)
-class FigureKind:
-    """One figure of the set: how to draw it, and how to say it to who cannot see it."""
+class FigureKind(Generic[Results]):
+    """One figure of a set: how to draw it, and how to say it to who cannot see it."""
 
     name: str
     title: str
-    draw: Callable[[StudyResults], Figure]
-    describe: Callable[[StudyResults], str]
+    draw: Callable[[Results], Figure]
+    describe: Callable[[Results], str]
     needs_loops: bool = False
-    terminal: Callable[[StudyResults, int, bool], Text] | None = None
+    terminal: Callable[[Results, int, bool], Text] | None = None
     """The figure as lines of a terminal so many columns wide, in ASCII or not; None when it has no such form."""
 
 

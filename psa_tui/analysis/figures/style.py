@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 COLUMN_WIDTH_IN = 3.4
 INK, MUTED, RULE, PAPER = "#1b1f24", "#59616b", "#d4d9df", "#ffffff"
 """Text and outlines, lesser text, grid lines, background: the four a page may replace by its own."""
-FORMATS = ("png", "svg")
+FORMATS = ("png", "svg", "pdf")
 _STYLE = {
     "axes.edgecolor": MUTED,
     "axes.facecolor": PAPER,

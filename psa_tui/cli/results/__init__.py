@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from psa_tui.cli.results import (
+    ablations,
     compare,
     curves,
     diff,
@@ -36,6 +37,7 @@ app.command()(plot.plot)
 app.command()(report.report)
 app.command()(runs.runs)
 app.command()(show.show)
+app.command()(ablations.ablations)
 app.command()(diff.diff)
 app.command()(follow.follow)
 app.command()(label.label)

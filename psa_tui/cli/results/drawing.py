@@ -1,72 +1,78 @@
-"""What ``psa results plot`` does with its figures: choosing, writing and showing them."""
+"""What ``psa results plot`` does with its figures: writing and showing them."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from psa_tui.analysis.figures import FIGURES
-from psa_tui.analysis.figures.study_results import FigureKind, StudyResults
-from psa_tui.analysis.figures.style import FORMATS
-from psa_tui.errors import ConfigError
+from rich.text import Text
+
+from psa_tui.analysis.figures.study_results import FigureKind, Results
+from psa_tui.cli.results.figure_choice import check_names, check_place, chosen_figures, files_of
 from psa_tui.formatting import printable
 from psa_tui.settings import Settings
 
-_TERMINAL_FIGURES = ("regimes", "convergence")
+FOLDER = Path("results/figures")
 _PIPE_WIDTH = 80
 
 
-def chosen_figures(names: Sequence[str], *, terminal: bool) -> list[FigureKind]:
-    """Return the figures called ``names``, in the order of the set; without names all of them, in a terminal two.
-
-    Raises:
-        ConfigError: there is no such figure, or it has no form for the terminal.
-    """
-    known = {name: figure for name, figure in FIGURES.items() if not terminal or figure.terminal is not None}
-    for name in names:
-        if name not in known:
-            where = " in a terminal" if terminal else ""
-            raise ConfigError(f"figure {printable(name)[:80]}: expected{where} one of {', '.join(known)}")
-    wanted = names or (_TERMINAL_FIGURES if terminal else known)
-    return [figure for name, figure in known.items() if name in wanted]
-
-
-def chosen_formats(text: str) -> list[str]:
-    """Return the file formats named in ``text``, separated by commas.
-
-    Raises:
-        ConfigError: one of them is not offered.
-    """
-    found = list(dict.fromkeys(part.strip().lower() for part in text.split(",")))
-    if not set(found) <= set(FORMATS):
-        raise ConfigError(f"--format {printable(text)[:80]}: expected {' or '.join(FORMATS)}, or both with a comma")
-    return found
-
-
-def write(figures: Sequence[FigureKind], results: StudyResults, folder: Path, formats: Sequence[str]) -> None:
-    """Draw each figure once and write it in every format."""
+def write(figures: Sequence[FigureKind[Results]], results: Results, out: Path, formats: Sequence[str]) -> None:
+    """Draw each figure once and write it in every format, with its description in words."""
     from psa_tui.analysis.figures.style import figure_style, to_bytes
     from psa_tui.cli.results.printing import write_file
 
     with figure_style():
         for figure in figures:
-            drawn = figure.draw(results)
-            for file_format in formats:
-                path = folder / f"{figure.name}.{file_format}"
-                write_file(path, to_bytes(drawn, file_format))
+            drawn, words = figure.draw(results), printable(figure.describe(results))
+            for path in files_of(figure.name, out, formats):
+                write_file(path, to_bytes(drawn, path.suffix.lower().removeprefix("."), words))
 
 
-def show(figures: Sequence[FigureKind], results: StudyResults, settings: Settings) -> None:
-    """Draw each figure in letters on stdout, as wide as the terminal (80 columns in a pipe)."""
+def show(figures: Sequence[FigureKind[Results]], results: Results, settings: Settings) -> None:
+    """Draw each figure in letters on stdout."""
+    _print([partial(figure.terminal, results) for figure in figures if figure.terminal is not None], settings)
+
+
+def write_run(run: str, names: Sequence[str], out: Path | None, formats: Sequence[str], settings: Settings) -> None:
+    """Draw the figures of a single run called ``names``, or all of them, into files.
+
+    Raises:
+        PsaError: there is no such figure or run, or a file cannot be written.
+    """
+    from psa_tui.analysis.figures import RUN_FIGURES
+    from psa_tui.analysis.run_results import load_run_results
+
+    figures = chosen_figures(names, RUN_FIGURES, terminal=False)
+    check_place(figures, out or FOLDER)
+    results = load_run_results(settings.get("results_dir"), run)
+    write(figures, results, out or FOLDER / results.row.run, formats)
+
+
+def show_run(run: str, names: Sequence[str], settings: Settings) -> None:
+    """Draw the figures of a single run called ``names``, or all, in letters on stdout.
+
+    Raises:
+        PsaError: there is no such figure or run.
+    """
+    from psa_tui.views.run_pictures import RUN_PICTURES, run_picture, state_of_run
+
+    check_names(names, RUN_PICTURES, terminal=True)
+    state = state_of_run(settings.get("results_dir"), run)
+    wanted = [name for name in RUN_PICTURES if not names or name in names]
+    _print([partial(run_picture, name, state) for name in wanted], settings)
+
+
+def _print(pictures: Sequence[Callable[[int, bool], Text]], settings: Settings) -> None:
+    """Print pictures as wide as the terminal, or 80 columns in a pipe."""
     from rich.console import Console
 
     from psa_tui.views.output import draws_in_ascii
 
     ascii_only = draws_in_ascii(settings)
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
-    for index, figure in enumerate(figures):
+    for index, picture in enumerate(pictures):
         if index:
             console.print()
-        assert figure.terminal is not None
-        console.print(figure.terminal(results, console.width, ascii_only))
+        console.print(picture(console.width, ascii_only))

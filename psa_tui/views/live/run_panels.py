@@ -8,7 +8,7 @@ from psa_tui.views.chart import accuracy_chart, gap_chart, loss_chart
 from psa_tui.views.footer import footer
 from psa_tui.views.live.panel import Drawing
 from psa_tui.views.log import log, log_title
-from psa_tui.views.network_map import map_title, network_map
+from psa_tui.views.network_map import ablations_of, map_title, network_map
 from psa_tui.views.panels import architecture, header, lkg, notices, progress_bars, title
 
 NUMBERS = {
@@ -30,7 +30,7 @@ PICTURES = {
         lambda state, width, options: "validation accuracy by meta-loop",
     ),
     "map": Drawing(
-        lambda state, width, height, now, options: network_map(state, width, height, options.glyphs),
+        lambda state, width, height, now, options: network_map(ablations_of(state), width, height, options.glyphs),
         lambda state, width, options: map_title(state, "network: ablations", width),
     ),
     "loss": Drawing(

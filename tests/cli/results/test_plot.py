@@ -46,7 +46,7 @@ def test_a_figure_that_cannot_be_drawn_alone_is_a_failure(psa, tmp_path):
             ["instability", "--terminal", "late-breakthroughs"],
             "figure late-breakthroughs: expected in a terminal one of",
         ),
-        (["--format", "jpg"], "--format jpg: expected png or svg"),
+        (["--format", "jpg"], "--format jpg: expected png, svg, pdf, or several with commas"),
     ],
 )
 def test_unknown_names_and_formats_are_refused_before_any_work(psa, arguments, said):
