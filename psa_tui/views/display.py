@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from rich.console import OverflowMethod
 
 from psa_tui.views.glyphs import ASCII, UNICODE, Glyphs
+from psa_tui.views.unit_marks import Measure, Unit
 
 _FEWEST = 10
 """Loops below which a chart zooms in no further."""
@@ -77,6 +78,10 @@ class DisplayOptions:
     chart: ChartWindow = ChartWindow()
     log_filter: str = ""
     """Only lines of the log with this in them are shown."""
+    measure: Measure = Measure.FATE
+    """What the map of the network shows."""
+    unit: Unit | None = None
+    """Layer and index of the unit that the map reads out."""
 
     @property
     def glyphs(self) -> Glyphs:

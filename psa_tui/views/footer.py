@@ -20,12 +20,14 @@ _RUN_KEYS = (
 )
 _READ_ONLY_KEYS = (("q", "leave; the run goes on"),)
 _SCREEN_KEYS = (
-    ("1 to 6", "show or hide accuracy, map, loss, gap, log, architecture"),
+    ("1 to 8", "show or hide accuracy, map, loss, gap, log, what helps, gains, architecture"),
     ("left, right", "read out a loop of the chart; so does a click"),
     ("+ -", "zoom the chart; so does the wheel"),
     ("[ ]", "pan the chart"),
     ("z", "scale with the worst candidates, or without"),
     ("0, Esc", "take back zoom, cursor and filter"),
+    ("h", "map: what became of hits, how many, promotions, mean gain"),
+    ("shift+arrows", "read out a unit of the map; so does a click"),
     ("/", "filter the log"),
     ("up, down", "scroll the log"),
     ("< > { }", "make the left, the upper pictures smaller, larger"),
@@ -58,7 +60,7 @@ def keys_help(mode: str, options: DisplayOptions) -> Text:
     )
     promotion = variant_of(mode).promotion
     other = [] if promotion == STRICT else ["", f"The mode {mode} promotes by the rule {promotion} instead."]
-    lines = [*(f"{key:<13}{meaning}" for key, meaning in keys), "", *(f"{sign:<13}{what}" for sign, what in signs)]
+    lines = [*(f"{key:<14}{meaning}" for key, meaning in keys), "", *(f"{sign:<14}{what}" for sign, what in signs)]
     return Text("\n".join([*lines, "", _STORY, *other]))
 
 
@@ -92,7 +94,7 @@ def footer(state: RunState, width: int, options: DisplayOptions) -> Text:
         # Where several things are asked for, there is no room for how to take them back.
         short = [one if len(asked) == 1 else one.partition(":")[0] for one in asked]
         text = Text(f" {'; '.join(short)} ", style="reverse")
-    elif control is not None and state.messages and control.log_level != "warning":
+    elif control is not None and state.messages and control.log_level == "debug":
         text = Text(f"log {control.log_level}: {state.messages[0]}")
     else:
         level = "" if control is None else f" ({control.log_level})"

@@ -106,7 +106,8 @@ def test_a_resumed_run_shows_its_earlier_loops_and_their_hits_before_its_own(bui
     assert list(state.accuracies) == [0.5, 0.4, 0.6]
     assert list(state.promoted) == [True, False, True]
     assert {at: (hits.ablated, hits.survived) for at, hits in state.hits.units.items()} == {(1, 9): (1, 0)}
-    assert list(state.recent) == [replace(last, ablation=None)]
+    assert state.recent[0] == replace(last, ablation=None)
+    assert [(loop.meta_loop, loop.validation_accuracy) for loop in state.recent] == [(3, 0.6), (2, 0.4), (1, 0.5)]
 
 
 def test_every_unit_of_an_ablation_is_hit(build):

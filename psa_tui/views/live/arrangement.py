@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-SMALL, MEDIUM, LARGE = "small", "medium", "large"
+SMALL, MEDIUM, LARGE, HUGE = "small", "medium", "large", "huge"
 _MEDIUM_FROM = (70, 20)
 _LARGE_FROM = (116, 36)
+_HUGE_FROM = (160, 55)
 COLUMNS = 3
 """Of the grid."""
-_WIDTHS = {"accuracy": 2, "map": 1, "loss": 1, "gap": 1, "log": 2, "layers": 1}
+_WIDTHS = {"accuracy": 2, "map": 1, "loss": 1, "gap": 1, "log": 2, "effects": 1, "gains": 2, "layers": 1}
 """The columns that the pictures take at least, in the order in which they take their places."""
-_HEIGHTS = {"accuracy": 1.7, "map": 1.0, "loss": 0.9, "gap": 0.9, "log": 1.1, "layers": 1.0}
+_HEIGHTS = {
+    **{"accuracy": 1.7, "map": 1.0, "loss": 0.9, "gap": 0.9},
+    **{"log": 1.1, "effects": 1.0, "gains": 0.9, "layers": 0.9},
+}
 """Their lines, as parts; the highest of a row counts."""
-_AT_FIRST = {SMALL: {"accuracy"}, MEDIUM: {"accuracy", "map", "log"}, LARGE: set(_WIDTHS)}
+_AT_FIRST = {
+    SMALL: {"accuracy"},
+    MEDIUM: {"accuracy", "map", "log"},
+    LARGE: set(_WIDTHS) - {"gains", "layers"},
+    HUGE: set(_WIDTHS),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +35,8 @@ class Arrangement:
 
 
 def size_class(width: int, height: int) -> str:
-    """Return what a screen of that size is called: ``SMALL``, ``MEDIUM`` or ``LARGE``."""
-    for name, (least_width, least_height) in ((LARGE, _LARGE_FROM), (MEDIUM, _MEDIUM_FROM)):
+    """Return what a screen of that size is called: ``SMALL``, ``MEDIUM``, ``LARGE`` or ``HUGE``."""
+    for name, (least_width, least_height) in ((HUGE, _HUGE_FROM), (LARGE, _LARGE_FROM), (MEDIUM, _MEDIUM_FROM)):
         if width >= least_width and height >= least_height:
             return name
     return SMALL
@@ -48,13 +57,13 @@ def arrange(size: str, shown: Collection[str] | None) -> Arrangement:
     spans: dict[str, tuple[int, int]] = {}
     rows: list[list[str]] = []
     below = [name for name in names if name in ("loss", "gap")]
-    if size == LARGE and below and seen >= {"accuracy", "map"}:
+    if size in (LARGE, HUGE) and below and seen >= {"accuracy", "map"}:
         # The map stands beside all charts.
         spans.update({"accuracy": (2, 1), "map": (1, 2), **dict.fromkeys(below, (2 // len(below), 1))})
         rows, names = [["accuracy"], below], [name for name in names if name not in spans]
     charts = len(rows)
     for name in names:
-        width = COLUMNS if name == "accuracy" and size != LARGE else _WIDTHS[name]
+        width = COLUMNS if name == "accuracy" and size in (SMALL, MEDIUM) else _WIDTHS[name]
         if len(rows) > charts and _taken(spans, rows[-1]) + width <= COLUMNS:
             rows[-1].append(name)
         else:

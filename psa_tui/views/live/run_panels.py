@@ -6,6 +6,8 @@ from rich.text import Text
 
 from psa_tui.views.chart import accuracy_chart, gap_chart, loss_chart
 from psa_tui.views.footer import footer
+from psa_tui.views.gain_histogram import gain_histogram
+from psa_tui.views.layer_table import layer_table
 from psa_tui.views.live.panel import Drawing
 from psa_tui.views.log import log, log_title
 from psa_tui.views.network_map import ablations_of, map_title, network_map
@@ -30,8 +32,10 @@ PICTURES = {
         lambda state, width, options: "validation accuracy by meta-loop",
     ),
     "map": Drawing(
-        lambda state, width, height, now, options: network_map(ablations_of(state), width, height, options.glyphs),
-        lambda state, width, options: map_title(state, "network: ablations", width),
+        lambda state, width, height, now, options: network_map(
+            ablations_of(state), width, height, options.glyphs, options.measure, options.unit
+        ),
+        lambda state, width, options: map_title(state, options.measure, width),
     ),
     "loss": Drawing(
         lambda state, width, height, now, options: loss_chart(state, width, height, options),
@@ -44,6 +48,16 @@ PICTURES = {
     "log": Drawing(
         lambda state, width, height, now, options: log(state, width, height, options),
         lambda state, width, options: log_title(options),
+    ),
+    "effects": Drawing(
+        lambda state, width, height, now, options: layer_table(
+            ablations_of(state), width, height, options.glyphs, options.unit
+        ),
+        lambda state, width, options: "what helps, what harms",
+    ),
+    "gains": Drawing(
+        lambda state, width, height, now, options: gain_histogram(state.hits, width, height, options.glyphs),
+        lambda state, width, options: "gains of candidates",
     ),
     "layers": Drawing(
         lambda state, width, height, now, options: architecture(state, height, options),

@@ -16,10 +16,10 @@ from textual.widgets import Input
 
 from psa_tui.method.variants import describe_variant
 from psa_tui.runs import controls
-from psa_tui.views.chart import loop_at
-from psa_tui.views.display import ChartWindow, DisplayOptions
+from psa_tui.views.display import DisplayOptions
 from psa_tui.views.footer import facts, keys_help
-from psa_tui.views.live.arrangement import LARGE, MEDIUM, SMALL, arrange, size_class, toggled
+from psa_tui.views.live import navigation
+from psa_tui.views.live.arrangement import HUGE, LARGE, MEDIUM, SMALL, arrange, size_class, toggled
 from psa_tui.views.live.dialogs import Page, Picker
 from psa_tui.views.live.feed import Feed
 from psa_tui.views.live.panel import Panel
@@ -28,9 +28,8 @@ from psa_tui.views.log import shown_loops
 from psa_tui.views.state import RunState
 from psa_tui.views.text import format_variant
 
-_STEP = 0.25
-"""The part of the loops shown by which the chart is panned."""
-_OTHER_LINES = {SMALL: 4, MEDIUM: 7, LARGE: 10}
+CHARTS = ("accuracy", "loss", "gap")
+_OTHER_LINES = {SMALL: 4, MEDIUM: 7, LARGE: 10, HUGE: 10}
 """Lines that are no pictures, warnings left out."""
 _LEAST_SHARE, _GREATEST_SHARE = 0.3, 3.0
 """How small and how large the upper or left pictures may be made, beside their share at first."""
@@ -54,8 +53,13 @@ class RunScreen(Screen[None]):
         Binding("slash", "filter", show=False),
         Binding("left", "move_cursor(-1)", show=False),
         Binding("right", "move_cursor(1)", show=False),
-        Binding("shift+left,left_square_bracket", "pan(-1)", show=False),
-        Binding("shift+right,right_square_bracket", "pan(1)", show=False),
+        Binding("left_square_bracket", "pan(-1)", show=False),
+        Binding("right_square_bracket", "pan(1)", show=False),
+        Binding("h", "measure", show=False),
+        Binding("shift+left", "move_unit(-1, 0)", show=False),
+        Binding("shift+right", "move_unit(1, 0)", show=False),
+        Binding("shift+up", "move_unit(0, -1)", show=False),
+        Binding("shift+down", "move_unit(0, 1)", show=False),
         Binding("plus,equals_sign", "zoom(0.5)", show=False),
         Binding("minus", "zoom(2.0)", show=False),
         Binding("z", "scale", show=False),
@@ -136,14 +140,17 @@ class RunScreen(Screen[None]):
         self._close_input()
 
     def on_click(self, event: events.Click) -> None:
-        """Read out the loop that was pointed at."""
+        """Read out the loop or unit that was pointed at."""
         panel = event.widget
-        if not isinstance(panel, Panel) or panel.id not in ("accuracy", "loss"):
+        if not isinstance(panel, Panel):
             return
-        left, _, width, _ = panel.inner
-        loop = loop_at(self.state, event.screen_x - panel.region.x - left, width, self.options)
-        if loop is not None:
-            self._window(lambda window, first, newest: window.with_cursor(first, newest, loop))
+        left, top, width, height = panel.inner
+        column, line = event.screen_x - panel.region.x - left, event.screen_y - panel.region.y - top
+        if panel.id == "map":
+            size = (width, height)
+            self._change(navigation.with_unit_pointed_at(self.options, self.state, size, column, line))
+        elif panel.id in CHARTS:
+            self._change(navigation.with_loop_pointed_at(self.options, self.state, column, width))
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """Scroll the log back, or zoom into the chart."""
@@ -197,35 +204,37 @@ class RunScreen(Screen[None]):
         box.focus()
 
     def action_move_cursor(self, steps: int) -> None:
-        """Read out the loop ``steps`` points of the chart further on."""
-
-        def moved(window: ChartWindow, first: int, newest: int) -> ChartWindow:
-            start, end = window.bounds(first, newest)
-            points = 2 * max(self.query_one("#accuracy", Panel).inner[2], 1)
-            step = max((end - start + 1) // points, 1)
-            before = newest + 1 if window.cursor is None else window.cursor
-            return window.with_cursor(first, newest, before + steps * step)
-
-        self._window(moved)
+        """Read out the loop ``steps`` dots of the chart further on."""
+        columns = self.query_one("#accuracy", Panel).inner[2]
+        self._change(navigation.with_cursor_moved(self.options, self.state, steps, columns))
 
     def action_pan(self, direction: int) -> None:
         """Show earlier or later loops."""
-        self._window(lambda window, first, newest: window.panned(first, newest, direction * _STEP))
+        self._change(navigation.panned(self.options, self.state, direction))
 
     def action_zoom(self, factor: float) -> None:
         """Show ``factor`` times as many loops."""
-        self._window(lambda window, first, newest: window.zoomed(first, newest, factor))
+        self._change(navigation.zoomed(self.options, self.state, factor))
 
     def action_scale(self) -> None:
         """Show the worst candidates too, or where the run has settled."""
-        self._window(lambda window, first, newest: replace(window, whole_scale=not window.whole_scale))
+        self._change(navigation.rescaled(self.options))
+
+    def action_measure(self) -> None:
+        """Show another measure on the map."""
+        self._change(navigation.with_next_measure(self.options))
+
+    def action_move_unit(self, across: int, down: int) -> None:
+        """Read out a neighbour of the unit on the map."""
+        _, _, width, height = self.query_one("#map", Panel).inner
+        self._change(navigation.with_unit_moved(self.options, self.state, (width, height), across, down))
 
     def action_reset(self) -> None:
-        """Take back what was chosen for chart and log."""
+        """Take back what was chosen for chart, map and log."""
         if self.query_one(Input).display:
             self._close_input()
         self.query_one(Input).value = ""
-        self._change(replace(self.options, chart=ChartWindow(), log_filter="", scroll=0))
+        self._change(navigation.reset(self.options))
 
     def action_share(self, direction: str, factor: float) -> None:
         """Make the upper pictures higher, or those at the left wider, or the other way round."""
@@ -249,12 +258,6 @@ class RunScreen(Screen[None]):
         self.options = options
         self.redraw()
 
-    def _window(self, change: Callable[[ChartWindow, int, int], ChartWindow]) -> None:
-        """Change which loops the charts show, once there are any."""
-        loops = self.state.meta_loops
-        if loops:
-            self._change(replace(self.options, chart=change(self.options.chart, loops[0], loops[-1])))
-
     def _close_input(self) -> None:
         box = self.query_one(Input)
         box.disabled, box.display = True, False
@@ -262,11 +265,12 @@ class RunScreen(Screen[None]):
 
     def _arrange(self) -> None:
         size = self._size_class
-        for name in (SMALL, MEDIUM, LARGE):
-            self.set_class(size == name, name)
+        is_framed = size in (LARGE, HUGE)
+        for name, is_it in ((SMALL, size == SMALL), (MEDIUM, size == MEDIUM), (LARGE, is_framed)):
+            self.set_class(is_it, name)
         arrangement = arrange(size, self._shown)
         for panel in self.query(Panel):
-            panel.is_framed = size == LARGE and panel.id != "footer" and panel.id != "notices"
+            panel.is_framed = is_framed and panel.id != "footer" and panel.id != "notices"
         started = self.state.started
         self.query_one("#notices").display = size != SMALL and started is not None and bool(started.notices)
         for name in PICTURES:
@@ -288,5 +292,5 @@ class RunScreen(Screen[None]):
         widget, _ = self.get_widget_at(event.screen_x, event.screen_y)
         if widget.id == "log":
             self.action_scroll_log(lines)
-        elif widget.id in ("accuracy", "loss"):
+        elif widget.id in CHARTS:
             self.action_zoom(factor)
