@@ -13,6 +13,8 @@ from psa_tui.views.display import DisplayOptions
 from psa_tui.views.state import RunState
 
 _ZOOM = 3.0
+_MOST = (0.05, 0.9)
+"""The quantiles of losses and gaps between which most of them lie: the first ones are often far above."""
 _SETTLED = 0.15
 """The quantile of the accuracies shown at which a run counts as settled."""
 _MARKED = 1.0
@@ -71,14 +73,12 @@ def accuracy_chart(state: RunState, width: int, height: int, options: DisplayOpt
             drawn.put(column, cell[1], glyphs.majority, MAJORITY, over=False)
     _mark_changes(drawn, state, options)
     _mark_verdicts(drawn, shown, shown.accuracies, options)
-    below = shown.accuracies < low
-    for column in {drawn.column(loop) for loop in shown.loops[below]}:
-        drawn.put(column, drawn.rows - 1, glyphs.below, OFF_SCALE)
+    _mark_outside(drawn, shown, shown.accuracies, options)
     _draw_cursor(drawn, options)
     first = _read_out(state, options, width)
     if first is None:
         changed = any(x_range[0] < change.meta_loop < x_range[1] for change in state.changes)
-        first = _legend(options, majority, low, int(below.sum()), width, changed=changed)
+        first = _legend(options, majority, low, int((shown.accuracies < low).sum()), width, changed=changed)
     return Text("\n", no_wrap=True).join([first, *drawn.lines])
 
 
@@ -113,7 +113,7 @@ def _plain_chart(
     finite = values[np.isfinite(values)]
     if not len(finite):
         return Text(nothing, no_wrap=True)
-    y_range = _margins(float(finite.min()), float(finite.max()), least=least_margin)
+    y_range = _settled(finite, least_margin, whole=options.chart.whole_scale)
     series = [
         Series(shown.loops, values, ROLLED_BACK, options.glyphs.dot),
         Series(shown.loops[shown.promoted], values[shown.promoted], PROMOTED, options.glyphs.promoted),
@@ -123,6 +123,7 @@ def _plain_chart(
         return _NO_ROOM.copy()
     _mark_changes(drawn, state, options)
     _mark_verdicts(drawn, shown, values, options)
+    _mark_outside(drawn, shown, values, options)
     _draw_cursor(drawn, options)
     return drawn.text
 
@@ -171,6 +172,16 @@ def _scale(accuracies: np.ndarray, majority: float | None, *, whole: bool) -> tu
     return _margins(low, high, least=0.05)
 
 
+def _settled(values: np.ndarray, least_margin: float, *, whole: bool) -> tuple[float, float]:
+    """Return what is shown of ``values``: all, or where most of them are if a few are far away."""
+    low, high = float(values.min()), float(values.max())
+    inner_low, inner_high = (float(value) for value in np.quantile(values, _MOST))
+    spread = max(inner_high - inner_low, least_margin)
+    if not whole and high - low > _ZOOM * spread:
+        low, high = max(low, inner_low - 0.5 * spread), min(high, inner_high + 0.5 * spread)
+    return _margins(low, high, least=least_margin)
+
+
 def _margins(low: float, high: float, *, least: float) -> tuple[float, float]:
     margin = max(0.04 * (high - low), least)
     return low - margin, high + margin
@@ -199,6 +210,17 @@ def _mark_verdicts(drawn: Plot, shown: _Shown, values: np.ndarray, options: Disp
         other = ~shown.promoted
         _mark(drawn, shown.loops[other], values[other], options.glyphs.dot, ROLLED_BACK)
     _mark(drawn, shown.loops[shown.promoted], values[shown.promoted], options.glyphs.promoted, PROMOTED)
+
+
+def _mark_outside(drawn: Plot, shown: _Shown, values: np.ndarray, options: DisplayOptions) -> None:
+    """Mark at the edge of the plot where a value lies outside of it."""
+    low, high = drawn.y_range
+    for outside, row, glyph in (
+        (values < low, drawn.rows - 1, options.glyphs.below),
+        (values > high, 0, options.glyphs.above),
+    ):
+        for column in {drawn.column(loop) for loop in shown.loops[outside]}:
+            drawn.put(column, row, glyph, OFF_SCALE)
 
 
 def _mark(drawn: Plot, loops: np.ndarray, values: np.ndarray, glyph: str, style: str) -> None:

@@ -51,7 +51,7 @@ def keys_help(mode: str, options: DisplayOptions) -> Text:
         (glyphs.dot, "a candidate that was rolled back; a dot where loops are many"),
         (glyphs.lkg, "the LKG's accuracy: a stair at each promotion"),
         (glyphs.majority, "what always answering the most frequent class would score"),
-        (glyphs.below, "candidates below the scale"),
+        (glyphs.below, f"candidates below the scale ({glyphs.above} above)"),
         (glyphs.change, "from here on the run trained with other settings; the cursor says which"),
         (glyphs.survived, "a unit that was ablated, and the candidate was promoted all the same"),
         (glyphs.hit, "a unit that was ablated, and the candidate was rolled back"),

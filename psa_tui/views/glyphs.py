@@ -19,6 +19,7 @@ class Glyphs:
     lkg: str
     majority: str
     below: str
+    above: str
     change: str
     dot: str
     untouched: str
@@ -47,6 +48,7 @@ UNICODE = Glyphs(
     lkg="━",
     majority="┄",
     below="▾",
+    above="▴",
     change="┊",
     dot="•",
     untouched="·",
@@ -71,6 +73,7 @@ ASCII = Glyphs(
     lkg="=",
     majority="-",
     below="v",
+    above="^",
     change=":",
     dot=".",
     untouched=".",

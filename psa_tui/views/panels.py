@@ -68,7 +68,7 @@ def progress_bars(state: RunState, width: int, now: float, options: DisplayOptio
     notes = 32 if lines == 2 and width >= _RATE_FROM else 16
     if notes == 32:
         loss = f"{loss:<12}  {_rate(state)}"
-    ablated = "no ablation"
+    ablated = "no ablation" if state.finished is None else ""
     if state.ablation is not None:
         ablated = format_ablation(state.ablation.units, state.ablation.layers, max(width - 11, 2))
     epoch = _bar("epoch", images, total, f"{images * 100 // max(total, 1)} %", loss, width - notes, options)

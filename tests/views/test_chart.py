@@ -2,8 +2,9 @@ import re
 from dataclasses import replace
 
 import pytest
+from rich.text import Text
 
-from psa_tui.method.events import SettingChange
+from psa_tui.method.events import MetaLoopFinished, SettingChange
 from psa_tui.views.chart import (
     CHANGE,
     LKG,
@@ -12,6 +13,7 @@ from psa_tui.views.chart import (
     PROMOTED,
     ROLLED_BACK,
     accuracy_chart,
+    gap_chart,
     loop_at,
     loss_chart,
 )
@@ -223,6 +225,32 @@ def test_before_the_first_loop_there_are_words_instead_of_a_chart(build):
     state.fold(build.run_started(), 0.0)
     for draws in (accuracy_chart, loss_chart):
         assert draws(state, WIDTH, HEIGHT, DisplayOptions()).plain == "no loop yet"
+
+
+def test_a_loss_far_above_the_others_is_marked_at_the_edge_and_leaves_them_the_room(build):
+    events = build.story("[1*8]", [500 + i for i in range(40)])
+    losses = iter([90.0, *(1.0 + i / 100 for i in range(39))])
+    state, _ = build.replay([build.with_loss(event, losses) for event in events])
+    drawn = loss_chart(state, WIDTH, HEIGHT, DisplayOptions())
+    assert list(rows_of(Text("\n") + drawn, OFF_SCALE)) == [1]
+    assert len(set(rows_of(Text("\n") + drawn, PROMOTED).values())) > 10
+    whole = loss_chart(state, WIDTH, HEIGHT, DisplayOptions(chart=ChartWindow(whole_scale=True)))
+    assert rows_of(Text("\n") + whole, OFF_SCALE) == {}
+
+
+def test_the_gap_is_training_accuracy_less_validation_accuracy_in_points(build):
+    events = build.story("[1*8]", [500, 600, 550])
+    accuracies = iter((0.40, 0.65, 0.75))
+    events = [
+        replace(event, train_accuracy=next(accuracies)) if isinstance(event, MetaLoopFinished) else event
+        for event in events
+    ]
+    state, _ = build.replay(events)
+    drawn = gap_chart(state, WIDTH, HEIGHT, DisplayOptions()).plain.split("\n")
+    rows = {glyph: [row for row, line in enumerate(drawn) if glyph in line] for glyph in "▲•"}
+    assert rows["•"][0] < min(rows["▲"]) < max(rows["▲"]), "20, 5 and -10 points"
+    uncounted, _ = build.replay(build.story("[1*8]", [500, 600]))
+    assert gap_chart(uncounted, WIDTH, HEIGHT, DisplayOptions()).plain == "training accuracy was not counted"
 
 
 def test_the_loss_is_drawn_at_its_height(build):
