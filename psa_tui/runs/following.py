@@ -14,7 +14,7 @@ from math import nan
 from pathlib import Path
 from typing import Any
 
-from psa_tui.data import DATASETS
+from psa_tui.data import DATASETS, is_substitute
 from psa_tui.errors import HistoryError
 from psa_tui.method.dead_units import DeadUnits
 from psa_tui.method.events import (
@@ -155,7 +155,7 @@ class Following:
     def _start(self, row: RunRow, lacking: int) -> RunStarted:
         train, validation, test = self._splits(row)
         notices = []
-        if row.dataset != row.dataset_requested:
+        if is_substitute(row.dataset, row.dataset_requested):
             notices.append(f"this run trains on {row.dataset}, NOT the full set: its accuracies do not compare with it")
         if lacking:
             notices.append(f"the history in {self._results_dir} lacks {lacking} earlier meta-loops of this run")

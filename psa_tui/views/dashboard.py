@@ -63,6 +63,7 @@ class Dashboard(ABC, Generic[AnyEvent]):
 
     def handle(self, event: AnyEvent, age_s: float = 0.0) -> None:
         """Pass on ``event``, which happened ``age_s`` ago."""
+        self.flush()
         if self._lines is None and not (self._drawing.is_behind and isinstance(event, self.progress)):
             drawn = curve_of(event) if isinstance(event, EarlierLoops) else event
             self._drawing.send({**encode_event(drawn), "age_s": age_s})
@@ -87,6 +88,15 @@ class Dashboard(ABC, Generic[AnyEvent]):
         """Show what is under way before the first event."""
         if self._drawing.is_open:
             self._drawing.send({"waits_for": what})
+
+    def flush(self) -> None:
+        """Pass on what the drawing process did not take yet: it takes some 64 kB at a time."""
+        self._drawing.flush()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is something that ``flush`` has to pass on."""
+        return self._drawing.is_behind
 
     def message(self, text: str) -> None:
         """Show a log line."""
