@@ -4,6 +4,7 @@
 
     PsaError           1  the work could not be done
     ├── ConfigError    2  an option, a setting or a combination of them is wrong
+    │   └── UnknownNameError  a value is none of the names it may be
     ├── DataError      1  a data set is missing, damaged or altered
     ├── CheckpointError 1 an LKG file is damaged, foreign, newer or in use
     ├── HistoryError   1  the history database cannot be read or written
@@ -12,6 +13,10 @@
 
 A message says what was found, what was expected and what to do, in one line.
 """
+
+from collections.abc import Iterable
+
+from psa_tui.formatting import did_you_mean
 
 
 class PsaError(Exception):
@@ -29,6 +34,15 @@ class ConfigError(PsaError):
     """An option, a setting or a combination of them is wrong."""
 
     exit_code = 2
+
+
+class UnknownNameError(ConfigError):
+    """A value is none of the names it may be; the message has the value, the names and the one that was meant."""
+
+    def __init__(self, text: str, names: Iterable[str]) -> None:
+        """``text`` is the value, ``names`` are those that are known."""
+        known = list(names)
+        super().__init__(f"expected one of {', '.join(known)}, found {text[:80]!r}{did_you_mean(text, known)}")
 
 
 class DataError(PsaError):

@@ -92,8 +92,35 @@ def test_hidden_layers_are_the_other_way_to_say_the_architecture(tmp_path):
 
 def test_a_misspelt_key_in_psa_toml_is_named_with_a_suggestion(tmp_path):
     (tmp_path / "psa.toml").write_text("meta-lops = 3\n")
-    with pytest.raises(ConfigError, match="'meta-lops' is no setting; did you mean 'meta_loops'"):
+    with pytest.raises(ConfigError, match=r"'meta-lops' is no setting .*; did you mean 'meta_loops'\?"):
         load_settings({}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("variable", "end"),
+    [
+        ("PSA_LRR", "did you mean PSA_LR?"),
+        ("PSA_DATASETDIR", "did you mean PSA_DATASET_DIR?"),
+        ("PSA_EPOCHS", "remove it"),
+    ],
+)
+def test_a_misspelt_variable_is_refused_in_the_environment_and_in_dotenv(tmp_path, monkeypatch, variable, end):
+    with monkeypatch.context() as changed:
+        changed.setenv(variable, "2")
+        with pytest.raises(ConfigError) as refused:
+            load_settings({}, tmp_path)
+        assert str(refused.value) == (f"the environment: {variable} is no setting (psa train --help lists them); {end}")
+    (tmp_path / ".env").write_text(f"{variable}=2\n")
+    with pytest.raises(ConfigError) as refused:
+        load_settings({}, tmp_path)
+    assert str(refused.value).startswith(f"{tmp_path / '.env'}: {variable} is no setting ")
+
+
+def test_variables_of_other_programs_and_of_our_own_scripts_are_left_alone(tmp_path, monkeypatch):
+    for name in ("PSA_ML_ROOT", "PSA_TOOLS_FAULTS", "PSALM", "_PSA_COMPLETE"):
+        monkeypatch.setenv(name, "x")
+    (tmp_path / ".env").write_text("AWS_REGION=elsewhere\nPSALM=x\nPSA_LR=1e-3\n")
+    assert load_settings({}, tmp_path).get("lr") == 1e-3
 
 
 @pytest.mark.parametrize("content", [b"lr = ", b"\xff\xfe", b"lr = [1]"])

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psa_tui.errors import ConfigError, DataError
+from psa_tui.formatting import did_you_mean
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -118,7 +119,10 @@ def _located(source: str | Path) -> tuple[str, Path | None]:
         return "database", path
     if path.suffix in _FILE_KINDS:
         return "file", path
-    raise ConfigError(f"--source {source}: expected local, fetched, published or a .csv, .parquet or .sqlite file")
+    hint = did_you_mean(str(source), SOURCES)
+    raise ConfigError(
+        f"--source {source}: expected local, fetched, published or a .csv, .parquet or .sqlite file{hint}"
+    )
 
 
 def _database(path: Path | None, results_dir: str | Path | None) -> Path:

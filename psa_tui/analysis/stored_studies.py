@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from psa_tui.analysis.frames import completed_frame, completed_loops
 from psa_tui.analysis.shapes import network_attr
 from psa_tui.errors import ConfigError, DataError, HistoryError
+from psa_tui.formatting import did_you_mean
 from psa_tui.networks import Mlp
 from psa_tui.storage.meta_loops import decode_ablations
 from psa_tui.storage.study_store import (
@@ -179,5 +180,6 @@ def _study(source: str, place: Path, name: str | None) -> Iterator[tuple[StudySt
         if found is None:
             names = ", ".join(row.study for row in studies)
             said = "which study?" if name is None else f"--study {name}: no such study;"
-            raise ConfigError(f"{said} {place} has {names}; name one with --study")
+            hint = did_you_mean(name or "", [row.study for row in studies])
+            raise ConfigError(f"{said} {place} has {names}; name one with --study{hint}")
         yield store, found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from psa_tui.errors import ConfigError
-from psa_tui.formatting import printable
+from psa_tui.formatting import nearest, printable
 from psa_tui.method.events import SettingChange, Verdict
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
 from psa_tui.runs.setting_changes import stored_changes
@@ -181,7 +180,7 @@ def find_run(store: RunStore, text: str) -> RunRow:
     if fitting:
         raise ConfigError(f"{printable(text)!r} fits {len(fitting)} runs: {_some(fitting)}; type more of the name")
     names = list(dict.fromkeys(row.name or row.run for row in rows))
-    near = difflib.get_close_matches(text, names, n=3, cutoff=0.3) or names[:3]
+    near = nearest(text, names, 3) or names[:3]
     raise ConfigError(
         f"{printable(text)!r} is no run; the nearest: {', '.join(near)} (or latest; psa results runs lists all)"
     )

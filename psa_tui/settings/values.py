@@ -14,7 +14,7 @@ from typing import Any
 
 from psa_tui.data import DatasetSpec, dataset_spec
 from psa_tui.engine.trial import TrialConfig
-from psa_tui.errors import ConfigError
+from psa_tui.errors import ConfigError, UnknownNameError
 from psa_tui.method.hyperparameters import HYPERPARAMETERS, Hyperparameters
 from psa_tui.method.variants import Variant, scheduled, split_list, with_axes
 from psa_tui.networks import NETWORKS, Network
@@ -123,7 +123,8 @@ class Settings:
                 try:
                     return Value(layer.parse(setting), layer.origin(setting), rank)
                 except ConfigError as error:
-                    shown = "" if error.detail or setting.secret_list else f", found {text[:80]!r}"
+                    is_told = error.detail or setting.secret_list or isinstance(error, UnknownNameError)
+                    shown = "" if is_told else f", found {text[:80]!r}"
                     raise ConfigError(f"{layer.origin(setting)}: {error}{shown}", error.detail) from None
         return None
 

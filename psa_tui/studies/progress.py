@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from psa_tui.errors import ConfigError
+from psa_tui.formatting import did_you_mean
 from psa_tui.networks import Network
 from psa_tui.storage.study_store import COMPLETE, FAILED, LOCAL, SessionRow, TrialRow, read_store
 from psa_tui.studies.cost_model import CostModel, makespan_s
@@ -150,7 +151,8 @@ def load_progress(results_dir: Path, name: str | None) -> StudyProgress:
         if store is None or found is None:
             others = ", ".join(row.study for row in rows) or "none"
             which = "say which study is meant" if name is None else f"no study {name[:80]!r} was begun in {results_dir}"
-            raise ConfigError(f"{which}; begun there: {others} (psa study run or psa reproduce run begins one)")
+            hint = did_you_mean(name or "", [row.study for row in rows])
+            raise ConfigError(f"{which}; begun there: {others} (psa study run or psa reproduce run begins one){hint}")
         spec = StudySpec.from_settings(found.settings)
         return study_progress(spec, store.trials(spec.name), store.sessions(spec.name))
 

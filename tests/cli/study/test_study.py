@@ -100,14 +100,14 @@ def test_all_faults_of_a_file_are_listed_and_nothing_is_begun(psa, tmp_path, fil
         (("run",), "expected one of: a study file, the name of a study that was begun, --recipe NAME"),
         (("run", "controls"), "no study controls was begun in results; --recipe controls is a recipe"),
         (("run", "none.toml"), "none.toml: cannot be read (No such file or directory)"),
-        (("run", "--recipe", "soup"), "--recipe 'soup': expected one of amount, controls, "),
+        (("run", "--recipe", "soup"), "--recipe: expected one of amount, controls, "),
         (("run", "../x"), "../x: cannot be read"),
         (("run", "--recipe", "controls", "--name", "../x"), "--name '../x': expected letters"),
         (("run", "--recipe", "published", "--trials", "0"), "Invalid value for '--trials'"),
         (("show", "--recipe", "controls", "8*8"), "expected one of: a study file"),
         (("show", "mine.toml", "1*2"), "a trial is named by SHAPE, MODE and TRIAL"),
         (("status",), "say which study is meant; begun there: none"),
-        (("recipes", "soup"), "--recipe 'soup': expected one of"),
+        (("recipes", "soup"), "--recipe: expected one of"),
     ],
 )
 def test_what_names_no_study_is_refused_in_a_line(psa, tmp_path, arguments, said):
