@@ -7,11 +7,13 @@
     │   └── UnknownNameError  a value is none of the names it may be
     ├── DataError      1  a data set is missing, damaged or altered
     ├── CheckpointError 1 an LKG file is damaged, foreign, newer or in use
+    │   └── NoCheckpointError 2 there is none where one was named
     ├── HistoryError   1  the history database cannot be read or written
     ├── AwsError       1 AWS refused: access, a name or a region is wrong
     └── RetryableError 3  the network or a service failed; the same command may succeed later
 
-A message says what was found, what was expected and what to do, in one line.
+What was named and is not there is 2, what is there and cannot serve is 1. A message says what was found, what was
+expected and what to do, in one line.
 """
 
 from collections.abc import Iterable
@@ -51,6 +53,12 @@ class DataError(PsaError):
 
 class CheckpointError(PsaError):
     """An LKG file is damaged, foreign, from a newer version or in use."""
+
+
+class NoCheckpointError(CheckpointError):
+    """There is no LKG file where one was named, as for a run, a study or any other file that was."""
+
+    exit_code = ConfigError.exit_code
 
 
 class HistoryError(PsaError):

@@ -113,9 +113,11 @@ def _located(source: str | Path) -> tuple[str, Path | None]:
     if str(source) in SOURCES:
         return str(source), None
     path = Path(source)
+    if path.suffix in (*_FILE_KINDS, ".sqlite") and not path.exists():
+        raise ConfigError(f"--source {source}: there is no such file; check the name")
     if path.suffix == ".sqlite":
         if not path.is_file():
-            raise DataError(f"--source {source}: there is no such file")
+            raise DataError(f"--source {source}: it is no file; choose another")
         return "database", path
     if path.suffix in _FILE_KINDS:
         return "file", path

@@ -6,7 +6,6 @@ A value is looked for in this order, and the first found wins: the command line,
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -212,6 +211,8 @@ class Settings:
 
     def run_config(self) -> RunConfig:
         """Return the frozen config of a run; a seed that nobody said is drawn now."""
+        import secrets
+
         seed = self.get("seed")
         trial = TrialConfig(
             network=self.network().value,

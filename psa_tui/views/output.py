@@ -65,8 +65,12 @@ def can_ask(settings: Settings) -> bool:
 
 def draws_in_ascii(settings: Settings) -> bool:
     """Whether pictures keep to ASCII: it was asked for, or stdout has no more."""
-    is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    return bool(settings.get("ascii")) or not is_unicode
+    return bool(settings.get("ascii")) or not has_unicode()
+
+
+def has_unicode() -> bool:
+    """Whether stdout has more than ASCII."""
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
 
 
 @contextmanager

@@ -178,7 +178,7 @@ def test_resume_keeps_the_checkpoints_settings_whatever_the_environment_says(psa
 
 def test_resume_without_a_checkpoint_says_so_and_makes_nothing(psa, tmp_path):
     done = psa("resume")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr == f"psa: error: models/{DEFAULT_NAME}: there is no such checkpoint; psa train makes one\n"
     assert list(tmp_path.iterdir()) == []
 

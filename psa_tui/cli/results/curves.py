@@ -30,7 +30,9 @@ def curves(
     settings: Settings,
     measure: Annotated[
         list[Measure],
-        typer.Option(help="accuracy (of the candidates), lkg (accuracy of the LKG) or gain (points the LKG gained)."),
+        typer.Option(
+            metavar="WHAT", help="accuracy (of candidates), lkg (its accuracy) or gain (of the LKG, in points)."
+        ),
     ] = [Measure.ACCURACY, Measure.LKG],  # noqa: B006
     source: options.Source = "local",
     study: options.Study = None,

@@ -23,7 +23,7 @@ def quick_study(make_study, tmp_path):
 def test_help_names_every_command_and_loads_no_pandas(psa):
     shown = psa("results", "--help")
     for name in ("summary", "trials", "regimes", "compare", "table", "export", "curves"):
-        assert f"\n  {name} " in shown.stdout
+        assert f"\n│ {name} " in shown.stdout
     assert shown.returncode == 0
 
 
@@ -169,7 +169,7 @@ def test_measures_are_shown_once_each_in_the_order_in_which_they_are_asked_for(p
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["summary"], 1, "no local study there; psa reproduce makes one, or say --source published"),
+        (["summary"], 2, "no local study there; psa reproduce makes one, or say --source published"),
         (["growth", "--source", "published"], 1, "no meta-loops; psa reproduce records every one of them"),
         (["export", "-o", "x.xlsx", "--source", "published"], 2, "expected one of .csv, .parquet, .json"),
         (["curves", "--trial", "1", "--best"], 2, "--trial and --best exclude each other"),

@@ -103,7 +103,7 @@ def test_all_faults_of_a_file_are_listed_and_nothing_is_begun(psa, tmp_path, fil
         (("run", "--recipe", "soup"), "--recipe: expected one of amount, controls, "),
         (("run", "../x"), "../x: cannot be read"),
         (("run", "--recipe", "controls", "--name", "../x"), "--name '../x': expected letters"),
-        (("run", "--recipe", "published", "--trials", "0"), "Invalid value for '--trials'"),
+        (("run", "--recipe", "published", "--trials", "0"), "invalid value for '--trials'"),
         (("show", "--recipe", "controls", "8*8"), "expected one of: a study file"),
         (("show", "mine.toml", "1*2"), "a trial is named by SHAPE, MODE and TRIAL"),
         (("status",), "say which study is meant; begun there: none"),
