@@ -82,6 +82,15 @@ def test_a_value_outside_its_range_is_refused_in_one_line_that_names_where_it_ca
         assert "\n" not in message
 
 
+def test_a_batch_has_no_more_images_than_there_are_but_a_checkpoint_may_say_what_it_was_trained_with(tmp_path):
+    said = {"batch_size": "4001", "dataset": "mnist5k"}
+    with pytest.raises(ConfigError, match="--batch-size: expected at most the 4,000 training images of mnist5k, found"):
+        load_settings(said, tmp_path).run_config()
+    load_settings({"batch_size": "50000"}, tmp_path).run_config()
+    resumed = load_settings({"dataset": "mnist5k"}, tmp_path).with_checkpoint({"batch_size": "1000000"})
+    assert resumed.run_config().trial.hyperparameters.batch_size == 1_000_000
+
+
 def test_hidden_layers_are_the_other_way_to_say_the_architecture(tmp_path):
     (tmp_path / "psa.toml").write_text('arch = "[1*7]"\n')
     settings = load_settings({"hidden_layers": "512,256"}, tmp_path)

@@ -138,7 +138,17 @@ class Settings:
         return found is not None and found.origin not in ("checkpoint", "default")
 
     def hyperparameters(self) -> Hyperparameters:
-        """Return what a trial trains with."""
+        """Return what a trial trains with.
+
+        Raises:
+            ConfigError: somebody said a batch of more images than there are to train on.
+        """
+        batch, spec = self.find("batch_size"), self.dataset_spec()
+        if batch is not None and self.is_explicit("batch_size") and batch.value > spec.train_count:
+            raise ConfigError(
+                f"{batch.origin}: expected at most the {spec.train_count:,} training images of {spec.name}, "
+                f"found {batch.value:,}"
+            )
         return Hyperparameters(**{one.name: self.get(one.option) for one in HYPERPARAMETERS})
 
     def explicit_hyperparameters(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -95,6 +95,7 @@ class _Reader:
         for dataset in datasets:
             networks = self._grid(dataset, family)
             self._check(networks, variants)
+            self._check_batches(numbers["batch_size"], dataset)
             studies += [
                 StudySpec(
                     name=self._named(name, dataset if len(datasets) > 1 else None, numbers, chosen),
@@ -114,6 +115,13 @@ class _Reader:
                 if networks and not self.faults
             ]
         return StudyFile(name, about, tuple(studies))
+
+    def _check_batches(self, sizes: Iterable[int | None], dataset: str) -> None:
+        most = DATASETS.find(dataset).train_count if dataset in DATASETS else None
+        for size in sizes:
+            if size is not None and most is not None and size > most:
+                expected = f"expected at most the {most:,} training images of {dataset}"
+                self._fault(("batch_size",), f"batch_size: {expected}, found {size:,}")
 
     def _fault(self, place: Path, text: str) -> None:
         if (place, text) not in self.faults:

@@ -66,6 +66,17 @@ def test_options_stand_in_panels_by_topic(shown):
     assert sorted(name for names in TOPICS.values() for name in names) == sorted(SETTINGS)
 
 
+def test_where_something_is_written_is_one_option_everywhere():
+    found = {
+        path: parameter.opts
+        for path, one in commands(get_command(app))
+        for parameter in one.params
+        if {"--out", "--output", "-o"} & set(parameter.opts)
+    }
+    assert len(found) == 11
+    assert all(set(names) == {"--out", "-o"} for names in found.values())
+
+
 def test_help_in_a_pipe_has_no_escape_codes_and_on_a_terminal_it_has_colours(psa, terminal):
     assert "\x1b" not in psa("--help").stdout
     tty = terminal((*PSA, "--help"), size=(60, 60))

@@ -15,8 +15,11 @@ from psa_tui.settings import Settings
 @takes_settings("results_dir")
 def export(
     settings: Settings,
-    output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="A name ending in .csv, .parquet or .json.")
+    out: Annotated[
+        str,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="A name ending in .csv, .parquet or .json.", rich_help_panel="Output"
+        ),
     ],
     source: options.Source = "local",
     study: options.Study = None,
@@ -31,7 +34,7 @@ def export(
     from psa_tui.cli.results.loading import loops_of, trials_of
     from psa_tui.cli.results.printing import write_file
 
-    path = Path(output)
+    path = Path(out)
     check_data_format(path)
     table = (trials_of if trials else loops_of)(source, study, settings.get("results_dir"))
     about = "dataset" if trials else "study"

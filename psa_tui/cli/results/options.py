@@ -23,4 +23,6 @@ ZeroR = Annotated[
         help="Accuracy of always answering the most frequent class (default: that of the study's data set).",
     ),
 ]
-Output = Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write the file.")]
+Out = Annotated[
+    str | None, typer.Option("--out", "-o", metavar="FILE", help="Where to write the file.", rich_help_panel="Output")
+]

@@ -28,7 +28,7 @@ def plot(
     zero_r: options.ZeroR = None,
     out: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="Where to write the files, or the file of one figure: curve.pdf."),
+        typer.Option("--out", "-o", metavar="DIR", help="Where to write the files, or the file of one: curve.pdf."),
     ] = None,
     formats: Annotated[str, typer.Option("--format", metavar="KINDS", help="png, svg, pdf, or several.")] = "png,svg",
     terminal: Annotated[

@@ -20,13 +20,13 @@ def summary(
     settings: Settings,
     source: options.Source = "local",
     study: options.Study = None,
-    output: options.Output = None,
+    out: options.Out = None,
     json: Json = False,
 ) -> None:
     """Show mean, std, min and max of every shape and mode, and write them to psa_simplemlp_summary.md.
 
     Best validation accuracies, in percent; std is the population's. The file goes to the results folder, unless
-    --output says otherwise.
+    --out says otherwise.
     """
     from psa_tui.analysis.summary import SUMMARY_FILE, cell_statistics, summary_markdown
     from psa_tui.analysis.text_tables import about
@@ -40,7 +40,7 @@ def summary(
         print_json(described(trials), cells=cells)
     else:
         print_text(about(trials), _table(trials, cells))
-    write_file(Path(output) if output else folder / SUMMARY_FILE, summary_markdown(trials).encode())
+    write_file(Path(out) if out else folder / SUMMARY_FILE, summary_markdown(trials).encode())
 
 
 def _table(trials: DataFrame, cells: DataFrame) -> TextTable:
