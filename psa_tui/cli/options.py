@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from psa_tui.cli.completion import names_of
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
 from psa_tui.settings import AXES_OF, SETTINGS, Setting, load_settings
 from psa_tui.settings.topics import topic_of
@@ -69,5 +70,6 @@ def _option(setting: Setting) -> Any:
     shown: dict[str, Any] = {"help": setting.help_text, "rich_help_panel": topic_of(setting.name)}
     if setting.metavar is None:
         return Annotated[bool | None, typer.Option(setting.option, **shown, show_default=False)]
-    option = typer.Option(setting.option, *setting.aliases, metavar=setting.metavar, **shown)
+    shown |= {"metavar": setting.metavar, "autocompletion": names_of(setting.name)}
+    option = typer.Option(setting.option, *setting.aliases, **shown)
     return Annotated[list[str] | None if setting.secret_list else str | None, option]

@@ -81,6 +81,12 @@ def list_runs(folder: Path, limit: int, name: str | None = None) -> list[RunRow]
         return [with_actual_state(row) for row in rows[:limit]]
 
 
+def run_names(folder: Path, limit: int = 200) -> list[str]:
+    """The names of the latest runs of the history in ``folder``."""
+    with read_runs(folder) as store:
+        return [] if store is None else [row.run for row in store.latest(limit)]
+
+
 def with_actual_state(row: RunRow) -> RunRow:
     """The row, with the state "interrupted" when it claims to run and no process works on it."""
     if row.state == "running" and not _is_trained(Path(row.checkpoint), row.run):

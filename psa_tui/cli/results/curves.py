@@ -39,7 +39,7 @@ def curves(
     arch: Annotated[
         str | None, typer.Option("--arch", metavar="SHAPES", help="Only these shapes: 8*8,18*18 (default: all).")
     ] = None,
-    mode: Annotated[str | None, typer.Option(metavar="MODE", help="Only this mode (default: all).")] = None,
+    mode: options.Mode = None,
     trial: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="The curve of this trial (default: the mean).")
     ] = None,

@@ -6,14 +6,26 @@ from typing import Annotated
 
 import typer
 
+from psa_tui.cli.completion import names_of
+
 Source = Annotated[
     str,
     typer.Option(
         metavar="SOURCE",
+        autocompletion=names_of("source"),
         help="local (trained here), fetched (from a bucket), published, or a .csv, .parquet or .sqlite file.",
     ),
 ]
-Study = Annotated[str | None, typer.Option(metavar="NAME", help="Which study of the source (default: the only one).")]
+Study = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Which study of the source (default: the only one).", autocompletion=names_of("study")
+    ),
+]
+Mode = Annotated[
+    str | None,
+    typer.Option(metavar="MODE", help="Only this mode (default: all).", autocompletion=names_of("mode")),
+]
 ZeroR = Annotated[
     float | None,
     typer.Option(

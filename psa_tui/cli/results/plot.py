@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from psa_tui.cli.completion import names_of
 from psa_tui.cli.options import takes_settings
 from psa_tui.cli.results import options
 from psa_tui.errors import ConfigError
@@ -17,7 +18,10 @@ from psa_tui.settings import Settings
 def plot(
     settings: Settings,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Which figures (default: all); --list names them.")
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME", help="Which figures (default: all); --list names them.", autocompletion=names_of("figure")
+        ),
     ] = None,
     figure: Annotated[list[str] | None, typer.Option(metavar="NAME", help="The same as NAME.")] = None,
     run: Annotated[

@@ -9,12 +9,18 @@ from typing import Annotated
 
 import typer
 
+from psa_tui.cli.completion import names_of
 from psa_tui.cli.options import Json, takes_settings
 from psa_tui.formatting import printable
 from psa_tui.settings import Settings
 
 Run = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run's name, or as much of its id as no other has, or latest.")
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A run's name, or as much of its id as no other has, or latest.",
+        autocompletion=names_of("run"),
+    ),
 ]
 
 
