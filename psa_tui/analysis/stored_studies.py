@@ -172,10 +172,12 @@ def _study(source: str, place: Path, name: str | None) -> Iterator[tuple[StudySt
     """
     remedy = _MAKERS.get(source, "psa reproduce makes one")
     with read_store(place) as store:
-        studies = [] if store is None else [row for row in store.studies() if source in (row.source, "database")]
+        there = [] if store is None else store.studies()
+        studies = [row for row in there if source in (row.source, "database")]
         if store is None or not studies:
             kind = "" if source == "database" else f"{source} "
-            raise ConfigError(f"{place}: no {kind}study there; {remedy}, or say --source published")
+            others = "".join(f", --source {row.source} --study {row.study}" for row in there[:4])
+            raise ConfigError(f"{place}: no {kind}study there; {remedy}, or say --source published{others}")
         wanted = name or (studies[0].study if len(studies) == 1 else DEFAULT_STUDIES.get(source))
         found = next((row for row in studies if row.study == wanted), None)
         if found is None:

@@ -64,11 +64,11 @@ def test_a_study_file_is_run_gains_trials_and_is_shown_listed_and_found_by_its_n
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("meta_loops = 2", "meta_loops = 3", "another meta loops (2, not 3)"),
-        ('"1*2", ', "", "another shapes (1*2, [1*2,1*3], not [1*2,1*3])"),
-        ('"none", ', "", "another modes (none, output+effect=noise+promote=patience:2, not output"),
-        ("trials = 2", 'trials = 2\nseeding = "independent"', "another seeding (paired, not independent)"),
-        ("trials = 2", "trials = 2\nlr = 0.5", "another learning rate (0.0001, not 0.5)"),
+        ("meta_loops = 2", "meta_loops = 3", "was begun with meta loops 2, not 3"),
+        ('"1*2", ', "", "was begun with shapes 1*2, [1*2,1*3], not [1*2,1*3]"),
+        ('"none", ', "", "was begun with modes none, output+effect=noise+promote=patience:2, not output"),
+        ("trials = 2", 'trials = 2\nseeding = "independent"', "was begun with seeding paired, not independent"),
+        ("trials = 2", "trials = 2\nlr = 0.5", "was begun with learning rate 0.0001, not 0.5"),
     ],
 )
 def test_a_changed_design_is_refused_by_name_and_changes_nothing(psa, tmp_path, file, old, new, said):
