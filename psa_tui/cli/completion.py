@@ -23,6 +23,7 @@ NAMES = {
     "dataset": "psa_tui.data:DATASETS",
     "device": "psa_tui.settings:DEVICES",
     "backend": "psa_tui.engine.backend:BACKENDS",
+    "name": "psa_tui.runs.status:run_names",
     "run": "psa_tui.runs.status:run_names",
     "study": "psa_tui.storage.study_store:study_names",
     "recipe": "psa_tui.studies.study_file:recipe_names",
@@ -31,7 +32,7 @@ NAMES = {
     "source": "psa_tui.analysis.sources:SOURCES",
 }
 """Where names are, by setting or by what is named: a collection, or a function that returns one."""
-_OF_A_FOLDER = ("run", "study")
+_OF_A_FOLDER = ("name", "run", "study")
 _MORE = {"dataset": ("auto",), "backend": ("auto",), "run": ("latest",)}
 
 

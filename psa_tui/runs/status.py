@@ -82,9 +82,9 @@ def list_runs(folder: Path, limit: int, name: str | None = None) -> list[RunRow]
 
 
 def run_names(folder: Path, limit: int = 200) -> list[str]:
-    """The names of the latest runs of the history in ``folder``."""
+    """What the latest runs of the history in ``folder`` can be called by: their names, or else their ids."""
     with read_runs(folder) as store:
-        return [] if store is None else [row.run for row in store.latest(limit)]
+        return [] if store is None else list(dict.fromkeys(row.name or row.run for row in store.latest(limit)))
 
 
 def with_actual_state(row: RunRow) -> RunRow:

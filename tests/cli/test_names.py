@@ -110,7 +110,7 @@ def test_a_named_run_says_how_to_go_on_and_goes_on_by_its_name(psa):
     assert read_checkpoint(Path("models", "mine", DEFAULT_NAME)).record.progress.meta_loop == 3
     other = psa("train", "--name", "mine", "--arch", "[1*9]")
     assert other.stderr.endswith("--name NAME trains another run beside it, or psa clean --name mine takes it away\n")
-    assert psa("resume").returncode == 1
+    assert psa("resume").returncode == 2
     away = psa("resume", "--name", "../mine")
     assert (away.returncode, away.stderr.count("\n")) == (2, 1)
     assert "psa: error: --name: expected a name of letters" in away.stderr

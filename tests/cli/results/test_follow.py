@@ -180,7 +180,7 @@ def test_an_ended_run_is_shown_to_its_end_on_the_screen_however_long_it_was(long
     assert re.search(r"^meta-loop .* 600/600  finished", tty.text, re.MULTILINE)
     tty.press("q")
     assert tty.wait_for_end() == 0
-    assert tty.left_behind().splitlines()[1].startswith("finished: 600 of 600 meta-loops, ")
+    assert "\nfinished: 600 of 600 meta-loops, " in tty.left_behind()
 
 
 def test_an_ended_run_is_told_to_its_end_in_lines_and_full_mnist_is_no_substitute(long_run, tmp_path):
