@@ -69,6 +69,11 @@ def duration(seconds: float) -> str:
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
 
 
+def time_taken(seconds: float) -> str:
+    """How long something took: 12.3 s, and from a minute on as ``duration`` says it."""
+    return f"{seconds:.1f} s" if seconds < 59.95 else duration(seconds)
+
+
 def caret(text: str, position: int, width: int = 60) -> str:
     """Two lines: ``text`` (a window of it, without control characters) and a caret under ``position``."""
     from rich.cells import cell_len

@@ -106,6 +106,11 @@ class RunDetails:
         return {name: changed.get(name, text) for name, text in last.items()}
 
     @property
+    def seconds(self) -> float:
+        """What the loops took, which is the time of a run wherever one is told."""
+        return sum(_seconds(self.loops))
+
+    @property
     def median_loop_s(self) -> float | None:
         """Seconds of a loop in the middle; None without loops."""
         return median(_seconds(self.loops)) if self.loops else None
@@ -147,6 +152,8 @@ class RunOverview:
     validation_accuracies: Sequence[float]
     """Of the candidate of every loop, fractions."""
     promotions: int
+    seconds: float
+    """What the loops took."""
 
 
 def _course(changes: Sequence[SettingChange], name: str, last: Any) -> Any:
@@ -231,7 +238,10 @@ def latest_runs(folder: Path, limit: int, tags: Collection[str] = ()) -> list[Ru
         if store is None:
             return []
         rows = [row for row in store.latest(-1 if tags else limit) if set(tags) <= set(row.tags)][:limit]
-        return [RunOverview(with_actual_state(row), *store.validation_curve(row.run)) for row in rows]
+        return [
+            RunOverview(with_actual_state(row), *store.validation_curve(row.run), store.seconds(row.run))
+            for row in rows
+        ]
 
 
 def differing(one: dict[str, Any], other: dict[str, Any]) -> dict[str, tuple[Any, Any]]:

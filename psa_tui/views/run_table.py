@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from psa_tui.formatting import percent, printable
+from psa_tui.formatting import percent, printable, time_taken
 from psa_tui.runs.history import RunOverview
 from psa_tui.views.sparkline import sparkline
 
@@ -46,6 +46,7 @@ def _cells(run: RunOverview, sparkline_width: int, ascii_only: bool) -> Iterator
     yield "mode", row.mode
     yield "data", row.dataset
     yield "loops", f"{row.meta_loop}/{row.last_meta_loop}"
+    yield "time", time_taken(run.seconds)
     yield "bounty", percent(row.bounty)
     yield "tags", " ".join(row.tags)
     yield "accuracy", sparkline(run.validation_accuracies, sparkline_width, ascii_only=ascii_only) or "-"

@@ -76,7 +76,19 @@ def test_a_name_stands_for_the_run_wherever_a_run_is_asked_for(psa, told):
 
 def test_runs_are_listed_with_their_names_and_tags_and_found_by_tags(psa, told):
     head, *lines = psa("results", "runs").stdout.splitlines()
-    assert head.split() == ["name", "run", "state", "shape", "mode", "data", "loops", "bounty", "tags", "accuracy"]
+    assert head.split() == [
+        "name",
+        "run",
+        "state",
+        "shape",
+        "mode",
+        "data",
+        "loops",
+        "time",
+        "bounty",
+        "tags",
+        "accuracy",
+    ]
     assert [line.split()[0] for line in lines[:2]] == ["deep", "wide"]
     assert re.search(r" good first +[▁-█]{2}", lines[1])
 

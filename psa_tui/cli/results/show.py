@@ -45,6 +45,7 @@ def show(settings: Settings, run: Run, json: Json = False) -> None:
             "ablations_by_layer": found.ablations,
             "survived_ablations": found.survived_ablations,
             "ablated_dead_units": found.ablated_dead_units,
+            "seconds": found.seconds,
             "median_loop_s": found.median_loop_s,
             "checkpoint": checkpoint_state(found.row),
             "meta_loops": [{"run": found.row.run} | loop.as_json() for loop in found.loops],
