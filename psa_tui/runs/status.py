@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,8 +55,13 @@ def list_checkpoints(folder: Path, name: str | None = None) -> list[CheckpointSu
 
 
 def _in_folder(folder: Path, name: str | None) -> list[CheckpointSummary]:
-    if not folder.is_dir():
+    try:
+        os.scandir(folder).close()
+    except FileNotFoundError:
         return []
+    except OSError as error:
+        problem = f"{folder}: cannot be read ({error.strerror}); see to its permissions, or say --model-dir"
+        return [CheckpointSummary(path=str(folder), name=name, problem=problem)]
     paths = {path for path in folder.glob("*.safetensors") if not path.name.startswith(".")}
     return [_summary(path, name) for path in sorted(paths - {previous_path(path) for path in paths})]
 

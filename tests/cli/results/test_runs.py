@@ -51,7 +51,7 @@ def dead_units(row):
 
 def test_a_run_has_one_duration_wherever_it_is_told(psa, folder, two_runs):
     """What its loops took, of both its sessions: in closing texts, lists, comparisons and by who follows it."""
-    (first, loops), (latest, its_loops) = two_runs
+    (first, loops), (_, its_loops) = two_runs
     took, its = sum(loop.seconds for loop in loops), sum(loop.seconds for loop in its_loops)
     listed = json.loads(psa("results", "runs", "--json").stdout)["runs"]
     assert [run["seconds"] for run in listed] == pytest.approx([its, took])
