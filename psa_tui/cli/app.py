@@ -14,7 +14,6 @@ import typer
 from psa_tui import __version__
 from psa_tui.cli import aws, clean, config, dataset, device, probe, reproduce, results, resume, status, study, train
 from psa_tui.cli.help import MACHINE, App
-from psa_tui.cli.usage import usage_error
 from psa_tui.errors import PsaError
 from psa_tui.settings import load_settings
 from psa_tui.views.messages import print_error
@@ -102,6 +101,8 @@ def _say_usage(error: Any) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         typer.echo(error.format_message(), err=True)
     else:
+        from psa_tui.cli.usage import usage_error
+
         print_error(usage_error(error))
     return int(error.exit_code)
 

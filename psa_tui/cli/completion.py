@@ -50,6 +50,8 @@ def names_of(what: str) -> Callable[[typer.Context, str], list[str]] | None:
             # A shell has no place for the reason; the command itself will tell it.
             return []
 
+    # Typer knows the parameters by their names, too, and evaluating annotations of all callbacks would take its time.
+    complete.__annotations__ = {}
     return complete
 
 

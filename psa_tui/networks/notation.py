@@ -11,8 +11,8 @@ from psa_tui.formatting import caret
 
 _DIGITS = "0123456789"
 _MOST_DIGITS = 12
-_GROUP = re.compile(r"(?:([1-9][0-9]{0,11}) *[xX*\u00d7] *)?([1-9][0-9]{0,11})", re.ASCII)
-_BETWEEN = re.compile(r"[,;+]")
+_GROUP = r"(?:([1-9][0-9]{0,11}) *[xX*\u00d7] *)?([1-9][0-9]{0,11})"
+_BETWEEN = r"[,;+]"
 _AROUND = "[](){} ,;"
 
 
@@ -48,7 +48,7 @@ def _read_as_groups(text: str) -> str | None:
 
     A number alone is one layer of that width.
     """
-    groups = [_GROUP.fullmatch(part.strip()) for part in _BETWEEN.split(text.strip(_AROUND)[:80])]
+    groups = [re.fullmatch(_GROUP, part.strip(), re.ASCII) for part in re.split(_BETWEEN, text.strip(_AROUND)[:80])]
     found = [f"{group[1] or 1}*{group[2]}" for group in groups if group]
     return f"[{', '.join(found)}]" if len(found) == len(groups) else None
 

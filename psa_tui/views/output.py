@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from psa_tui.errors import ConfigError
-from psa_tui.method.events import Event, RunStarted
 from psa_tui.settings import Settings
 from psa_tui.views.base import View
 from psa_tui.views.messages import print_warning
+
+if TYPE_CHECKING:
+    from psa_tui.method.events import Event
 
 
 class WithWarnings:
@@ -24,6 +26,8 @@ class WithWarnings:
 
     def handle(self, event: Event) -> None:
         """Pass on ``event``, after its warnings."""
+        from psa_tui.method.events import RunStarted
+
         if isinstance(event, RunStarted):
             for notice in event.notices:
                 print_warning(notice)
