@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from psa_tui.analysis.figures import FIGURES
 from psa_tui.analysis.sources import load_trials
-from psa_tui.cli.results.drawing import chosen_figures
+from psa_tui.cli.results.figure_choice import chosen_figures
 from psa_tui.errors import ConfigError
 from psa_tui.formatting import did_you_mean
 from psa_tui.machine.devices import choose, detect
@@ -56,8 +57,8 @@ def setting(name):
         (lambda text: parse_modes(text, None), "none,fulll", "full"),
         (parse_grid, "publised", "published"),
         (load_recipe, "publised", "published"),
-        (lambda text: chosen_figures([text], terminal=False), "regims", "regimes"),
-        (lambda text: chosen_figures([text], terminal=True), "convergense", "convergence"),
+        (lambda text: chosen_figures([text], FIGURES, terminal=False), "regims", "regimes"),
+        (lambda text: chosen_figures([text], FIGURES, terminal=True), "convergense", "convergence"),
         (load_trials, "publishd", "published"),
         (lambda text: choose(text, detect()), "cup", "cpu"),
     ],

@@ -29,6 +29,7 @@ NAMES = {
     "recipe": "psa_tui.studies.study_file:recipe_names",
     "grid": "psa_tui.studies.grids:GRIDS",
     "figure": "psa_tui.analysis.figures:FIGURES",
+    "run_figure": "psa_tui.analysis.figures:RUN_FIGURES",
     "source": "psa_tui.analysis.sources:SOURCES",
 }
 """Where names are, by setting or by what is named: a collection, or a function that returns one."""
@@ -36,16 +37,16 @@ _OF_A_FOLDER = ("name", "run", "study")
 _MORE = {"dataset": ("auto",), "backend": ("auto",), "run": ("latest",)}
 
 
-def names_of(what: str) -> Callable[[typer.Context, str], list[str]] | None:
-    """Return what completes names of ``NAMES``, in a list after its last comma too; None where there are none."""
-    if what not in NAMES:
+def names_of(*kinds: str) -> Callable[[typer.Context, str], list[str]] | None:
+    """Return what completes names of these ``kinds``, in a list after its last comma too; None where there are none."""
+    if not set(kinds) <= NAMES.keys():
         return None
 
     def complete(ctx: typer.Context, incomplete: str) -> list[str]:
         before = incomplete[: incomplete.rfind(",") + 1]
         try:
             folder = load_settings({"results_dir": ctx.params.get("results_dir")}).get("results_dir")
-            return [before + str(name) for name in (*_MORE.get(what, ()), *_names(what, folder))]
+            return [before + str(name) for kind in kinds for name in (*_MORE.get(kind, ()), *_names(kind, folder))]
         except PsaError:
             # A shell has no place for the reason; the command itself will tell it.
             return []

@@ -10,7 +10,7 @@ TOPICS = {
     "Hyperparameters": (*(one.option for one in HYPERPARAMETERS), "meta_loops", "seed"),
     "Data and folders": ("name", "dataset", "dataset_dir", "model_dir", "results_dir"),
     "Machine": ("device", "backend", "threads", "num_workers"),
-    "Output": ("plain", "json", "quiet", "ascii", "save_svg", "tensorboard", "debug"),
+    "Output": ("plain", "json", "quiet", "ascii", "save_svg", "tensorboard", "notify", "debug"),
 }
 """The panels of help texts, with the settings in each."""
 

@@ -48,6 +48,7 @@ def offered(command, monkeypatch, capsys, tmp_path):
         ("study run --recipe pub", ["published"]),
         ("study recipes con", ["controls"]),
         ("results plot reg", ["regimes"]),
+        ("results plot --run latest lo", ["loss"]),
         ("results summary --source f", ["fetched"]),
         ("results table acc", ["accuracy"]),
         ("res", ["resume", "results"]),
@@ -64,7 +65,7 @@ def test_runs_and_studies_are_those_of_the_folder_that_is_meant(offered, checkpo
             runs.begin_session(replace(record, run=name), tmp_path / "lkg", SPLITS)
         with open_store(tmp_path / folder) as studies:
             studies.enter(f"study-{name}", LOCAL, {})
-    for command in ("show", "diff", "follow"):
+    for command in ("show", "diff", "follow", "plot --run"):
         assert offered(f"results {command} ") == ["latest", "20260101-aaaa"]
     assert offered("results show --results-dir other 2026") == ["20260202-bbbb"]
     for line in ("study status ", "study show ", "results summary --study ", "reproduce status --study "):

@@ -192,7 +192,8 @@ def test_a_terminal_of_any_width_has_runs_in_one_piece(psa, tmp_path, checkpoint
     head, row = (line.split() for line in tty.text.splitlines() if re.match(rf"run |{record.run} ", line))
     assert row[0] == record.run
     assert ("seed" in head) == (str(record.seed) in row) == (width >= 120)
-    assert "shape" in head and "bounty" in head
+    assert "shape" in head
+    assert "bounty" in head
     listed = terminal((sys.executable, "-m", "psa_tui", "results", "runs"), size=(width, 24))
     assert listed.wait_for_end() == 0
     assert re.search(rf"^{record.run} ", listed.text, re.MULTILINE)

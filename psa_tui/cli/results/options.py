@@ -26,6 +26,12 @@ Mode = Annotated[
     str | None,
     typer.Option(metavar="MODE", help="Only this mode (default: all).", autocompletion=names_of("mode")),
 ]
+OneRun = Annotated[
+    str | None,
+    typer.Option(
+        "--run", metavar="RUN", help="The figures of this single run, or of the latest.", autocompletion=names_of("run")
+    ),
+]
 ZeroR = Annotated[
     float | None,
     typer.Option(
