@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 
 
 def printable(text: object) -> str:
@@ -16,6 +17,19 @@ def printable(text: object) -> str:
 def _drives(category: str) -> bool:
     """Whether characters of a Unicode category are controls or end a line; kinds of spaces do neither."""
     return category[0] == "C" or category in ("Zl", "Zp")
+
+
+def nearest(text: str, names: Iterable[str], most: int = 1) -> list[str]:
+    """Those of ``names`` that somebody who typed ``text`` may have meant, the likeliest first; often none."""
+    import difflib
+
+    known = {name.lower(): str(name) for name in names}
+    return [known[name] for name in difflib.get_close_matches(text[:80].lower(), known, most)]
+
+
+def did_you_mean(text: str, names: Iterable[str]) -> str:
+    """What a message about the unknown name ``text`` ends with: "; did you mean 'full'?", or nothing."""
+    return "".join(f"; did you mean {name!r}?" for name in nearest(text, names))
 
 
 def percent(fraction: float | None) -> str:
@@ -53,6 +67,11 @@ def duration(seconds: float) -> str:
     whole = max(round(seconds), 0)
     hours, rest = divmod(whole, 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+
+
+def time_taken(seconds: float) -> str:
+    """How long something took: 12.3 s, and from a minute on as ``duration`` says it."""
+    return f"{seconds:.1f} s" if seconds < 59.95 else duration(seconds)
 
 
 def caret(text: str, position: int, width: int = 60) -> str:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from psa_tui.errors import ConfigError
+from psa_tui.formatting import did_you_mean
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -57,7 +58,10 @@ class Registry(Generic[Item]):
         """
         found = self.get(name)
         if found is None:
-            raise ConfigError(f"no {self.what} {name[:80]!r}, expected one of {', '.join(self.names())}")
+            names = self.names()
+            raise ConfigError(
+                f"no {self.what} {name[:80]!r}, expected one of {', '.join(names)}{did_you_mean(name, names)}"
+            )
         return found
 
     def names(self) -> tuple[str, ...]:

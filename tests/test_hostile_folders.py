@@ -135,7 +135,7 @@ def hostile(tmp_path, monkeypatch):
 def test_no_code_of_the_current_folder_is_executed(hostile, command):
     hostile(code)
     done = program.run([sys.executable, "-c", START, *COMMANDS[command]], capture_output=True, text=True, timeout=60)
-    assert done.returncode == (1 if command in ("resume", "probe") else 0), done.stderr
+    assert done.returncode == (2 if command in ("resume", "probe") else 0), done.stderr
 
 
 ASKED = {"links": COMMANDS, "places": [name for name in COMMANDS if name not in ("plan", "plot", "report")]}

@@ -82,6 +82,15 @@ def test_a_value_outside_its_range_is_refused_in_one_line_that_names_where_it_ca
         assert "\n" not in message
 
 
+def test_a_batch_has_no_more_images_than_there_are_but_a_checkpoint_may_say_what_it_was_trained_with(tmp_path):
+    said = {"batch_size": "4001", "dataset": "mnist5k"}
+    with pytest.raises(ConfigError, match="--batch-size: expected at most the 4,000 training images of mnist5k, found"):
+        load_settings(said, tmp_path).run_config()
+    load_settings({"batch_size": "50000"}, tmp_path).run_config()
+    resumed = load_settings({"dataset": "mnist5k"}, tmp_path).with_checkpoint({"batch_size": "1000000"})
+    assert resumed.run_config().trial.hyperparameters.batch_size == 1_000_000
+
+
 def test_hidden_layers_are_the_other_way_to_say_the_architecture(tmp_path):
     (tmp_path / "psa.toml").write_text('arch = "[1*7]"\n')
     settings = load_settings({"hidden_layers": "512,256"}, tmp_path)
@@ -92,8 +101,35 @@ def test_hidden_layers_are_the_other_way_to_say_the_architecture(tmp_path):
 
 def test_a_misspelt_key_in_psa_toml_is_named_with_a_suggestion(tmp_path):
     (tmp_path / "psa.toml").write_text("meta-lops = 3\n")
-    with pytest.raises(ConfigError, match="'meta-lops' is no setting; did you mean 'meta_loops'"):
+    with pytest.raises(ConfigError, match=r"'meta-lops' is no setting .*; did you mean 'meta_loops'\?"):
         load_settings({}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("variable", "end"),
+    [
+        ("PSA_LRR", "did you mean PSA_LR?"),
+        ("PSA_DATASETDIR", "did you mean PSA_DATASET_DIR?"),
+        ("PSA_EPOCHS", "remove it"),
+    ],
+)
+def test_a_misspelt_variable_is_refused_in_the_environment_and_in_dotenv(tmp_path, monkeypatch, variable, end):
+    with monkeypatch.context() as changed:
+        changed.setenv(variable, "2")
+        with pytest.raises(ConfigError) as refused:
+            load_settings({}, tmp_path)
+        assert str(refused.value) == (f"the environment: {variable} is no setting (psa train --help lists them); {end}")
+    (tmp_path / ".env").write_text(f"{variable}=2\n")
+    with pytest.raises(ConfigError) as refused:
+        load_settings({}, tmp_path)
+    assert str(refused.value).startswith(f"{tmp_path / '.env'}: {variable} is no setting ")
+
+
+def test_variables_of_other_programs_and_of_our_own_scripts_are_left_alone(tmp_path, monkeypatch):
+    for name in ("PSA_ML_ROOT", "PSA_TOOLS_FAULTS", "PSALM", "_PSA_COMPLETE"):
+        monkeypatch.setenv(name, "x")
+    (tmp_path / ".env").write_text("AWS_REGION=elsewhere\nPSALM=x\nPSA_LR=1e-3\n")
+    assert load_settings({}, tmp_path).get("lr") == 1e-3
 
 
 @pytest.mark.parametrize("content", [b"lr = ", b"\xff\xfe", b"lr = [1]"])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from psa_tui.analysis.comparison import CONTROL, SELECTION, has_further_modes
-from psa_tui.analysis.text_tables import Text, TextTable, marks, number, percentage, probability
+from psa_tui.analysis.text_tables import Text, TextTable, about, number, percentage, probability
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -96,4 +96,4 @@ def _difference(row: Any) -> list[str]:
 
 
 def _named(trials: DataFrame) -> str:
-    return f"{trials.attrs['source']} {trials.attrs['study']}{marks(trials)}"
+    return about(trials)

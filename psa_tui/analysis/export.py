@@ -24,7 +24,7 @@ def check_data_format(path: Path) -> None:
     """
     if path.suffix not in DATA_FORMATS:
         found = printable(repr(path.suffix)) if path.suffix else "none"
-        raise ConfigError(f"--output {path}: its ending is {found}, expected one of {', '.join(DATA_FORMATS)}")
+        raise ConfigError(f"--out {path}: its ending is {found}, expected one of {', '.join(DATA_FORMATS)}")
 
 
 def marked(table: DataFrame, whose: DataFrame) -> DataFrame:

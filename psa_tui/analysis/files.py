@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from psa_tui.analysis.cells import read_cells
 from psa_tui.analysis.frames import PUBLISHED_MODES, completed_frame, completed_loops
+from psa_tui.analysis.loops import trials_of_loops
 from psa_tui.analysis.shapes import is_installed, network_attr, parse_shape
 from psa_tui.errors import ConfigError, DataError
 from psa_tui.formatting import printable
@@ -47,6 +48,8 @@ _LOOP_COLUMNS = (
 def read_trials(path: Path, study: str | None) -> DataFrame:
     """Read the trials of a file with the columns architecture, mode, trial and best_validation_accuracy.
 
+    Those of a file of meta-loops are what their loops came to.
+
     An accuracy may instead be a percentage, in a column whose name ends in ``_pct``; seed, meta_loops,
     best_meta_loop, parameters, test_accuracy, lkg_dead and lkg_inactive may be there too, network names the family of
     the architectures where it is not mlp, and other columns are left alone.
@@ -54,7 +57,9 @@ def read_trials(path: Path, study: str | None) -> DataFrame:
     Raises:
         DataError: the file cannot be read, or a row cannot be a trial; the message names the row.
     """
-    table = _chosen_study(read_cells(path, _TRIAL_COLUMNS), path, study)
+    table = _chosen_study(read_cells(path, (*_TRIAL_COLUMNS, "meta_loop")), path, study)
+    if "meta_loop" in table and not {"best_validation_accuracy", "best_validation_accuracy_pct"} & set(table):
+        return trials_of_loops(read_meta_loops(path, study))
     checked = _Checked(table, path, ("architecture", "mode", "trial"))
     checked.accuracy("best_validation_accuracy", required=True)
     checked.accuracy("test_accuracy", required=False)
@@ -93,6 +98,7 @@ def read_meta_loops(path: Path, study: str | None) -> DataFrame:
         "source": outside_text(str(path)),
         "study": checked.single("study") or outside_text(path.stem),
         "quick": checked.is_quick,
+        "dataset": checked.single("dataset"),
     }
     loops.attrs |= network_attr(checked.family)
     return loops

@@ -24,6 +24,7 @@ from psa_tui.analysis.shapes import (
 )
 from psa_tui.data import DATASETS
 from psa_tui.errors import ConfigError
+from psa_tui.formatting import did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -179,7 +180,10 @@ def explain(trials: DataFrame, architecture: str, zero_r: float | None = None) -
     network = parse_shape(architecture, trials.attrs.get("dataset"), family_of(trials))
     name = architecture if network is None else network.short_name
     if name not in set(table["architecture"]):
-        raise ConfigError(f"--explain {name}: the source has no trials of it; psa results regimes lists what it has")
+        raise ConfigError(
+            f"--explain {name}: the source has no trials of it; psa results regimes lists what it has"
+            f"{did_you_mean(name, table['architecture'])}"
+        )
     row = table[table["architecture"] == name].iloc[0]
     values = cell_percentages(trials)
     lines = [f"{name} ({count_text(row['parameters'])} parameters), Z = {100 * table.attrs['zero_r']:.2f} %"]

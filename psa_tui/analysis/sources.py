@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psa_tui.errors import ConfigError, DataError
+from psa_tui.formatting import did_you_mean
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -112,13 +113,18 @@ def _located(source: str | Path) -> tuple[str, Path | None]:
     if str(source) in SOURCES:
         return str(source), None
     path = Path(source)
+    if path.suffix in (*_FILE_KINDS, ".sqlite") and not path.exists():
+        raise ConfigError(f"--source {source}: there is no such file; check the name")
     if path.suffix == ".sqlite":
         if not path.is_file():
-            raise DataError(f"--source {source}: there is no such file")
+            raise DataError(f"--source {source}: it is no file; choose another")
         return "database", path
     if path.suffix in _FILE_KINDS:
         return "file", path
-    raise ConfigError(f"--source {source}: expected local, fetched, published or a .csv, .parquet or .sqlite file")
+    hint = did_you_mean(str(source), SOURCES)
+    raise ConfigError(
+        f"--source {source}: expected local, fetched, published or a .csv, .parquet or .sqlite file{hint}"
+    )
 
 
 def _database(path: Path | None, results_dir: str | Path | None) -> Path:

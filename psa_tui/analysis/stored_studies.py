@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from psa_tui.analysis.frames import completed_frame, completed_loops
 from psa_tui.analysis.shapes import network_attr
-from psa_tui.errors import ConfigError, DataError, HistoryError
+from psa_tui.errors import ConfigError, DataError
+from psa_tui.formatting import did_you_mean
 from psa_tui.networks import Mlp
 from psa_tui.storage.meta_loops import decode_ablations
 from psa_tui.storage.study_store import (
@@ -165,19 +166,23 @@ def _study(source: str, place: Path, name: str | None) -> Iterator[tuple[StudySt
     """Open the store and find the study asked for.
 
     Raises:
-        HistoryError: there is no study of this source at all.
-        ConfigError: there are several, none of them asked for or of the default name, or no such one.
+        HistoryError: the database cannot be read.
+        ConfigError: there is no study of this source; or several, none of them asked for or of the default name; or
+            no such one.
     """
     remedy = _MAKERS.get(source, "psa reproduce makes one")
     with read_store(place) as store:
-        studies = [] if store is None else [row for row in store.studies() if source in (row.source, "database")]
+        there = [] if store is None else store.studies()
+        studies = [row for row in there if source in (row.source, "database")]
         if store is None or not studies:
             kind = "" if source == "database" else f"{source} "
-            raise HistoryError(f"{place}: no {kind}study there; {remedy}, or say --source published")
+            others = "".join(f", --source {row.source} --study {row.study}" for row in there[:4])
+            raise ConfigError(f"{place}: no {kind}study there; {remedy}, or say --source published{others}")
         wanted = name or (studies[0].study if len(studies) == 1 else DEFAULT_STUDIES.get(source))
         found = next((row for row in studies if row.study == wanted), None)
         if found is None:
             names = ", ".join(row.study for row in studies)
             said = "which study?" if name is None else f"--study {name}: no such study;"
-            raise ConfigError(f"{said} {place} has {names}; name one with --study")
+            hint = did_you_mean(name or "", [row.study for row in studies])
+            raise ConfigError(f"{said} {place} has {names}; name one with --study{hint}")
         yield store, found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from psa_tui.analysis.frames import (
@@ -26,7 +27,19 @@ TRIALS_FILE = "psa_simplemlp_trials.md"
 NOT_A_REPRODUCTION = "quick, not a reproduction"
 _PUBLISHED_SETTINGS = {"network": Mlp.family, "meta_loops": 100, **Hyperparameters().as_json()}
 """The published study's hyperparameters are the defaults."""
+_DEFAULT_STUDY = ("local", "reproduction")
+_UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
+"""What the name of a study from elsewhere may have, and the name of a file had better not."""
 _MEASURES = ("mean", "std", "min", "max")
+
+
+def file_for(trials: DataFrame, name: str) -> str:
+    """Return ``name``, with the study in it where that is not the reproduction of this folder: each has its own."""
+    source, study = trials.attrs["source"], trials.attrs["study"]
+    if (source, study) == _DEFAULT_STUDY:
+        return name
+    stem, dot, suffix = name.rpartition(".")
+    return f"{stem}-{_UNFIT.sub('-', study)[:64]}{dot}{suffix}"
 
 
 def cell_statistics(trials: DataFrame) -> DataFrame:

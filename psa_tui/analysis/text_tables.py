@@ -50,5 +50,6 @@ def marks(table: DataFrame) -> str:
 
 
 def about(table: DataFrame) -> str:
-    """Say whose numbers follow."""
-    return f"source {table.attrs['source']}, study {table.attrs['study']}{marks(table)}"
+    """Say whose numbers follow: "study mine, local", "the published study"."""
+    source, study = table.attrs["source"], table.attrs["study"]
+    return f"the {study} study" if source == study else f"study {study}, {source}{marks(table)}"

@@ -7,26 +7,20 @@ import io
 import os
 import sys
 import traceback
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from psa_tui import __version__
 from psa_tui.cli import aws, clean, config, dataset, device, probe, reproduce, results, resume, status, study, train
+from psa_tui.cli.help import MACHINE, App
 from psa_tui.errors import PsaError
 from psa_tui.settings import load_settings
 from psa_tui.views.messages import print_error
 
 _WRITERS = ("click.", "json.", "psa_tui.cli.", "psa_tui.views.", "rich.", "typer.")
 
-app = typer.Typer(
-    name="psa",
-    help="Run, watch, resume and study Persistent Stochastic Ablation.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = App(name="psa", help="Run, watch, resume and study Persistent Stochastic Ablation.")
 
 
 def _print_version(wanted: bool) -> None:
@@ -44,19 +38,20 @@ def root(
     """Run, watch, resume and study Persistent Stochastic Ablation."""
 
 
-app.command()(train.train)
-app.command()(resume.resume)
-app.command()(status.status)
-app.command()(probe.probe)
-app.command()(clean.clean)
-app.command("clean-all")(clean.clean_all)
-app.command()(dataset.dataset)
-app.command()(device.device)
-app.command()(config.config)
-app.add_typer(aws.app, name="aws")
-app.add_typer(reproduce.app, name="reproduce")
-app.add_typer(study.app, name="study")
-app.add_typer(results.app, name="results")
+_RUNS, _STUDIES = "One run", "Studies and results"
+app.command(rich_help_panel=_RUNS)(train.train)
+app.command(rich_help_panel=_RUNS)(resume.resume)
+app.command(rich_help_panel=_RUNS)(status.status)
+app.command(rich_help_panel=_RUNS)(probe.probe)
+app.command(rich_help_panel=_RUNS)(clean.clean)
+app.command("clean-all", rich_help_panel=_RUNS)(clean.clean_all)
+app.add_typer(study.app, name="study", rich_help_panel=_STUDIES)
+app.add_typer(reproduce.app, name="reproduce", rich_help_panel=_STUDIES)
+app.add_typer(results.app, name="results", rich_help_panel=_STUDIES)
+app.add_typer(aws.app, name="aws", rich_help_panel=_STUDIES)
+app.command(rich_help_panel=MACHINE)(dataset.dataset)
+app.command(rich_help_panel=MACHINE)(device.device)
+app.command(rich_help_panel=MACHINE)(config.config)
 
 
 def _is_debugging() -> bool:
@@ -101,9 +96,20 @@ def main() -> None:
     sys.exit(code)
 
 
+def _say_usage(error: Any) -> int:
+    """Tell what is wrong with the command line; a group without a command shows its help."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(error.format_message(), err=True)
+    else:
+        from psa_tui.cli.usage import usage_error
+
+        print_error(usage_error(error))
+    return int(error.exit_code)
+
+
 def _run() -> str | int | None:
     try:
-        app()
+        code: int | None = app(standalone_mode=False, prog_name="psa")
     except SystemExit as leave:
         return leave.code
     except PsaError as error:
@@ -113,9 +119,11 @@ def _run() -> str | int | None:
         return error.exit_code
     except BrokenPipeError:
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         return 130
     except Exception as error:
+        if hasattr(error, "format_message"):
+            return _say_usage(error)
         if _is_debugging():
             raise
         if isinstance(error, OSError):
@@ -123,4 +131,4 @@ def _run() -> str | int | None:
             return 1
         print_error(f"internal error: {type(error).__name__}: {error}; --debug shows where")
         return 1
-    return 0
+    return code

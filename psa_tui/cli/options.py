@@ -13,15 +13,17 @@ from typing import Annotated, Any
 
 import typer
 
+from psa_tui.cli.completion import names_of
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
 from psa_tui.settings import AXES_OF, SETTINGS, Setting, load_settings
+from psa_tui.settings.topics import topic_of
 
 HYPERPARAMETER_OPTIONS = tuple(one.option for one in HYPERPARAMETERS)
 NETWORK_OPTIONS = ("network", "arch", "hidden_layers")
 VARIANT_OPTIONS = (*AXES_OF, "schedule")
 OUTPUT_OPTIONS = ("plain", "json", "quiet", "ascii")
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.", rich_help_panel="Output")]
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Tags = Annotated[
@@ -65,7 +67,9 @@ def takes_settings(*names: str, **defaults: str) -> Callable[[Callable[..., None
 
 
 def _option(setting: Setting) -> Any:
+    shown: dict[str, Any] = {"help": setting.help_text, "rich_help_panel": topic_of(setting.name)}
     if setting.metavar is None:
-        return Annotated[bool | None, typer.Option(setting.option, help=setting.help_text, show_default=False)]
-    option = typer.Option(setting.option, *setting.aliases, metavar=setting.metavar, help=setting.help_text)
+        return Annotated[bool | None, typer.Option(setting.option, **shown, show_default=False)]
+    shown |= {"metavar": setting.metavar, "autocompletion": names_of(setting.name)}
+    option = typer.Option(setting.option, *setting.aliases, **shown)
     return Annotated[list[str] | None if setting.secret_list else str | None, option]

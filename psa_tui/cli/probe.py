@@ -31,7 +31,7 @@ Noise = Annotated[
 ]
 Draws = Annotated[int, typer.Option(metavar="N", min=1, max=100_000, help="Random draws at each of them.")]
 Seed = Annotated[int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Seed of the draws.")]
-Out = Annotated[str | None, typer.Option(metavar="FILE", help="Also write a figure: .svg, .png or .pdf.")]
+Out = Annotated[str | None, typer.Option("--out", "-o", metavar="FILE", help="Also write a figure: .svg, .png, .pdf.")]
 OnTerminal = Annotated[bool, typer.Option("--terminal", help="Also draw the figure in the terminal.")]
 _OWN = "that of the training"
 

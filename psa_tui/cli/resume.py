@@ -9,6 +9,7 @@ import typer
 
 from psa_tui.cli.before_training import confirm_changes
 from psa_tui.cli.options import OUTPUT_OPTIONS, Yes, takes_settings
+from psa_tui.errors import ConfigError
 from psa_tui.settings import Settings
 
 
@@ -45,4 +46,9 @@ def resume(
     confirm_changes(settings, find_checkpoint(settings.run_folder()), yes=yes, pinned=PINNED)
     finished = carry_out(settings, partial(runner.resume, settings, add))
     if finished is None:
+        if (found := settings.find("save_svg")) is not None:
+            raise ConfigError(
+                f"{found.origin} {found.value}: not written, because the run is complete and nothing was drawn; "
+                "psa resume --meta-loops N adds N meta-loops to it"
+            )
         print_note("the run is complete; psa resume --meta-loops N adds N meta-loops to it")

@@ -14,7 +14,7 @@ from psa_tui.errors import HistoryError
 from psa_tui.formatting import count, format_bytes
 from psa_tui.settings import Settings
 from psa_tui.views.messages import print_note, print_warning
-from psa_tui.views.tables import print_table
+from psa_tui.views.tables import print_names
 
 if TYPE_CHECKING:
     from psa_tui.storage.run_store import RunRow
@@ -28,10 +28,18 @@ def status(
 ) -> None:
     """List the checkpoints of the models folder and the latest runs, or those of the run of a --name."""
     from psa_tui.runs.status import count_trash, list_checkpoints, list_runs
-    from psa_tui.views.status import CHECKPOINT_COLUMNS, RUN_COLUMNS, checkpoint_cells, run_cells
+    from psa_tui.views.status import (
+        CHECKPOINT_COLUMNS,
+        CHECKPOINT_SPARE,
+        RUN_COLUMNS,
+        RUN_SPARE,
+        checkpoint_cells,
+        run_cells,
+    )
 
     name = settings.get("name")
     checkpoints = list_checkpoints(settings.get("model_dir"), name)
+    good = [one for one in checkpoints if one.problem is None]
     files, size_bytes = count_trash(settings.get("model_dir"))
     rows: list[RunRow] = []
     unreadable = None
@@ -49,9 +57,9 @@ def status(
         }
         json_format.dump(content, sys.stdout, indent=2)
         print()
-    elif checkpoints:
-        print_table(CHECKPOINT_COLUMNS, [checkpoint_cells(one) for one in checkpoints if one.problem is None])
-    else:
+    elif good:
+        print_names(CHECKPOINT_COLUMNS, [checkpoint_cells(one) for one in good], CHECKPOINT_SPARE)
+    elif not checkpoints:
         print_note(f"no checkpoint in {settings.get('model_dir')}; psa train makes one")
     for broken in checkpoints:
         if broken.problem is not None and not json:
@@ -65,6 +73,6 @@ def status(
         return
     if rows:
         print()
-        print_table(RUN_COLUMNS, [run_cells(row) for row in rows])
+        print_names(RUN_COLUMNS, [run_cells(row) for row in rows], RUN_SPARE)
     else:
         print_note(f"no runs in {settings.get('results_dir')}")

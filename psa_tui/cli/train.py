@@ -24,7 +24,13 @@ from psa_tui.storage.labels import NO_LABELS, check_labels
 
 Trials = Annotated[
     int | None,
-    typer.Option(metavar="N", min=1, max=10_000, help="N seeds of the setting as one population, kept as a study."),
+    typer.Option(
+        metavar="N",
+        min=1,
+        max=10_000,
+        help="N seeds of the setting as one population, kept as a study.",
+        rich_help_panel="Hyperparameters",
+    ),
 ]
 
 

@@ -6,7 +6,7 @@
 """
 
 from psa_tui.data import catalogue as catalogue  # registers the data sets of this package
-from psa_tui.data.load import dataset_spec, load_dataset
+from psa_tui.data.load import dataset_spec, is_substitute, load_dataset
 from psa_tui.data.spec import AUTO, DATASETS, Dataset, DatasetSpec, Split
 from psa_tui.data.split import class_counts, digest, fingerprint, majority_class_accuracy
 
@@ -20,6 +20,7 @@ __all__ = [
     "dataset_spec",
     "digest",
     "fingerprint",
+    "is_substitute",
     "load_dataset",
     "majority_class_accuracy",
 ]

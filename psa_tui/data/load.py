@@ -19,6 +19,11 @@ def dataset_spec(name: str) -> DatasetSpec:
     return MNIST if name == AUTO else DATASETS.find(name)
 
 
+def is_substitute(name: str, requested: str) -> bool:
+    """Return whether the data set ``name`` is what was loaded for want of the one that ``requested`` stands for."""
+    return requested == AUTO and name != MNIST.name
+
+
 def load_dataset(name: str, dataset_dir: Path, say: Say | None = None) -> Dataset:
     """Load the data set ``name``; what is not in ``dataset_dir`` is downloaded.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -41,6 +40,8 @@ def take(pixels: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> Split:
 
 def digest(split: Split) -> str:
     """Return the SHA-256 (hex) of a split's pixels followed by its labels."""
+    import hashlib
+
     found = hashlib.sha256(split.pixels.tobytes())
     found.update(split.labels.tobytes())
     return found.hexdigest()
@@ -48,4 +49,6 @@ def digest(split: Split) -> str:
 
 def fingerprint(digests: Sequence[str], split_rule: str) -> str:
     """Return the SHA-256 (hex) over the data's ``digests`` and ``split_rule``."""
+    import hashlib
+
     return hashlib.sha256("\n".join([*digests, split_rule]).encode()).hexdigest()

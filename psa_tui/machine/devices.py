@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from psa_tui import __version__
-from psa_tui.errors import ConfigError
+from psa_tui.errors import ConfigError, UnknownNameError
 from psa_tui.machine.memory import available_memory_bytes
 from psa_tui.settings import DEVICES
 
@@ -131,7 +131,7 @@ def choose(wanted: str, capabilities: Capabilities) -> Choice:
         ConfigError: it is not usable here; nothing else is taken in its place.
     """
     if wanted not in DEVICES:
-        raise ConfigError(f"device {wanted!r} is unknown, expected one of {', '.join(DEVICES)}")
+        raise UnknownNameError(wanted, DEVICES)
     if wanted == "cpu":
         return Choice("cpu", "it was asked for")
     for accelerator in sorted(capabilities.accelerators, key=lambda found: _PREFERENCE.index(found.kind)):

@@ -199,6 +199,7 @@ class RunFinished:
     progress: Progress
     test_accuracy: float | None
     seconds: float
+    """What the run's meta-loops took, those of earlier sessions too; neither loading nor pauses between loops."""
     resume_command: str = field(default="psa resume")
     setting_changes: tuple[SettingChange, ...] = ()
     """All of the run, in the order of their loops."""

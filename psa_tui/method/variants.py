@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from psa_tui.errors import ConfigError
+from psa_tui.errors import ConfigError, UnknownNameError
 from psa_tui.method.ablation import ABLATIONS, NEED_ARGUMENTS, Ablation
 from psa_tui.method.effects import ZERO
 from psa_tui.method.initialisation import INITIALISATIONS
@@ -76,7 +76,7 @@ def find_variant(text: str) -> Variant:
         found = styled(Variant(name=base, ablation=Ablation(base)))
         _check(found)
     if found is None:
-        raise ConfigError(f"expected one of {', '.join(variant_names())}")
+        raise UnknownNameError(base, variant_names())
     values: dict[str, str] = {}
     for axis in axes:
         name, equals, value = axis.partition("=")
@@ -87,7 +87,7 @@ def find_variant(text: str) -> Variant:
         else:
             values["promote"] = axis
     if unknown := values.keys() - set(AXES):
-        raise ConfigError(f"no axis {min(unknown)[:40]!r} of a variant, expected one of {', '.join(AXES)}")
+        raise UnknownNameError(min(unknown), AXES)
     made = with_axes(found, values)
     # Earlier files call a variant so that has nothing but another promotion rule.
     return styled(replace(made, name=text)) if axes == [values.get("promote")] else made
@@ -120,7 +120,7 @@ def with_axes(base: Variant, values: Mapping[str, str]) -> Variant:
     regularisers = values.get("with", "").split(",") if values.get("with") else ()
     for one in regularisers:
         if one not in REGULARISERS:
-            raise ConfigError(f"expected {' or '.join(REGULARISERS)}, found {one[:40]!r}")
+            raise UnknownNameError(one, REGULARISERS)
     made = replace(
         base,
         ablation=ablation,
@@ -207,7 +207,7 @@ def _one_of(values: Iterable[Choice], text: str) -> Choice:
     for value in values:
         if value == text:
             return value
-    raise ConfigError(f"expected one of {', '.join(map(str, values))}, found {text[:40]!r}")
+    raise UnknownNameError(text, map(str, values))
 
 
 def describe_variant(name: str) -> Variant:

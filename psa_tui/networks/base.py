@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from psa_tui.method.ablation import UnitParameters
-from psa_tui.method.events import Block
 from psa_tui.method.initialisation import DEFAULT as DEFAULT_INITIALISATION
 from psa_tui.registry import Registry
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
+
+    from psa_tui.method.events import Block
 
 _EVALUATION_BATCH = 2000
 _BYTES_PER_LAYER = 16 * 1024

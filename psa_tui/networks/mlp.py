@@ -15,7 +15,6 @@ from math import sqrt
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from psa_tui.method.ablation import UnitParameters
-from psa_tui.method.events import Block
 from psa_tui.method.initialisation import DEFAULT, HE, INITIALISATIONS, ORTHOGONAL, he_weights, orthogonal_weights
 from psa_tui.networks.base import NETWORKS, DropoutMasks, Network, ParameterSpec
 from psa_tui.networks.notation import Group, groups_of_widths, parse_groups
@@ -23,6 +22,8 @@ from psa_tui.networks.notation import Group, groups_of_widths, parse_groups
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
+
+    from psa_tui.method.events import Block
 
 __all__ = ["Group", "Linear", "Mlp", "MlpFamily", "groups_of_widths", "linear_layers"]
 
@@ -125,6 +126,8 @@ class Mlp(Network):
 
     def blocks(self) -> list[Block]:
         """Return a row a group, and one for the output layer."""
+        from psa_tui.method.events import Block
+
         rows = []
         inputs = self.inputs
         for group in self.groups:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from psa_tui.errors import ConfigError
@@ -9,6 +11,9 @@ from psa_tui.formatting import caret
 
 _DIGITS = "0123456789"
 _MOST_DIGITS = 12
+_GROUP = r"(?:([1-9][0-9]{0,11}) *[xX*\u00d7] *)?([1-9][0-9]{0,11})"
+_BETWEEN = r"[,;+]"
+_AROUND = "[](){} ,;"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,7 @@ def parse_groups(text: str) -> list[Group]:
     Raises:
         ConfigError: the text is anything else; the message shows it with a caret under the fault.
     """
-    return _Parser(text, "architecture", "groups like [4*4, 2*8] (layers*neurons)").groups()
+    return _Parser(text, "architecture", "groups like [4*4, 2*8] (layers*neurons)", _read_as_groups).groups()
 
 
 def groups_of_widths(text: str) -> str:
@@ -38,12 +43,25 @@ def groups_of_widths(text: str) -> str:
     return "[" + ", ".join(f"1*{width}" for width in widths) + "]"
 
 
+def _read_as_groups(text: str) -> str | None:
+    """Return in this notation what somebody wrote with other signs, such as ``4x4`` or ``(2*8;1*4)``; None if nothing.
+
+    A number alone is one layer of that width.
+    """
+    groups = [re.fullmatch(_GROUP, part.strip(), re.ASCII) for part in re.split(_BETWEEN, text.strip(_AROUND)[:80])]
+    found = [f"{group[1] or 1}*{group[2]}" for group in groups if group]
+    return f"[{', '.join(found)}]" if len(found) == len(groups) else None
+
+
 class _Parser:
-    def __init__(self, text: str, what: str, expected: str) -> None:
+    def __init__(
+        self, text: str, what: str, expected: str, meant: Callable[[str], str | None] = lambda _: None
+    ) -> None:
         self.text = text
         self.position = 0
         self.what = what
         self.expected = expected
+        self.meant = meant
 
     def groups(self) -> list[Group]:
         bracketed = self._accept("[")
@@ -99,7 +117,9 @@ class _Parser:
             self.position += 1
 
     def _fail(self, reason: str, position: int | None = None) -> None:
+        meant = self.meant(self.text)
+        hint = f"; did you mean {meant!r}?" if meant else ""
         raise ConfigError(
-            f"{self.what}: {reason}; write {self.expected}",
+            f"{self.what}: {reason}; write {self.expected}{hint}",
             caret(self.text, self.position if position is None else position),
         )

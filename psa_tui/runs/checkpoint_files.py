@@ -24,9 +24,11 @@ def checkpoint_name(family: str, dataset: str, input_shape: tuple[int, ...]) -> 
 
 def named_folders(models: Path) -> list[str]:
     """Return the names in ``models`` that are those of runs: of real folders, which no link stands for."""
-    if not models.is_dir():
+    try:
+        found = list(models.iterdir())
+    except OSError:
         return []
-    return [one.name for one in models.iterdir() if is_plain_name(one.name) and one.is_dir() and not one.is_symlink()]
+    return [one.name for one in found if is_plain_name(one.name) and one.is_dir() and not one.is_symlink()]
 
 
 def find_checkpoint(folder: Path) -> Path:

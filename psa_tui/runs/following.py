@@ -14,7 +14,7 @@ from math import nan
 from pathlib import Path
 from typing import Any
 
-from psa_tui.data import DATASETS
+from psa_tui.data import DATASETS, is_substitute
 from psa_tui.errors import HistoryError
 from psa_tui.method.dead_units import DeadUnits
 from psa_tui.method.events import (
@@ -85,7 +85,7 @@ class Following:
             yield from self._loops(row, self._store.loops(self.run, self.progress.meta_loop))
         if self.finished is None and not is_alive and row.meta_loop <= self.progress.meta_loop:
             ended_at = self._store.sessions(self.run)[-1]["ended_at"] or row.updated_at
-            self.finished = self._end(row, ended_at)
+            self.finished = self._end(row)
             yield TimedEvent(self.finished, _age_s(ended_at))
 
     def _row(self) -> RunRow:
@@ -155,7 +155,7 @@ class Following:
     def _start(self, row: RunRow, lacking: int) -> RunStarted:
         train, validation, test = self._splits(row)
         notices = []
-        if row.dataset != row.dataset_requested:
+        if is_substitute(row.dataset, row.dataset_requested):
             notices.append(f"this run trains on {row.dataset}, NOT the full set: its accuracies do not compare with it")
         if lacking:
             notices.append(f"the history in {self._results_dir} lacks {lacking} earlier meta-loops of this run")
@@ -206,9 +206,8 @@ class Following:
         train, validation, test = (a if a is not None else b for a, b in zip(recorded, known, strict=True))
         return train, validation, test
 
-    def _end(self, row: RunRow, ended_at: str) -> RunFinished:
+    def _end(self, row: RunRow) -> RunFinished:
         was_killed = row.state == "running"
-        began = datetime.fromisoformat(self._session["started_at"])
         return RunFinished(
             run=row.run,
             outcome=Outcome.STOPPED if was_killed else Outcome(row.state),
@@ -216,7 +215,7 @@ class Following:
             last_meta_loop=row.last_meta_loop,
             progress=self.progress,
             test_accuracy=row.test_accuracy,
-            seconds=(datetime.fromisoformat(ended_at) - began).total_seconds(),
+            seconds=self._store.seconds(self.run),
             resume_command=resume_command(Path(row.checkpoint).parent, self._results_dir, row.name),
             setting_changes=self._changes(row),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from psa_tui.errors import ConfigError
-from psa_tui.formatting import printable
+from psa_tui.formatting import nearest, printable
 from psa_tui.method.events import SettingChange, Verdict
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
 from psa_tui.runs.setting_changes import stored_changes
@@ -107,6 +106,11 @@ class RunDetails:
         return {name: changed.get(name, text) for name, text in last.items()}
 
     @property
+    def seconds(self) -> float:
+        """What the loops took, which is the time of a run wherever one is told."""
+        return sum(_seconds(self.loops))
+
+    @property
     def median_loop_s(self) -> float | None:
         """Seconds of a loop in the middle; None without loops."""
         return median(_seconds(self.loops)) if self.loops else None
@@ -148,6 +152,8 @@ class RunOverview:
     validation_accuracies: Sequence[float]
     """Of the candidate of every loop, fractions."""
     promotions: int
+    seconds: float
+    """What the loops took."""
 
 
 def _course(changes: Sequence[SettingChange], name: str, last: Any) -> Any:
@@ -181,7 +187,7 @@ def find_run(store: RunStore, text: str) -> RunRow:
     if fitting:
         raise ConfigError(f"{printable(text)!r} fits {len(fitting)} runs: {_some(fitting)}; type more of the name")
     names = list(dict.fromkeys(row.name or row.run for row in rows))
-    near = difflib.get_close_matches(text, names, n=3, cutoff=0.3) or names[:3]
+    near = nearest(text, names, 3) or names[:3]
     raise ConfigError(
         f"{printable(text)!r} is no run; the nearest: {', '.join(near)} (or latest; psa results runs lists all)"
     )
@@ -232,7 +238,10 @@ def latest_runs(folder: Path, limit: int, tags: Collection[str] = ()) -> list[Ru
         if store is None:
             return []
         rows = [row for row in store.latest(-1 if tags else limit) if set(tags) <= set(row.tags)][:limit]
-        return [RunOverview(with_actual_state(row), *store.validation_curve(row.run)) for row in rows]
+        return [
+            RunOverview(with_actual_state(row), *store.validation_curve(row.run), store.seconds(row.run))
+            for row in rows
+        ]
 
 
 def differing(one: dict[str, Any], other: dict[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -84,6 +84,8 @@ def started_event(
     if old is not None:
         notices += changes(old, record)
     variant = config.trial.variant
+    if (batch := record.hyperparameters.batch_size) > len(data.train.labels):
+        notices.append(f"a batch of {batch:,} is more than the {len(data.train.labels):,} images: an epoch is one step")
     notices += [*change_notices(setting_changes, record.progress.meta_loop + 1), *half_notices(variant)]
     network, splits = config.trial.network, split_counts(data, variant)
     return RunStarted(

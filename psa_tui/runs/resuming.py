@@ -8,6 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from psa_tui.data import is_substitute
 from psa_tui.errors import CheckpointError, ConfigError, DataError
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
 from psa_tui.method.variants import Variant, describe_variant
@@ -154,9 +155,9 @@ def is_same_place(one: Path, other: Path) -> bool:
 def changes(old: Record, new: Record) -> list[str]:
     """Return what a user must know when the run of ``old`` goes on as ``new``, one sentence each."""
     found = []
-    if old.dataset == "mnist5k" and old.dataset_requested == "auto":
+    if is_substitute(old.dataset, old.dataset_requested):
         found.append(
-            "this run trains on mnist5k, because full MNIST was not to be had when it began; for the full set: "
+            f"this run trains on {old.dataset}, because full MNIST was not to be had when it began; for the full set: "
             "psa train --name NAME --dataset mnist"
         )
     for what in ("device", "threads", "backend", "machine", "versions"):

@@ -81,7 +81,7 @@ class RunSession:
         self.labels = labels
         self.sessions: list[dict[str, Any]] = []
         """Those of the run so far, this one last, from which its changes of settings follow."""
-        self.started = time.perf_counter()
+        self.started, self.seconds = time.perf_counter(), 0.0
 
     def execute(self) -> RunFinished:
         """Run to the last meta-loop, or until a stop is asked for; return the last event, which was published."""
@@ -110,7 +110,7 @@ class RunSession:
         self._write(record, loaded)
         splits = split_counts(data, trial.variant)
         lacking = self.store.begin_session(record, self.path, splits, is_new=old is None, labels=self.labels)
-        self.sessions = self._sessions(record, old)
+        self.sessions, self.seconds = self._sessions(record, old), self.store.seconds(record.run)
         self.stop.in_loops = True
         dead_units = loaded.population.dead_units(0)
         changes, more = self._changes(record), second_choice(*wanted)
@@ -128,6 +128,7 @@ class RunSession:
                     if isinstance(event, MetaLoopFinished):
                         record = replace(record, progress=event.progress, test_correct=None)
                         self.store.add(record.run, event)
+                        self.seconds += event.seconds
                         self._write(record, loaded)
                     self.publish(event)
                     record = self._obey(event, record, loaded)
@@ -231,8 +232,7 @@ class RunSession:
 
     def _end(self, record: Record, outcome: Outcome, reason: str) -> RunFinished:
         """Tell the history how the session ends; the views are not told yet."""
-        seconds = time.perf_counter() - self.started
-        event = finished_event(record, outcome, reason, self.config, seconds, self._changes(record))
+        event = finished_event(record, outcome, reason, self.config, self.seconds, self._changes(record))
         try:
             self.store.end(event)
         except Exception:

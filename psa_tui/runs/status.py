@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,8 +55,13 @@ def list_checkpoints(folder: Path, name: str | None = None) -> list[CheckpointSu
 
 
 def _in_folder(folder: Path, name: str | None) -> list[CheckpointSummary]:
-    if not folder.is_dir():
+    try:
+        os.scandir(folder).close()
+    except FileNotFoundError:
         return []
+    except OSError as error:
+        problem = f"{folder}: cannot be read ({error.strerror}); see to its permissions, or say --model-dir"
+        return [CheckpointSummary(path=str(folder), name=name, problem=problem)]
     paths = {path for path in folder.glob("*.safetensors") if not path.name.startswith(".")}
     return [_summary(path, name) for path in sorted(paths - {previous_path(path) for path in paths})]
 
@@ -79,6 +85,12 @@ def list_runs(folder: Path, limit: int, name: str | None = None) -> list[RunRow]
             return []
         rows = [row for row in store.latest(limit if name is None else -1) if name in (None, row.name)]
         return [with_actual_state(row) for row in rows[:limit]]
+
+
+def run_names(folder: Path, limit: int = 200) -> list[str]:
+    """What the latest runs of the history in ``folder`` can be called by: their names, or else their ids."""
+    with read_runs(folder) as store:
+        return [] if store is None else list(dict.fromkeys(row.name or row.run for row in store.latest(limit)))
 
 
 def with_actual_state(row: RunRow) -> RunRow:

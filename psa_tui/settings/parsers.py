@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from psa_tui.errors import ConfigError
+from psa_tui.errors import ConfigError, UnknownNameError
 from psa_tui.registry import Registry
 
 
@@ -31,7 +31,7 @@ def one_of(*names: str) -> Callable[[str], str]:
 
     def parse(text: str) -> str:
         if text not in names:
-            raise ConfigError(f"expected one of {', '.join(names)}")
+            raise UnknownNameError(text, names)
         return text
 
     return parse
@@ -42,7 +42,7 @@ def registered(registry: Registry[Any], *more: str) -> Callable[[str], str]:
 
     def parse(text: str) -> str:
         if text not in more and text not in registry:
-            raise ConfigError(f"expected one of {', '.join((*more, *registry))}")
+            raise UnknownNameError(text, (*more, *registry))
         return text
 
     return parse

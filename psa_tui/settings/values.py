@@ -6,7 +6,6 @@ A value is looked for in this order, and the first found wins: the command line,
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 from psa_tui.data import DatasetSpec, dataset_spec
 from psa_tui.engine.trial import TrialConfig
-from psa_tui.errors import ConfigError
+from psa_tui.errors import ConfigError, UnknownNameError
 from psa_tui.method.hyperparameters import HYPERPARAMETERS, Hyperparameters
 from psa_tui.method.variants import Variant, scheduled, split_list, with_axes
 from psa_tui.networks import NETWORKS, Network
@@ -123,7 +122,8 @@ class Settings:
                 try:
                     return Value(layer.parse(setting), layer.origin(setting), rank)
                 except ConfigError as error:
-                    shown = "" if error.detail or setting.secret_list else f", found {text[:80]!r}"
+                    is_told = error.detail or setting.secret_list or isinstance(error, UnknownNameError)
+                    shown = "" if is_told else f", found {text[:80]!r}"
                     raise ConfigError(f"{layer.origin(setting)}: {error}{shown}", error.detail) from None
         return None
 
@@ -138,7 +138,17 @@ class Settings:
         return found is not None and found.origin not in ("checkpoint", "default")
 
     def hyperparameters(self) -> Hyperparameters:
-        """Return what a trial trains with."""
+        """Return what a trial trains with.
+
+        Raises:
+            ConfigError: somebody said a batch of more images than there are to train on.
+        """
+        batch, spec = self.find("batch_size"), self.dataset_spec()
+        if batch is not None and self.is_explicit("batch_size") and batch.value > spec.train_count:
+            raise ConfigError(
+                f"{batch.origin}: expected at most the {spec.train_count:,} training images of {spec.name}, "
+                f"found {batch.value:,}"
+            )
         return Hyperparameters(**{one.name: self.get(one.option) for one in HYPERPARAMETERS})
 
     def explicit_hyperparameters(self) -> dict[str, Any]:
@@ -211,6 +221,8 @@ class Settings:
 
     def run_config(self) -> RunConfig:
         """Return the frozen config of a run; a seed that nobody said is drawn now."""
+        import secrets
+
         seed = self.get("seed")
         trial = TrialConfig(
             network=self.network().value,

@@ -25,7 +25,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from psa_tui.errors import CheckpointError, ConfigError
+from psa_tui.errors import CheckpointError, ConfigError, NoCheckpointError
 from psa_tui.formatting import printable
 from psa_tui.networks.base import NETWORKS, Network
 from psa_tui.storage.atomic_write import UnsyncedError, atomic_write
@@ -113,7 +113,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         except CheckpointError:
             raise error from None
         command = shlex.join(["mv", str(previous), str(path)])
-        raise CheckpointError(
+        raise type(error)(
             f"{error}; the previous generation {previous} is intact (meta-loop {kept.record.progress.meta_loop}): "
             f"to go on from it, {command}"
         ) from None
@@ -171,7 +171,7 @@ def _errors(path: Path) -> Iterator[None]:
             raise CheckpointError(f"{path}: not a file; move it away, or use another --model-dir")
         yield
     except FileNotFoundError:
-        raise CheckpointError(f"{path}: there is no such checkpoint; psa train makes one") from None
+        raise NoCheckpointError(f"{path}: there is no such checkpoint; psa train makes one") from None
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from None
     except CheckpointError:

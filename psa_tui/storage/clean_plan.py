@@ -83,13 +83,16 @@ def plan_named(found: Mapping[str, Entry], folder: Path, names: Iterable[str]) -
     """``names``, as ``name_inside`` gives them, and what belongs to the checkpoints among them.
 
     Raises:
-        PsaError: a name is not there, or is a folder.
+        ConfigError: a name is not there.
+        PsaError: one is a folder.
     """
     names = list(names)
     for name in names:
         entry = found.get(name)
         if entry is None:
-            raise PsaError(f"{printable(folder / name)}: there is no such file, so nothing was removed; check the name")
+            raise ConfigError(
+                f"{printable(folder / name)}: there is no such file, so nothing was removed; check the name"
+            )
         if entry.kind is Kind.FOLDER:
             raise PsaError(
                 f"{printable(folder / name)} is a folder, expected a file, so nothing was removed; "

@@ -8,6 +8,7 @@ for writing, and read through views when it is not; one of a later format is ref
 from __future__ import annotations
 
 import sqlite3
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -92,9 +93,17 @@ def read_database(folder: Path, needed: int = 1) -> Iterator[Database | None]:
     Raises:
         HistoryError: it is damaged, foreign or from a newer version.
     """
-    is_file = folder.is_file()
-    path = folder if is_file else folder / FILE_NAME
-    if not path.is_file():
+    try:
+        is_file = folder.is_file()
+        path = folder if is_file else folder / FILE_NAME
+        is_there = stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        is_there = False
+    except OSError as error:
+        # What cannot be looked into is not empty.
+        problem = f"{folder}: cannot be read ({error.strerror})"
+        raise HistoryError(f"{problem}; see to its permissions, or say --results-dir") from None
+    if not is_there:
         yield None
         return
     # SQLite makes files beside one that it reads, unless told that nobody writes: then there is no log of writes.

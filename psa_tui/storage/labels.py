@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psa_tui.errors import ConfigError
 from psa_tui.formatting import printable
 from psa_tui.outside import is_plain_name, outside_json
-from psa_tui.storage.statements import update
+
+if TYPE_CHECKING:
+    import sqlite3
 
 LATEST = "latest"
 """What stands for the run that was worked on last, and so names none."""
@@ -78,6 +79,8 @@ def write_labels(connection: sqlite3.Connection, run: str, labels: Labels, remov
             raise ConfigError(f"run {run} would have {len(tags)} tags, expected at most {_MOST_TAGS}")
         changing["tags"] = json.dumps(tags, ensure_ascii=False) if tags else None
     if changing:
+        from psa_tui.storage.statements import update
+
         update(connection, "runs", changing, {"run": run})
 
 

@@ -242,6 +242,11 @@ class RunStore:
             last = batch[-1].meta_loop
             yield batch
 
+    def seconds(self, run: str) -> float:
+        """Return how long the meta-loops of ``run`` took, which is the time of a run wherever one is told."""
+        with self._database.reading() as connection:
+            return float(*connection.execute("SELECT total(seconds) FROM meta_loops WHERE run = ?", (run,)).fetchone())
+
     def validation_curve(self, run: str) -> tuple[array[float], int]:
         """Return the validation accuracy of every loop's candidate, in order, and how many were promoted."""
         with self._database.reading() as connection:

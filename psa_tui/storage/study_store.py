@@ -265,6 +265,16 @@ def read_store(folder: Path) -> Iterator[StudyStore | None]:
         yield None if database is None else StudyStore(database)
 
 
+def study_names(folder: Path) -> list[str]:
+    """Return the names of the studies in ``folder``, trained there or fetched.
+
+    Raises:
+        HistoryError: the database cannot be read.
+    """
+    with read_store(folder) as store:
+        return [] if store is None else [row.study for row in store.studies()]
+
+
 def _study_row(values: dict[str, Any]) -> StudyRow:
     settings = outside_json(values["settings"])
     lists = {name: settings.get(name, []) for name in ("shapes", "modes")}

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from psa_tui.errors import ConfigError
+from psa_tui.formatting import did_you_mean
 from psa_tui.settings import Settings
+from psa_tui.storage.study_store import study_names
 from psa_tui.studies.request import agreed, known_study, with_data
 from psa_tui.studies.spec import StudySpec, check_name
 from psa_tui.studies.study_file import load_recipe, load_study_file, recipe_names
@@ -75,6 +77,7 @@ class ChosenStudies:
         known = known_study(results_dir, check_name(self.study, "STUDY "))
         if known is None:
             hint = f"; --recipe {self.study} is a recipe" if self.study in recipe_names() else ""
+            hint = hint or did_you_mean(self.study, study_names(results_dir))
             raise ConfigError(
                 f"no study {self.study} was begun in {results_dir}{hint} (psa study list shows those that were; "
                 "a study file ends in .toml)"

@@ -81,6 +81,7 @@ class Driver:
         start_workers: Callable[[], Executor],
         *,
         cost_s: Callable[[Network], float],
+        costs_measured: bool = True,
         limits: Limits,
         stop: Stop,
         versions: Mapping[str, str],
@@ -90,14 +91,14 @@ class Driver:
         """Prepare a session; nothing is done before ``run``.
 
         Args:
-            cost_s: predicts the seconds of one trial's meta-loop on one worker.
+            cost_s: predicts the seconds of one trial's meta-loop on one worker, if need be by a guess.
             versions: what this session trains with, for its row in the database.
             notices: what a user must know before trusting the numbers.
             resume_command: what goes on with the study once this session is over.
         """
         self._spec, self._store, self._stop, self._limits = spec, store, stop, limits
         self._folder, self._lock = study_folder(results_dir, spec.name), study_lock(results_dir, spec.name)
-        self._start_workers, self._cost_s = start_workers, cost_s
+        self._start_workers, self._cost_s, self._costs_measured = start_workers, cost_s, costs_measured
         self._versions, self._resume_command = dict(versions), resume_command
         self._notices = tuple(notices)
         self._tally = Tally([variant.name for variant in spec.variants])
@@ -168,6 +169,7 @@ class Driver:
             dataset=spec.dataset,
             workers=len(executor.workers),
             costs_s=tuple(self._cost_s(network) for network in spec.networks),
+            costs_measured=self._costs_measured,
             notices=self._notices,
         )
 

@@ -44,6 +44,8 @@ class StudyStarted:
     workers: int
     costs_s: tuple[float, ...]
     """Predicted seconds of one trial's meta-loop on one worker, one entry a shape."""
+    costs_measured: bool = True
+    """Whether they are more than a guess from the operations of some core: what a session compares itself with."""
     notices: tuple[str, ...] = ()
     """What a user must know before trusting the numbers, such as a substituted data set."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from psa_tui.data import dataset_spec
 from psa_tui.errors import ConfigError
+from psa_tui.formatting import did_you_mean
 from psa_tui.method.variants import FIRST_STUDY, PUBLISHED, Variant, find_variant, ordered, split_list
 from psa_tui.networks import NETWORKS, Mlp, Network
 
@@ -52,7 +53,7 @@ def parse_grid(text: str, dataset: str = PUBLISHED_DATASET, family: str = Mlp.fa
         reason = getattr(error, "strerror", None) or "no text"
         raise ConfigError(
             f"--grid {text[:80]!r}: cannot be read ({reason}); say {' or '.join(GRIDS)}, "
-            "a file, or a list like 8*8,18*18"
+            f"a file, or a list like 8*8,18*18{did_you_mean(text, GRIDS)}"
         ) from None
     return _networks(content, text, dataset, family)
 
@@ -72,7 +73,7 @@ def parse_modes(text: str | None, grid: str | None) -> tuple[Variant, ...]:
         try:
             found[name] = find_variant(name)
         except ConfigError as error:
-            raise ConfigError(f"--modes: {name[:40]!r} is no mode ({error})") from None
+            raise ConfigError(f"--modes: {error}") from None
     return tuple(found[name] for name in ordered(found))
 
 

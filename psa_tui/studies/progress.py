@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from psa_tui.errors import ConfigError
+from psa_tui.formatting import did_you_mean
 from psa_tui.networks import Network
 from psa_tui.storage.study_store import COMPLETE, FAILED, LOCAL, SessionRow, TrialRow, read_store
 from psa_tui.studies.cost_model import CostModel, makespan_s
@@ -137,8 +138,8 @@ def list_studies(results_dir: Path) -> list[ListedStudy]:
         return sorted(listed, key=lambda one: one.updated_at, reverse=True)
 
 
-def load_progress(results_dir: Path, name: str | None) -> StudyProgress:
-    """Return where the study called ``name`` stands, or the only one there is; it may be under way.
+def load_progress(results_dir: Path, name: str | None, default: str | None = None) -> StudyProgress:
+    """Return where the study called ``name`` stands, or ``default``, or the only one there is; it may be under way.
 
     Raises:
         ConfigError: no study of that name was begun there, or none is named and there are several.
@@ -146,11 +147,15 @@ def load_progress(results_dir: Path, name: str | None) -> StudyProgress:
     """
     with read_store(results_dir) as store:
         rows = [] if store is None else [row for row in store.studies() if row.source == LOCAL]
-        found = next((row for row in rows if row.study == name or (name is None and len(rows) == 1)), None)
+        wanted = default if name is None else name
+        found = next((row for row in rows if row.study == wanted), None)
+        if found is None and name is None and len(rows) == 1:
+            (found,) = rows
         if store is None or found is None:
             others = ", ".join(row.study for row in rows) or "none"
             which = "say which study is meant" if name is None else f"no study {name[:80]!r} was begun in {results_dir}"
-            raise ConfigError(f"{which}; begun there: {others} (psa study run or psa reproduce run begins one)")
+            hint = did_you_mean(name or "", [row.study for row in rows])
+            raise ConfigError(f"{which}; begun there: {others} (psa study run or psa reproduce run begins one){hint}")
         spec = StudySpec.from_settings(found.settings)
         return study_progress(spec, store.trials(spec.name), store.sessions(spec.name))
 

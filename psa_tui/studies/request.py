@@ -104,7 +104,7 @@ def agreed(known: StudySpec | None, asked: StudySpec) -> StudySpec:
     asked = replace(asked, earlier=grown.earlier)
     if differences := grown.differences(asked):
         raise ConfigError(
-            f"study {known.name} was begun with another {'; '.join(differences)}: leave that out to go on with it, "
+            f"study {known.name} was begun with {'; '.join(differences)}: leave that out to go on with it, "
             "or begin a new one with another name (--study NAME, or name = in its file)"
         )
     return asked

@@ -75,7 +75,7 @@ def run_session(
     start_workers, backend = _executor(settings, spec, options)
     resume = resume_command(settings, spec)
     try:
-        cost_s = _cost_model(settings, spec, options, backend.name, say)
+        cost_s, costs_measured = _cost_model(settings, spec, options, backend.name, say)
     except KeyboardInterrupt:
         say("left before anything was begun")
         return 130
@@ -87,6 +87,7 @@ def run_session(
             settings.get("results_dir"),
             start_workers,
             cost_s=cost_s,
+            costs_measured=costs_measured,
             limits=options.limits,
             stop=stop,
             versions=_versions(backend),
@@ -165,14 +166,14 @@ def _executor(
 
 def _cost_model(
     settings: Settings, spec: StudySpec, options: SessionOptions, backend: str, say: Callable[[str], None]
-) -> Callable[[Network], float]:
-    """Return what predicts a trial's meta-loop: a measurement where the study is long enough to pay for it."""
+) -> tuple[Callable[[Network], float], bool]:
+    """Return what predicts a trial's meta-loop: a measurement where the study is long enough to pay for it, or not."""
     guess = partial(guess_s, data=DATASETS.find(spec.dataset))
     loops = len(spec.variants) * spec.trials * spec.meta_loops
     if options.on != LOCALLY or sum(map(guess, spec.networks)) * loops < _WORTH_MEASURING_S:
-        return guess
+        return guess, False
     from psa_tui.studies.plan import measure_costs
 
     devices = worker_devices(settings.get("device"), options.workers, spec)
     say("measuring some of the shapes for moments, to predict the time")
-    return measure_costs(spec, len(devices), devices[0].partition(":")[0], backend).predict
+    return measure_costs(spec, len(devices), devices[0].partition(":")[0], backend).predict, True

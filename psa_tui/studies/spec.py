@@ -105,7 +105,7 @@ class StudySpec:
             for spec in (self, other)
         )
         return [
-            f"{name.replace('_', ' ')} ({_brief(mine[name])}, not {_brief(theirs[name])})"
+            f"{name.replace('_', ' ')} {_brief(mine[name])}, not {_brief(theirs[name])}"
             for name in mine
             if mine[name] != theirs[name]
         ]

@@ -24,7 +24,7 @@ from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 
-from psa_tui.errors import ConfigError
+from psa_tui.errors import ConfigError, UnknownNameError
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
 from psa_tui.studies.spec import StudySpec
 from psa_tui.studies.study_parsing import StudyFile, parse_study_file
@@ -64,7 +64,7 @@ def recipe_text(name: str) -> str:
         ConfigError: there is none of that name.
     """
     if name not in recipe_names():
-        raise ConfigError(f"--recipe {name[:80]!r}: expected one of {', '.join(recipe_names())}")
+        raise ConfigError(f"--recipe: {UnknownNameError(name, recipe_names())}")
     return resources.files("psa_tui.studies").joinpath("recipes", f"{name}.toml").read_text(encoding="utf-8")
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 from psa_tui.data import AUTO, DATASETS
-from psa_tui.errors import ConfigError
+from psa_tui.errors import ConfigError, UnknownNameError
 from psa_tui.method.hyperparameters import HYPERPARAMETERS, Hyperparameters
 from psa_tui.method.initialisation import INITIALISATIONS
 from psa_tui.method.variants import Variant, find_variant, ordered, scheduled, split_list, with_axes
@@ -80,7 +80,7 @@ class _Reader:
         known = (*_OWN, *_OPTIONS)
         for key in self.values:
             if key not in known:
-                self._fault((key,), f"{key[:40]!r} is no key of a study file, expected one of {', '.join(known)}")
+                self._fault((key,), f"no key of a study file: {UnknownNameError(key, known)}")
         name = self._one("name", _text, self._name, lambda text: check_name(text, ""))
         about = self._one("about", _text, "")
         family = self._one("network", _text, Mlp.family, lambda text: _known(text, tuple(NETWORKS)))
@@ -95,6 +95,7 @@ class _Reader:
         for dataset in datasets:
             networks = self._grid(dataset, family)
             self._check(networks, variants)
+            self._check_batches(numbers["batch_size"], dataset)
             studies += [
                 StudySpec(
                     name=self._named(name, dataset if len(datasets) > 1 else None, numbers, chosen),
@@ -114,6 +115,13 @@ class _Reader:
                 if networks and not self.faults
             ]
         return StudyFile(name, about, tuple(studies))
+
+    def _check_batches(self, sizes: Iterable[int | None], dataset: str) -> None:
+        most = DATASETS.find(dataset).train_count if dataset in DATASETS else None
+        for size in sizes:
+            if size is not None and most is not None and size > most:
+                expected = f"expected at most the {most:,} training images of {dataset}"
+                self._fault(("batch_size",), f"batch_size: {expected}, found {size:,}")
 
     def _fault(self, place: Path, text: str) -> None:
         if (place, text) not in self.faults:
@@ -231,7 +239,7 @@ def _variant(said: Any) -> Variant:
     if not isinstance(said, dict) or not said:
         raise ConfigError(f"expected a name or a table, found {str(said)[:40]!r}")
     if unknown := [key for key in said if key not in _VARIANT_KEYS]:
-        raise ConfigError(f"{unknown[0][:40]!r} is no axis, expected one of {', '.join(_VARIANT_KEYS)}")
+        raise UnknownNameError(unknown[0], _VARIANT_KEYS)
     texts = {key: ",".join(map(str, value)) if isinstance(value, list) else str(value) for key, value in said.items()}
     if "schedule" in texts:
         if len(texts) > 1:
@@ -250,7 +258,7 @@ def _text(value: Any) -> str:
 
 def _known(text: str, names: Sequence[str]) -> str:
     if text not in names:
-        raise ConfigError(f"expected one of {', '.join(names)}, found {text[:40]!r}")
+        raise UnknownNameError(text, names)
     return text
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from psa_tui.errors import ConfigError
-from psa_tui.formatting import percent
+from psa_tui.formatting import did_you_mean, percent
 from psa_tui.method.variants import Variant
 from psa_tui.networks import Network
-from psa_tui.storage.study_store import LOCAL, TrialRow, read_store
+from psa_tui.storage.study_store import LOCAL, TrialRow, read_store, study_names
 from psa_tui.studies.grids import parse_network
 from psa_tui.studies.spec import StudySpec
 
@@ -31,7 +31,10 @@ def find_trial(results_dir: Path, study: str, shape: str, variant: Variant, tria
     with read_store(results_dir) as store:
         found = None if store is None else store.study(study)
         if store is None or found is None or found.source != LOCAL:
-            raise ConfigError(f"there is no study {study[:64]} in {results_dir}; psa study list shows those there are")
+            hint = did_you_mean(study, study_names(results_dir))
+            raise ConfigError(
+                f"there is no study {study[:64]} in {results_dir}; psa study list shows those there are{hint}"
+            )
         spec = StudySpec.from_settings(found.settings)
         rows = store.trials(study)
     network = parse_network(shape, spec.dataset, spec.family)

@@ -15,7 +15,7 @@ from psa_tui.views.drawing import Drawing
 from psa_tui.views.messages import print_note, print_warning
 from psa_tui.views.plain import PlainView
 from psa_tui.views.state import curve_of
-from psa_tui.views.text import format_finished, format_loop, format_started
+from psa_tui.views.text import format_session
 
 AnyEvent = TypeVar("AnyEvent")
 _LAST_LOOPS = 5
@@ -63,6 +63,7 @@ class Dashboard(ABC, Generic[AnyEvent]):
 
     def handle(self, event: AnyEvent, age_s: float = 0.0) -> None:
         """Pass on ``event``, which happened ``age_s`` ago."""
+        self.flush()
         if self._lines is None and not (self._drawing.is_behind and isinstance(event, self.progress)):
             drawn = curve_of(event) if isinstance(event, EarlierLoops) else event
             self._drawing.send({**encode_event(drawn), "age_s": age_s})
@@ -87,6 +88,15 @@ class Dashboard(ABC, Generic[AnyEvent]):
         """Show what is under way before the first event."""
         if self._drawing.is_open:
             self._drawing.send({"waits_for": what})
+
+    def flush(self) -> None:
+        """Pass on what the drawing process did not take yet: it takes some 64 kB at a time."""
+        self._drawing.flush()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is something that ``flush`` has to pass on."""
+        return self._drawing.is_behind
 
     def message(self, text: str) -> None:
         """Show a log line."""
@@ -118,15 +128,18 @@ class DashboardView(Dashboard[Event]):
         """With ``read_only`` the run is another process's, and its end does not end the dashboard."""
         self._started: RunStarted | None = None
         self._loops: list[MetaLoopFinished] = []
+        self._modes: list[str] = []
         self._finished: RunFinished | None = None
         super().__init__(stream, control, ascii_only=ascii_only, read_only=read_only, stays=read_only)
 
     def _remember(self, event: Event) -> None:
         match event:
             case RunStarted():
-                self._started = event
+                self._started, self._modes = event, [event.mode]
                 self._warnings += event.notices
             case MetaLoopFinished():
+                if self._modes[-1:] != [event.mode]:
+                    self._modes.append(event.mode)
                 self._loops = [*self._loops[1 - _LAST_LOOPS :], event]
             case RunFinished():
                 self._finished = event
@@ -139,6 +152,4 @@ class DashboardView(Dashboard[Event]):
 
     def _result(self) -> list[str]:
         assert self._finished is not None
-        started = format_started(self._started) if self._started is not None else []
-        loops = [format_loop(loop, self._finished.last_meta_loop) for loop in self._loops]
-        return [*started, *loops, *format_finished(self._finished)]
+        return format_session(self._started, self._modes, self._loops, self._finished)

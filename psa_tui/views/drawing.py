@@ -81,7 +81,7 @@ class Drawing:
     def send(self, values: dict[str, Any]) -> None:
         """Send an event or a message, as JSON-ready values."""
         self._backlog += json.dumps(values).encode() + b"\n"
-        self._flush()
+        self.flush()
 
     def close(self) -> None:
         """Let the drawing process restore the terminal, and wait until it has."""
@@ -92,8 +92,9 @@ class Drawing:
         deadline = time.monotonic() + _PATIENCE_S
         while self._backlog and time.monotonic() < deadline and self._process.poll() is None:
             select.select([], [self._events], [], 0.1)
-            self._flush()
+            self.flush()
         os.close(self._events)
+        self._backlog.clear()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=_PATIENCE_S)
         if self._process.returncode != 0:
@@ -101,7 +102,8 @@ class Drawing:
             self._process.wait()
             self._restore_terminal()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Send what the process could not take before; without events to come, nothing else does."""
         # Ctrl-Z sends too, and must not come between writing bytes and dropping them.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP})
         try:

@@ -17,6 +17,7 @@ from psa_tui.views.output import draws_in_ascii
 from psa_tui.views.plain import PlainView
 
 _POLL_S = 0.5
+_BEHIND_S = 0.02
 
 
 def follow_in_lines(following: Following, settings: Settings) -> None:
@@ -40,7 +41,7 @@ def follow_on_screen(following: Following, settings: Settings) -> None:
         while not control.quit and (view.is_drawing or following.finished is None):
             for seen in following.poll():
                 view.handle(seen.event, seen.age_s)
-            _wait_for_q(control)
+            _wait_for_q(control, view)
     finally:
         was_drawing = view.is_drawing
         view.close()
@@ -51,10 +52,12 @@ def follow_on_screen(following: Following, settings: Settings) -> None:
         PlainView(sys.stdout).handle(following.finished)
 
 
-def _wait_for_q(control: Control) -> None:
-    """Wait until the next poll is due, or q is pressed."""
+def _wait_for_q(control: Control, view: DashboardView) -> None:
+    """Wait until the next poll is due, or q is pressed; what the drawing process was too slow for is passed on."""
     due = time.monotonic() + _POLL_S
-    while not control.quit and (left := due - time.monotonic()) > 0:
+    while not control.quit and (now := time.monotonic()) < due:
+        view.flush()
+        until = min(due, now + _BEHIND_S) if view.is_behind else due
         # Without a drawing process nobody can press a key, and the poll returns at once.
-        if control.poll("", wait_s=left) is None:
-            time.sleep(max(due - time.monotonic(), 0.0))
+        if control.poll("", wait_s=until - now) is None:
+            time.sleep(max(until - time.monotonic(), 0.0))

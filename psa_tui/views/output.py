@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from psa_tui.errors import ConfigError
-from psa_tui.method.events import Event, RunStarted
 from psa_tui.settings import Settings
 from psa_tui.views.base import View
 from psa_tui.views.messages import print_warning
+
+if TYPE_CHECKING:
+    from psa_tui.method.events import Event
 
 
 class WithWarnings:
@@ -24,6 +26,8 @@ class WithWarnings:
 
     def handle(self, event: Event) -> None:
         """Pass on ``event``, after its warnings."""
+        from psa_tui.method.events import RunStarted
+
         if isinstance(event, RunStarted):
             for notice in event.notices:
                 print_warning(notice)
@@ -65,8 +69,12 @@ def can_ask(settings: Settings) -> bool:
 
 def draws_in_ascii(settings: Settings) -> bool:
     """Whether pictures keep to ASCII: it was asked for, or stdout has no more."""
-    is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    return bool(settings.get("ascii")) or not is_unicode
+    return bool(settings.get("ascii")) or not has_unicode()
+
+
+def has_unicode() -> bool:
+    """Whether stdout has more than ASCII."""
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
 
 
 @contextmanager

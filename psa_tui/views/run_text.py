@@ -9,7 +9,7 @@ from textwrap import wrap
 from typing import Any
 
 from psa_tui.errors import CheckpointError
-from psa_tui.formatting import duration, percent, points
+from psa_tui.formatting import count, percent, points, time_taken
 from psa_tui.method.variants import describe_variant
 from psa_tui.runs.history import RunDetails, differing
 from psa_tui.storage.checkpoint import read_checkpoint
@@ -74,6 +74,7 @@ def results_of(run: RunDetails) -> dict[str, Any]:
         "ablated_dead_units": run.ablated_dead_units,
         "lkg_dead": row.lkg_dead,
         "lkg_inactive": row.lkg_inactive,
+        "seconds": run.seconds,
         "median_loop_s": run.median_loop_s,
     }
 
@@ -126,6 +127,7 @@ def _results(one: RunDetails, two: RunDetails) -> Iterator[tuple[str, str, str]]
     yield "survived", f"{one.survived_ablations} ablations", f"{two.survived_ablations} ablations"
     yield "dead units", _count(a.lkg_dead), _count(b.lkg_dead)
     yield "never active", _count(a.lkg_inactive), _count(b.lkg_inactive)
+    yield "time", time_taken(one.seconds), time_taken(two.seconds)
     yield "median loop", _seconds(one.median_loop_s), _seconds(two.median_loop_s)
 
 
@@ -207,16 +209,17 @@ def _layer_name(run: RunDetails, layer: int) -> str:
 def _time(run: RunDetails) -> str:
     if run.median_loop_s is None:
         return "no loop yet"
-    whole = sum(loop.seconds or 0.0 for loop in run.loops)
-    return f"{duration(whole)} in {len(run.loops)} loops, {run.median_loop_s:.2f} s a loop in the middle"
+    loops = count(len(run.loops), "loop")
+    return f"{time_taken(run.seconds)} in {loops}, {run.median_loop_s:.2f} s a loop in the middle"
 
 
 def _sessions(run: RunDetails) -> list[str]:
     """Each session in a few lines; machine and versions only where they are not those of the session before."""
     lines, known = [], ""
-    for session in run.sessions:
-        ended = session["ended_at"]
-        took = f", {duration((_instant(ended) - _instant(session['started_at'])).total_seconds())}" if ended else ""
+    ends = [session["after_meta_loop"] for session in run.sessions[1:]] + [run.row.last_meta_loop]
+    for session, end in zip(run.sessions, ends, strict=False):
+        its_loops = [loop for loop in run.loops if session["after_meta_loop"] < loop.meta_loop <= end]
+        took = f", {time_taken(sum(loop.seconds or 0.0 for loop in its_loops))}" if its_loops else ""
         outcome = session["outcome"] or (
             "running" if session is run.sessions[-1] and run.row.state == "running" else "interrupted"
         )

@@ -9,7 +9,10 @@ from psa_tui.runs.status import CheckpointSummary
 from psa_tui.storage.run_store import RunRow
 
 CHECKPOINT_COLUMNS = ("checkpoint", "shape", "parameters", "modes", "loops", "bounty", "at", "test")
+CHECKPOINT_SPARE = ("at", "parameters")
 RUN_COLUMNS = ("run", "state", "shape", "mode", "seed", "data", "loops", "bounty", "test")
+RUN_SPARE = ("seed", "data", "test")
+"""What a narrow terminal goes without; psa results show has all of it."""
 
 
 def checkpoint_cells(summary: CheckpointSummary) -> list[str]:

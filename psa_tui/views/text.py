@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Protocol
 
-from psa_tui.formatting import percent, points
+from psa_tui.formatting import percent, points, time_taken
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.events import MetaLoopFinished, Outcome, RunFinished, RunStarted, SettingChange, Verdict
 from psa_tui.method.hyperparameters import Hyperparameters
@@ -184,7 +185,7 @@ def format_finished(event: RunFinished) -> list[str]:
     """Return how the run really ended, how to go on, and what it reached."""
     done, last = event.progress.meta_loop, event.last_meta_loop
     if event.outcome is Outcome.FINISHED:
-        lines = [f"finished: {done} of {last} meta-loops, {event.seconds:.1f} s"]
+        lines = [f"finished: {done} of {last} meta-loops, {time_taken(event.seconds)}"]
     elif event.outcome is Outcome.STOPPED:
         lines = [f"stopped by {event.reason} at meta-loop {done} of {last}; go on with: {event.resume_command}"]
     else:
@@ -202,6 +203,19 @@ def format_finished(event: RunFinished) -> list[str]:
         result += f"; hidden units: {format_units_of_lkg(event.progress)}"
     changes = format_changes(event.setting_changes)
     return [*lines, result, *([f"settings changed: {'; '.join(changes)}"] if changes else [])]
+
+
+def format_session(
+    started: RunStarted | None, modes: Sequence[str], loops: Sequence[MetaLoopFinished], finished: RunFinished
+) -> list[str]:
+    """Return what is left of a session when its screen is gone: what ran, its last ``loops``, and how it ended.
+
+    ``modes`` are those in force one after another, of which the session began with the first.
+    """
+    lines = []
+    if started is not None:
+        lines = format_started(replace(started, mode=", then ".join(modes) if modes else started.mode))
+    return [*lines, *(format_loop(loop, finished.last_meta_loop) for loop in loops), *format_finished(finished)]
 
 
 def format_changes(changes: Iterable[SettingChange]) -> list[str]:

@@ -104,9 +104,9 @@ def test_comparisons_have_further_modes_ablative_or_not(published):
     calm = within[(within["mode"] == "calm") & (within["architecture"] == "8*8")].iloc[0]
     assert (calm["n_a"], calm["n_b"], calm["difference"]) == (20, 10, pytest.approx(0))
     first, *_ = control_text(trials, within)
-    assert first == "published published: ablative and further modes against none"
+    assert first == "the published study: ablative and further modes against none"
     first, *_ = control_text(without, within)
-    assert first == "published published: ablative modes against none"
+    assert first == "the published study: ablative modes against none"
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

@@ -6,7 +6,7 @@ import pytest
 
 import psa_tui
 from psa_tui.analysis.frames import LOOP_COLUMNS, TRIAL_COLUMNS
-from psa_tui.errors import ConfigError, DataError, HistoryError
+from psa_tui.errors import ConfigError, DataError
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.networks import NETWORKS
 
@@ -179,9 +179,9 @@ def test_failed_and_missing_trials_are_left_out_and_remembered(make_study):
 
 
 def test_no_database_is_an_error_with_a_remedy(tmp_path):
-    with pytest.raises(HistoryError, match="no local study there; psa reproduce makes one"):
+    with pytest.raises(ConfigError, match="no local study there; psa reproduce makes one"):
         psa_tui.load_trials("local", results_dir=tmp_path)
-    with pytest.raises(HistoryError, match="no fetched study there; psa results fetch makes one"):
+    with pytest.raises(ConfigError, match="no fetched study there; psa results fetch makes one"):
         psa_tui.load_trials("fetched", results_dir=tmp_path)
 
 
@@ -209,7 +209,7 @@ def test_a_database_file_is_a_source_under_any_name(make_study, tmp_path):
     kept = (folder / "history.sqlite").rename(tmp_path / "kept.sqlite")
     trials = psa_tui.load_trials(kept)
     assert (trials.attrs["source"], trials.attrs["study"], len(trials)) == ("local", "mine", 12)
-    with pytest.raises(DataError, match="there is no such file"):
+    with pytest.raises(ConfigError, match="there is no such file"):
         psa_tui.load_trials(tmp_path / "absent.sqlite")
 
 

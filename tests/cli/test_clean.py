@@ -128,7 +128,7 @@ def test_a_name_outside_is_refused_before_anything_is_removed(clean, models, tmp
 
 def test_a_named_file_that_is_missing_is_an_error_and_nothing_is_removed(clean, models):
     assert clean("notes.txt", "gone.txt", "--yes") == (
-        1,
+        2,
         "",
         "psa: error: models/gone.txt: there is no such file, so nothing was removed; check the name\n",
     )

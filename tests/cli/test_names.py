@@ -76,7 +76,19 @@ def test_a_name_stands_for_the_run_wherever_a_run_is_asked_for(psa, told):
 
 def test_runs_are_listed_with_their_names_and_tags_and_found_by_tags(psa, told):
     head, *lines = psa("results", "runs").stdout.splitlines()
-    assert head.split() == ["name", "run", "state", "shape", "mode", "data", "loops", "bounty", "tags", "accuracy"]
+    assert head.split() == [
+        "name",
+        "run",
+        "state",
+        "shape",
+        "mode",
+        "data",
+        "loops",
+        "time",
+        "bounty",
+        "tags",
+        "accuracy",
+    ]
     assert [line.split()[0] for line in lines[:2]] == ["deep", "wide"]
     assert re.search(r" good first +[▁-█]{2}", lines[1])
 
@@ -110,7 +122,7 @@ def test_a_named_run_says_how_to_go_on_and_goes_on_by_its_name(psa):
     assert read_checkpoint(Path("models", "mine", DEFAULT_NAME)).record.progress.meta_loop == 3
     other = psa("train", "--name", "mine", "--arch", "[1*9]")
     assert other.stderr.endswith("--name NAME trains another run beside it, or psa clean --name mine takes it away\n")
-    assert psa("resume").returncode == 1
+    assert psa("resume").returncode == 2
     away = psa("resume", "--name", "../mine")
     assert (away.returncode, away.stderr.count("\n")) == (2, 1)
     assert "psa: error: --name: expected a name of letters" in away.stderr

@@ -4,14 +4,17 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from psa_tui.method.progress import Progress
 from psa_tui.runs.checkpoint_files import DEFAULT_NAME
 from psa_tui.storage.checkpoint import read_checkpoint
-from psa_tui.storage.run_store import read_runs
+from psa_tui.storage.run_store import open_runs, read_runs
 from tests import program
+from tests.storage.test_run_store import SPLITS
 
 LKG = Path("models") / DEFAULT_NAME
 TINY = ("train", "--dataset", "mnist5k", "--arch", "[1*8]", "--lr", "1e-2", "--seed", "3", "--threads", "1")
@@ -165,3 +168,33 @@ def test_config_shows_every_setting_and_its_origin(psa, tmp_path):
     plain = psa("config", env={**os.environ, "PSA_MODEL_DIR": "else\x1b[31mwhere"})
     assert "\x1b" not in plain.stdout
     assert re.search(r"lr +0\.001 +lr in psa\.toml +PSA_LR", plain.stdout)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_not_called_empty(psa, tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    done = psa("status", "--model-dir", "loop", "--results-dir", "loop")
+    assert (done.returncode, done.stdout) == (1, "")
+    first, second = done.stderr.splitlines()
+    assert first.startswith("psa: warning: loop: cannot be read (Too many levels of symbolic links); see to ")
+    assert second.startswith("psa: error: loop: cannot be read (Too many levels of symbolic links); see to ")
+    for command in ("runs", "show latest", "follow latest"):
+        assert "cannot be read" in psa("results", *command.split(), "--results-dir", "loop").stderr
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_a_terminal_of_any_width_has_runs_in_one_piece(psa, tmp_path, checkpoint, terminal, width):
+    auto = replace(checkpoint.record, seed=4_123_456_789, mode_history=((1, "shuffled-labels"),))
+    record = replace(auto, progress=Progress(validation_count=500))
+    with open_runs(tmp_path / "results") as runs:
+        runs.begin_session(record, tmp_path / "models" / DEFAULT_NAME, SPLITS)
+    tty = terminal((sys.executable, "-m", "psa_tui", "status"), size=(width, 24))
+    assert tty.wait_for_end() == 0
+    head, row = (line.split() for line in tty.text.splitlines() if re.match(rf"run |{record.run} ", line))
+    assert row[0] == record.run
+    assert ("seed" in head) == (str(record.seed) in row) == (width >= 120)
+    assert "shape" in head
+    assert "bounty" in head
+    listed = terminal((sys.executable, "-m", "psa_tui", "results", "runs"), size=(width, 24))
+    assert listed.wait_for_end() == 0
+    assert re.search(rf"^{record.run} ", listed.text, re.MULTILINE)
+    assert ("data" in listed.text.split()) == (width >= 120)

@@ -178,7 +178,7 @@ def test_resume_keeps_the_checkpoints_settings_whatever_the_environment_says(psa
 
 def test_resume_without_a_checkpoint_says_so_and_makes_nothing(psa, tmp_path):
     done = psa("resume")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr == f"psa: error: models/{DEFAULT_NAME}: there is no such checkpoint; psa train makes one\n"
     assert list(tmp_path.iterdir()) == []
 
@@ -413,7 +413,8 @@ def test_asking_for_auto_goes_on_with_the_checkpoints_data_set(psa):
 
 def test_a_substituted_data_set_is_said_and_recorded_in_every_session(psa):
     offline = {**os.environ, "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
-    first = psa("train", "--arch", "[1*8]", "--meta-loops", 1, env=offline)
+    first = psa("train", "--arch", "[1*8]", "--meta-loops", 1, "--batch-size", 5000, env=offline)
+    assert "psa: warning: a batch of 5,000 is more than the 4,000 images: an epoch is one step" in first.stderr
     assert first.returncode == 0
     assert "this is mnist5k" in first.stderr
     record = read_checkpoint(LKG).record

@@ -1,3 +1,4 @@
+import os
 from statistics import fmean
 
 from psa_tui.storage.study_store import read_store
@@ -22,7 +23,8 @@ def test_trials_of_one_setting_train_together_gain_more_and_are_a_study(psa, tmp
     assert f"kept as study {study.study}" in first.stdout
     assert not (tmp_path / "models").exists()
 
-    more = psa(*TRAIN, "--trials", "4", "--plain")
+    more = psa(*TRAIN, "--trials", "4", "--plain", env={**os.environ, "PSA_SAVE_SVG": "/nope/x.svg"})
+    assert "psa: warning: PSA_SAVE_SVG /nope/x.svg: is of a single run; nothing is written there" in more.stderr
     again, after = rows(tmp_path)
     assert (again.study, len(after), after[:2]) == (study.study, 4, before)
     best = max(after, key=lambda row: row.bounty)

@@ -28,9 +28,9 @@ COMMANDS = {
     "runs.json": "results runs --json",
     **{f"show-{name}.json": f"results show {{{name}}} --json" for name in RUNS},
     "study.json": f"reproduce status --json --study {STUDY}",
-    "trials.md": "results trials --output {file}",
-    "summary.md": "results summary --output {file}",
-    "loops.csv": "results export --output {file}",
+    "trials.md": "results trials --out {file}",
+    "summary.md": "results summary --out {file}",
+    "loops.csv": "results export --out {file}",
     "convergence.json": "results convergence --json",
 }
 """What prints, or writes, each of the files in ``expected/``."""

@@ -58,7 +58,7 @@ def test_an_explicit_device_is_used_whatever_auto_would_take():
         ("cuda", (), "device cuda is not usable: no driver; choose --device auto or cpu"),
         ("mps", (GPU,), "device mps is not usable: no Mac; choose --device auto or cpu or cuda"),
         ("cuda", (METAL,), "device cuda is not usable: no driver; choose --device auto or cpu or mps"),
-        ("tpu", (GPU,), "device 'tpu' is unknown, expected one of auto, cpu, cuda, mps"),
+        ("tpu", (GPU,), "expected one of auto, cpu, cuda, mps, found 'tpu'; did you mean 'cpu'?"),
     ],
 )
 def test_an_explicit_device_that_is_not_usable_is_refused_and_nothing_taken_in_its_place(wanted, accelerators, message):

@@ -72,7 +72,7 @@ def test_a_faulty_architecture_is_refused_with_a_caret_under_the_fault(text, rea
     with pytest.raises(ConfigError) as caught:
         parse(text)
     shown, pointer = caught.value.detail.split("\n")
-    assert str(caught.value) == f"architecture: {reason}; write groups like [4*4, 2*8] (layers*neurons)"
+    assert str(caught.value).startswith(f"architecture: {reason}; write groups like [4*4, 2*8] (layers*neurons)")
     assert shown == "  " + text
     assert pointer == "  " + " " * column + "^"
 

@@ -54,14 +54,17 @@ def test_the_events_are_those_that_the_run_published_itself(psa, mode):
     assert loops == published(done, MetaLoopFinished)
     assert [loop.ablation for loop in loops if loop.ablation] == published(done, UnitsAblated)
     (published_end,) = published(done, RunFinished)
-    assert replace(finished, seconds=0.0) == replace(published_end, seconds=0.0)
+    assert replace(finished, seconds=published_end.seconds) == published_end
+    assert isclose(finished.seconds, published_end.seconds)
     assert following.finished == finished
 
 
 def test_a_resumed_run_comes_with_its_earlier_loops_and_what_they_made(psa, monkeypatch):
     first = psa(*TINY, "--mode", "full", "--meta-loops", 3)
     done = psa("train", "--meta-loops", 2, "--json")
-    started, earlier, *loops, _ = [one.event for one in poll_once()[0]]
+    started, earlier, *loops, finished = [one.event for one in poll_once()[0]]
+    assert isclose(finished.seconds, published(done, RunFinished)[0].seconds)
+    assert finished.seconds > sum(loop.seconds for loop in loops)
     assert started == replace(published(done, RunStarted)[0], checkpoint=str(LKG.absolute()))
     assert [earlier] == published(done, EarlierLoops)
     assert loops == published(done, MetaLoopFinished)

@@ -11,7 +11,7 @@ from torch.nn.functional import linear
 from psa_tui.analysis.robustness import robustness_curve
 from psa_tui.data import load_dataset
 from psa_tui.engine import probing as engine
-from psa_tui.errors import CheckpointError, ConfigError, DataError
+from psa_tui.errors import CheckpointError, ConfigError, DataError, NoCheckpointError
 from psa_tui.method.probes import UnitKill, WeightNoise
 from psa_tui.runs.probing import fitted, load_subjects, measure
 from psa_tui.settings import load_settings
@@ -126,7 +126,7 @@ def test_what_cannot_be_measured_is_told_beside_what_can(checkpoint, path, tmp_p
     names = ("other", "foreign", "slow", "broken", "missing")
     subjects, problems = loaded(*(tmp_path / f"{name}.safetensors" for name in names), path)
     assert [subject.label for subject in subjects] == [str(path)]
-    assert list(map(type, problems)) == [DataError, ConfigError, ConfigError, CheckpointError, CheckpointError]
+    assert list(map(type, problems)) == [DataError, ConfigError, ConfigError, CheckpointError, NoCheckpointError]
     words = ("another edition of mnist5k", "family nobody's", "'abacus'", "damaged", "there is no such checkpoint")
     for problem, said in zip(problems, words, strict=True):
         assert said in str(problem)

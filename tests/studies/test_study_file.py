@@ -130,6 +130,10 @@ colour = "red"
         ('grid = "shapes.txt"', "x.toml, line 1: grid: 'shapes.txt'"),
         ("variants = 3", "x.toml, line 1: variants: expected a list of names and tables"),
         ('dataset = "auto"', "x.toml, line 1: dataset: a study must not choose its data set; name one"),
+        (
+            'dataset = "mnist5k"\nbatch_size = [256, 4001]',
+            "x.toml, line 2: batch_size: expected at most the 4,000 training images of mnist5k, found 4,001",
+        ),
         ("lr = []", "x.toml, line 1: lr: expected different values"),
         ("lr = [1e-3, 1e-3]", "x.toml, line 1: lr: expected different values"),
         ('variants = [{schedule = "none:5,output:5", amount = 3}]', "a schedule names all its modes"),

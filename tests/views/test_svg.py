@@ -35,6 +35,10 @@ def test_a_piped_run_draws_its_last_frame_as_a_well_formed_svg(psa, tmp_path, op
     for part in ("PSA [2*8, 1*6]  mode full", "4/4  finished", f"LKG {bounty} since", "network: ", " dead", "6,476"):
         assert part in text
     assert ("▲" in text) == (not options)
+    again = psa("resume", "--save-svg", "other.svg")
+    assert (again.returncode, again.stdout) == (2, "")
+    assert again.stderr.startswith("psa: error: --save-svg other.svg: not written, because the run is complete")
+    assert not (tmp_path / "other.svg").exists()
 
 
 FINISHED = RunFinished(

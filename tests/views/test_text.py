@@ -6,7 +6,7 @@ import pytest
 
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.events import Outcome, RunFinished
-from psa_tui.views.text import format_ablation, format_finished, format_loop, format_units
+from psa_tui.views.text import format_ablation, format_finished, format_loop, format_session, format_units
 
 
 def units(*hit, effect="zero"):
@@ -97,3 +97,21 @@ def test_the_result_names_bounty_and_lkg_where_they_differ(build):
     assert format_finished(finished(better))[-1] == (
         "bounty 95.40 % at meta-loop 30, LKG 95.10 % since meta-loop 12, test accuracy of the LKG 75.00 %"
     )
+
+
+def test_what_is_left_of_a_session_names_every_mode_that_was_in_force(build):
+    started = build.run_started("[2*8]", mode="full")
+    finished = RunFinished(
+        run=started.run,
+        outcome=Outcome.FINISHED,
+        reason="",
+        last_meta_loop=40,
+        progress=started.progress,
+        test_accuracy=None,
+        seconds=75.0,
+    )
+    first, *_ = format_session(started, ["full"], [], finished)
+    assert first.endswith(", mode full")
+    first, *_ = lines = format_session(started, ["full", "output"], [], finished)
+    assert first.endswith(", mode full, then output")
+    assert any(line.endswith(" meta-loops, 1:15") for line in lines)

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 _PANELS = 6
 _TERMINAL_PANELS = 2
 _LEGEND_ROW_IN = 0.12
-_BAND = "bands: 10 % to 90 % of the trials"
+_SPREAD = "10 % to 90 % of the trials"
+_MOST_BANDS = 3
+"""More of them cover each other and the curves: then the spread stands at the end, a bar a mode."""
+_BAR = 0.022
+"""Between two bars, of the length of the curves."""
 
 
 def panel_shapes(results: StudyResults) -> list[str]:
@@ -46,26 +50,33 @@ def _draw(results: StudyResults) -> Figure:
     columns, more = legend_columns(shown, 6)
     rows = -(-len(names) // 2)
     legend_in = _LEGEND_ROW_IN * more
-    figure = new_figure(0.95 + 1.05 * rows + legend_in)
+    # A row alone is higher, so that the words beside it have room.
+    figure = new_figure(0.95 + (1.05 * rows if rows > 1 else 1.5) + legend_in)
     height = figure.get_figheight()
-    bottom = (0.55 + legend_in) / height
-    grid = figure.add_gridspec(
-        rows, 2, left=0.12, right=0.98, top=1 - 0.6 / height, bottom=bottom, hspace=0.42, wspace=0.22
-    )
+    bottom, top = (0.55 + legend_in) / height, 1 - 0.6 / height
+    grid = figure.add_gridspec(rows, 2, left=0.12, right=0.98, top=top, bottom=bottom, hspace=0.42, wspace=0.22)
+    has_bands = len(shown) <= _MOST_BANDS
+    spread = f"{'bands' if has_bands else 'bars, after the last loop'}: {_SPREAD}"
     figure.text(0.02, 1 - 0.05 / height, "LKG accuracy over the meta-loops", fontsize=8, weight="bold", va="top")
     which = "the shapes whose modes differ most; " if len(names) == _PANELS else ""
     figure.text(0.02, 1 - 0.2 / height, f"{results.name}; mean of trials", fontsize=6, color=MUTED, va="top")
-    figure.text(0.02, 1 - 0.31 / height, f"{which}{_BAND}", fontsize=6, color=MUTED, va="top")
+    figure.text(0.02, 1 - 0.31 / height, f"{which}{spread}", fontsize=6, color=MUTED, va="top")
     handles = {}
     for index, name in enumerate(names):
         axes = figure.add_subplot(grid[index // 2, index % 2])
         axes.set_title(name, loc="left", pad=2)
-        for variant in shown:
+        for place, variant in enumerate(shown, start=2):
             curve = curves[(curves["architecture"] == name) & (curves["mode"] == variant.name)]
             if curve.empty:
                 continue
             x, colour = curve["meta_loop"], variant.colour
-            axes.fill_between(x, 100 * curve["low"], 100 * curve["high"], color=colour, alpha=0.1, linewidth=0)
+            low, high = 100 * curve["low"], 100 * curve["high"]
+            if has_bands:
+                axes.fill_between(x, low, high, color=colour, alpha=0.1, linewidth=0)
+            else:
+                beside = x.iloc[-1] + (x.iloc[-1] - x.iloc[0]) * _BAR * place
+                axes.vlines(beside, low.iloc[-1], high.iloc[-1], colors=colour, linewidth=0.9)
+                axes.plot(beside, 100 * curve["value"].iloc[-1], color=colour, marker=variant.marker, markersize=2)
             (handles[variant],) = axes.plot(
                 x, 100 * curve["value"], color=colour, linestyle=variant.dashes, linewidth=1, label=variant.name
             )
@@ -75,7 +86,7 @@ def _draw(results: StudyResults) -> Figure:
         if results.majority is not None:
             axes.axhline(100 * results.majority, color=MUTED, linewidth=0.5, linestyle=":")
     figure.supxlabel("meta-loop", fontsize=7, y=(0.27 + legend_in) / height)
-    figure.supylabel("validation accuracy of the LKG (%)", fontsize=7, x=0.005)
+    figure.supylabel("accuracy of the LKG (%)", fontsize=7, x=0.005, y=(bottom + top) / 2)
     figure.legend(
         handles=[handles[variant] for variant in shown],
         loc="lower center",

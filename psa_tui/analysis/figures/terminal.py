@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from math import floor, log2
 from typing import TYPE_CHECKING, Any, Protocol
@@ -68,7 +67,7 @@ def letter_map(title: str, shapes: DataFrame, letters: Sequence[str], meanings: 
     text.append("depth up, width to the right")
     squares = shapes["depth"] == shapes["width"]
     if squares.sum() > 1:
-        _append_squares(text, shapes, letters, width)
+        _append_squares(text, shapes, letters, width, styles)
     text.append("\n")
     filled = 0
     shown = [f"{letter} {words}" for letter, words in meanings.items()]
@@ -78,12 +77,14 @@ def letter_map(title: str, shapes: DataFrame, letters: Sequence[str], meanings: 
         if filled and filled + 2 + len(entry) > width:
             text.append("\n")
             filled = 0
-        text.append(("  " if filled else "") + entry)
+        text.append("  " if filled else "").append(entry, styles.get(entry[0]))
         filled += len(entry) + (2 if filled else 0)
     return text
 
 
-def _append_squares(text: Text, shapes: DataFrame, letters: Sequence[str], width: int) -> None:
+def _append_squares(
+    text: Text, shapes: DataFrame, letters: Sequence[str], width: int, styles: Mapping[str, str]
+) -> None:
     """Append the square shapes one by one, each letter under its number of layers, which is written downwards."""
     squares = sorted(
         (int(depth), letter)
@@ -97,7 +98,9 @@ def _append_squares(text: Text, shapes: DataFrame, letters: Sequence[str], width
         for digit in range(digits):
             head = "square" if digit == digits - 1 else ""
             text.append(f"\n{head:<{_LABEL}} " + "".join(f"{depth:>{digits}}"[digit] for depth, _ in part).rstrip())
-        text.append(f"\n{'':<{_LABEL}} " + "".join(letter for _, letter in part))
+        text.append(f"\n{'':<{_LABEL}} ")
+        for _, letter in part:
+            text.append(letter, styles.get(letter))
 
 
 def letter_curves(
@@ -135,10 +138,15 @@ def letter_curves(
     )
     if ascii_only:
         picture = picture.translate(_TO_ASCII)
-    text = Text(f"{title}: " + "  ".join(f"{variant.letter} {variant.name}" for variant in shown), no_wrap=True)
+    styles = {variant.letter: variant.style or "magenta" for variant in shown}
+    text = Text(f"{title}: ", no_wrap=True)
+    for place, variant in enumerate(shown):
+        text.append("  " if place else "").append(f"{variant.letter} {variant.name}", styles[variant.letter])
     for line in picture.split("\n")[1:]:
-        text.append("\n" + line[:width].rstrip())
-    for variant in shown:
-        letter, name = re.escape(variant.letter), re.escape(variant.name)
-        text.highlight_regex(rf"(?<![a-z]){letter}(?![a-z])|(?<!\S){name}(?!\S)", variant.style or "magenta")
+        # What stands behind the frame are numbers and units, in which a letter is no mark.
+        marks, frame, numbers = line[:width].rstrip().rpartition("|" if ascii_only else "│")
+        text.append("\n")
+        for character in marks:
+            text.append(character, styles.get(character))
+        text.append(frame + numbers)
     return text

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import typer
-
 from psa_tui.cli.aws import cost, jobs, launch, logs, status, stop, storage
+from psa_tui.cli.help import App
 
-app = typer.Typer(
-    help="Run the grid on SageMaker: launch, watch, stop; what it costs, and what it stores.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = App(help="Run the grid on SageMaker: launch, watch, stop; what it costs, and what it stores.")
 app.command()(launch.launch)
 app.command()(status.status)
 app.command()(logs.logs)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import typer
-from typer.core import TyperGroup
-
+from psa_tui.cli.help import App, Group
 from psa_tui.cli.reproduce import generate, plan, run, show, status
 
 
-class _GenerateByDefault(TyperGroup):
+class _GenerateByDefault(Group):
     """Takes options without a command for those of ``generate``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -20,10 +18,9 @@ class _GenerateByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(
+app = App(
     cls=_GenerateByDefault,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=False,
     help="Reproduce the published study: as commands (generate, the default), or run, watched and resumed here.",
 )
 app.command()(generate.generate)

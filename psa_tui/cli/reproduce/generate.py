@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,9 @@ import typer
 from psa_tui.cli.options import HYPERPARAMETER_OPTIONS, takes_settings
 from psa_tui.cli.study import options
 from psa_tui.settings import Settings
+
+_HEAD = 12
+"""Lines that a terminal shows; a pipe or a file gets all of them."""
 
 
 @takes_settings("network", *HYPERPARAMETER_OPTIONS, "dataset", "model_dir", dataset="mnist")
@@ -20,7 +24,9 @@ def generate(
     trials: options.Trials = 1,
     meta_loops: options.MetaLoops = 100,
     seed: options.Seed = 0,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the script goes.")] = Path("run_reproduction.sh"),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="Where the script goes.", rich_help_panel="Output")
+    ] = Path("run_reproduction.sh"),
 ) -> None:
     """Print the command of every trial, by shape, and write a script that runs them all.
 
@@ -36,6 +42,12 @@ def generate(
     commands = trial_commands(spec, settings.get("model_dir") / "reproduction")
     write_script(out, format_script(spec, commands))
     typer.echo(f"# {summarise(spec)}")
-    for line in format_commands(commands):
+    lines = list(format_commands(commands))
+    shown = lines[:_HEAD] if sys.stdout.isatty() else lines
+    for line in shown:
         typer.echo(line)
+    if len(shown) < len(lines):
+        print_note(
+            f"that is the beginning of {len(lines)} lines; psa reproduce generate > commands.txt has all of them"
+        )
     print_note(f"{out} runs all of them, one after the other; psa reproduce plan says how long that takes")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from psa_tui.cli.completion import names_of
 from psa_tui.cli.options import takes_settings
 from psa_tui.cli.study import options
 from psa_tui.settings import Settings
@@ -15,7 +16,9 @@ from psa_tui.settings import Settings
 def show(
     settings: Settings,
     shape: Annotated[str, typer.Argument(metavar="SHAPE", help="Such as 18*18.", show_default=False)],
-    mode: Annotated[str, typer.Argument(metavar="MODE", help="Such as output.", show_default=False)],
+    mode: Annotated[
+        str, typer.Argument(metavar="MODE", help="Such as output.", show_default=False, autocompletion=names_of("mode"))
+    ],
     trial: Annotated[int, typer.Argument(metavar="TRIAL", min=1, help="Counts from 1.", show_default=False)],
     study: options.StudyName = None,
 ) -> None:

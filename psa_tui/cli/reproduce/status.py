@@ -11,9 +11,9 @@ from psa_tui.settings import Settings
 def status(settings: Settings, study: options.StudyName = None, json: Json = False) -> None:
     """Show a study's progress by shape and mode, what failed and why, and the time left.
 
-    It only reads, and may run while the study does.
+    Without --study: of reproduction, or of the only study there is. It only reads, and may run while the study does.
     """
     from psa_tui.cli.study.status import print_status
     from psa_tui.studies.request import DEFAULT_NAME
 
-    print_status(settings, study or DEFAULT_NAME, json=json)
+    print_status(settings, study, json=json, default=DEFAULT_NAME)

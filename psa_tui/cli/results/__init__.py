@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import typer
-
+from psa_tui.cli.help import App
 from psa_tui.cli.results import (
     ablations,
     compare,
@@ -23,7 +22,7 @@ from psa_tui.cli.results import (
     trials,
 )
 
-app = typer.Typer(help="Summaries, regimes, comparisons, tables and figures of a study.", no_args_is_help=True)
+app = App(help="Summaries, regimes, comparisons, tables and figures of a study; single runs.")
 
 # One line a command, in the order in which psa results --help lists them.
 app.command()(summary.summary)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from psa_tui.cli.completion import names_of
 from psa_tui.cli.options import Json, takes_settings
 from psa_tui.cli.results import options
 from psa_tui.errors import ConfigError
@@ -19,10 +20,16 @@ def compare(
     source: options.Source = "local",
     study: options.Study = None,
     other: Annotated[
-        str, typer.Option("--with", metavar="SOURCE", help="What to compare with: as --source.")
+        str,
+        typer.Option(
+            "--with", metavar="SOURCE", help="What to compare with: as --source.", autocompletion=names_of("source")
+        ),
     ] = "published",
     other_study: Annotated[
-        str | None, typer.Option("--with-study", metavar="NAME", help="Which study of it: as --study.")
+        str | None,
+        typer.Option(
+            "--with-study", metavar="NAME", help="Which study of it: as --study.", autocompletion=names_of("study")
+        ),
     ] = None,
     within: Annotated[
         bool, typer.Option("--within", help="Compare the ablative and further modes with none, within one source.")

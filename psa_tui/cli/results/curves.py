@@ -30,24 +30,26 @@ def curves(
     settings: Settings,
     measure: Annotated[
         list[Measure],
-        typer.Option(help="accuracy (of the candidates), lkg (accuracy of the LKG) or gain (points the LKG gained)."),
+        typer.Option(
+            metavar="WHAT", help="accuracy (of candidates), lkg (its accuracy) or gain (of the LKG, in points)."
+        ),
     ] = [Measure.ACCURACY, Measure.LKG],  # noqa: B006
     source: options.Source = "local",
     study: options.Study = None,
     arch: Annotated[
         str | None, typer.Option("--arch", metavar="SHAPES", help="Only these shapes: 8*8,18*18 (default: all).")
     ] = None,
-    mode: Annotated[str | None, typer.Option(metavar="MODE", help="Only this mode (default: all).")] = None,
+    mode: options.Mode = None,
     trial: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="The curve of this trial (default: the mean).")
     ] = None,
     best: Annotated[bool, typer.Option("--best", help="The curve of each cell's best trial.")] = False,
-    output: options.Output = None,
+    out: options.Out = None,
     json: Json = False,
 ) -> None:
     """Show measures of every shape and mode by meta-loop; of the LKG's gain, each stretch of meta-loops.
 
-    Of one trial, of the best one, or the mean over trials; --output and --json have every meta-loop, with the band in
+    Of one trial, of the best one, or the mean over trials; --out and --json have every meta-loop, with the band in
     which the middle 80 % of the trials lie. The best of all trials at each loop is no run, and is not shown. The first
     promotion makes the LKG and is no gain.
     """
@@ -62,8 +64,8 @@ def curves(
 
     if trial is not None and best:
         raise ConfigError("--trial and --best exclude each other; choose one")
-    if output is not None:
-        check_data_format(Path(output))
+    if out is not None:
+        check_data_format(Path(out))
     loops = loops_of(source, study, settings.get("results_dir"), arch, mode)
     pick = trial if trial is not None else BEST if best else MEAN
     found = {_COLUMNS[one]: trajectories(loops, _COLUMNS[one], pick) for one in dict.fromkeys(measure)}
@@ -73,6 +75,6 @@ def curves(
         print_text(about(loops))
         for name, curve in found.items():
             print_text("", *curve_text(name, curve))
-    if output is not None:
+    if out is not None:
         together = pd.concat([curve.assign(measure=name) for name, curve in found.items()], ignore_index=True)
-        write_file(Path(output), data_bytes(marked(together, loops), Path(output).suffix))
+        write_file(Path(out), data_bytes(marked(together, loops), Path(out).suffix))

@@ -15,8 +15,11 @@ from psa_tui.settings import Settings
 @takes_settings("results_dir")
 def export(
     settings: Settings,
-    output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="A name ending in .csv, .parquet or .json.")
+    out: Annotated[
+        str,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="A name ending in .csv, .parquet or .json.", rich_help_panel="Output"
+        ),
     ],
     source: options.Source = "local",
     study: options.Study = None,
@@ -24,16 +27,13 @@ def export(
 ) -> None:
     """Write every meta-loop of a study's complete trials as CSV, Parquet or JSON.
 
-    Accuracies are fractions. --source FILE reads the CSV and Parquet files again.
+    Accuracies are fractions. --source FILE reads the CSV and Parquet files again: of meta-loops, as trials too.
     """
-    from psa_tui.analysis.export import check_data_format, data_bytes
-    from psa_tui.analysis.shapes import family_of, network_attr
+    from psa_tui.analysis.export import check_data_format, data_bytes, marked
     from psa_tui.cli.results.loading import loops_of, trials_of
     from psa_tui.cli.results.printing import write_file
 
-    path = Path(output)
+    path = Path(out)
     check_data_format(path)
     table = (trials_of if trials else loops_of)(source, study, settings.get("results_dir"))
-    about = "dataset" if trials else "study"
-    marks = {about: table.attrs[about], "quick": table.attrs["quick"], **network_attr(family_of(table))}
-    write_file(path, data_bytes(table.assign(**marks), path.suffix))
+    write_file(path, data_bytes(marked(table, table), path.suffix))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from psa_tui.analysis.figures.study_results import FigureKind, Results
 from psa_tui.analysis.figures.style import FORMATS
-from psa_tui.errors import ConfigError
+from psa_tui.errors import ConfigError, UnknownNameError
 from psa_tui.formatting import printable
 
 _TERMINAL_FIGURES = ("regimes", "convergence")
@@ -35,8 +35,8 @@ def check_names(names: Sequence[str], known: Collection[str], *, terminal: bool)
     """
     for name in names:
         if name not in known:
-            where = " in a terminal" if terminal else ""
-            raise ConfigError(f"figure {printable(name)[:80]}: expected{where} one of {', '.join(known)}")
+            where = "figures in a terminal" if terminal else "figures"
+            raise ConfigError(f"{where}: {UnknownNameError(printable(name), known)}")
 
 
 def chosen_formats(text: str) -> list[str]:

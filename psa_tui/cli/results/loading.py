@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psa_tui.errors import ConfigError
+from psa_tui.formatting import did_you_mean
 from psa_tui.views.messages import print_note, print_warning
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ def loops_of(
         for name in wanted:
             if name not in known:
                 shown = ", ".join(sorted(known)[:8])
-                raise ConfigError(f"{flag} {name}: no meta-loops of it; there are some of {shown}")
+                raise ConfigError(
+                    f"{flag} {name}: no meta-loops of it; there are some of {shown}{did_you_mean(name, known)}"
+                )
         if wanted:
             loops = loops[loops[column].isin(wanted)]
     return loops

@@ -6,14 +6,32 @@ from typing import Annotated
 
 import typer
 
+from psa_tui.cli.completion import names_of
+
 Source = Annotated[
     str,
     typer.Option(
         metavar="SOURCE",
+        autocompletion=names_of("source"),
         help="local (trained here), fetched (from a bucket), published, or a .csv, .parquet or .sqlite file.",
     ),
 ]
-Study = Annotated[str | None, typer.Option(metavar="NAME", help="Which study of the source (default: the only one).")]
+Study = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Which study of the source (default: the only one).", autocompletion=names_of("study")
+    ),
+]
+Mode = Annotated[
+    str | None,
+    typer.Option(metavar="MODE", help="Only this mode (default: all).", autocompletion=names_of("mode")),
+]
+OneRun = Annotated[
+    str | None,
+    typer.Option(
+        "--run", metavar="RUN", help="The figures of this single run, or of the latest.", autocompletion=names_of("run")
+    ),
+]
 ZeroR = Annotated[
     float | None,
     typer.Option(
@@ -23,4 +41,6 @@ ZeroR = Annotated[
         help="Accuracy of always answering the most frequent class (default: that of the study's data set).",
     ),
 ]
-Output = Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write the file.")]
+Out = Annotated[
+    str | None, typer.Option("--out", "-o", metavar="FILE", help="Where to write the file.", rich_help_panel="Output")
+]

@@ -7,28 +7,32 @@ from typing import Annotated
 
 import typer
 
+from psa_tui.cli.completion import names_of
 from psa_tui.cli.options import takes_settings
 from psa_tui.cli.results import options
 from psa_tui.errors import ConfigError
 from psa_tui.settings import Settings
+
+_FIGURES = names_of("figure", "run_figure")
 
 
 @takes_settings("results_dir", "ascii")
 def plot(
     settings: Settings,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Which figures (default: all); --list names them.")
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="Which figures (all); --list names them.", autocompletion=_FIGURES),
     ] = None,
-    figure: Annotated[list[str] | None, typer.Option(metavar="NAME", help="The same as NAME.")] = None,
-    run: Annotated[
-        str | None, typer.Option(metavar="RUN", help="The figures of this single run, or of the latest.")
+    figure: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="The same as NAME.", autocompletion=_FIGURES)
     ] = None,
+    run: options.OneRun = None,
     source: options.Source = "local",
     study: options.Study = None,
     zero_r: options.ZeroR = None,
     out: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="Where to write the files, or the file of one figure: curve.pdf."),
+        typer.Option("--out", "-o", metavar="DIR", help="Where to write the files, or the file of one: curve.pdf."),
     ] = None,
     formats: Annotated[str, typer.Option("--format", metavar="KINDS", help="png, svg, pdf, or several.")] = "png,svg",
     terminal: Annotated[

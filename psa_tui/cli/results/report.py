@@ -18,7 +18,9 @@ def report(
     source: options.Source = "local",
     study: options.Study = None,
     zero_r: options.ZeroR = None,
-    out: Annotated[str, typer.Option(metavar="FILE", help="Where to write the page.")] = "results/report.html",
+    out: Annotated[
+        str, typer.Option("--out", "-o", metavar="FILE", help="Where to write the page.", rich_help_panel="Output")
+    ] = "results/report.html",
 ) -> None:
     """Write one self-contained HTML page: findings, figures, curves, tables, method, and what is missing.
 

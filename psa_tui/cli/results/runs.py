@@ -35,6 +35,7 @@ def runs(
             {
                 **run.row.as_json(),
                 "promotions": run.promotions,
+                "seconds": run.seconds,
                 "validation_accuracies": list(run.validation_accuracies),
             }
             for run in found

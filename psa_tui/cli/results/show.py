@@ -9,12 +9,18 @@ from typing import Annotated
 
 import typer
 
+from psa_tui.cli.completion import names_of
 from psa_tui.cli.options import Json, takes_settings
 from psa_tui.formatting import printable
 from psa_tui.settings import Settings
 
 Run = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run's name, or as much of its id as no other has, or latest.")
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A run's name, or as much of its id as no other has, or latest.",
+        autocompletion=names_of("run"),
+    ),
 ]
 
 
@@ -39,6 +45,7 @@ def show(settings: Settings, run: Run, json: Json = False) -> None:
             "ablations_by_layer": found.ablations,
             "survived_ablations": found.survived_ablations,
             "ablated_dead_units": found.ablated_dead_units,
+            "seconds": found.seconds,
             "median_loop_s": found.median_loop_s,
             "checkpoint": checkpoint_state(found.row),
             "meta_loops": [{"run": found.row.run} | loop.as_json() for loop in found.loops],

@@ -20,15 +20,15 @@ def summary(
     settings: Settings,
     source: options.Source = "local",
     study: options.Study = None,
-    output: options.Output = None,
+    out: options.Out = None,
     json: Json = False,
 ) -> None:
     """Show mean, std, min and max of every shape and mode, and write them to psa_simplemlp_summary.md.
 
     Best validation accuracies, in percent; std is the population's. The file goes to the results folder, unless
-    --output says otherwise.
+    --out says otherwise; of any study but reproduction its name has the study's, as in psa_simplemlp_summary-mine.md.
     """
-    from psa_tui.analysis.summary import SUMMARY_FILE, cell_statistics, summary_markdown
+    from psa_tui.analysis.summary import SUMMARY_FILE, cell_statistics, file_for, summary_markdown
     from psa_tui.analysis.text_tables import about
     from psa_tui.cli.results.loading import trials_of
     from psa_tui.cli.results.printing import described, print_json, print_text, write_file
@@ -40,7 +40,7 @@ def summary(
         print_json(described(trials), cells=cells)
     else:
         print_text(about(trials), _table(trials, cells))
-    write_file(Path(output) if output else folder / SUMMARY_FILE, summary_markdown(trials).encode())
+    write_file(Path(out) if out else folder / file_for(trials, SUMMARY_FILE), summary_markdown(trials).encode())
 
 
 def _table(trials: DataFrame, cells: DataFrame) -> TextTable:

@@ -38,9 +38,9 @@ def table(
     form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.MARKDOWN,
     source: options.Source = "local",
     study: options.Study = None,
-    output: options.Output = None,
+    out: options.Out = None,
 ) -> None:
-    """Write a table ready to paste, on stdout or to --output.
+    """Write a table ready to paste, on stdout or to --out.
 
     accuracy: the best mode of a shape is bold, and = marks modes that share the best mean. architectures: parameters,
     regime, and matched or asymmetric (deeper than wide, and narrower than 5). latex needs booktabs, and longtable for
@@ -51,8 +51,8 @@ def table(
     from psa_tui.cli.results.loading import trials_of
     from psa_tui.cli.results.printing import write_file
 
-    if form is Format.PARQUET and output is None and sys.stdout.isatty():
-        raise ConfigError("--format parquet: not for a terminal; name a file with --output")
+    if form is Format.PARQUET and out is None and sys.stdout.isatty():
+        raise ConfigError("--format parquet: not for a terminal; name a file with --out")
     trials = trials_of(source, study, settings.get("results_dir"))
     if form is Format.MARKDOWN:
         content = tables.markdown_table(trials, kind).encode()
@@ -60,7 +60,7 @@ def table(
         content = tables.latex_table(trials, kind).encode()
     else:
         content = data_bytes(marked(tables.table_data(trials, kind), trials), f".{form}")
-    if output is None:
+    if out is None:
         sys.stdout.buffer.write(content)
     else:
-        write_file(Path(output), content)
+        write_file(Path(out), content)

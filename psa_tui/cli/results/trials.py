@@ -14,15 +14,16 @@ def trials(
     settings: Settings,
     source: options.Source = "local",
     study: options.Study = None,
-    output: options.Output = None,
+    out: options.Out = None,
     json: Json = False,
 ) -> None:
     """Show every trial's best validation accuracy, and write them to psa_simplemlp_trials.md.
 
-    Missing trials are N/A. The file goes to the results folder, unless --output says otherwise.
+    Missing trials are N/A. The file goes to the results folder, unless --out says otherwise; of any study but
+    reproduction its name has the study's, as in psa_simplemlp_trials-mine.md.
     """
     from psa_tui.analysis.frames import shown_modes
-    from psa_tui.analysis.summary import TRIALS_FILE, trial_rows, trials_markdown
+    from psa_tui.analysis.summary import TRIALS_FILE, file_for, trial_rows, trials_markdown
     from psa_tui.analysis.text_tables import TextTable, about
     from psa_tui.cli.results.loading import trials_of
     from psa_tui.cli.results.printing import described, print_json, print_text, write_file
@@ -38,4 +39,4 @@ def trials(
             for index, (trial, cells) in enumerate(lines)
         ]
         print_text(about(found), TextTable(["shape", "trial", *shown_modes(found)], rows))
-    write_file(Path(output) if output else folder / TRIALS_FILE, trials_markdown(found).encode())
+    write_file(Path(out) if out else folder / file_for(found, TRIALS_FILE), trials_markdown(found).encode())

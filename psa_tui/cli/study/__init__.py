@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import typer
-
+from psa_tui.cli.help import App
 from psa_tui.cli.study import listing, plan, recipes, run, show, status
 
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Plan, run and watch studies of one's own design: a file, or a recipe that comes along.",
-)
+app = App(help="Plan, run and watch studies of one's own design: a file, or a recipe that comes along.")
 app.command()(plan.plan)
 app.command()(run.run)
 app.command()(status.status)

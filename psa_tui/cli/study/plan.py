@@ -5,13 +5,16 @@ from __future__ import annotations
 import json as json_format
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import typer
 
 from psa_tui.cli.options import Json, takes_settings
 from psa_tui.cli.study import options
 from psa_tui.settings import Settings
-from psa_tui.studies.spec import StudySpec
+
+if TYPE_CHECKING:
+    from psa_tui.studies.spec import StudySpec
 
 
 @takes_settings("results_dir", "device", "backend")

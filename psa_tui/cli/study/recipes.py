@@ -6,10 +6,18 @@ from typing import Annotated
 
 import typer
 
+from psa_tui.cli.completion import names_of
+
 
 def recipes(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Print this one's file, to be changed.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            help="Print this one's file, to be changed.",
+            show_default=False,
+            autocompletion=names_of("recipe"),
+        ),
     ] = None,
 ) -> None:
     """List the recipes, or print one: psa study recipes controls > mine.toml is a study of one's own to begin with."""

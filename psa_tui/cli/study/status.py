@@ -25,8 +25,8 @@ def status(settings: Settings, study: options.BegunStudy = None, json: Json = Fa
     print_status(settings, study, json=json)
 
 
-def print_status(settings: Settings, study: str | None, *, json: bool) -> None:
-    """Print where ``study`` stands; None is the only one there is.
+def print_status(settings: Settings, study: str | None, *, json: bool, default: str | None = None) -> None:
+    """Print where ``study`` stands; None is ``default``, or the only one there is.
 
     Raises:
         ConfigError: no study of that name was begun, or none is named and there are several.
@@ -37,7 +37,7 @@ def print_status(settings: Settings, study: str | None, *, json: bool) -> None:
     from psa_tui.studies.progress import load_progress
 
     folder = settings.get("results_dir")
-    progress = load_progress(folder, study)
+    progress = load_progress(folder, study, default)
     process = holder(study_lock(folder, progress.spec.name))
     if json:
         json_format.dump({**progress.as_json(), "run_by_process": process}, sys.stdout, indent=2)

@@ -9,7 +9,10 @@ from psa_tui.machine.signals import StopRequest
 from psa_tui.settings import Settings
 from psa_tui.studies.events import StudyEvent
 from psa_tui.views.base import View
+from psa_tui.views.messages import print_warning
 from psa_tui.views.output import can_draw, chosen_output, draws_in_ascii
+
+_OF_A_RUN = ("save_svg", "tensorboard")
 
 
 def choose_view(settings: Settings, stop: StopRequest) -> View[StudyEvent]:
@@ -18,6 +21,9 @@ def choose_view(settings: Settings, stop: StopRequest) -> View[StudyEvent]:
     Raises:
         ConfigError: two of them were asked for.
     """
+    for name in _OF_A_RUN:
+        if (found := settings.find(name)) is not None:
+            print_warning(f"{found.origin} {found.value}: is of a single run; nothing is written there for a study")
     view = _view(settings, stop)
     start_logging(view, debug=settings.get("debug"))
     return view

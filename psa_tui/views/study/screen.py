@@ -15,6 +15,7 @@ from psa_tui.views.display import DisplayOptions
 from psa_tui.views.glyphs import Glyphs
 from psa_tui.views.study.design_map import design_map, legend
 from psa_tui.views.study.state import GroupStatus, StudyState, Task, format_trials
+from psa_tui.views.study.text import format_rates
 from psa_tui.views.study.trials import STRIP_WIDTH, trials_chart, trials_strips
 
 _WIDE = 120
@@ -151,7 +152,8 @@ def _throughput(state: StudyState) -> str:
     if state.rates is None:
         return shapes
     rate, predicted = state.rates
-    return f"{rate:.3g} meta-loops/s, predicted {predicted:.3g} ({100 * rate / predicted:.0f} %)   {shapes}"
+    share = "" if predicted is None else f" ({100 * rate / predicted:.0f} %)"
+    return f"{format_rates(rate, predicted)}{share}   {shapes}"
 
 
 def _tasks(state: StudyState, width: int, height: int, glyphs: Glyphs) -> Text:

@@ -193,12 +193,16 @@ class StudyState:
         return GroupStatus.BEGUN if group.complete else GroupStatus.WAITING
 
     @property
-    def rates(self) -> tuple[float, float] | None:
-        """Trials' meta-loops a second of the tasks that were timed: as they are, and as predicted; None before."""
+    def rates(self) -> tuple[float, float | None] | None:
+        """Trials' meta-loops a second of the tasks that were timed, and those predicted; None before.
+
+        Where costs were only guessed, to weigh the shapes against each other, nothing was predicted.
+        """
         timed = [self.groups[task.shape] for task in self.tasks.values() if self.groups[task.shape].loop_s]
-        if not timed:
+        if not timed or self.started is None:
             return None
-        return sum(1 / median(group.loop_s) for group in timed), sum(1 / group.cost_s for group in timed)
+        predicted = sum(1 / group.cost_s for group in timed) if self.started.costs_measured else None
+        return sum(1 / median(group.loop_s) for group in timed), predicted
 
     def work_s(self) -> tuple[float, float]:
         """Return the seconds of one worker that the study takes: what is left, and all of it.

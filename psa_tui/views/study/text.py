@@ -35,8 +35,13 @@ def format_progress(state: StudyState, now: float) -> str:
     line = f"{complete:,}/{total:,} trials" + (f", {failed:,} failed" if failed else "")
     line += f"  {100 * (1 - left_s / all_s if all_s else 0):.1f} % of the work"
     if state.rates is not None:
-        line += f"  {state.rates[0]:.3g} meta-loops/s, predicted {state.rates[1]:.3g}"
+        line += f"  {format_rates(*state.rates)}"
     return line if left is None else f"{line}  {duration(left)} left"
+
+
+def format_rates(rate: float, predicted: float | None) -> str:
+    """Return how many trials' meta-loops a second are done, beside what this machine was measured to do."""
+    return f"{rate:.3g} meta-loops/s" + ("" if predicted is None else f", predicted {predicted:.3g}")
 
 
 def format_finished(event: StudyFinished, state: StudyState) -> list[str]:

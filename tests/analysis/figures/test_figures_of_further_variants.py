@@ -7,10 +7,13 @@ import pytest
 pytest.importorskip("matplotlib")
 pytest.importorskip("jinja2")
 
+from matplotlib.collections import PolyCollection
+
 from psa_tui import load_trials
 from psa_tui.analysis.figures import FIGURES
 from psa_tui.analysis.figures.study_results import StudyResults, load_study_results
 from psa_tui.analysis.figures.style import figure_style, to_bytes
+from psa_tui.analysis.frames import PUBLISHED_MODES
 from psa_tui.analysis.report.builder import build_page
 
 pytestmark = pytest.mark.slow
@@ -122,3 +125,19 @@ def test_the_dashes_of_published_curves_on_the_page_are_what_they_were(make_stud
         "hidden": "9 2 2 2",
         "output": "4 2",
     }
+
+
+@pytest.mark.parametrize(("modes", "bands"), [(("none", "full"), True), (PUBLISHED_MODES, False)])
+def test_curves_of_two_shapes_have_words_apart_and_no_more_bands_than_can_be_told_apart(make_study, modes, bands):
+    study = load_study_results("local", None, make_study(modes=modes, trials=4))
+    with figure_style():
+        figure = FIGURES["convergence"].draw(study)
+        renderer = figure.canvas.get_renderer()
+        boxes = [text.get_window_extent(renderer) for text in figure.texts]
+    texts = {text.get_text() for text in figure.texts}
+    assert ("bands: 10 % to 90 % of the trials" in texts) == bands
+    assert ("bars, after the last loop: 10 % to 90 % of the trials" in texts) != bands
+    assert not [(a, b) for place, a in enumerate(boxes) for b in boxes[place + 1 :] if a.overlaps(b)]
+    for axes in figure.axes:
+        filled = [found for found in axes.collections if isinstance(found, PolyCollection)]
+        assert len(filled) == (len(modes) if bands else 0)

@@ -45,6 +45,40 @@ def test_a_shape_stands_at_its_depth_and_width(published):
     assert deepest.split("|")[1] == "u"  # 2048*1
 
 
+def style_of(text, place):
+    return next((str(span.style) for span in text.spans if span.start <= place < span.end), "")
+
+
+def test_every_letter_of_curves_has_the_colour_of_the_legend():
+    """Also where letters of several curves stand side by side, as in nr."""
+    x = np.arange(1, 101)
+    variants = distinct_variants(("none", "dropout", "decay", "output"))
+    series = {variant.name: (x, 10 + place + 0 * x) for place, variant in enumerate(variants)}
+    text = letter_curves("8*8", variants, series, 80, False)
+    legend = text.plain.partition("\n")[0]
+    for variant in variants:
+        style = variant.style or "magenta"
+        start = legend.index(f"{variant.letter} {variant.name}")
+        assert {style_of(text, place) for place in range(start, start + len(variant.name) + 2)} == {style}
+        marks = [found.start() for found in re.finditer(variant.letter, text.plain[len(legend) :])]
+        assert len(marks) > 50
+        assert {style_of(text, len(legend) + place) for place in marks} == {style}
+    assert all(style_of(text, found.start()) == "" for found in re.finditer(r"[0-9%]", text.plain[len(legend) :]))
+
+
+def test_every_letter_of_a_map_has_the_colour_of_the_legend(published):
+    text = FIGURES["regimes"].terminal(published, 80, True)
+    head = text.plain.index("\n")
+    for letter, words in {"u": "untrainable", "O": "optimally sized", "C": "chaotic", "B": "beneficial"}.items():
+        entry = text.plain.index(f"{letter} {words}"[:8], head)
+        style = style_of(text, entry)
+        assert style
+        rows = re.finditer(r"^ *\d* \|(.*)$|^ {7}([uOCB]+)$", text.plain, re.MULTILINE)
+        marks = [row.start() + place for row in rows for place, found in enumerate(row[0]) if found == letter]
+        assert len(marks) > 5
+        assert {style_of(text, place) for place in marks} == {style}
+
+
 def test_curves_are_drawn_with_the_letters_of_their_modes_rising_to_the_right():
     x = np.arange(1, 101)
     text = letter_curves(

@@ -18,6 +18,15 @@ def test_bare_reproduce_prints_236_commands_by_shape_and_writes_the_script(psa, 
     assert bare.stderr.startswith("psa: run_reproduction.sh runs all of them")
 
 
+def test_a_terminal_shows_the_beginning_and_says_how_to_get_the_rest(terminal, tmp_path):
+    tty = terminal((sys.executable, "-m", "psa_tui", "reproduce", "generate"), size=(200, 24))
+    assert tty.wait_for_end() == 0
+    assert tty.text.startswith("# 236 commands: 59 shapes")
+    assert tty.text.count("psa train ") == 8
+    assert "the beginning of 354 lines; psa reproduce generate > commands.txt has all of them" in tty.text
+    assert os.access(tmp_path / "run_reproduction.sh", os.X_OK)
+
+
 def test_the_published_grid_has_six_modes_and_options_need_no_command(psa, tmp_path):
     done = psa("reproduce", "--grid", "published", "--out", "all.sh")
     assert done.stdout.startswith("# 588 commands: 98 shapes x 6 modes x 1 trial ")
@@ -29,7 +38,7 @@ def test_the_published_grid_has_six_modes_and_options_need_no_command(psa, tmp_p
 
 def test_what_is_said_wrong_is_answered_in_one_line_and_exit_code_2(psa, tmp_path):
     for arguments, said in (
-        (("--grid", "8*8", "--modes", "none,nois"), "--modes: 'nois' is no mode"),
+        (("--grid", "8*8", "--modes", "none,nois"), "--modes: expected one of none, decay, "),
         (("--grid", "8*8", "--modes", "none,none"), "--modes: 'none' is there twice"),
         (("--grid", "nowhere.txt"), "--grid 'nowhere.txt': cannot be read"),
     ):

@@ -18,7 +18,7 @@ def test_any_network_variant_and_backend_trains_and_shows_its_trials_command(psa
     assert "--dataset mnist5k --lr 0.003 --model-dir models/small/1x2-1x3-output+strict-1" in shown.stdout
     assert "in study small: complete, 2 of 2 meta-loops" in shown.stderr
     other = psa(*RUN, "--dropout", "0.5")
-    assert (other.returncode, "another learning rate" in other.stderr, "dropout (0.1, not 0.5)" in other.stderr) == (
+    assert (other.returncode, "begun with learning rate" in other.stderr, "dropout 0.1, not 0.5" in other.stderr) == (
         2,
         False,
         True,

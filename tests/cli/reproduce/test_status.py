@@ -4,7 +4,7 @@ import pytest
 
 from psa_tui.method.variants import FULL, NONE
 from psa_tui.storage.locks import locked
-from psa_tui.storage.study_store import FAILED, TrialRow, open_store
+from psa_tui.storage.study_store import FAILED, LOCAL, TrialRow, open_store
 from psa_tui.studies.driver import enter_study
 from psa_tui.studies.grids import parse_network
 from psa_tui.studies.part_files import study_lock
@@ -64,6 +64,18 @@ def test_status_knows_whether_a_process_is_at_work(psa, begun):
 
 
 def test_an_unknown_study_is_answered_with_those_there_are(psa, begun):
-    done = psa("reproduce", "status")
+    done = psa("reproduce", "status", "--study", "other")
     assert done.returncode == 2
-    assert "no study 'reproduction' was begun in results; begun there: mine" in done.stderr
+    assert "no study 'other' was begun in results; begun there: mine" in done.stderr
+
+
+def test_without_a_name_it_is_the_reproduction_or_the_only_study_there_is(psa, begun):
+    assert "study mine" in psa("reproduce", "status").stdout
+    with open_store(begun) as store:
+        store.enter("other", LOCAL, store.study("mine").settings | {"name": "other"}, trials=3)
+    several = psa("reproduce", "status")
+    assert (several.returncode, several.stdout) == (2, "")
+    assert "say which study is meant; begun there: mine, other" in several.stderr
+    with open_store(begun) as store:
+        store.enter("reproduction", LOCAL, store.study("mine").settings | {"name": "reproduction"}, trials=3)
+    assert "study reproduction" in psa("reproduce", "status").stdout

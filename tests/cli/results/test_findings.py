@@ -23,7 +23,7 @@ def quick_study(make_study, tmp_path):
 def test_help_names_every_command_and_loads_no_pandas(psa):
     shown = psa("results", "--help")
     for name in ("summary", "trials", "regimes", "compare", "table", "export", "curves"):
-        assert f"\n  {name} " in shown.stdout
+        assert f"\n│ {name} " in shown.stdout
     assert shown.returncode == 0
 
 
@@ -31,11 +31,11 @@ def test_summary_prints_a_line_a_cell_and_writes_the_file(psa, tmp_path):
     done = psa("results", "summary", "--source", "published")
     assert done.returncode == 0
     lines = done.stdout.splitlines()
-    assert lines[0] == "source published, study published"
+    assert lines[0] == "the published study"
     assert lines[2].split() == ["1*2048", "none", "98.25", "0.06", "98.18", "98.37", "10", "1,628,170"]
     assert len(lines) == 2 + 588
-    assert done.stderr == "psa: wrote results/psa_simplemlp_summary.md\n"
-    written = (tmp_path / "results" / "psa_simplemlp_summary.md").read_text()
+    assert done.stderr == "psa: wrote results/psa_simplemlp_summary-published.md\n"
+    written = (tmp_path / "results" / "psa_simplemlp_summary-published.md").read_text()
     assert written == summary_markdown(load_trials("published"))
 
 
@@ -82,7 +82,7 @@ def test_regimes_says_which_modes_are_missing(psa, make_study, tmp_path):
 def test_compare_shows_cells_totals_regimes_and_what_selection_does(psa, quick_study):
     done = psa("results", "compare")
     lines = done.stdout.splitlines()
-    assert lines[0] == "ours: local mine (quick, not a reproduction); theirs: published published"
+    assert lines[0] == "ours: study mine, local (quick, not a reproduction); theirs: the published study"
     assert lines[1].split() == [
         "shape",
         "mode",
@@ -137,6 +137,22 @@ def test_export_gives_every_meta_loop(psa, quick_study, tmp_path, suffix):
     assert table["quick"].all()
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_the_programs_own_export_of_meta_loops_is_a_source_of_trials(psa, quick_study, tmp_path, suffix):
+    assert psa("results", "export", "-o", f"loops.{suffix}").returncode == 0
+    read, stored = load_trials(tmp_path / f"loops.{suffix}"), load_trials("local", results_dir=tmp_path / "results")
+    known = ["architecture", "mode", "trial", "best_validation_accuracy", "best_meta_loop", "meta_loops", "parameters"]
+    order = ["architecture", "mode", "trial"]
+    pd.testing.assert_frame_equal(
+        read[known].sort_values(order, ignore_index=True), stored[known].sort_values(order, ignore_index=True)
+    )
+    assert {name: read.attrs[name] for name in ("study", "quick", "dataset")} == {
+        name: stored.attrs[name] for name in ("study", "quick", "dataset")
+    }
+    done = psa("results", "summary", "--source", f"loops.{suffix}")
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, len(psa("results", "summary").stdout.splitlines()))
+
+
 def test_curves_name_whose_curve_they_show(psa, quick_study):
     mean = psa("results", "curves", "--arch", "8*8", "--mode", "full").stdout
     assert "shape mode curve" in " ".join(mean.split())
@@ -169,7 +185,7 @@ def test_measures_are_shown_once_each_in_the_order_in_which_they_are_asked_for(p
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["summary"], 1, "no local study there; psa reproduce makes one, or say --source published"),
+        (["summary"], 2, "no local study there; psa reproduce makes one, or say --source published"),
         (["growth", "--source", "published"], 1, "no meta-loops; psa reproduce records every one of them"),
         (["export", "-o", "x.xlsx", "--source", "published"], 2, "expected one of .csv, .parquet, .json"),
         (["curves", "--trial", "1", "--best"], 2, "--trial and --best exclude each other"),

@@ -3,15 +3,19 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+from psa_tui.method.events import Outcome, RunFinished
+from psa_tui.method.progress import Progress
 from psa_tui.runs.checkpoint_files import DEFAULT_NAME
 from psa_tui.storage.checkpoint import read_checkpoint
-from psa_tui.storage.run_store import read_runs
+from psa_tui.storage.run_store import open_runs, read_runs
 from tests import program
+from tests.storage.test_run_store import SPLITS, loop
 from tests.terminal import eventually, is_alive, surroundings
 
 pytestmark = pytest.mark.slow
@@ -139,6 +143,52 @@ def test_a_finished_run_stays_on_the_screen_until_q_and_its_result_is_left_behin
     assert name == f"run {record.run}"
     assert finished.startswith("finished: 3 of 3 meta-loops, ")
     assert bounty.startswith(f"bounty {100 * record.progress.bounty:.2f} %")
+
+
+@pytest.fixture
+def long_run(tmp_path, checkpoint):
+    """The history of a run of full MNIST that was asked for as auto and ended after more loops than a pipe holds."""
+    record = replace(
+        checkpoint.record,
+        dataset="mnist",
+        dataset_requested="auto",
+        last_meta_loop=600,
+        progress=Progress(validation_count=500),
+    )
+    with open_runs(tmp_path / "results") as history:
+        history.begin_session(record, tmp_path / "models" / DEFAULT_NAME, SPLITS)
+        history._database.connection.execute("PRAGMA synchronous = OFF")
+        for number in range(1, 601):
+            history.add(record.run, loop(number))
+        history.end(
+            RunFinished(
+                run=record.run,
+                outcome=Outcome.FINISHED,
+                reason="",
+                last_meta_loop=600,
+                progress=loop(600).progress,
+                test_accuracy=0.9,
+                seconds=60.0,
+                resume_command="psa resume",
+            )
+        )
+
+
+def test_an_ended_run_is_shown_to_its_end_on_the_screen_however_long_it_was(long_run, terminal):
+    tty = terminal(FOLLOW)
+    tty.wait_for_text("^ finished   read-only, shows a resume   q leave")
+    assert re.search(r"^meta-loop .* 600/600  finished", tty.text, re.MULTILINE)
+    tty.press("q")
+    assert tty.wait_for_end() == 0
+    assert "\nfinished: 600 of 600 meta-loops, " in tty.left_behind()
+
+
+def test_an_ended_run_is_told_to_its_end_in_lines_and_full_mnist_is_no_substitute(long_run, tmp_path):
+    done = program.run(FOLLOW, cwd=tmp_path, env=surroundings(), capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    *_, last, finished, _ = done.stdout.splitlines()
+    assert last.startswith("loop 600/600 ")
+    assert finished.startswith("finished: 600 of 600 meta-loops, ")
 
 
 def test_if_the_drawing_process_dies_it_goes_on_in_lines(start, terminal):

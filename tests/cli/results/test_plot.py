@@ -41,10 +41,10 @@ def test_a_figure_that_cannot_be_drawn_alone_is_a_failure(psa, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nonsense"], "figure nonsense: expected one of design-space, "),
+        (["nonsense"], "figures: expected one of design-space, "),
         (
             ["instability", "--terminal", "late-breakthroughs"],
-            "figure late-breakthroughs: expected in a terminal one of",
+            "figures in a terminal: expected one of",
         ),
         (["--format", "jpg"], "--format jpg: expected png, svg, pdf, or several with commas"),
     ],

@@ -19,7 +19,7 @@ def test_the_page_of_the_published_study_is_written(psa, tmp_path):
 
 def test_without_a_study_one_line_says_what_makes_one(psa, tmp_path):
     done = psa("results", "report")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith("psa: error: ")
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []

@@ -49,15 +49,34 @@ def dead_units(row):
     return sum(int((~(bias.astype(bool) | weight.any(1))).sum()) for bias, weight in rows)
 
 
+def test_a_run_has_one_duration_wherever_it_is_told(psa, folder, two_runs):
+    """What its loops took, of both its sessions: in closing texts, lists, comparisons and by who follows it."""
+    (first, loops), (_, its_loops) = two_runs
+    took, its = sum(loop.seconds for loop in loops), sum(loop.seconds for loop in its_loops)
+    listed = json.loads(psa("results", "runs", "--json").stdout)["runs"]
+    assert [run["seconds"] for run in listed] == pytest.approx([its, took])
+    assert json.loads(psa("results", "show", first.run, "--json").stdout)["seconds"] == pytest.approx(took)
+    assert f"time          {took:.1f} s in 5 loops, " in psa("results", "show", first.run).stdout
+    sessions = [sum(loop.seconds for loop in part) for part in (loops[:3], loops[3:])]
+    shown = psa("results", "show", first.run).stdout
+    assert re.findall(r"after loop \d: finished, (.*?);", shown) == [f"{seconds:.1f} s" for seconds in sessions]
+    compared = psa("results", "diff", first.run, "latest").stdout
+    assert re.search(rf"^  time +{took:.1f} s +{its:.1f} s$", compared, re.MULTILINE)
+    followed = psa("results", "follow", first.run).stdout.splitlines()
+    assert f"finished: 5 of 5 meta-loops, {took:.1f} s" in followed
+
+
 def test_runs_are_listed_newest_first_with_state_bounty_and_a_bar_a_loop(psa, two_runs):
     (first, _), (latest, _) = two_runs
     head, *lines = psa("results", "runs").stdout.splitlines()
-    assert head.split() == ["run", "state", "shape", "mode", "data", "loops", "bounty", "accuracy"]
+    assert head.split() == ["run", "state", "shape", "mode", "data", "loops", "time", "bounty", "accuracy"]
     assert re.fullmatch(
-        rf"{latest.run} finished \[1\*8\] +none +mnist5k +2/2 +{100 * latest.bounty:.2f} % [▁-█]{{2}}", lines[0].strip()
+        rf"{latest.run} finished \[1\*8\] +none +mnist5k +2/2 +\d+\.\d s +{100 * latest.bounty:.2f} % [▁-█]{{2}}",
+        lines[0].strip(),
     )
     assert re.fullmatch(
-        rf"{first.run} finished \[2\*8\] +output mnist5k +5/5 +{100 * first.bounty:.2f} % [▁-█]{{5}}", lines[1].strip()
+        rf"{first.run} finished \[2\*8\] +output mnist5k +5/5 +\d+\.\d s +{100 * first.bounty:.2f} % [▁-█]{{5}}",
+        lines[1].strip(),
     )
     assert len(psa("results", "runs", "--limit", 1).stdout.splitlines()) == 2
     assert psa("results", "runs", "--ascii").stdout.isascii()
@@ -100,8 +119,8 @@ def test_show_tells_settings_sessions_bounty_verdicts_ablations_curve_and_checkp
     assert re.fullmatch("[▁-█]{5}", facts["accuracy"])
     whole = "\n".join(lines)
     assert f"{row.checkpoint} (at meta-loop 5)" in on_one_line(whole)
-    assert re.search(r"^session 1 .*, after loop 0: finished, 0:\d\d; cpu, 1 thread$", whole, re.MULTILINE)
-    assert re.search(r"^session 2 .*, after loop 3: finished, 0:\d\d; cpu, 1 thread$", whole, re.MULTILINE)
+    assert re.search(r"^session 1 .*, after loop 0: finished, \d+\.\d s; cpu, 1 thread$", whole, re.MULTILINE)
+    assert re.search(r"^session 2 .*, after loop 3: finished, \d+\.\d s; cpu, 1 thread$", whole, re.MULTILINE)
     assert whole.count("backend numba; ") == 1
     assert whole.count("torch ") == 1
     assert all(len(line) <= 80 for line in lines if row.checkpoint not in line)

@@ -64,11 +64,11 @@ def test_a_study_file_is_run_gains_trials_and_is_shown_listed_and_found_by_its_n
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("meta_loops = 2", "meta_loops = 3", "another meta loops (2, not 3)"),
-        ('"1*2", ', "", "another shapes (1*2, [1*2,1*3], not [1*2,1*3])"),
-        ('"none", ', "", "another modes (none, output+effect=noise+promote=patience:2, not output"),
-        ("trials = 2", 'trials = 2\nseeding = "independent"', "another seeding (paired, not independent)"),
-        ("trials = 2", "trials = 2\nlr = 0.5", "another learning rate (0.0001, not 0.5)"),
+        ("meta_loops = 2", "meta_loops = 3", "was begun with meta loops 2, not 3"),
+        ('"1*2", ', "", "was begun with shapes 1*2, [1*2,1*3], not [1*2,1*3]"),
+        ('"none", ', "", "was begun with modes none, output+effect=noise+promote=patience:2, not output"),
+        ("trials = 2", 'trials = 2\nseeding = "independent"', "was begun with seeding paired, not independent"),
+        ("trials = 2", "trials = 2\nlr = 0.5", "was begun with learning rate 0.0001, not 0.5"),
     ],
 )
 def test_a_changed_design_is_refused_by_name_and_changes_nothing(psa, tmp_path, file, old, new, said):
@@ -100,14 +100,14 @@ def test_all_faults_of_a_file_are_listed_and_nothing_is_begun(psa, tmp_path, fil
         (("run",), "expected one of: a study file, the name of a study that was begun, --recipe NAME"),
         (("run", "controls"), "no study controls was begun in results; --recipe controls is a recipe"),
         (("run", "none.toml"), "none.toml: cannot be read (No such file or directory)"),
-        (("run", "--recipe", "soup"), "--recipe 'soup': expected one of amount, controls, "),
+        (("run", "--recipe", "soup"), "--recipe: expected one of amount, controls, "),
         (("run", "../x"), "../x: cannot be read"),
         (("run", "--recipe", "controls", "--name", "../x"), "--name '../x': expected letters"),
-        (("run", "--recipe", "published", "--trials", "0"), "Invalid value for '--trials'"),
+        (("run", "--recipe", "published", "--trials", "0"), "invalid value for '--trials'"),
         (("show", "--recipe", "controls", "8*8"), "expected one of: a study file"),
         (("show", "mine.toml", "1*2"), "a trial is named by SHAPE, MODE and TRIAL"),
         (("status",), "say which study is meant; begun there: none"),
-        (("recipes", "soup"), "--recipe 'soup': expected one of"),
+        (("recipes", "soup"), "--recipe: expected one of"),
     ],
 )
 def test_what_names_no_study_is_refused_in_a_line(psa, tmp_path, arguments, said):

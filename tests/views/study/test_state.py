@@ -2,6 +2,7 @@ import pytest
 
 from psa_tui.studies.events import CellFailed, CellFinished, CellStarted, StudyFinished, StudyOutcome, WorkerLost
 from psa_tui.views.study.state import GroupStatus, StudyState
+from psa_tui.views.study.text import format_progress, format_rates
 
 GRID = "1*10,2*10,3*10"
 
@@ -47,6 +48,17 @@ def test_cells_are_weighed_by_their_cost_not_counted(study):
     at(study, state, "1*10", 1, 1.0, loop_s=1.0)
     assert state.seconds_left(1.0) == pytest.approx(9 + 10 + 80)
     assert state.work_s() == pytest.approx((99, 100))
+
+
+def test_what_was_only_guessed_is_no_prediction(study):
+    """A short study is not worth a measurement: its costs weigh shapes against each other and say nothing of a pace."""
+    for measured, predicted, said in ((True, 1.0, "20 meta-loops/s, predicted 1"), (False, None, "20 meta-loops/s")):
+        state = started_study(study, costs_measured=measured)
+        at(study, state, "1*10", 0, 0.0)
+        at(study, state, "1*10", 1, 0.05, loop_s=0.05)
+        assert state.rates == (pytest.approx(20), predicted)
+        assert format_rates(*state.rates) == said
+        assert f"  {said}  " in format_progress(state, 1.0)
 
 
 def test_two_workers_halve_the_time_until_only_one_has_work(study):

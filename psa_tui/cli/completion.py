@@ -1,0 +1,64 @@
+"""What the shell offers behind an option or for an argument: names, without loading what trains or draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from inspect import isfunction
+from pathlib import Path
+
+import typer
+
+from psa_tui.errors import PsaError
+from psa_tui.settings import load_settings
+
+NAMES = {
+    "network": "psa_tui.networks:NETWORKS",
+    "mode": "psa_tui.method.variants:variant_names",
+    "effect": "psa_tui.method.effects:EFFECTS",
+    "promote": "psa_tui.method.promotion:PROMOTIONS",
+    "optimizer_state": "psa_tui.method.variants:OptimizerState",
+    "regularisers": "psa_tui.method.variants:REGULARISERS",
+    "init": "psa_tui.method.initialisation:INITIALISATIONS",
+    "dataset": "psa_tui.data:DATASETS",
+    "device": "psa_tui.settings:DEVICES",
+    "backend": "psa_tui.engine.backend:BACKENDS",
+    "name": "psa_tui.runs.status:run_names",
+    "run": "psa_tui.runs.status:run_names",
+    "study": "psa_tui.storage.study_store:study_names",
+    "recipe": "psa_tui.studies.study_file:recipe_names",
+    "grid": "psa_tui.studies.grids:GRIDS",
+    "figure": "psa_tui.analysis.figures:FIGURES",
+    "run_figure": "psa_tui.analysis.figures:RUN_FIGURES",
+    "source": "psa_tui.analysis.sources:SOURCES",
+}
+"""Where names are, by setting or by what is named: a collection, or a function that returns one."""
+_OF_A_FOLDER = ("name", "run", "study")
+_MORE = {"dataset": ("auto",), "backend": ("auto",), "run": ("latest",)}
+
+
+def names_of(*kinds: str) -> Callable[[typer.Context, str], list[str]] | None:
+    """Return what completes names of these ``kinds``, in a list after its last comma too; None where there are none."""
+    if not set(kinds) <= NAMES.keys():
+        return None
+
+    def complete(ctx: typer.Context, incomplete: str) -> list[str]:
+        before = incomplete[: incomplete.rfind(",") + 1]
+        try:
+            folder = load_settings({"results_dir": ctx.params.get("results_dir")}).get("results_dir")
+            return [before + str(name) for kind in kinds for name in (*_MORE.get(kind, ()), *_names(kind, folder))]
+        except PsaError:
+            # A shell has no place for the reason; the command itself will tell it.
+            return []
+
+    # Typer knows the parameters by their names, too, and evaluating annotations of all callbacks would take its time.
+    complete.__annotations__ = {}
+    return complete
+
+
+def _names(what: str, folder: Path) -> Iterable[object]:
+    module, _, name = NAMES[what].partition(":")
+    found = getattr(import_module(module), name)
+    if not isfunction(found):
+        return found  # type: ignore[no-any-return]
+    return found(folder) if what in _OF_A_FOLDER else found()  # type: ignore[no-any-return]
