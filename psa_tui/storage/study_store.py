@@ -208,6 +208,16 @@ class StudyStore:
                 (study,),
             ).fetchall()
 
+    def loops_of_trial(self, study: str, architecture: str, mode: str, trial: int) -> list[MetaLoopRow]:
+        """Return the loops of one trial, in order."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                f"SELECT {', '.join(NAMES)} FROM trial_loops "
+                "WHERE (study, architecture, mode, trial) = (?, ?, ?, ?) ORDER BY meta_loop",
+                (study, architecture, mode, trial),
+            )
+            return [MetaLoopRow.from_columns(row) for row in rows]
+
     def put_fetched(
         self, study: str, settings: dict[str, Any], trials: int, rows: Sequence[TrialRow], jobs: Iterable[JobRow]
     ) -> None:
