@@ -37,6 +37,11 @@ def follow_words(entry: Entry) -> Words | None:
     return None if entry.study else ["results", "follow", *_name(entry.said)]
 
 
+def ablations_words(entry: Entry) -> Words:
+    """Print what helps and what harms in a run."""
+    return ["results", "ablations", *_name(entry.said)]
+
+
 def resume_words(entry: Entry, results_dir: Path) -> Words:
     """Go on with it."""
     if entry.study:

@@ -16,9 +16,10 @@ from psa_tui.method.events import Verdict
 from psa_tui.storage.meta_loops import MetaLoopRow
 from psa_tui.storage.study_store import TrialRow
 from psa_tui.views.text import format_units
+from psa_tui.views.workbench.ablations_screen import AblationsScreen
 from psa_tui.views.workbench.base import WorkbenchScreen, key
 from psa_tui.views.workbench.charts import run_chart, run_legend
-from psa_tui.views.workbench.commands import Words, follow_words, open_words, resume_words, trial_words
+from psa_tui.views.workbench.commands import Words, ablations_words, follow_words, open_words, resume_words, trial_words
 from psa_tui.views.workbench.entries import Entry, Results
 from psa_tui.views.workbench.palette import palette_of
 from psa_tui.views.workbench.subjects import Subject, read_run, read_trial
@@ -37,6 +38,7 @@ class CurveScreen(WorkbenchScreen):
 
     BINDINGS: ClassVar = [
         key("escape,backspace", "back", "back", "Back", "Esc"),
+        key("w", "why", "why", "What helps and what harms: ablations by layer and unit"),
         key("tab", "tab", "facts/loops", "From the facts to the loops and back", "Tab"),
     ]
 
@@ -109,6 +111,11 @@ class CurveScreen(WorkbenchScreen):
         """Go back to the screen below."""
         self.app.pop_screen()
 
+    def action_why(self) -> None:
+        """Show what its ablations did."""
+        if self.subject is not None:
+            self.app.push_screen(AblationsScreen(self.subject, self.words_of("why")))
+
     def action_tab(self) -> None:
         """Go from the facts to the loops, or back."""
         below = self.query_one("#below")
@@ -137,6 +144,8 @@ class RunScreen(CurveScreen):
         """Return the command of an action."""
         if action == "follow":
             return follow_words(self._entry)
+        if action == "why":
+            return ablations_words(self._entry)
         return resume_words(self._entry, self._results.folder) if action == "resume" else None
 
     def load(self) -> Subject:
@@ -157,10 +166,10 @@ class RunScreen(CurveScreen):
 class TrialScreen(CurveScreen):
     """A trial of a study."""
 
-    def __init__(self, results: Results, study: str, trial: TrialRow, layers: int) -> None:
-        """Show ``trial``, whose network has so many layers, 0 if that is not known."""
+    def __init__(self, results: Results, study: str, trial: TrialRow, unit_counts: Sequence[int]) -> None:
+        """Show ``trial``, whose network has so many units in each layer."""
         super().__init__()
-        self._results, self._study, self._trial, self._layers = results, study, trial, layers
+        self._results, self._study, self._trial, self._unit_counts = results, study, trial, unit_counts
 
     def commands(self) -> Sequence[tuple[str, Words | None]]:
         """Return the command that says how it is trained alone."""
@@ -169,7 +178,7 @@ class TrialScreen(CurveScreen):
 
     def load(self) -> Subject:
         """Return the trial as it stands."""
-        return read_trial(self._results.folder, self._study, self._trial, self._layers)
+        return read_trial(self._results.folder, self._study, self._trial, self._unit_counts)
 
 
 def log_rows(subject: Subject) -> Iterator[list[Text]]:
@@ -180,7 +189,7 @@ def log_rows(subject: Subject) -> Iterator[list[Text]]:
         loop = subject.loops[place]
         before = levels[place - 1] if place else float("nan")
         gain = "" if before != before else points(loop.validation_accuracy - before / 100)
-        yield _log_row(loop, gain, subject.layers)
+        yield _log_row(loop, gain, len(subject.unit_counts))
     if first:
         rest = Text(f"{first:,} earlier ones", "dim")
         yield [Text("...", justify="right"), Text(), Text(), Text(), rest]

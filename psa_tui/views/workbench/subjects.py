@@ -30,8 +30,8 @@ class Subject:
     sessions: Sequence[str]
     loops: Sequence[MetaLoopRow]
     curve: Curve
-    layers: int
-    """Of its network, the output layer included; 0 where it is not known."""
+    unit_counts: Sequence[int]
+    """Of each layer of its network, the output layer last; empty where that is not known."""
 
 
 @lru_cache(maxsize=_KEPT)
@@ -53,11 +53,11 @@ def read_run(results_dir: Path, run: str, updated_at: str) -> Subject:
         sessions=format_sessions(details),
         loops=details.loops,
         curve=curve_of(details.loops),
-        layers=0 if network is None else network.depth + 1,
+        unit_counts=() if network is None else network.unit_counts,
     )
 
 
-def read_trial(results_dir: Path, study: str, trial: TrialRow, layers: int) -> Subject:
+def read_trial(results_dir: Path, study: str, trial: TrialRow, unit_counts: Sequence[int]) -> Subject:
     """Return a trial of a study.
 
     Raises:
@@ -71,7 +71,7 @@ def read_trial(results_dir: Path, study: str, trial: TrialRow, layers: int) -> S
         sessions=(),
         loops=loops,
         curve=curve_of(loops),
-        layers=layers,
+        unit_counts=unit_counts,
     )
 
 

@@ -43,6 +43,9 @@ def test_a_filter_is_applied_while_one_types_and_taken_away_by_escape(folder, si
         assert "dddd" not in eyes.text
         await eyes.press("down", "down", "enter")
         await eyes.see("20260101-000002-bbbb", "2 promoted")
+        await eyes.press("w")
+        await eyes.see("what helps, what harms", "$ psa results ablations 20260101-000002-bbbb")
+        await eyes.press("escape")
         await eyes.press("escape", "escape")
         await eyes.see("plane", NEWEST)
         assert "fit" not in eyes.lines[0]

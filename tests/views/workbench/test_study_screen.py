@@ -63,7 +63,9 @@ def test_from_the_map_to_the_trials_of_a_shape_to_the_curve_and_log_of_one(folde
         await eyes.see("plane: 2*8 output 2", "91.20 %", "$ psa study show plane '2*8' output 2")
         await eyes.press("tab")
         await eyes.see("verdict", "promoted", "layer 0 neuron 2")
-        await eyes.press("escape", "escape", "escape")
+        await eyes.press("w")
+        await eyes.see("what helps, what harms", "by mean gain", "survived", "promoted")
+        await eyes.press("escape", "escape", "escape", "escape")
         await eyes.see("4 runs")
 
     sit(acts, (120, 30))
