@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
 from textual.widgets import DataTable, Static
 
-from psa_tui.formatting import percent, points, printable
+from psa_tui.formatting import points, printable
 from psa_tui.method.events import Verdict
 from psa_tui.storage.meta_loops import MetaLoopRow
 from psa_tui.storage.study_store import TrialRow
@@ -20,7 +20,7 @@ from psa_tui.views.workbench.ablations_screen import AblationsScreen
 from psa_tui.views.workbench.base import WorkbenchScreen, key
 from psa_tui.views.workbench.charts import run_chart, run_legend
 from psa_tui.views.workbench.commands import Words, ablations_words, follow_words, open_words, resume_words, trial_words
-from psa_tui.views.workbench.entries import Entry, Results
+from psa_tui.views.workbench.entries import Entry, Results, accuracy
 from psa_tui.views.workbench.palette import palette_of
 from psa_tui.views.workbench.subjects import Subject, read_run, read_trial
 from psa_tui.views.workbench.widgets import CommandLine, Heading, KeyLine, facts_table
@@ -29,7 +29,7 @@ _MOST_LOOPS = 500
 """Loops that the log lists, the latest: a table of a million would take minutes."""
 _UNITS = 40
 _EVERY_S = 2.0
-_WIDE = 120
+_WIDE, _HIGH = 120, 20
 _IN_HEADING = ("architecture", "mode", "meta-loops", "bounty", "test accuracy")
 
 
@@ -61,8 +61,8 @@ class CurveScreen(WorkbenchScreen):
     def on_mount(self) -> None:
         """Read the subject."""
         log: DataTable[Text] = self.query_one("#log", DataTable)
-        for label in ("loop", "accuracy", "verdict", "points", "ablated"):
-            is_number = label in ("loop", "accuracy", "points")
+        for label in ("loop", "acc. %", "verdict", "gain", "ablated"):
+            is_number = label in ("loop", "acc. %", "gain")
             log.add_column(Text(label, justify="right" if is_number else "left"), key=label)
         self.query_one(CommandLine).say(*self.commands())
         self.app.theme_changed_signal.subscribe(self, lambda _: self.draw())
@@ -89,6 +89,7 @@ class CurveScreen(WorkbenchScreen):
     def on_resize(self) -> None:
         """Draw for the new size; facts and loops stand side by side where both have room."""
         self.query_one("#below").set_class(self.size.width >= _WIDE, "-wide")
+        self.set_class(self.size.height < _HIGH, "-low")
         self.call_after_refresh(self.draw)
 
     def draw(self) -> None:
@@ -118,9 +119,9 @@ class CurveScreen(WorkbenchScreen):
 
     def action_tab(self) -> None:
         """Go from the facts to the loops, or back."""
-        below = self.query_one("#below")
-        below.toggle_class("-loops")
-        self.query_one("#log" if below.has_class("-loops") else "#facts").focus()
+        self.toggle_class("-loops")
+        self.query_one("#log" if self.has_class("-loops") else "#facts").focus()
+        self.call_after_refresh(self.draw)
 
 
 class RunScreen(CurveScreen):
@@ -202,7 +203,7 @@ def _log_row(loop: MetaLoopRow, gain: str, layers: int) -> list[Text]:
     units = format_units(loop.ablations, layers, _UNITS) if loop.ablations else "-"
     return [
         Text(f"{loop.meta_loop:,}", style, justify="right"),
-        Text(percent(loop.validation_accuracy), style, justify="right"),
+        Text(accuracy(loop.validation_accuracy), style, justify="right"),
         Text(verdict, style),
         Text(gain, style, justify="right"),
         Text(printable(units)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.console import Group as Stacked
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
@@ -47,11 +48,11 @@ class DiffScreen(WorkbenchScreen):
         """Return the command that compares them."""
         return diff_words(*self._pair)
 
-    def load(self) -> Table:
+    def load(self) -> Stacked:
         """Return the comparison."""
         return difference(*load_runs(self._results.folder, [entry.name for entry in self._pair]))
 
-    def take(self, found: Table) -> None:
+    def take(self, found: Stacked) -> None:
         """Show it."""
         self.query_one("#table", Static).update(found)
 
@@ -60,11 +61,12 @@ class DiffScreen(WorkbenchScreen):
         self.app.pop_screen()
 
 
-def difference(one: RunDetails, other: RunDetails) -> Table:
-    """Return the comparison as a table: what differs bright, what does not dim in one line."""
+def difference(one: RunDetails, other: RunDetails) -> Stacked:
+    """Return the comparison as a table: what differs bright, what does not dim."""
     table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False)
-    for name in ("", one.row.run, other.row.run):
-        table.add_column(Text(printable(name), "bold"), overflow="fold")
+    for name in ("", "A", "B"):
+        table.add_column(Text(name, "bold"), overflow="fold", no_wrap=not name)
+    heads = [Text.assemble((f"{letter}  ", "bold"), _who(run)) for letter, run in (("A", one), ("B", other))]
     settings = differing(one.settings(), other.settings())
     table.add_row(Text("settings that differ" if settings else "no setting differs", "underline"))
     for name, values in settings.items():
@@ -79,4 +81,9 @@ def difference(one: RunDetails, other: RunDetails) -> Table:
     for name, value in one.settings().items():
         if name not in settings:
             table.add_row(Text(f"  {printable(name)}", "dim"), Text(printable(plain_value(value)), "dim"))
-    return table
+    return Stacked(*heads, Text(), table)
+
+
+def _who(run: RunDetails) -> str:
+    row = run.row
+    return printable(f"{row.name}  {row.run}" if row.name else row.run)

@@ -13,8 +13,8 @@ class Filter(Input):
     """Seen while it has words, or while they are typed."""
 
     BINDINGS: ClassVar = [
-        Binding("escape", "clear", show=False),
-        Binding("down,tab", "leave", show=False),
+        Binding("down,tab", "leave", "to the table", key_display="Enter"),
+        Binding("escape", "clear", "clear", key_display="Esc"),
     ]
 
     def __init__(self) -> None:
