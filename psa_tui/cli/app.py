@@ -22,7 +22,7 @@ _WRITERS = ("click.", "json.", "psa_tui.cli.", "psa_tui.views.", "rich.", "typer
 
 app = typer.Typer(
     name="psa",
-    help="Run, watch, resume and study Persistent Stochastic Ablation.",
+    help="Run, watch, resume and study Persistent Stochastic Ablation. Alone in a terminal: the workbench.",
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
