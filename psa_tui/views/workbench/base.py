@@ -40,6 +40,10 @@ class WorkbenchScreen(Screen[None]):
         """The application."""
         return cast("Workbench", self.app)
 
+    def on_screen_resume(self) -> None:
+        """Take away what was said on another screen: it would hide something of this one."""
+        self.app.clear_notifications()
+
     def words_of(self, action: str) -> Words | None:
         """Return the command line that an action stands for now; None where it has none."""
         return None

@@ -17,7 +17,20 @@ from psa_tui.views.workbench.commands import shown
 _ALWAYS = ("quit", "help", "back")
 
 
-class Heading(Static):
+class Line(Static):
+    """Text that is drawn, and makes the screen find its layout, only where it is another."""
+
+    line = Text()
+    """What is shown."""
+
+    def set_line(self, line: Text, *, layout: bool = False) -> None:
+        """Show ``line``; ``layout`` says that it may take more or fewer lines than before."""
+        if (line, line.spans) != (self.line, self.line.spans):
+            self.line = line
+            self.update(line, layout=layout)
+
+
+class Heading(Line):
     """Where one is, and what there is of it, in one line."""
 
     def say(self, name: str, *facts: str) -> None:
@@ -27,10 +40,10 @@ class Heading(Static):
             if line.cell_len + cell_len(fact) + 3 > self.app.size.width:
                 break
             line.append("  ").append(fact)
-        self.update(line)
+        self.set_line(line)
 
 
-class CommandLine(Static):
+class CommandLine(Line):
     """The command that the action at hand stands for."""
 
     def say(self, *commands: tuple[str, Sequence[str] | None]) -> None:
@@ -43,10 +56,10 @@ class CommandLine(Static):
             if line and line.cell_len + piece.cell_len + 3 > self.app.size.width:
                 break
             line.append("   " if line else "").append(piece)
-        self.update(line)
+        self.set_line(line, layout=True)
 
 
-class KeyLine(Static):
+class KeyLine(Line):
     """The keys that a line holds whole; which of them go first, the order of the bindings says.
 
     Unlike Textual's Footer it cuts no word, and is drawn again only when it changes.
@@ -57,7 +70,6 @@ class KeyLine(Static):
         super().__init__()
         self._ends: list[tuple[int, str]] = []
         """Where the room of each key ends, and the key."""
-        self._line = Text()
 
     def on_mount(self) -> None:
         """Follow the bindings and the theme."""
@@ -85,9 +97,7 @@ class KeyLine(Static):
                 key, _, words = text.partition(" ")
                 line.append(key, style).append(f" {words}  ")
                 self._ends.append((line.cell_len, binding.key))
-        if line != self._line or line.spans != self._line.spans:
-            self._line = line
-            self.update(line)
+        self.set_line(line)
 
     def on_click(self, event: Click) -> None:
         """Press the key that was clicked."""

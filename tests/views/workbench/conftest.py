@@ -162,9 +162,9 @@ class Eyes:
     async def see(self, *parts):
         """Wait until all of ``parts`` are on the screen."""
         deadline = time.monotonic() + PATIENCE_S
-        while not all(part in self.text for part in parts):
-            assert time.monotonic() < deadline, f"never seen: {[p for p in parts if p not in self.text]}\n{self.text}"
-            await self.pilot.pause(0.02)
+        while missing := [part for text in [self.text] for part in parts if part not in text]:
+            assert time.monotonic() < deadline, f"never seen: {missing}\n{self.text}"
+            await self.pilot.pause(0.05)
 
     async def click(self, text, times=1):
         """Click on the first place where ``text`` stands."""
