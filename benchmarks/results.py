@@ -22,7 +22,8 @@ from psa_tui.analysis.sources import load_trials
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.variants import describe_variant
 from psa_tui.storage.meta_loops import MetaLoopRow
-from psa_tui.storage.study_store import TrialLoop, TrialRow, open_store
+from psa_tui.storage.study_rows import TrialLoop, TrialRow
+from psa_tui.storage.study_store import open_store
 
 META_LOOPS, IMAGES, RUNS = 100, 10_000, 5
 COMMANDS = (

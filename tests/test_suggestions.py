@@ -17,7 +17,8 @@ from psa_tui.networks.notation import groups_of_widths, parse_groups
 from psa_tui.runs.history import find_run
 from psa_tui.settings import SETTINGS, load_settings
 from psa_tui.storage.run_store import open_runs
-from psa_tui.storage.study_store import LOCAL, open_store
+from psa_tui.storage.study_rows import LOCAL
+from psa_tui.storage.study_store import open_store
 from psa_tui.studies.chosen import ChosenStudies
 from psa_tui.studies.grids import parse_grid, parse_modes
 from psa_tui.studies.progress import load_progress

@@ -22,7 +22,8 @@ from psa_tui.runs.checkpoint_files import DEFAULT_NAME
 from psa_tui.storage.atomic_write import temporary_path
 from psa_tui.storage.checkpoint import Checkpoint, previous_path, read_checkpoint
 from psa_tui.storage.run_store import read_runs
-from psa_tui.storage.study_store import TRIAL_LOOP_COLUMNS, read_store
+from psa_tui.storage.study_rows import TRIAL_LOOP_COLUMNS
+from psa_tui.storage.study_store import read_store
 from tools.faults import Call, Done, Fault, run
 
 _SETTINGS = "--dataset mnist5k --meta-loops 3 --seed 1 --lr 5e-3 --plain"

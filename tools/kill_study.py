@@ -18,7 +18,8 @@ from pathlib import Path
 
 import psutil
 
-from psa_tui.storage.study_store import TRIAL_LOOP_COLUMNS, TrialRow, read_store
+from psa_tui.storage.study_rows import TRIAL_LOOP_COLUMNS, TrialRow
+from psa_tui.storage.study_store import read_store
 
 _TRIALS, _META_LOOPS = 2, 25
 _STUDY = ["--study", "killed", "--dataset", "mnist5k", "--grid", "4*4,1*8,2*8,3*5", "--trials", str(_TRIALS)]

@@ -31,7 +31,7 @@ from psa_tui.aws.redaction import safe
 from psa_tui.aws.study import read_job
 from psa_tui.errors import ConfigError, DataError, PsaError
 from psa_tui.storage.atomic_write import atomic_write
-from psa_tui.storage.study_store import TrialRow
+from psa_tui.storage.study_rows import TrialRow
 from psa_tui.studies.parts import Part
 from psa_tui.studies.spec import StudySpec
 from psa_tui.studies.training import PartRun, load_study_data

@@ -13,16 +13,8 @@ from psa_tui.errors import ConfigError, DataError
 from psa_tui.formatting import did_you_mean
 from psa_tui.networks import Mlp
 from psa_tui.storage.meta_loops import decode_ablations
-from psa_tui.storage.study_store import (
-    COMPLETE,
-    FETCHED,
-    LOCAL,
-    TRIAL_LOOP_COLUMNS,
-    StudyRow,
-    StudyStore,
-    TrialRow,
-    read_store,
-)
+from psa_tui.storage.study_rows import COMPLETE, FETCHED, LOCAL, TRIAL_LOOP_COLUMNS, StudyRow, TrialRow
+from psa_tui.storage.study_store import StudyStore, read_store
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series

@@ -20,7 +20,8 @@ from psa_tui.errors import AwsError, ConfigError, RetryableError
 from psa_tui.method.variants import Variant, ordered
 from psa_tui.networks import Network
 from psa_tui.storage.database import now
-from psa_tui.storage.study_store import FETCHED, JobRow, StudyRow, TrialRow, open_store, read_store
+from psa_tui.storage.study_rows import FETCHED, JobRow, StudyRow, TrialRow
+from psa_tui.storage.study_store import open_store, read_store
 
 ACCEPTED, REFUSED = "accepted", "refused"
 MOST_FAILURES = 20

@@ -17,10 +17,15 @@ from psa_tui.cli.help import MACHINE, App
 from psa_tui.errors import PsaError
 from psa_tui.settings import load_settings
 from psa_tui.views.messages import print_error
+from psa_tui.views.output import draws_in_ascii, owns_terminal
 
 _WRITERS = ("click.", "json.", "psa_tui.cli.", "psa_tui.views.", "rich.", "typer.")
 
-app = App(name="psa", help="Run, watch, resume and study Persistent Stochastic Ablation.")
+app = App(
+    name="psa",
+    help="Run, watch, resume and study Persistent Stochastic Ablation. Alone in a terminal: the workbench.",
+    no_args_is_help=False,
+)
 
 
 def _print_version(wanted: bool) -> None:
@@ -29,13 +34,24 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Run, watch, resume and study Persistent Stochastic Ablation."""
+    """Run, watch, resume and study Persistent Stochastic Ablation.
+
+    Alone in a terminal, psa opens the workbench: the runs and studies of this folder.
+    """
+    if context.invoked_subcommand is None:
+        if not owns_terminal() or draws_in_ascii(settings := load_settings({})):
+            typer.echo(context.get_help(), err=True)
+            raise typer.Exit(2)
+        from psa_tui.views.workbench.app import run_workbench
+
+        raise typer.Exit(run_workbench(settings))
 
 
 _RUNS, _STUDIES = "One run", "Studies and results"

@@ -9,101 +9,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 from psa_tui.outside import outside_json
 from psa_tui.storage.database import Database, checked_row, now, open_database, read_database
 from psa_tui.storage.meta_loops import NAMES, MetaLoopRow
-
-LOCAL, FETCHED = "local", "fetched"
-RUNNING, COMPLETE, FAILED = "running", "complete", "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class StudyRow:
-    """A study as the database has it; the fields are the columns of ``studies``, ``settings`` decoded."""
-
-    study: str
-    source: str
-    created_at: str
-    updated_at: str
-    quick: bool
-    seed: int | None
-    meta_loops: int | None
-    trials: int | None
-    settings: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrialRow:
-    """One trial; the fields are the columns of ``trials`` after ``study``."""
-
-    architecture: str
-    mode: str
-    trial: int
-    parameters: int
-    seed: int | None = None
-    state: str = COMPLETE
-    reason: str = ""
-    meta_loop: int | None = None
-    bounty: float | None = None
-    bounty_meta_loop: int | None = None
-    test_accuracy: float | None = None
-    seconds: float = 0.0
-    origin: str = ""
-    lkg_dead: int | None = None
-    lkg_inactive: int | None = None
-
-
-_TRIAL_COLUMNS = tuple(TrialRow.__dataclass_fields__)
-
-
-@dataclass(frozen=True, slots=True)
-class TrialLoop:
-    """One meta-loop of one trial."""
-
-    architecture: str
-    trial: int
-    loop: MetaLoopRow
-    """Its mode is the trial's."""
-
-
-TRIAL_LOOP_COLUMNS = (
-    "architecture",
-    "mode",
-    "trial",
-    *(name for name in NAMES if name != "mode"),
+from psa_tui.storage.study_rows import (
+    FETCHED,
+    TRIAL_COLUMNS,
+    TRIAL_LOOP_COLUMNS,
+    JobRow,
+    SessionRow,
+    StudyRow,
+    TrialLoop,
+    TrialRow,
 )
-"""What ``StudyStore.loops`` gives of each loop, in this order; ``ablations`` is JSON text (``meta_loops``)."""
-
-
-@dataclass(frozen=True, slots=True)
-class SessionRow:
-    """One session of work on a study; the fields are the columns of ``study_sessions`` after ``study``."""
-
-    session: int
-    started_at: str
-    ended_at: str | None
-    outcome: str | None
-    reason: str
-    workers: int
-    machine: str
-    versions: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class JobRow:
-    """One SageMaker job seen by a fetch; the fields are the columns of ``jobs`` after ``study``."""
-
-    job: str
-    architecture: str
-    mode: str
-    etag: str
-    state: str
-    reason: str
-    fetched_at: str
 
 
 class StudyStore:
@@ -194,10 +116,10 @@ class StudyStore:
         """Every trial of a study that was begun, by architecture, mode and number."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                f"SELECT {', '.join(_TRIAL_COLUMNS)} FROM trials WHERE study = ? ORDER BY architecture, mode, trial",
+                f"SELECT {', '.join(TRIAL_COLUMNS)} FROM trials WHERE study = ? ORDER BY architecture, mode, trial",
                 (study,),
             ).fetchall()
-            return [checked_row(TrialRow, dict(zip(_TRIAL_COLUMNS, row, strict=True))) for row in rows]
+            return [checked_row(TrialRow, dict(zip(TRIAL_COLUMNS, row, strict=True))) for row in rows]
 
     def loops(self, study: str) -> list[tuple[Any, ...]]:
         """Return every loop of a study, by architecture, mode, trial and loop, in ``TRIAL_LOOP_COLUMNS``."""
@@ -207,6 +129,16 @@ class StudyStore:
                 "ORDER BY architecture, mode, trial, meta_loop",
                 (study,),
             ).fetchall()
+
+    def loops_of_trial(self, study: str, architecture: str, mode: str, trial: int) -> list[MetaLoopRow]:
+        """Return the loops of one trial, in order."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                f"SELECT {', '.join(NAMES)} FROM trial_loops "
+                "WHERE (study, architecture, mode, trial) = (?, ?, ?, ?) ORDER BY meta_loop",
+                (study, architecture, mode, trial),
+            )
+            return [MetaLoopRow.from_columns(row) for row in rows]
 
     def put_fetched(
         self, study: str, settings: dict[str, Any], trials: int, rows: Sequence[TrialRow], jobs: Iterable[JobRow]
@@ -293,4 +225,4 @@ def _marks(count: int) -> str:
     return ", ".join("?" * count)
 
 
-_INTO_TRIALS = f"INTO trials (study, {', '.join(_TRIAL_COLUMNS)}) VALUES ({_marks(1 + len(_TRIAL_COLUMNS))})"
+_INTO_TRIALS = f"INTO trials (study, {', '.join(TRIAL_COLUMNS)}) VALUES ({_marks(1 + len(TRIAL_COLUMNS))})"

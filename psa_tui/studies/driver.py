@@ -19,7 +19,8 @@ from psa_tui.errors import ConfigError
 from psa_tui.machine.signals import LeaveAtOnce
 from psa_tui.networks import Network
 from psa_tui.storage.locks import LockedError, locked
-from psa_tui.storage.study_store import COMPLETE, FAILED, LOCAL, StudyStore, TrialRow
+from psa_tui.storage.study_rows import COMPLETE, FAILED, LOCAL, TrialRow
+from psa_tui.storage.study_store import StudyStore
 from psa_tui.studies.events import (
     CellFailed,
     CellFinished,

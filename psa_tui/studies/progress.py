@@ -11,7 +11,8 @@ from typing import Any
 from psa_tui.errors import ConfigError
 from psa_tui.formatting import did_you_mean
 from psa_tui.networks import Network
-from psa_tui.storage.study_store import COMPLETE, FAILED, LOCAL, SessionRow, TrialRow, read_store
+from psa_tui.storage.study_rows import COMPLETE, FAILED, LOCAL, SessionRow, TrialRow
+from psa_tui.storage.study_store import read_store
 from psa_tui.studies.cost_model import CostModel, makespan_s
 from psa_tui.studies.parts import parts_of
 from psa_tui.studies.spec import StudySpec

@@ -11,7 +11,8 @@ from pathlib import Path
 from psa_tui.data import load_dataset
 from psa_tui.errors import ConfigError
 from psa_tui.settings import Settings
-from psa_tui.storage.study_store import LOCAL, read_store
+from psa_tui.storage.study_rows import LOCAL
+from psa_tui.storage.study_store import read_store
 from psa_tui.studies.grids import PUBLISHED_DATASET, parse_grid, parse_modes, parse_network
 from psa_tui.studies.spec import StudySpec, check_name
 

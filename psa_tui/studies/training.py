@@ -22,7 +22,7 @@ from psa_tui.errors import DataError
 from psa_tui.method.events import EpochProgressed, MetaLoopFinished
 from psa_tui.method.progress import Progress
 from psa_tui.storage.meta_loops import MetaLoopRow
-from psa_tui.storage.study_store import COMPLETE, RUNNING, TrialLoop, TrialRow
+from psa_tui.storage.study_rows import COMPLETE, RUNNING, TrialLoop, TrialRow
 from psa_tui.studies.executors.base import PartProgress
 from psa_tui.studies.part_state import PartState, decode_state, encode_state
 from psa_tui.studies.parts import Part

@@ -9,7 +9,8 @@ from psa_tui.errors import ConfigError
 from psa_tui.formatting import did_you_mean, percent
 from psa_tui.method.variants import Variant
 from psa_tui.networks import Network
-from psa_tui.storage.study_store import LOCAL, TrialRow, read_store, study_names
+from psa_tui.storage.study_rows import LOCAL, TrialRow
+from psa_tui.storage.study_store import read_store, study_names
 from psa_tui.studies.grids import parse_network
 from psa_tui.studies.spec import StudySpec
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from psa_tui.settings import Settings
-from psa_tui.storage.study_store import COMPLETE, TrialRow, read_store
+from psa_tui.storage.study_rows import COMPLETE, TrialRow
+from psa_tui.storage.study_store import read_store
 from psa_tui.studies.grids import file_stem
 from psa_tui.studies.request import agreed, known_study, with_data
 from psa_tui.studies.spec import StudySpec

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from psa_tui.networks import Network
-from psa_tui.storage.study_store import COMPLETE, FAILED, TrialRow
+from psa_tui.storage.study_rows import COMPLETE, FAILED, TrialRow
 from psa_tui.studies.parts import Part, parts_of
 from psa_tui.studies.spec import StudySpec
 

@@ -61,6 +61,11 @@ def can_draw() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
 
 
+def owns_terminal() -> bool:
+    """Whether an application can take the whole terminal: all three standard streams are one."""
+    return can_draw() and sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def can_ask(settings: Settings) -> bool:
     """Whether somebody sees a question and can answer it: nothing is piped, and no output for programs is asked for."""
     streams = (sys.stdin, sys.stdout, sys.stderr)

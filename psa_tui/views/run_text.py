@@ -25,12 +25,22 @@ _CELL = 30
 
 def format_run(run: RunDetails, *, ascii_only: bool) -> list[str]:
     """The run as lines: what it is, what came of it, and its sessions."""
+    curve = sparkline(run.validation_accuracies, _CURVE, ascii_only=ascii_only)
+    lines = [line for name, value in run_facts(run) for line in _fact(name, value)]
+    if curve:
+        lines += _fact("accuracy", curve)
+        low, high = min(run.validation_accuracies), max(run.validation_accuracies)
+        lines += _fact("", f"from {percent(low)} to {percent(high)}, every loop's candidate")
+    return [*lines, "", *format_sessions(run)]
+
+
+def run_facts(run: RunDetails) -> list[tuple[str, str]]:
+    """What the run is and what came of it, each by its name."""
     row = run.row
     asked = f" (asked for: {row.dataset_requested})" if row.dataset_requested != row.dataset else ""
     modes = ", ".join(mode if first == 1 else f"{mode} from loop {first}" for first, mode in run.modes)
     reason = f" by {row.reason}" if row.state == "stopped" and row.reason else f": {row.reason}" if row.reason else ""
-    curve = sparkline(run.validation_accuracies, _CURVE, ascii_only=ascii_only)
-    facts = [
+    return [
         ("run", f"{row.run}, {row.state}{reason}"),
         *_labels(row),
         ("architecture", f"{row.architecture}, {row.parameters:,} parameters"),
@@ -48,12 +58,6 @@ def format_run(run: RunDetails, *, ascii_only: bool) -> list[str]:
         ("time", _time(run)),
         ("checkpoint", checkpoint_state(row)),
     ]
-    lines = [line for name, value in facts for line in _fact(name, value)]
-    if curve:
-        lines += _fact("accuracy", curve)
-        low, high = min(run.validation_accuracies), max(run.validation_accuracies)
-        lines += _fact("", f"from {percent(low)} to {percent(high)}, every loop's candidate")
-    return [*lines, "", *_sessions(run)]
 
 
 def results_of(run: RunDetails) -> dict[str, Any]:
@@ -87,10 +91,10 @@ def format_difference(one: RunDetails, two: RunDetails, *, ascii_only: bool) -> 
     lines = _side_by_side("", *(names if names[0] != names[1] else (one.row.run, two.row.run)))
     lines.append("settings that differ" if settings else "no setting differs")
     for name, (ours, theirs) in settings.items():
-        lines += _side_by_side(f"  {name}", _plain(ours), _plain(theirs))
+        lines += _side_by_side(f"  {name}", plain_value(ours), plain_value(theirs))
     lines += wrap(f"the same: {', '.join(same)}", _WIDTH, subsequent_indent="  ")
     lines.append("results")
-    for name, ours, theirs in _results(one, two):
+    for name, ours, theirs in compared_results(one, two):
         lines += _side_by_side(f"  {name}", ours, theirs)
     curves = [sparkline(run.validation_accuracies, _CELL, ascii_only=ascii_only) or "-" for run in (one, two)]
     return [*lines, *_side_by_side("  accuracy", *curves)]
@@ -110,7 +114,8 @@ def checkpoint_state(row: RunRow) -> str:
     return f"{path} (at meta-loop {record.progress.meta_loop})"
 
 
-def _results(one: RunDetails, two: RunDetails) -> Iterator[tuple[str, str, str]]:
+def compared_results(one: RunDetails, two: RunDetails) -> Iterator[tuple[str, str, str]]:
+    """Go through the results of two runs: the name of each, and both values in words."""
     a, b = one.row, two.row
     yield "state", a.state, b.state
     yield "meta-loops", f"{a.meta_loop} of {a.last_meta_loop}", f"{b.meta_loop} of {b.last_meta_loop}"
@@ -143,7 +148,8 @@ def _seconds(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f} s"
 
 
-def _plain(value: object) -> str:
+def plain_value(value: object) -> str:
+    """Return a setting as text."""
     return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -184,7 +190,7 @@ def _settings(run: RunDetails) -> str:
 
 def _lacking(run: RunDetails) -> str:
     lacking = run.row.meta_loop - len(run.loops)
-    return f" (the history lacks {lacking} of them)" if lacking else ""
+    return f" (the history lacks {lacking} of them)" if lacking > 0 else ""
 
 
 def _verdicts(run: RunDetails) -> str:
@@ -213,7 +219,7 @@ def _time(run: RunDetails) -> str:
     return f"{time_taken(run.seconds)} in {loops}, {run.median_loop_s:.2f} s a loop in the middle"
 
 
-def _sessions(run: RunDetails) -> list[str]:
+def format_sessions(run: RunDetails) -> list[str]:
     """Each session in a few lines; machine and versions only where they are not those of the session before."""
     lines, known = [], ""
     ends = [session["after_meta_loop"] for session in run.sessions[1:]] + [run.row.last_meta_loop]

@@ -8,7 +8,8 @@ from psa_tui.analysis.shapes import size_of
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.variants import describe_variant
 from psa_tui.storage.meta_loops import MetaLoopRow
-from psa_tui.storage.study_store import TrialLoop, TrialRow, open_store
+from psa_tui.storage.study_rows import TrialLoop, TrialRow
+from psa_tui.storage.study_store import open_store
 
 COUNT = 500
 UNIT = AblatedUnit(layer=0, unit=1, incoming=784, outgoing=0)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from psa_tui import load_meta_loops, load_trials
 from psa_tui.errors import ConfigError, DataError, HistoryError, PsaError
-from psa_tui.storage.study_store import TrialRow, open_store
+from psa_tui.storage.study_rows import TrialRow
+from psa_tui.storage.study_store import open_store
 
 HEADER = "architecture,mode,trial,best_validation_accuracy_pct\n"
 

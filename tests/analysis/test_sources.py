@@ -64,7 +64,8 @@ def test_a_local_study_gives_its_complete_trials_in_the_order_it_planned(make_st
 
 
 def test_a_seed_keeps_all_its_bits_beside_a_missing_one(make_study):
-    from psa_tui.storage.study_store import TrialRow, open_store
+    from psa_tui.storage.study_rows import TrialRow
+    from psa_tui.storage.study_store import open_store
 
     folder = make_study(shapes=("8*8",), modes=("none",), trials=1)
     with open_store(folder) as store:
@@ -120,7 +121,8 @@ def test_what_no_loop_says_of_its_units_is_missing_and_not_zero(tmp_path):
 def _store_loops(folder, *loops, **values):
     """Store a complete trial of 8*8 with (ablated units, correct images, verdict) of each loop."""
     from psa_tui.storage.meta_loops import MetaLoopRow
-    from psa_tui.storage.study_store import TrialLoop, TrialRow, open_store
+    from psa_tui.storage.study_rows import TrialLoop, TrialRow
+    from psa_tui.storage.study_store import open_store
 
     rows = [
         MetaLoopRow(

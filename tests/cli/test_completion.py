@@ -8,7 +8,8 @@ from psa_tui.cli.app import main
 from psa_tui.cli.completion import NAMES, names_of
 from psa_tui.method.progress import Progress
 from psa_tui.storage.run_store import open_runs
-from psa_tui.storage.study_store import LOCAL, open_store
+from psa_tui.storage.study_rows import LOCAL
+from psa_tui.storage.study_store import open_store
 from tests.storage.test_run_store import SPLITS
 
 

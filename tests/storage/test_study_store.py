@@ -8,7 +8,8 @@ from psa_tui.storage.database import FILE_NAME
 from psa_tui.storage.meta_loops import MetaLoopRow, decode_ablations
 from psa_tui.storage.run_store import open_runs, read_runs
 from psa_tui.storage.schema import FORMAT
-from psa_tui.storage.study_store import LOCAL, JobRow, TrialLoop, TrialRow, open_store, read_store
+from psa_tui.storage.study_rows import LOCAL, JobRow, TrialLoop, TrialRow
+from psa_tui.storage.study_store import open_store, read_store
 from tests.storage.old_formats import FORMAT_1, FORMAT_2
 
 SETTINGS = {"shapes": ["2*4", "1*8"], "modes": ["none", "full"], "dataset": "mnist5k"}

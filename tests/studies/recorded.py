@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from psa_tui.storage.study_store import TRIAL_LOOP_COLUMNS
+from psa_tui.storage.study_rows import TRIAL_LOOP_COLUMNS
 
 
 def recorded(store, study="small"):

@@ -1,7 +1,8 @@
 import pytest
 
 from psa_tui.settings import load_settings
-from psa_tui.storage.study_store import LOCAL, open_store
+from psa_tui.storage.study_rows import LOCAL
+from psa_tui.storage.study_store import open_store
 from psa_tui.studies.chosen_backend import OF_EACH_NODE, study_backend
 
 

@@ -10,7 +10,8 @@ from psa_tui.errors import CheckpointError, ConfigError
 from psa_tui.method.variants import NONE
 from psa_tui.storage.locks import locked
 from psa_tui.storage.meta_loops import decode_ablations
-from psa_tui.storage.study_store import TRIAL_LOOP_COLUMNS, open_store
+from psa_tui.storage.study_rows import TRIAL_LOOP_COLUMNS
+from psa_tui.storage.study_store import open_store
 from psa_tui.studies.events import CellFailed, CellFinished, CellProgressed, CellStarted, StudyOutcome, WorkerLost
 from psa_tui.studies.grids import parse_network
 from psa_tui.studies.part_files import study_folder, study_lock

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from psa_tui.method.variants import FULL, NONE
-from psa_tui.storage.study_store import COMPLETE, FAILED, RUNNING, SessionRow, TrialRow
+from psa_tui.storage.study_rows import COMPLETE, FAILED, RUNNING, SessionRow, TrialRow
 from psa_tui.studies.grids import parse_network
 from psa_tui.studies.progress import Failure, study_progress
 from psa_tui.studies.spec import StudySpec

@@ -23,7 +23,8 @@ from psa_tui.method.event_codec import decode_event
 from psa_tui.outside import outside_json, outside_text
 from psa_tui.storage.meta_loops import MetaLoopRow
 from psa_tui.storage.run_store import open_runs
-from psa_tui.storage.study_store import FAILED, TrialLoop, TrialRow, open_store
+from psa_tui.storage.study_rows import FAILED, TrialLoop, TrialRow
+from psa_tui.storage.study_store import open_store
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.plain import PlainView
 from psa_tui.views.state import RunState

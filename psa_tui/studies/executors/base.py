@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from psa_tui.errors import CheckpointError, ConfigError, PsaError
-from psa_tui.storage.study_store import TrialLoop, TrialRow
+from psa_tui.storage.study_rows import TrialLoop, TrialRow
 from psa_tui.studies.events import StudyNote
 from psa_tui.studies.parts import Part
 

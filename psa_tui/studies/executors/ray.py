@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from psa_tui.errors import ConfigError, RetryableError
 from psa_tui.machine.child_processes import isolated_children
-from psa_tui.storage.study_store import TrialLoop
+from psa_tui.storage.study_rows import TrialLoop
 from psa_tui.studies.executors.base import Message, PartFailed, PartProgress
 from psa_tui.studies.parts import Part
 from psa_tui.studies.spec import StudySpec

@@ -4,7 +4,8 @@ import pytest
 
 from psa_tui.method.variants import FULL, NONE
 from psa_tui.storage.locks import locked
-from psa_tui.storage.study_store import FAILED, LOCAL, TrialRow, open_store
+from psa_tui.storage.study_rows import FAILED, LOCAL, TrialRow
+from psa_tui.storage.study_store import open_store
 from psa_tui.studies.driver import enter_study
 from psa_tui.studies.grids import parse_network
 from psa_tui.studies.part_files import study_lock

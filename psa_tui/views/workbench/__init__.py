@@ -1,0 +1,1 @@
+"""The workbench, ``psa`` alone in a terminal: the runs and studies of this folder in a Textual application."""

@@ -1,0 +1,111 @@
+"""The columns of the table of runs and studies: what each shows, how it sorts, and which of them a width holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.cells import cell_len
+
+from psa_tui.views.workbench.entries import Entry, accuracy, age, now
+
+_MARK_WIDTH = 3
+_PADDING = 2
+"""Columns around a cell."""
+_ARROW = 2
+"""Columns for the arrow behind the heading of the column that is sorted by."""
+_LONGEST = 28
+"""Columns that a text may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the table."""
+
+    label: str
+    weight: int
+    """The lower, the longer it stays when the table becomes narrow."""
+    text: Callable[[Entry], str]
+    order: Callable[[Entry], Any]
+    """What it sorts by; None comes last."""
+    is_number: bool = False
+    is_descending: bool = False
+    """Whether the first press sorts downwards."""
+    extra: int = 0
+    """Columns that its cells take besides their texts."""
+
+
+def shortened(text: str) -> str:
+    """Return a text that is too long for a column up to the end of a word, with an ellipsis."""
+    if cell_len(text) <= _LONGEST:
+        return text
+    while cell_len(text) > _LONGEST - 1:
+        text = text[: max(len(text) - 1, 0)]
+    ends = [text.rfind(mark) + 1 for mark in " ,+>:;-"]
+    return f"{text[: max(ends)] if max(ends) > _LONGEST // 3 else text}…"
+
+
+def _age(entry: Entry) -> str:
+    return age(entry.age_s(now()))
+
+
+def _rate(entry: Entry) -> str:
+    return "-" if entry.learning_rate is None else f"{entry.learning_rate:g}"
+
+
+def _share(entry: Entry) -> float:
+    return entry.done / entry.last if entry.last else 0.0
+
+
+COLUMNS = (
+    Column("name", 0, lambda one: shortened(one.label), lambda one: one.label.lower()),
+    Column("state", 1, lambda one: shortened(one.state), lambda one: one.state, extra=2),
+    Column("shape", 4, lambda one: shortened(one.architecture), lambda one: one.architecture),
+    Column("mode", 2, lambda one: shortened(one.mode), lambda one: one.mode),
+    Column("lr", 6, _rate, lambda one: one.learning_rate, is_number=True),
+    Column("loops", 3, lambda one: f"{one.done:,}/{one.last:,}", _share, is_number=True),
+    Column("best %", 2, lambda one: accuracy(one.bounty), lambda one: one.bounty, is_number=True, is_descending=True),
+    Column(
+        "test %",
+        7,
+        lambda one: accuracy(one.test_accuracy),
+        lambda one: one.test_accuracy,
+        is_number=True,
+        is_descending=True,
+    ),
+    Column("tags", 8, lambda one: shortened(one.tags) or "-", lambda one: one.tags or None),
+    Column("note", 9, lambda one: shortened(one.note) or "-", lambda one: one.note or None),
+    Column("age", 5, _age, lambda one: one.updated_at, is_number=True, is_descending=True),
+)
+"""In the order in which they stand."""
+
+
+def width_of(column: Column, entries: Sequence[Entry], sorted_by: Column) -> int:
+    """Return how wide a column's cells are, with the heading and its arrow, without the space around them."""
+    heading = cell_len(column.label) + (_ARROW if column is sorted_by else 0)
+    return max([heading, *(column.extra + cell_len(column.text(entry)) for entry in entries)])
+
+
+def fitting(entries: Sequence[Entry], width: int, sorted_by: Column) -> tuple[list[Column], int]:
+    """Return the columns that ``width`` holds whole, and how wide they are together; the first one always is there.
+
+    A column that no entry has anything in is left out.
+    """
+    chosen: list[Column] = []
+    room = width - _MARK_WIDTH
+    for column in sorted(COLUMNS, key=lambda one: one.weight):
+        if entries and all(column.text(entry) == "-" for entry in entries):
+            continue
+        needed = width_of(column, entries, sorted_by) + _PADDING
+        if not chosen or needed <= room:
+            chosen.append(column)
+            room -= needed
+    return [column for column in COLUMNS if column in chosen], width - max(room, 0)
+
+
+def ordered(entries: Sequence[Entry], column: Column, *, reverse: bool) -> list[Entry]:
+    """Return the entries in the order of a column; those that have nothing in it come last either way."""
+    known = [entry for entry in entries if column.order(entry) is not None]
+    unknown = [entry for entry in entries if column.order(entry) is None]
+    return sorted(known, key=column.order, reverse=reverse) + unknown

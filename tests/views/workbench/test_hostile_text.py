@@ -1,0 +1,118 @@
+"""Text that others wrote into a history is shown by the workbench, and never obeyed: no markup, no control, no path."""
+
+import json
+import re
+
+import pytest
+
+from psa_tui.method.hyperparameters import Hyperparameters
+from psa_tui.storage.run_store import open_runs
+from psa_tui.storage.study_rows import FAILED, TrialLoop, TrialRow
+from psa_tui.storage.study_store import open_store
+from tests.views.workbench.conftest import loop
+
+pytestmark = pytest.mark.slow
+
+EVIL = (
+    "[bold red]loud[/]",
+    "[@click=app.quit]quit[/]",
+    "[/]unbalanced",
+    "\x1b]0;title\x07\x1b[2J\x1b[31m",
+    "two\nlines\r\tand\u2028more",
+    "\u202ereversed\u2066",
+    "$(reboot); `reboot` 'x",
+    "--debug",
+    "e\u0301\u4e2d\U0001f600" * 9,
+    "{x} %s \\[ \\",
+)
+DRIVES = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+@pytest.fixture
+def hostile(tmp_path, monkeypatch):
+    """A results folder with hostile text wherever text is."""
+    monkeypatch.chdir(tmp_path)
+    with open_runs(tmp_path / "results") as store:
+        connection = store._database.connection
+        for number, text in enumerate(EVIL):
+            values = {"run": text, "created_at": text, "updated_at": f"{text} {number}", "state": text, "reason": text}
+            values |= dict.fromkeys(("checkpoint", "network", "architecture", "mode", "dataset"), text)
+            values |= {"dataset_requested": text, "dataset_fingerprint": text, "parameters": 7, "seed": 1}
+            values |= {"meta_loop": 1, "last_meta_loop": 2, "bounty": 0.5, "bounty_meta_loop": 1, "lkg_meta_loop": 1}
+            insert(connection, "runs", values | Hyperparameters().as_json())
+            session = {"run": text, "session": 1, "started_at": "2026-01-01T00:00:00+00:00", "after_meta_loop": 0}
+            session |= dict.fromkeys(("device", "backend", "machine", "outcome"), text) | {"threads": 1}
+            insert(
+                connection, "sessions", session | {"versions": json.dumps({text: text})} | Hyperparameters().as_json()
+            )
+            row = {"run": text, "meta_loop": 1, "mode": text, "reason": text, "verdict": "promoted", "finite": 1}
+            row |= {"validation_correct": 1, "validation_count": 2, "train_loss": 0.5, "seconds": 1.0}
+            insert(connection, "meta_loops", row | {"ablations": json.dumps([[0, 1, 2, 3, text]])})
+    with open_store(tmp_path / "results") as store:
+        for text in EVIL[:2]:
+            store.enter(text, "local", {"shapes": [*EVIL, "1*4"], "modes": EVIL[:3], "dataset": text}, trials=1)
+            rows = [
+                TrialRow(architecture=one, mode=EVIL[0], trial=1, parameters=5, bounty=0.5, meta_loop=1, origin=one)
+                for one in (*EVIL, "1*4")
+            ]
+            failed = TrialRow(
+                architecture="1*4", mode=EVIL[1], trial=1, parameters=5, state=FAILED, reason=text, meta_loop=1
+            )
+            loops = [TrialLoop(one.architecture, 1, loop(1, one.mode, 500)) for one in rows]
+            store.put(text, [*rows, failed], loops)
+    return tmp_path
+
+
+def insert(connection, table, values):
+    marks = ", ".join("?" * len(values))
+    connection.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", list(values.values()))
+
+
+def test_hostile_text_is_shown_as_it_is_on_every_screen_of_a_run(hostile, sit):
+    async def acts(eyes):
+        await eyes.see("10 runs", "2 studies", "[bold red]loud[/]", "[/]unbalanced")
+        for _ in range(6):
+            await eyes.press("down")
+            assert not DRIVES.search(eyes.text.replace("\n", ""))
+        await eyes.press("slash")
+        await eyes.write("run:[bold")
+        await eyes.see("1 of 12 fit")
+        await eyes.press("enter", "enter")
+        await eyes.see("mode [bold red]loud[/]", "$ psa results show '[bold red]loud[/]'")
+        await eyes.press("tab", "escape", "ctrl+p")
+        await eyes.write("open")
+        await eyes.see("$ psa results show '[bold red]loud[/]'")
+        await eyes.press("escape", "escape", "space", "down", "space", "d")
+        await eyes.see("settings that differ")
+        await eyes.press("escape", "o")
+        await eyes.see("overlay", "2 runs")
+        await eyes.press("escape", "n")
+        await eyes.see("New run")
+        await eyes.press("escape", "x")
+        await eyes.see("a study is not deleted")
+        assert eyes.app.is_running
+
+    sit(acts, (110, 30))
+
+
+def test_hostile_text_is_shown_as_it_is_on_every_screen_of_a_study(hostile, sit):
+    async def acts(eyes):
+        await eyes.see("2 studies")
+        await eyes.press("slash")
+        await eyes.write("study:")
+        await eyes.press("enter")
+        for _ in range(2):
+            await eyes.press("enter")
+            await eyes.see("1*4", "best")
+            for view in "35":
+                await eyes.press(view)
+                assert not DRIVES.search(eyes.text.replace("\n", ""))
+            await eyes.press("l")
+            await eyes.see("all shapes")
+            await eyes.press("enter")
+            await eyes.see("trained on")
+            await eyes.press("escape", "escape", "enter")
+            await eyes.see("1*4", "2 trials")
+            await eyes.press("escape", "escape", "down")
+
+    sit(acts, (110, 30))
