@@ -17,7 +17,6 @@ from psa_tui.cli.help import MACHINE, App
 from psa_tui.errors import PsaError
 from psa_tui.settings import load_settings
 from psa_tui.views.messages import print_error
-from psa_tui.views.output import draws_in_ascii, owns_terminal
 
 _WRITERS = ("click.", "json.", "psa_tui.cli.", "psa_tui.views.", "rich.", "typer.")
 
@@ -46,6 +45,8 @@ def root(
     Alone in a terminal, psa opens the workbench: the runs and studies of this folder.
     """
     if context.invoked_subcommand is None:
+        from psa_tui.views.output import draws_in_ascii, owns_terminal
+
         if not owns_terminal() or draws_in_ascii(settings := load_settings({})):
             typer.echo(context.get_help(), err=True)
             raise typer.Exit(2)
