@@ -218,6 +218,12 @@ class _Drawing(subprocess.Popen):
         if self.pid:
             return
         try:
+            env, stderr = others[1], others[10]
+            if stderr != -1:
+                os.dup2(stderr, 2)
+            if env is not None:
+                os.environ.clear()
+                os.environ.update(env)
             _begin_anew(pass_fds)
             Path("/proc/self/comm").write_text("drawing")
             _open_streams()

@@ -100,8 +100,7 @@ class Driver:
         self._spec, self._store, self._stop, self._limits = spec, store, stop, limits
         self._folder, self._lock = study_folder(results_dir, spec.name), study_lock(results_dir, spec.name)
         self._start_workers, self._cost_s, self._costs_measured = start_workers, cost_s, costs_measured
-        self._versions, self._resume_command = dict(versions), resume_command
-        self._notices = tuple(notices)
+        self._versions, self._notices, self._resume_command = dict(versions), tuple(notices), resume_command
         self._tally = Tally([variant.name for variant in spec.variants])
         self._queue = WorkQueue([])
         self._session = 0
