@@ -1,9 +1,8 @@
 """Driving a study: hand parts to workers, record what they achieve, then tell of it.
 
-The driver alone writes. What workers send is put into the database first (one transaction a batch of
-messages), then the states of the parts under way into the study's folder, and only then do views hear of it. A
-kill at any moment leaves a state at or behind the database; the loops between are trained again, to the same
-bits, and written to the same rows.
+The driver alone writes. What workers send is put into the database first (one transaction a batch of messages), then
+the states of the parts under way into the study's folder, and only then do views hear of it. A kill at any moment
+leaves a state at or behind the database; the loops between are trained again, to the same bits and rows.
 """
 
 from __future__ import annotations
