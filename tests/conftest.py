@@ -1,4 +1,5 @@
 import gc
+import logging
 import os
 import sys
 
@@ -49,6 +50,15 @@ def pytest_collection_modifyitems(items):
     # Files are divided among processes; the quick ones come last, so that all have something to do to the end.
     slow_files = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow_files)
+
+
+@pytest.fixture(autouse=True)
+def log():
+    """Commands that run in this process send the log where they want it; the next test has it as it was."""
+    logger = logging.getLogger("psa_tui")
+    before = logger.handlers[:], logger.level, logger.propagate
+    yield
+    logger.handlers[:], logger.level, logger.propagate = before
 
 
 @pytest.fixture(autouse=True)

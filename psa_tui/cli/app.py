@@ -126,7 +126,7 @@ def _say_usage(error: Any) -> int:
 
 def _run() -> str | int | None:
     try:
-        code: int | None = app(standalone_mode=False, prog_name="psa")
+        code: int = app(standalone_mode=False, prog_name="psa") or 0
     except SystemExit as leave:
         return leave.code
     except PsaError as error:

@@ -24,7 +24,7 @@ from psa_tui.machine.child_processes import STOP_SIGNALS, isolated_children
 from psa_tui.runs.controls import Control
 
 SUSPEND, RESUME = "suspend", "resume"
-SUSPENDED = b"z"
+SUSPENDED = b"suspended\n"
 _RESTORE = (
     "".join(f"\x1b[?{mode}l" for mode in (1000, 1003, 1015, 1006, 1016, 1004, 2004, 2048, 1049))
     + "\x1b[?7h\x1b[?25h\x1b[0m\x1b]9;4;0;\x07\x1b[23;2t"

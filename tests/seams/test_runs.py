@@ -84,6 +84,7 @@ def test_the_dashboard_shows_everything_at_once(psa, terminal):
     for part in ("2x8", "three+ties", "digits8"):
         tty.wait_for_text(rf"\A.*{re.escape(part)}")
     tty.wait_for_text("3 units")
+    tty.press("81")
     for block in ("1 entry", "2 skip", "output"):
         tty.wait_for_text(block)
     tty.press("q")

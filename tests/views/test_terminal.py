@@ -76,8 +76,10 @@ def test_the_dashboard_appears_follows_every_resize_and_obeys_its_own_keys(termi
     tty.resize(80, 24)
     tty.wait_for_text("─ ablations and verdicts")
     tty.press("?")
-    tty.wait_for_text("stop after this loop")
+    tty.wait_for_text("choose the mode of the next loops")
+    tty.wait_for_text("any other key leaves")
     tty.press("?")
+    tty.wait_for(lambda: "any other key leaves" not in tty.text, "the run's screen again")
     tty.wait_for_text("^space pause")
     tty.press(DOWN * 3)
     tty.wait_for_text(r"\(3 scrolled\)")
@@ -232,7 +234,7 @@ def test_when_the_run_is_killed_the_terminal_is_restored_all_the_same(terminal):
 
 
 def test_when_the_drawing_is_killed_the_run_goes_on_in_plain_lines(terminal, tmp_path):
-    tty = terminal(words("--meta-loops", 60))
+    tty = terminal(words("--meta-loops", 600))
     tty.wait_for_loop()
     drawing = tty.drawing()
     suspend(tty.trainer)
@@ -245,10 +247,10 @@ def test_when_the_drawing_is_killed_the_run_goes_on_in_plain_lines(terminal, tmp
     lines = tty.left_behind().splitlines()
     assert lines[0] == "psa: warning: the dashboard failed; the run goes on in plain lines"
     assert lines[1].startswith("run ")
-    loops = [int(found[1]) for line in lines if (found := re.match(r"loop +(\d+)/60 ", line))]
-    assert loops == list(range(loops[0], 61))
+    loops = [int(found[1]) for line in lines if (found := re.match(r"loop +(\d+)/600 ", line))]
+    assert loops == list(range(loops[0], 601))
     assert loops[0] in (committed, committed + 1)
-    assert sum(line.startswith("finished: 60 of 60 meta-loops") for line in lines) == 1
+    assert sum(line.startswith("finished: 600 of 600 meta-loops") for line in lines) == 1
     assert lines[-1].startswith("bounty ")
     assert record(tmp_path).finished
 

@@ -75,7 +75,8 @@ class LiveApp(App[None]):
         self.theme = "ansi-dark"
         self._feed, self._options, self._clock = feed, options, clock
         self._timer: Timer | None = None
-        self._due = self._cost_s = 0.0
+        self._cost_s = 0.0
+        """The processor time that was spent when a frame was last put off."""
         self._told = ""
         self._is_ours = True
         self._trainer = None if options.read_only else psutil.Process(os.getppid())
@@ -98,9 +99,11 @@ class LiveApp(App[None]):
         self.show()
 
     def show(self) -> None:
-        """Draw what is known now."""
+        """Draw what is known now, if the terminal is ours."""
         state = self._feed.state
         self._timer = None
+        if not self._is_ours:
+            return
         if isinstance(self.screen, RunScreen | StudyScreen) or state.started is not None:
             self._choose_screen()
         if isinstance(self.screen, RunScreen | StudyScreen):
@@ -122,14 +125,15 @@ class LiveApp(App[None]):
         _leave_what_is_gone()
         if not self._feed.read():
             self._leave()
-        elif self._feed.is_suspended:
+        elif self._feed.must_confirm:
             self._give_back()
+        elif not self._is_ours:
+            return
         elif self._feed.is_urgent:
             self._feed.is_urgent = False
             self.show()
-        elif self._timer is None and self._is_ours:
+        elif self._timer is None:
             spent_s = time.process_time()
-            self._due = max(self._due, self._clock())
             self._timer = self.set_timer(pause_after(spent_s - self._cost_s), self.show)
             self._cost_s = spent_s
 
@@ -169,8 +173,10 @@ class LiveApp(App[None]):
         if not self._is_ours:
             # The terminal is another's: nothing that an orderly end would restore is ours.
             os._exit(0)
+        self.show()
         self._write(_NO_PROGRESS + _POP_TITLE)
-        self.exit()
+        # What came last is seen before the screen is left.
+        self.call_after_refresh(self.exit)
 
     def _handle_exception(self, error: Exception) -> None:
         """End without the page that Textual would print, which shows the values of variables."""

@@ -38,6 +38,8 @@ class Feed:
         """What is under way before the run or study begins."""
         self.is_suspended = False
         """Whether the terminal is another's: somebody pressed Ctrl-Z."""
+        self.must_confirm = False
+        """Whether who sends the events waits to hear that the terminal is given back."""
         self.is_urgent = False
         """Whether something has come that must be shown at once."""
 
@@ -60,6 +62,7 @@ class Feed:
 
     def confirm_suspended(self) -> None:
         """Say that the terminal is given back."""
+        self.must_confirm = False
         with contextlib.suppress(BrokenPipeError):
             os.write(self._commands, SUSPENDED)
 
@@ -71,13 +74,13 @@ class Feed:
                 if not self.read():
                     return False
                 has_come = True
-                if self.is_suspended:
+                if self.must_confirm:
                     self.confirm_suspended()
         return True
 
     def _take(self, values: dict[str, Any], now: float) -> None:
         if values.get("command") == SUSPEND:
-            self.is_suspended = True
+            self.is_suspended = self.must_confirm = True
         elif values.get("command") == RESUME:
             self.is_suspended = False
         elif "waits_for" in values:

@@ -146,7 +146,7 @@ def test_where_jobs_go_and_the_file_that_says_so_are_told_once_and_before_the_qu
     assert aws(*TWO, "--dry-run") == (
         2,
         "",
-        "psa: error: psa.toml: 'S3_BUCKET_NAME' is no setting (psa config lists them)\n",
+        "psa: error: psa.toml: 'S3_BUCKET_NAME' is no setting (psa train --help lists them)\n",
     )
 
 

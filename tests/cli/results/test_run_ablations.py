@@ -122,8 +122,8 @@ def test_a_figure_is_written_in_the_format_of_its_files_name(psa_here, tmp_path)
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--run", "latest", "moon"), "figure moon: expected one of curve, loss, ablations, gains"),
-        (("--run", "latest", "sun", "--terminal"), "figure sun: expected in a terminal one of curve, loss, "),
+        (("--run", "latest", "moon"), "figures: expected one of curve, loss, ablations, gains, found 'moon'"),
+        (("--run", "latest", "sun", "--terminal"), "figures in a terminal: expected one of curve, loss, "),
         (("--run", "latest", "--out", "x.pdf"), "--out x.pdf: a file for 4 figures; name one, or give a folder"),
         (("regimes", "instability", "--out", "x.pdf"), "--out x.pdf: a file for 2 figures; name one, or give a folder"),
         (("--run", "latest", "--study", "x"), "--run is about a single run: --source, --study and --zero-r do not go"),
