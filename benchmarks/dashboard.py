@@ -15,7 +15,7 @@ import tempfile
 
 import pexpect
 
-_LOOPS = {"[1*1024]": 5, "[4*4]": 40}
+_LOOPS = {"[1*1024]": 10, "[4*4]": 300}
 _DEFAULT = ["[4*4]"]
 """Its loops are short: an event comes every few hundredths of a second."""
 
