@@ -193,7 +193,7 @@ def at_sizes(build, cases, sizes, options):
     return asyncio.run(take())
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.parametrize("is_ascii", [False, True])
 def test_every_size_is_filled_to_its_last_line_and_no_further(cases, build, is_ascii):
     started = {name: case for name, case in cases.items() if case[0].started is not None}

@@ -95,6 +95,7 @@ def test_hostile_text_is_shown_as_it_is_on_every_screen_of_a_run(hostile, sit):
     sit(acts, (110, 30))
 
 
+@pytest.mark.campaign
 def test_hostile_text_is_shown_as_it_is_on_every_screen_of_a_study(hostile, sit):
     async def acts(eyes):
         await eyes.see("2 studies")
