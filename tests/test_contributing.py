@@ -1,7 +1,6 @@
 """What CONTRIBUTING.md says is there, is there; its recipes themselves are run by tests/seams and tests/examples."""
 
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -33,10 +32,3 @@ def test_every_room_is_in_its_layout():
     rooms = {path.name for path in (ROOT / "psa_tui").iterdir() if path.is_dir() and not path.name.startswith("_")}
     layout = TEXT.partition("psa_tui/\n")[2].partition("\n```")[0]
     assert rooms <= set(re.findall(r"^ {2}([a-z]+)/", layout, flags=re.MULTILINE))
-
-
-def test_readme_names_the_line_that_installs_no_cuda_for_all_of_pytorch_that_is_required():
-    required = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
-    names = sorted(name for name in (re.split(r"[<>=~ ;\[]", one)[0] for one in required) if name.startswith("torch"))
-    line = f"\npip install {' '.join(names)} --index-url https://download.pytorch.org/whl/cpu\n"
-    assert line in (ROOT / "README.md").read_text(encoding="utf-8")
