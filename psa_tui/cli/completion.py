@@ -59,6 +59,7 @@ def names_of(*kinds: str) -> Callable[[typer.Context, str], list[str]] | None:
 def _names(what: str, folder: Path) -> Iterable[object]:
     module, _, name = NAMES[what].partition(":")
     found = getattr(import_module(module), name)
-    if not isfunction(found):
-        return found  # type: ignore[no-any-return]
-    return found(folder) if what in _OF_A_FOLDER else found()  # type: ignore[no-any-return]
+    if isfunction(found):
+        found = found(folder) if what in _OF_A_FOLDER else found()
+    names: Iterable[object] = found
+    return names

@@ -15,6 +15,7 @@ from psa_tui.views.messages import print_warning
 
 if TYPE_CHECKING:
     from psa_tui.method.events import Event
+    from psa_tui.views.notify import NotifyView
 
 
 class WithWarnings:
@@ -36,10 +37,6 @@ class WithWarnings:
     def close(self) -> None:
         """Close the view."""
         self._view.close()
-
-
-if TYPE_CHECKING:
-    from psa_tui.views.notify import NotifyView
 
 
 def chosen_output(settings: Settings) -> str:

@@ -115,6 +115,10 @@ class RunScreen(Screen[None]):
 
     def redraw(self, *, only_clock: bool = False) -> None:
         """Draw all panels anew, or those that change with the time alone."""
+        started = self.state.started
+        for panel in self.query("#notices"):
+            # A run that is resumed while somebody follows it may have others.
+            panel.display = self._size_class != SMALL and started is not None and bool(started.notices)
         for panel in self.query(Panel):
             if not only_clock or panel.id in ("title", "header", "progress"):
                 panel.refresh(layout=panel.id == "notices" and not only_clock)
@@ -126,10 +130,6 @@ class RunScreen(Screen[None]):
     def on_resize(self, event: events.Resize) -> None:
         """Give the panels their places."""
         self._arrange()
-
-    def on_key(self, event: events.Key) -> None:
-        """Draw at once what a key changed."""
-        self.call_after_refresh(self.redraw)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter the log as somebody types."""
@@ -271,8 +271,6 @@ class RunScreen(Screen[None]):
         arrangement = arrange(size, self._shown)
         for panel in self.query(Panel):
             panel.is_framed = is_framed and panel.id != "footer" and panel.id != "notices"
-        started = self.state.started
-        self.query_one("#notices").display = size != SMALL and started is not None and bool(started.notices)
         for name in PICTURES:
             panel = self.query_one(f"#{name}", Panel)
             panel.display = name in arrangement.spans

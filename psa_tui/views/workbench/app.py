@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -127,15 +127,11 @@ class Workbench(App[None]):
         elif entry.state == "running":
             self.say(f"{entry.label} is being trained: stop it first")
         elif self._holds_checkpoint(entry):
-            self.deletions.append(words)
-            self.run_beside(words)
+            self.run_beside(words, lambda: self.deletions.append(words))
 
     def undo(self) -> None:
         """Bring back what was deleted last."""
-        words = self.undo_words()
-        if self.deletions:
-            self.deletions.pop()
-        self.run_beside(words)
+        self.run_beside(self.undo_words(), lambda: self.deletions and self.deletions.pop())
 
     def undo_words(self) -> Words:
         """Return the command that brings back what was deleted last."""
@@ -176,9 +172,11 @@ class Workbench(App[None]):
         self.reload()
 
     @work(thread=True)
-    def run_beside(self, words: Words) -> None:
-        """Run a short command and say what came of it."""
+    def run_beside(self, words: Words, done: Callable[[], object] = lambda: None) -> None:
+        """Run a short command and say what came of it; ``done`` is called if that was what was wanted."""
         code, said = run_quietly(words)
+        if not code:
+            self.call_later(done)
         self.call_later(self.say, said or shown(words), is_error=bool(code))
         self.call_later(self.reload)
 

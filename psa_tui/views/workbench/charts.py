@@ -11,6 +11,7 @@ from rich.text import Text
 from psa_tui.method.events import Verdict
 from psa_tui.storage.meta_loops import MetaLoopRow
 from psa_tui.views.braille import Series, plot
+from psa_tui.views.glyphs import UNICODE
 from psa_tui.views.workbench.palette import Palette
 
 _OFF_SCALE_PERCENT = 4.0
@@ -80,7 +81,7 @@ def run_chart(curve: Curve, width: int, height: int, palette: Palette) -> Text:
         return Text("no room for the curve", palette.muted)
     for loop, accuracy in zip(curve.loops[curve.promoted], curve.candidates[curve.promoted], strict=True):
         if (cell := drawn.cell(loop, accuracy)) is not None:
-            drawn.put(*cell, "●", palette.promoted)
+            drawn.put(*cell, UNICODE.promoted, palette.promoted)
     return drawn.text
 
 
@@ -88,7 +89,7 @@ def run_legend(curve: Curve, palette: Palette) -> Text:
     """Explain ``run_chart``, in words that stand alone."""
     count = int(curve.promoted.sum())
     return Text.assemble(
-        ("●", palette.promoted),
+        (UNICODE.promoted, palette.promoted),
         f" {count:,} promoted  ",
         ("∙", palette.candidate),
         f" {len(curve.loops) - count:,} rolled back  ",

@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from psa_tui.formatting import first_fitting
 from psa_tui.views.workbench.base import key
 from psa_tui.views.workbench.plane import Placement, place
 from psa_tui.views.workbench.study_data import StudyData, View
@@ -71,7 +72,8 @@ def scale_text(data: StudyData, shown: Shown, width: int) -> Text:
     scale = scale_of(data, shown)
     if scale is None:
         if shown.view is not View.STATE:
-            return Text(f"{shown.words}: no complete trial yet", no_wrap=True)
+            nothing = "no complete trial yet"
+            return Text(first_fitting(width, f"{shown.words}: {nothing}", nothing), no_wrap=True)
         counts = {state: sum(data.state(shape.name) == state for shape in data.shapes) for state in _STATES}
         legend = Text(no_wrap=True)
         for state, count in counts.items():

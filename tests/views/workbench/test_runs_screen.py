@@ -198,6 +198,28 @@ def test_a_deleted_checkpoint_is_brought_back_by_undo(folder, sit, checkpoint):
     sit(acts)
 
 
+def test_what_could_not_be_deleted_is_not_what_undo_brings_back(folder, sit, checkpoint):
+    from psa_tui.storage.checkpoint import write_checkpoint
+    from psa_tui.storage.locks import locked
+
+    file = folder / "models" / NEWEST / "mnist_lkg.safetensors"
+    file.parent.mkdir(parents=True)
+    write_checkpoint(file, replace(checkpoint, record=replace(checkpoint.record, run=NEWEST)))
+
+    async def acts(eyes):
+        await eyes.see(NEWEST)
+        with locked(file):
+            await eyes.press("down", "x")
+            await eyes.see("being trained", "nothing was")
+        assert file.exists()
+        assert eyes.app.deletions == []
+        await eyes.press("x")
+        await eyes.see("trash")
+        assert len(eyes.app.deletions) == 1
+
+    sit(acts)
+
+
 def test_an_empty_folder_says_how_to_begin_and_makes_nothing(tmp_path, sit, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
