@@ -85,6 +85,11 @@ class Network(ABC):
         """Its tensors in the order of a row, without gaps."""
 
     @property
+    def buffers(self) -> Sequence[ParameterSpec]:
+        """Those of ``tensors`` that no gradient trains, such as running means: they belong to the LKG like weights."""
+        return ()
+
+    @property
     @abstractmethod
     def unit_counts(self) -> Sequence[int]:
         """How many units each layer has; the last layer is the output."""
@@ -118,6 +123,10 @@ class Network(ABC):
 
         ``tensors`` are one member's by name; ``dropout`` is called after every hidden layer's activation.
         """
+
+    def train_forward(self, tensors: Mapping[str, Tensor], inputs: Tensor, dropout: DropoutMasks | None) -> Tensor:
+        """Compute logits as ``forward`` does, in a training step; what has buffers brings them up to date in place."""
+        return self.forward(tensors, inputs, dropout)
 
     @property
     @abstractmethod
