@@ -62,6 +62,7 @@ def test_plain_is_an_ordinary_training_loop(backend, train_images, validation_im
     assert trained.trials[0].progress.best_correct == max(event.validation_correct for event in events)
 
 
+@pytest.mark.slow
 @BACKENDS
 @pytest.mark.parametrize("name", AXES)
 def test_a_run_that_is_interrupted_after_any_loop_ends_with_the_same_bits(

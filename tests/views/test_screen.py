@@ -258,6 +258,7 @@ def test_without_colour_the_verdicts_and_the_map_tell_themselves_apart(build):
         assert network.count(glyphs.now) == 1
 
 
+@pytest.mark.slow
 def test_the_log_scrolls_and_is_filtered_as_somebody_types(recorded, build):
     state, now = moment(recorded, build, "middle")
 
@@ -281,6 +282,7 @@ def test_the_log_scrolls_and_is_filtered_as_somebody_types(recorded, build):
     asyncio.run(use())
 
 
+@pytest.mark.slow
 def test_keys_and_mouse_move_the_chart(recorded, build):
     state, now = build.replay(build.story("[2*8]", [500 + i for i in range(200)]))
 
@@ -309,6 +311,7 @@ def labels(text):
     return [int(number) for number in re.findall(r"\d+", axis)]
 
 
+@pytest.mark.slow
 def test_panels_are_hidden_shown_and_resized_by_keys(recorded, build):
     state, now = moment(recorded, build, "middle")
 
@@ -332,6 +335,7 @@ def test_panels_are_hidden_shown_and_resized_by_keys(recorded, build):
     asyncio.run(use())
 
 
+@pytest.mark.slow
 def test_the_mode_is_picked_from_a_list_and_nothing_changes_until_enter(recorded, build):
     state, now = moment(recorded, build, "middle")
 

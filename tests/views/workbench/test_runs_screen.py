@@ -6,6 +6,8 @@ from psa_tui.storage.labels import Labels
 from psa_tui.views.workbench import app as application
 from tests.views.workbench.conftest import RUNS, add_run
 
+pytestmark = pytest.mark.slow
+
 NEWEST = "20260101-000004-dddd"
 SIZES = ((60, 15), (80, 24), (140, 45), (200, 60))
 

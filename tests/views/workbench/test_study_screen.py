@@ -1,9 +1,13 @@
+import pytest
+
 from psa_tui.storage.study_store import open_store
 from psa_tui.views.workbench.plane import place
 from psa_tui.views.workbench.read_out import strip
 from psa_tui.views.workbench.study_data import View, read_study
 from psa_tui.views.workbench.study_map import Shown, draw_map, scale_text
 from tests.views.workbench.conftest import add_study
+
+pytestmark = pytest.mark.slow
 
 
 def drawn(folder, view=View.BEST, width=60, height=16, cursor=None):

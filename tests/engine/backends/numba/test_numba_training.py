@@ -23,7 +23,10 @@ from tests.engine.trials import MIXED, SIX_VARIANTS, end_of, mlp, prepare, real_
 NUMBA = BACKENDS.find("numba")
 
 
-@pytest.mark.parametrize("text", ["[18*18]", "[1*48]", "[1*64]", "[2*200, 1*40]", "[1*1024]"])
+WIDE = [pytest.param(text, marks=pytest.mark.slow) for text in ("[2*200, 1*40]", "[1*1024]")]
+
+
+@pytest.mark.parametrize("text", ["[18*18]", "[1*48]", "[1*64]", *WIDE])
 def test_ten_steps_in_float32_are_the_oracles_in_float64_within_1e_5(text):
     images = real_images("mnist5k")[0][: 10 * 256 - 100]
     weights, epoch = prepare(mlp(text), SIX_VARIANTS[:6], len(images), hyperparameters=Hyperparameters())
