@@ -30,7 +30,16 @@ def outside_text(found: bytes | str) -> str:
 
 def outside_json(text: bytes | str) -> Any:
     """Decode JSON as ``decode_json`` does; every string in it passes ``outside_text``."""
-    return _cleaned(decode_json(text))
+    decoded = decode_json(text)
+    return decoded if _is_harmless(text) else _cleaned(decoded)
+
+
+def _is_harmless(text: bytes | str) -> bool:
+    """Whether JSON holds no string but printable ones, as a glance tells of most events: there are many a second."""
+    if not text.isascii():
+        return False
+    plain = text.decode() if isinstance(text, bytes) else text
+    return plain.isprintable() and "\\" not in plain
 
 
 def decode_json(text: bytes | str) -> Any:

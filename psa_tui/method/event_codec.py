@@ -12,7 +12,7 @@ from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from functools import cache
 from math import isfinite, nan
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from psa_tui.method.hyperparameters import Hyperparameters
@@ -101,13 +101,17 @@ def _decode_fields(kind: type, values: dict[str, Any]) -> Any:
     return kind(**{name: _decode(hints[name], value) for name, value in content.items()})
 
 
-def _decode(hint: Any, value: Any) -> Any:
-    if hint in _PLAIN:
-        return value
+@cache
+def _choices(hint: Any) -> tuple[Any, ...]:
+    """Return the types that a value of the type ``hint`` may have; none where JSON has all of them as they are."""
     choices = get_args(hint) if get_origin(hint) is UnionType else (hint,)
+    return () if set(choices) <= {*_PLAIN, float, NoneType} else choices
+
+
+def _decode(hint: Any, value: Any) -> Any:
     if value is None:
         return nan if hint is float else None
-    for choice in choices:
+    for choice in _choices(hint):
         if choice is Progress:
             return decode_progress(value)
         if is_dataclass(choice) and isinstance(choice, type) and isinstance(value, dict):
