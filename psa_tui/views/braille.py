@@ -28,6 +28,7 @@ LABEL_WIDTH = 7
 _AXES = 2
 """Lines below a plot: its lower edge and the labels of its x axis."""
 _AXIS = "dim"
+_CURSOR = "reverse"
 _PART = re.compile(r"\x1b\[38;2;(\d+);0;0m([^\x1b]+)\x1b\[0m|([^\x1b]+)")
 """Characters of a series, or of the axes."""
 _TO_ASCII = str.maketrans({"│": "|", "─": "-", "┌": "+", "┐": "+", "└": "+", "┘": "+", "┤": "|"})
@@ -76,6 +77,14 @@ class Plot:
         place = column + 1
         if over or line.plain[place] == " ":
             self.lines[row] = line[:place] + Text(glyph, style) + line[place + 1 :]
+
+    def draw_cursor(self, x: float | None) -> None:
+        """Mark the column of ``x`` from top to bottom, if there is one."""
+        if x is None:
+            return
+        column = self.column(x) + 1
+        for line in self.lines[: self.rows]:
+            line.stylize(_CURSOR, column, column + 1)
 
     @property
     def text(self) -> Text:

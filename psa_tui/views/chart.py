@@ -19,13 +19,12 @@ _SETTLED = 0.15
 """The quantile of the accuracies shown at which a run counts as settled."""
 _MARKED = 1.0
 """As many points a column have a character of their own; where there are more, they are dots."""
-PROMOTED, ROLLED_BACK, LKG, MAJORITY, OFF_SCALE, CURSOR, CHANGE = (
+PROMOTED, ROLLED_BACK, LKG, MAJORITY, OFF_SCALE, CHANGE = (
     "bold bright_green",
     "blue",
     "green",
     "magenta",
     "yellow",
-    "reverse",
     "cyan",
 )
 
@@ -74,7 +73,7 @@ def accuracy_chart(state: RunState, width: int, height: int, options: DisplayOpt
     _mark_changes(drawn, state, options)
     _mark_verdicts(drawn, shown, shown.accuracies, options)
     _mark_outside(drawn, shown, shown.accuracies, options)
-    _draw_cursor(drawn, options)
+    drawn.draw_cursor(options.chart.cursor)
     first = _read_out(state, options, width)
     if first is None:
         changed = any(x_range[0] < change.meta_loop < x_range[1] for change in state.changes)
@@ -124,7 +123,7 @@ def _plain_chart(
     _mark_changes(drawn, state, options)
     _mark_verdicts(drawn, shown, values, options)
     _mark_outside(drawn, shown, values, options)
-    _draw_cursor(drawn, options)
+    drawn.draw_cursor(options.chart.cursor)
     return drawn.text
 
 
@@ -230,14 +229,6 @@ def _mark(drawn: Plot, loops: np.ndarray, values: np.ndarray, glyph: str, style:
     for loop, value in zip(loops, values, strict=True):
         if (cell := drawn.cell(loop, value)) is not None:
             drawn.put(*cell, glyph, style)
-
-
-def _draw_cursor(drawn: Plot, options: DisplayOptions) -> None:
-    if (loop := options.chart.cursor) is None:
-        return
-    column = drawn.column(loop) + 1
-    for row in range(drawn.rows):
-        drawn.lines[row].stylize(CURSOR, column, column + 1)
 
 
 def _read_out(state: RunState, options: DisplayOptions, width: int) -> Text | None:

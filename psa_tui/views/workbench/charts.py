@@ -11,6 +11,7 @@ from rich.text import Text
 from psa_tui.method.events import Verdict
 from psa_tui.storage.meta_loops import MetaLoopRow
 from psa_tui.views.braille import Series, plot
+from psa_tui.views.display import ChartWindow
 from psa_tui.views.glyphs import UNICODE
 from psa_tui.views.workbench.palette import Palette
 
@@ -20,6 +21,7 @@ _COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#0072b2", "#
 """Okabe and Ito's, which people with any colour vision tell apart."""
 _GLYPHS = "ABCDEFGH"
 _UNIT = " %"
+_EVERYTHING = ChartWindow()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +33,11 @@ class Curve:
     lkg: np.ndarray
     promoted: np.ndarray
     """Whether the candidate became the LKG: bool [N]."""
+
+    def within(self, first: int, last: int) -> Curve:
+        """Return the loops from ``first`` to ``last``."""
+        seen = (self.loops >= first) & (self.loops <= last)
+        return Curve(self.loops[seen], self.candidates[seen], self.lkg[seen], self.promoted[seen])
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +72,11 @@ def curve_of(loops: Sequence[MetaLoopRow]) -> Curve:
     return Curve(np.array([loop.meta_loop for loop in loops]), candidates, _filled(levels), promoted)
 
 
-def run_chart(curve: Curve, width: int, height: int, palette: Palette) -> Text:
-    """Draw every loop's candidate as a dot, the promoted ones bright, and the LKG as a staircase."""
-    if not len(curve.loops):
+def run_chart(whole: Curve, width: int, height: int, palette: Palette, window: ChartWindow = _EVERYTHING) -> Text:
+    """Draw every loop's candidate in ``window`` as a dot, the promoted ones bright, and the LKG as a staircase."""
+    if not len(whole.loops):
         return Text("no loop yet", palette.muted)
+    curve = whole.within(*window.bounds(int(whole.loops[0]), int(whole.loops[-1])))
     y_range = _padded(curve.candidates)
     rolled = ~curve.promoted
     stairs_x, stairs_y = _staircase(curve.loops, curve.lkg)
@@ -82,6 +90,7 @@ def run_chart(curve: Curve, width: int, height: int, palette: Palette) -> Text:
     for loop, accuracy in zip(curve.loops[curve.promoted], curve.candidates[curve.promoted], strict=True):
         if (cell := drawn.cell(loop, accuracy)) is not None:
             drawn.put(*cell, UNICODE.promoted, palette.promoted)
+    drawn.draw_cursor(window.cursor)
     return drawn.text
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
+import numpy as np
 from rich.console import Group as Stacked
 from rich.text import Text
 from textual.app import ComposeResult
@@ -13,8 +15,8 @@ from textual.widgets import DataTable, Static
 
 from psa_tui.formatting import points, printable
 from psa_tui.method.events import Verdict
-from psa_tui.storage.meta_loops import MetaLoopRow
 from psa_tui.storage.study_rows import TrialRow
+from psa_tui.views.display import ChartWindow
 from psa_tui.views.text import format_units
 from psa_tui.views.workbench.ablations_screen import AblationsScreen
 from psa_tui.views.workbench.base import WorkbenchScreen, key
@@ -40,12 +42,25 @@ class CurveScreen(WorkbenchScreen):
         key("escape,backspace", "back", "back", "Back", "Esc"),
         key("w", "why", "why", "What helps and what harms: ablations by layer and unit"),
         key("tab", "tab", "facts/loops", "From the facts to the loops and back", "Tab"),
+        *(
+            replace(binding, priority=True)
+            for binding in (
+                key("left", "move_cursor(-1)", "", "Read out the loop before", "←", show=False),
+                key("right", "move_cursor(1)", "", "Read out the next loop", "→", show=False),
+                key("plus,equals_sign", "zoom(0.5)", "", "Show half as many loops", "+", show=False),
+                key("minus", "zoom(2.0)", "", "Show twice as many loops", "-", show=False),
+                key("left_square_bracket", "pan(-0.25)", "", "Show earlier loops", "[", show=False),
+                key("right_square_bracket", "pan(0.25)", "", "Show later loops", "]", show=False),
+                key("0", "whole", "", "Show all loops", "0", show=False),
+            )
+        ),
     ]
 
     def __init__(self) -> None:
         """Nothing is read before the first frame."""
         super().__init__()
         self.subject: Subject | None = None
+        self._window = ChartWindow()
 
     def compose(self) -> ComposeResult:
         """Yield heading, curve, tabs, command and keys."""
@@ -99,8 +114,11 @@ class CurveScreen(WorkbenchScreen):
             return
         palette = palette_of(is_dark=self.app.current_theme.dark)
         size = curve.size
-        chart = run_chart(subject.curve, size.width - 2, size.height - 1, palette)
-        curve.update(Stacked(chart, run_legend(subject.curve, palette)))
+        chart = run_chart(subject.curve, size.width - 2, size.height - 1, palette, self._window)
+        cursor = self._window.cursor
+        below = run_legend(subject.curve, palette) if cursor is None else read_out(subject, cursor)
+        below.truncate(size.width - 2, overflow="ellipsis")
+        curve.update(Stacked(chart, below))
         lines = [facts_table(subject.facts, palette.muted)]
         sessions = Text("\n" + "\n".join(printable(line) for line in subject.sessions))
         self.query_one("#facts-text", Static).update(Stacked(*lines, sessions))
@@ -116,6 +134,34 @@ class CurveScreen(WorkbenchScreen):
         """Show what its ablations did."""
         if self.subject is not None:
             self.app.push_screen(AblationsScreen(self.subject, self.words_of("why")))
+
+    def action_move_cursor(self, steps: int) -> None:
+        """Read out the loop ``steps`` columns of the chart further on."""
+
+        def moved(window: ChartWindow, first: int, last: int) -> ChartWindow:
+            start, end = window.bounds(first, last)
+            step = max((end - start + 1) // max(self.query_one("#curve").size.width, 1), 1)
+            before = last + 1 if window.cursor is None else window.cursor
+            return window.with_cursor(first, last, before + steps * step)
+
+        self._change(moved)
+
+    def action_zoom(self, factor: float) -> None:
+        """Show ``factor`` times as many loops."""
+        self._change(lambda window, first, last: window.zoomed(first, last, factor))
+
+    def action_pan(self, part: float) -> None:
+        """Show earlier or later loops, by that part of those shown."""
+        self._change(lambda window, first, last: window.panned(first, last, part))
+
+    def action_whole(self) -> None:
+        """Show all loops, and none in particular."""
+        self._change(lambda window, first, last: ChartWindow())
+
+    def _change(self, change: Callable[[ChartWindow, int, int], ChartWindow]) -> None:
+        if self.subject is not None and len(loops := self.subject.curve.loops):
+            self._window = change(self._window, int(loops[0]), int(loops[-1]))
+            self.draw()
 
     def action_tab(self) -> None:
         """Go from the facts to the loops, or back."""
@@ -182,21 +228,27 @@ class TrialScreen(CurveScreen):
         return read_trial(self._results.folder, self._study, self._trial, self._unit_counts)
 
 
+def read_out(subject: Subject, cursor: int) -> Text:
+    """Say of the loop nearest to ``cursor`` what the log would."""
+    place = min(int(np.searchsorted(subject.curve.loops, cursor)), len(subject.loops) - 1)
+    number, percentage, *rest = (cell.plain for cell in _log_row(subject, place))
+    return Text("  ".join(filter(None, [f"loop {number}: {percentage} %", *rest])), no_wrap=True)
+
+
 def log_rows(subject: Subject) -> Iterator[list[Text]]:
     """Go through the latest loops, the newest first, as cells of the log."""
-    levels = subject.curve.lkg
     first = max(len(subject.loops) - _MOST_LOOPS, 0)
     for place in range(len(subject.loops) - 1, first - 1, -1):
-        loop = subject.loops[place]
-        before = levels[place - 1] if place else float("nan")
-        gain = "" if before != before else points(loop.validation_accuracy - before / 100)
-        yield _log_row(loop, gain, len(subject.unit_counts))
+        yield _log_row(subject, place)
     if first:
         rest = Text(f"{first:,} earlier ones", "dim")
         yield [Text("...", justify="right"), Text(), Text(), Text(), rest]
 
 
-def _log_row(loop: MetaLoopRow, gain: str, layers: int) -> list[Text]:
+def _log_row(subject: Subject, place: int) -> list[Text]:
+    loop, layers = subject.loops[place], len(subject.unit_counts)
+    before = subject.curve.lkg[place - 1] if place else float("nan")
+    gain = "" if before != before else points(loop.validation_accuracy - before / 100)
     is_promoted = loop.verdict == Verdict.PROMOTED
     style = "bold green" if is_promoted else ""
     verdict = "promoted" if is_promoted else "rolled back" if loop.finite else "not finite"
