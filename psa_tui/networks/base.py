@@ -86,8 +86,16 @@ class Network(ABC):
 
     @property
     def buffers(self) -> Sequence[ParameterSpec]:
-        """Those of ``tensors`` that no gradient trains, such as running means: they belong to the LKG like weights."""
+        """Those of ``tensors`` that no gradient trains, such as running means: they belong to the LKG like weights.
+
+        They are the last in a row, so that its beginning is what is trained, decayed and scattered with noise.
+        """
         return ()
+
+    @property
+    def trained(self) -> int:
+        """How many numbers of a row a gradient trains: the first ones, before ``buffers``."""
+        return self.parameters - sum(buffer.size for buffer in self.buffers)
 
     @property
     @abstractmethod
