@@ -102,7 +102,7 @@ def _damage(
         if variant.ablation is None:
             continue
         candidate = Candidate(
-            candidates[member],
+            candidates[member, : network.trained],
             partial(network.initial_weights_of, law),
             partial(mean_activations, population.lkg[member], network, validation),
         )

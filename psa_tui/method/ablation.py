@@ -100,7 +100,7 @@ class Candidate:
     """A clone of the LKG, and what an ablation may ask of the trial it belongs to."""
 
     row: Row
-    """Its weights, changed in place: [parameters]."""
+    """Its weights, changed in place: [trained parameters], so that no rule and no effect reaches a running variance."""
     initial_weights: Callable[[np.random.Generator], np.ndarray]
     """Draws a new initialisation, as the trial's own was: [parameters]."""
     mean_activations: Callable[[], np.ndarray]

@@ -79,7 +79,7 @@ class UnitKill(Probe):
 
 
 class WeightNoise(Probe):
-    """Adds Gaussian noise to every number of the network.
+    """Adds Gaussian noise to every number of the network that a gradient trained.
 
     Its standard deviation is ``level`` times the root mean square of the tensor that the number is in.
     """
@@ -89,8 +89,9 @@ class WeightNoise(Probe):
     def damage(self, rows: np.ndarray, network: Network, level: float, first: int) -> None:
         """Add noise to each row, see ``Probe``."""
         for draw, row in enumerate(rows, first):
-            direction = generator(self.seed, draw, Purpose.PROBED_NOISE).standard_normal(len(row), dtype=np.float32)
-            for tensor in network.tensors:
+            draws = generator(self.seed, draw, Purpose.PROBED_NOISE)
+            direction = draws.standard_normal(network.trained, dtype=np.float32)
+            for tensor in network.tensors[: len(network.tensors) - len(network.buffers)]:
                 part = slice(tensor.offset, tensor.offset + tensor.size)
                 size = math.sqrt(np.mean(np.square(row[part], dtype=np.float64)))
                 row[part] += np.float32(level * size) * direction[part]

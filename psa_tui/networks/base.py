@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from psa_tui.method.ablation import UnitParameters
 from psa_tui.method.initialisation import DEFAULT as DEFAULT_INITIALISATION
+from psa_tui.method.layer_names import LayerNames
 from psa_tui.registry import Registry
 
 if TYPE_CHECKING:
@@ -86,8 +87,16 @@ class Network(ABC):
 
     @property
     def buffers(self) -> Sequence[ParameterSpec]:
-        """Those of ``tensors`` that no gradient trains, such as running means: they belong to the LKG like weights."""
+        """Those of ``tensors`` that no gradient trains, such as running means: they belong to the LKG like weights.
+
+        They are the last in a row, so that its beginning is what is trained, decayed and scattered with noise.
+        """
         return ()
+
+    @property
+    def trained(self) -> int:
+        """How many numbers of a row a gradient trains: the first ones, before ``buffers``."""
+        return self.parameters - sum(buffer.size for buffer in self.buffers)
 
     @property
     @abstractmethod
@@ -98,6 +107,21 @@ class Network(ABC):
     def hidden_layers(self) -> Sequence[int]:
         """The layers whose units are hidden ones: all but the last."""
         return range(len(self.unit_counts) - 1)
+
+    @property
+    def layer_names(self) -> Sequence[str]:
+        """What people call each layer; empty where that is ``layer 0``, ``layer 1``, ..., ``output``."""
+        return ()
+
+    @property
+    def unit_kinds(self) -> Sequence[str]:
+        """What a unit of each layer is, ``channel`` or ``head``; empty where all are neurons."""
+        return ()
+
+    @property
+    def names(self) -> LayerNames:
+        """Both, for whatever shows them."""
+        return LayerNames(len(self.unit_counts), self.layer_names, self.unit_kinds)
 
     @abstractmethod
     def unit_parameters(self, layer: int, unit: int) -> UnitParameters:

@@ -1,4 +1,4 @@
-"""The notation of stacked layers: ``[4*4, 2*8]``, and ``512,256``. No torch."""
+"""The notation of stacked layers: ``[4*4, 2*8]``, ``[2*16, 32]``, and ``512,256``. No torch."""
 
 from __future__ import annotations
 
@@ -33,6 +33,15 @@ def parse_groups(text: str) -> list[Group]:
     return _Parser(text, "architecture", "groups like [4*4, 2*8] (layers*neurons)", _read_as_groups).groups()
 
 
+def parse_stages(text: str) -> list[Group]:
+    """Return the groups of ``[2*16, 32]``, where a number alone is one layer; brackets may be left out together.
+
+    Raises:
+        ConfigError: the text is anything else; the message shows it with a caret under the fault.
+    """
+    return _Parser(text, "architecture", "channels like 16,32 or [2*16, 32] (convolutions*channels)").stages()
+
+
 def groups_of_widths(text: str) -> str:
     """Return ``512,256``, one width per hidden layer, in the notation of groups: ``[1*512, 1*256]``.
 
@@ -64,10 +73,16 @@ class _Parser:
         self.meant = meant
 
     def groups(self) -> list[Group]:
+        return self._list(self._group)
+
+    def stages(self) -> list[Group]:
+        return self._list(self._stage)
+
+    def _list(self, entry: Callable[[], Group]) -> list[Group]:
         bracketed = self._accept("[")
-        groups = [self._group()]
+        groups = [entry()]
         while self._accept(","):
-            groups.append(self._group())
+            groups.append(entry())
         if bracketed and not self._accept("]"):
             self._fail("expected ',' or ']'")
         self._end()
@@ -85,6 +100,10 @@ class _Parser:
         if not self._accept("*"):
             self._fail("expected '*'")
         return Group(count, self._number("a number of neurons"))
+
+    def _stage(self) -> Group:
+        number = self._number("a number of channels")
+        return Group(number, self._number("a number of channels")) if self._accept("*") else Group(1, number)
 
     def _number(self, what: str) -> int:
         self._skip_spaces()

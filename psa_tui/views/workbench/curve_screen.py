@@ -15,6 +15,7 @@ from textual.widgets import DataTable, Static
 
 from psa_tui.formatting import points, printable
 from psa_tui.method.events import Verdict
+from psa_tui.networks import Network
 from psa_tui.storage.study_rows import TrialRow
 from psa_tui.views.display import ChartWindow
 from psa_tui.views.text import format_units
@@ -213,10 +214,10 @@ class RunScreen(CurveScreen):
 class TrialScreen(CurveScreen):
     """A trial of a study."""
 
-    def __init__(self, results: Results, study: str, trial: TrialRow, unit_counts: Sequence[int]) -> None:
-        """Show ``trial``, whose network has so many units in each layer."""
+    def __init__(self, results: Results, study: str, trial: TrialRow, network: Network | None) -> None:
+        """Show ``trial``, whose ``network`` is None where that is not known here."""
         super().__init__()
-        self._results, self._study, self._trial, self._unit_counts = results, study, trial, unit_counts
+        self._results, self._study, self._trial, self._network = results, study, trial, network
 
     def commands(self) -> Sequence[tuple[str, Words | None]]:
         """Return the command that says how it is trained alone."""
@@ -225,7 +226,7 @@ class TrialScreen(CurveScreen):
 
     def load(self) -> Subject:
         """Return the trial as it stands."""
-        return read_trial(self._results.folder, self._study, self._trial, self._unit_counts)
+        return read_trial(self._results.folder, self._study, self._trial, self._network)
 
 
 def read_out(subject: Subject, cursor: int) -> Text:
@@ -246,13 +247,13 @@ def log_rows(subject: Subject) -> Iterator[list[Text]]:
 
 
 def _log_row(subject: Subject, place: int) -> list[Text]:
-    loop, layers = subject.loops[place], len(subject.unit_counts)
+    loop = subject.loops[place]
     before = subject.curve.lkg[place - 1] if place else float("nan")
     gain = "" if before != before else points(loop.validation_accuracy - before / 100)
     is_promoted = loop.verdict == Verdict.PROMOTED
     style = "bold green" if is_promoted else ""
     verdict = "promoted" if is_promoted else "rolled back" if loop.finite else "not finite"
-    units = format_units(loop.ablations, layers, _UNITS) if loop.ablations else "-"
+    units = format_units(loop.ablations, subject.names, _UNITS) if loop.ablations else "-"
     return [
         Text(f"{loop.meta_loop:,}", style, justify="right"),
         Text(accuracy(loop.validation_accuracy), style, justify="right"),

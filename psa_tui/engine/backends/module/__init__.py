@@ -23,7 +23,9 @@ class ModuleBackend:
     measures_activity = True
 
     def refusal(self, network: Network, device: str) -> str | None:
-        """Return None: it can train every network."""
+        """Return None: it can train every network, whose buffers are where they must be."""
+        if any(buffer.offset < network.trained for buffer in network.buffers):
+            return "its buffers are not the last of its tensors"
         return None
 
     def threads(self, network: Network, batch_size: int, cores: int) -> int:

@@ -1,4 +1,4 @@
-"""One epoch and its evaluation for any network: autograd over ``Network.forward``, member by member.
+"""One epoch and its evaluation for any network: autograd over ``Network.train_forward``, member by member.
 
 Members are not batched: whatever a network computes will do, and a trial ends with the same bits alone and among
 others.
@@ -43,10 +43,8 @@ def train_epoch(
         yield seen, losses
     if epoch.correct is not None:
         epoch.correct.copy_(correct)
-    for at, (member, row) in enumerate(zip(members, weights, strict=True)):
-        row.copy_(member.row)
-        if epoch.moments is not None:
-            epoch.moments[at, 0], epoch.moments[at, 1] = member.first_moment, member.second_moment
+    for at, member in enumerate(members):
+        member.store(weights[at], None if epoch.moments is None else epoch.moments[at])
     return losses.sum(1) / count
 
 
@@ -60,13 +58,21 @@ class _Member:
         self.learning_rate = epoch.hyperparameters.learning_rate
         self.weight_decay = epoch.weight_decay[member]
         self.row = weights[member].clone()
-        self.tensors = {name: view.detach().requires_grad_() for name, view in tensors_of(network, self.row).items()}
         self.labels = epoch.labels[member]
-        self.gradient = torch.zeros_like(self.row)
-        moments = self.row.new_zeros(2, len(self.row)) if epoch.moments is None else epoch.moments[member]
-        self.first_moment, self.second_moment = moments.clone()
-        self.gradients = tensors_of(network, self.gradient)
+        self.views = tensors_of(network, self.row)
+        # In memory of their own: autograd would take a change of them for one of the weights, whose row they share.
+        self.buffers = {buffer.name: self.views[buffer.name].clone() for buffer in network.buffers}
+        self.leaves = {
+            name: view.detach().requires_grad_() for name, view in self.views.items() if name not in self.buffers
+        }
+        gradient = torch.zeros_like(self.row)
+        gradients = tensors_of(network, gradient)
+        self.gradients = [gradients[name] for name in self.leaves]
+        self.moments = self.row.new_zeros(2, len(self.row)) if epoch.moments is None else epoch.moments[member].clone()
         self.steps = torch.tensor(float(epoch.steps[member]))
+        trained = slice(network.trained)
+        self.weights, self.gradient = self.row[trained], gradient[trained]
+        self.first_moment, self.second_moment = self.moments[:, trained]
 
     def step(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Take one step on ``inputs`` [batch, *input_shape].
@@ -75,16 +81,16 @@ class _Member:
             The losses from before it, [batch], and how many images were classified correctly.
         """
         masks = None if self.dropout is None else draw_dropout_masks(self.dropout, self.network, inputs)
-        logits = self.network.forward(self.tensors, inputs, masks)
+        logits = self.network.train_forward(self.leaves | self.buffers, inputs, masks)
         losses = cross_entropy(logits, labels, reduction="none")
-        found = torch.autograd.grad(losses.mean(), list(self.tensors.values()))
-        for gradient, computed in zip(self.gradients.values(), found, strict=True):
+        found = torch.autograd.grad(losses.mean(), list(self.leaves.values()))
+        for gradient, computed in zip(self.gradients, found, strict=True):
             gradient.copy_(computed)
         with torch.no_grad():
             # Decoupled decay, a factor of its own: where it is 1 in this dtype it changes no bit.
-            self.row.mul_(1 - self.learning_rate * self.weight_decay)
+            self.weights.mul_(1 - self.learning_rate * self.weight_decay)
             adamw(
-                [self.row],
+                [self.weights],
                 [self.gradient],
                 [self.first_moment],
                 [self.second_moment],
@@ -102,6 +108,14 @@ class _Member:
             # The largest is not a number where any is none, and then nothing equals it.
             correct = (logits.gather(1, labels.unsqueeze(1)) == logits.amax(1, keepdim=True)).sum()
         return losses.detach(), correct
+
+    def store(self, row: Tensor, moments: Tensor | None) -> None:
+        """Write what the epoch ended with into ``row`` [parameters] and ``moments`` [2, parameters], if wanted."""
+        for name, buffer in self.buffers.items():
+            self.views[name].copy_(buffer)
+        row.copy_(self.row)
+        if moments is not None:
+            moments.copy_(self.moments)
 
 
 def count_correct(weights: Tensor, network: Network, images: Images, active: Tensor | None = None) -> Tensor:
