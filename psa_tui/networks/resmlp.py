@@ -57,6 +57,11 @@ class ResMlp(StackedNetwork):
         return sum(group.width * (2 * group.count + leads_over) for group, leads_over in self._stacks())
 
     @property
+    def skips_inputs(self) -> bool:
+        """Whether the first stack has no transition, since it is as wide as the inputs."""
+        return self.groups[0].width == self.inputs
+
+    @property
     def width(self) -> float:
         """The width of the blocks, the mean."""
         return sum(group.count * group.width for group in self.groups) / self.depth

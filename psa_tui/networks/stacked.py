@@ -61,6 +61,13 @@ class Linear:
         return slice(self.offset + unit, self.bias_offset, self.inputs)
 
 
+def mask_places(layers: Sequence[Linear]) -> tuple[int | None, ...]:
+    """Return the first row of the dropout masks that is for each of ``layers``; None for one that is not dropped."""
+    dropped = [layer.outputs if layer.dropout else 0 for layer in layers[:-1]]
+    begins = accumulate(dropped[:-1], initial=0)
+    return (*(at if some else None for at, some in zip(begins, dropped, strict=True)), None)
+
+
 @dataclass(frozen=True, slots=True)
 class UnitLayer:
     """Units that can be ablated, and the linear layers whose rows and columns belong to each."""
@@ -101,6 +108,11 @@ class StackedNetwork(Network):
         """``18*18`` for one group, ``[4*4,2*8]`` for several."""
         text = str(self).replace(" ", "")
         return text[1:-1] if len(self.groups) == 1 else text
+
+    @property
+    def skips_inputs(self) -> bool:
+        """Whether a skip adds the inputs themselves, in closed form."""
+        return False
 
     @property
     def depth(self) -> int:
@@ -154,9 +166,7 @@ class StackedNetwork(Network):
     @cached_property
     def dropout_at(self) -> tuple[int | None, ...]:
         """The first row of the dropout masks that is for each linear layer; None for one that is not dropped."""
-        dropped = [layer.outputs if layer.dropout else 0 for layer in self.layers[:-1]]
-        begins = accumulate(dropped[:-1], initial=0)
-        return (*(at if some else None for at, some in zip(begins, dropped, strict=True)), None)
+        return mask_places(self.layers)
 
     @cached_property
     def hidden_at(self) -> tuple[int | None, ...]:

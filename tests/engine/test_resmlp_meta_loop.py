@@ -12,7 +12,7 @@ from tests.engine import comparison
 from tests.engine.trials import INPUT_SHAPE
 from tests.networks import residual
 
-BACKENDS = ["module", "numba"]
+BACKENDS = ["module", "numba", "torch"]
 
 
 def parse(text, family):

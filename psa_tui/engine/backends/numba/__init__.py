@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 from psa_tui.engine.backends import Lack
 from psa_tui.networks.base import Network
-from psa_tui.networks.mlp import Mlp
-from psa_tui.networks.resmlp import ResMlp
 from psa_tui.networks.stacked import StackedNetwork
 
 if TYPE_CHECKING:
@@ -30,7 +28,7 @@ _IMAGES_PER_THREAD = 64
 
 
 class NumbaBackend:
-    """Trains fully connected networks, residual ones too, on images of one channel, see ``psa_tui.engine.backend.Backend``."""
+    """Trains networks of linear layers on images of one channel, see ``psa_tui.engine.backend.Backend``."""
 
     name = "numba"
     every_variant = True
@@ -38,9 +36,9 @@ class NumbaBackend:
 
     def refusal(self, network: Network, device: str) -> str | None:
         """Return why it cannot train ``network``; None when it can."""
-        if not isinstance(network, Mlp | ResMlp):
+        if not isinstance(network, StackedNetwork):
             return f"trains fully connected networks only, residual ones too, not those of family {network.family}"
-        if isinstance(network, ResMlp) and network.groups[0].width == network.inputs:
+        if network.skips_inputs:
             return f"trains residual networks whose first width is not that of the images only, not {network}"
         if len(network.input_shape) == 3 and network.input_shape[0] != 1:
             return f"trains on images of one channel only, not of {network.input_shape[0]}"
