@@ -27,7 +27,7 @@ def hidden_activations(row: Tensor, network: Network, images: Images) -> Tensor:
 
     with torch.no_grad():
         everything = torch.arange(len(images), device=row.device)
-        network.forward(tensors_of(network, row), network_inputs(images, everything, row.dtype), record)
+        network.watched_forward(tensors_of(network, row), network_inputs(images, everything, row.dtype), record)
     return found
 
 

@@ -3,5 +3,6 @@
 from psa_tui.networks.base import NETWORKS, Network, NetworkFamily, ParameterSpec
 from psa_tui.networks.convnet import ConvNet
 from psa_tui.networks.mlp import Mlp
+from psa_tui.networks.resmlp import PublishedResMlp, ResMlp
 
-__all__ = ["NETWORKS", "ConvNet", "Mlp", "Network", "NetworkFamily", "ParameterSpec"]
+__all__ = ["NETWORKS", "ConvNet", "Mlp", "Network", "NetworkFamily", "ParameterSpec", "PublishedResMlp", "ResMlp"]

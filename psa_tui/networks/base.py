@@ -145,8 +145,16 @@ class Network(ABC):
     def forward(self, tensors: Mapping[str, Tensor], inputs: Tensor, dropout: DropoutMasks | None) -> Tensor:
         """Compute logits [batch, classes] of standardised ``inputs`` [batch, *input_shape] with plain torch operations.
 
-        ``tensors`` are one member's by name; ``dropout`` is called after every hidden layer's activation.
+        ``tensors`` are one member's by name; ``dropout`` is called after every hidden layer's activation, or whichever
+        ``dropped_units`` counts.
         """
+
+    def watched_forward(self, tensors: Mapping[str, Tensor], inputs: Tensor, watch: DropoutMasks) -> Tensor:
+        """Compute logits as ``forward`` does without dropout, and call ``watch`` with the hidden units' activations.
+
+        It returns them as they are. What calls it for a unit more than once, does so last with what is read of it last.
+        """
+        return self.forward(tensors, inputs, watch)
 
     def train_forward(self, tensors: Mapping[str, Tensor], inputs: Tensor, dropout: DropoutMasks | None) -> Tensor:
         """Compute logits as ``forward`` does, in a training step; what has buffers brings them up to date in place."""
@@ -161,6 +169,16 @@ class Network(ABC):
     @abstractmethod
     def hidden_units(self) -> int:
         """Units of all hidden layers, in closed form."""
+
+    @property
+    def dropped_units(self) -> int:
+        """The units that dropout acts on, the rows of its masks, in closed form: the hidden ones where nothing else."""
+        return self.hidden_units
+
+    @property
+    def computed_units(self) -> int:
+        """The activations of one image that a training step keeps, without inputs and logits, in closed form."""
+        return self.hidden_units
 
     @property
     @abstractmethod
@@ -196,7 +214,7 @@ class Network(ABC):
         three of the activations of one batch (all members train together at most, and few of them are evaluated
         together), and the bookkeeping of each layer. A variant may keep further ``kept_copies`` of the parameters.
         """
-        units = self.inputs + self.hidden_units + self.classes
+        units = self.inputs + self.computed_units + self.classes
         rows = max(members * batch_size, _EVALUATION_BATCH)
         layers = _BYTES_PER_LAYER * (self.depth + 1)
         return members * (6 + kept_copies) * 4 * self.parameters + 3 * 4 * rows * units + layers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from psa_tui.errors import ConfigError
@@ -40,6 +40,17 @@ def parse_stages(text: str) -> list[Group]:
         ConfigError: the text is anything else; the message shows it with a caret under the fault.
     """
     return _Parser(text, "architecture", "channels like 16,32 or [2*16, 32] (convolutions*channels)").stages()
+
+
+def merged(groups: Sequence[Group]) -> tuple[Group, ...]:
+    """Return ``groups`` with neighbours of the same width made one."""
+    found: list[Group] = []
+    for group in groups:
+        if found and found[-1].width == group.width:
+            found[-1] = Group(found[-1].count + group.count, group.width)
+        else:
+            found.append(group)
+    return tuple(found)
 
 
 def groups_of_widths(text: str) -> str:

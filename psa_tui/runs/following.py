@@ -279,7 +279,7 @@ def _ablation(row: RunRow, loop: MetaLoopRow) -> UnitsAblated | None:
     if not loop.ablations:
         return None
     network = network_of(row)
-    layers = 0 if network is None else network.depth + 1
+    layers = 0 if network is None else len(network.unit_counts)
     return UnitsAblated(member=0, meta_loop=loop.meta_loop, mode=loop.mode, layers=layers, units=loop.ablations)
 
 

@@ -45,7 +45,8 @@ def assert_every_variant_is_the_example(network, loops, train, validation, backe
 def example_run(network, variant, loops, train, validation):
     """The meta-loops of the sixty-line example, computed once for all backends."""
     splits = [(oracle.inputs(split, split.pixels, torch.float64), split.labels) for split in (train, validation)]
-    return list(psa_in_60_lines.psa(*splits, network.unit_counts[:-1], variant.name, 11, loops, lr=1e-3, batch=64))
+    widths = [group.width for group in network.groups for _ in range(group.count)]
+    return list(psa_in_60_lines.psa(*splits, widths, variant.name, 11, loops, lr=1e-3, batch=64))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The oracle: epochs of many members at once by autograd, plainly written, for fully connected networks.
+"""The oracle: epochs of many members at once by autograd, plainly written, for fully connected networks, residual too.
 
 Backends are compared with it where ``examples/psa_in_60_lines.py``, which trains one network at the published rates,
 cannot serve. Members never influence one another: the loss is the sum of their mean losses, so each member's
@@ -26,7 +26,7 @@ def train_epoch(weights, network, images, epoch):
         chosen = orders[:, start : start + size]
         own = [images.labels if one is None else one for one in epoch.labels]
         labels = torch.stack([some[seen] for some, seen in zip(own, chosen, strict=True)])
-        logits = forward(leaves, inputs(images, images.pixels[chosen], weights.dtype), epoch.dropout)
+        logits = forward(network, leaves, inputs(images, images.pixels[chosen], weights.dtype), epoch.dropout)
         losses = cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view_as(labels).mean(1)
         for destination, computed in zip(gradients, torch.autograd.grad(losses.sum(), leaves), strict=True):
             destination.copy_(computed)
@@ -66,7 +66,7 @@ def logits_of(weights, network, images):
     """What each member of ``weights`` says of each image, without dropout: [M, images, classes]."""
     with torch.no_grad():
         seen = inputs(images, images.pixels, weights.dtype)
-        return torch.stack([forward(_views(network, row[None]), seen[None], ())[0] for row in weights])
+        return torch.stack([forward(network, _views(network, row[None]), seen[None], ())[0] for row in weights])
 
 
 def inputs(images, pixels, dtype):
@@ -74,17 +74,23 @@ def inputs(images, pixels, dtype):
     return pixels.to(dtype).div_(255).sub_(images.mean[0]).div_(images.std[0])
 
 
-def forward(leaves, activations, dropout):
-    """Logits [M, B, classes] of inputs [M, B, 784]; every hidden layer is Linear, ReLU, Dropout."""
-    hidden = leaves[1:-2:2]
-    masks = [_masks(draws, hidden, activations) for draws in dropout]
-    for index in range(0, len(leaves), 2):
-        weight, bias = leaves[index], leaves[index + 1]
+def forward(network, leaves, activations, dropout):
+    """Logits [M, B, classes] of inputs [M, B, 784]; every hidden layer is Linear, ReLU, Dropout, or some are residual.
+
+    That is, they add what the layer before them read, before ReLU, and drop nothing.
+    """
+    layers = network.layers[:-1]
+    masks = [_masks(draws, [layer for layer in layers if layer.dropout], activations) for draws in dropout]
+    read = []
+    for layer, weight, bias in zip(network.layers, leaves[::2], leaves[1::2], strict=True):
+        read.append(activations)
         activations = torch.baddbmm(bias.unsqueeze(1), activations, weight.transpose(1, 2))
-        if index < len(leaves) - 2:
+        if layer.skip:
+            activations = activations + read[-2]
+        if layer is not network.layers[-1]:
             activations = activations.relu()
-            if dropout:
-                activations = activations * torch.stack([mask[index // 2] for mask in masks])
+            if dropout and layer.dropout:
+                activations = activations * torch.stack([next(mask) for mask in masks])
     return activations
 
 
@@ -93,9 +99,9 @@ def _views(network, weights):
 
 
 def _masks(draws, hidden, activations):
-    """One member's scaled masks, [B, width] of each hidden layer; ones where it does not drop."""
-    widths = [bias.shape[1] for bias in hidden]
+    """One member's scaled masks, [B, width] of each layer of ``hidden``; ones where it does not drop."""
+    widths = [layer.outputs for layer in hidden]
     drawn = torch.ones(sum(widths), activations.shape[1], dtype=activations.dtype)
     if draws is not None:
         draws.fill_dropout_mask(drawn.numpy())
-    return [mask.t() for mask in drawn.split(widths)]
+    return iter([mask.t() for mask in drawn.split(widths)])

@@ -5,7 +5,7 @@ as rounding leads (see ``twins``).
 """
 
 import os
-from functools import cache
+from functools import cache, partial
 
 import pytest
 import torch
@@ -15,12 +15,18 @@ from psa_tui.engine.backend import BACKENDS
 from psa_tui.engine.images import Images
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.variants import DECAY, DROPOUT, NONE, PUBLISHED
+from psa_tui.networks import NETWORKS as BY_NAME
 from tests.engine import oracle
-from tests.engine.trials import SIX_VARIANTS, end_of, mlp, prepare, real_images, ten_steps
+from tests.engine.trials import INPUT_SHAPE, SIX_VARIANTS, end_of, mlp, prepare, real_images, ten_steps
 from tests.engine.twins import TWINS, Twin, assert_counts_near, assert_near, of_twins
+from tests.networks import residual
 
 NETWORKS = [mlp(text) for text in ("[2*6, 1*5]", "[1*16]", "[3*1]", "[2*8, 1*1, 1*3]", "[1*3, 1*40]", "[1*72]")]
 MIXED = NETWORKS[0]
+NETWORKS += [
+    BY_NAME.find(family).parse(text, INPUT_SHAPE, 10)
+    for family, text in (("resmlp", "[2*6, 1*5]"), ("resmlp-published", "[3*8]"), ("resmlp", "[1*1, 1*72, 2*3]"))
+]
 SCATTERED = [(seed, variant) for variant in (DROPOUT, DECAY, NONE) for seed in (3, 1, 1, 2)]
 RATES = Hyperparameters(learning_rate=1e-3, batch_size=64, weight_decay=1e-4, dropout=0.1)
 DTYPES = [torch.float32, torch.float64]
@@ -73,9 +79,14 @@ def after_ten_steps(network, everyone, dtype, train_images):
 @cache
 def after_an_epoch_of_the_example(network, variant, train_images, validation_images):
     """The sixty-line example's weights by name, and how many images it then knows; computed once for all backends."""
-    model = psa_in_60_lines.network([784, *network.unit_counts], 5).double()
+    if network.family == "mlp":
+        network_of, ablate = psa_in_60_lines.network, psa_in_60_lines.ablate
+    else:
+        network_of, ablate = residual.network, partial(residual.ablate, network.family)
+    hidden = [group.width for group in network.groups for _ in range(group.count)]
+    model = network_of([784, *hidden, 10], 5).double()
     if variant.ablates:
-        psa_in_60_lines.ablate(model, variant.name, 5, 2)
+        ablate(model, variant.name, 5, 2)
     seen, validated = [oracle.inputs(some, some.pixels, torch.float64) for some in (train_images, validation_images)]
     psa_in_60_lines.train_epoch(model, seen, train_images.labels, variant.name, 5, 2, 1e-3, 64)
     return model.state_dict(), psa_in_60_lines.count_correct(model, validated, validation_images.labels)
@@ -86,6 +97,10 @@ def backend(request):
     return BACKENDS.find(request.param)
 
 
+def name_of(network):
+    return str(network) if network.family == "mlp" else f"{network.family} {network}"
+
+
 class TestBackend:
     @pytest.mark.parametrize(
         "everyone",
@@ -94,7 +109,7 @@ class TestBackend:
             pytest.param(SCATTERED, id="scattered", marks=pytest.mark.slow),
         ],
     )
-    @pytest.mark.parametrize("network", NETWORKS, ids=str)
+    @pytest.mark.parametrize("network", NETWORKS, ids=name_of)
     @pytest.mark.parametrize("dtype", DTYPES)
     def test_after_ten_steps_every_weight_and_loss_is_the_oracles(
         self, backend, network, everyone, dtype, train_images
@@ -116,7 +131,7 @@ class TestBackend:
                 assert_near(found_losses, expected_losses, twins[1])
 
     @pytest.mark.parametrize("variant", PUBLISHED, ids=str)
-    @pytest.mark.parametrize("network", NETWORKS, ids=str)
+    @pytest.mark.parametrize("network", NETWORKS, ids=name_of)
     def test_an_epoch_and_its_count_are_the_sixty_line_examples(
         self, backend, network, variant, train_images, validation_images
     ):
@@ -165,7 +180,7 @@ class TestBackend:
         counts = oracle.count_correct(weights, MIXED, images)
         assert torch.equal(backend.count_correct(weights, MIXED, images), counts)
 
-    @pytest.mark.parametrize("network", NETWORKS, ids=str)
+    @pytest.mark.parametrize("network", NETWORKS, ids=name_of)
     def test_evaluation_counts_what_the_oracle_counts(self, backend, network, train_images, validation_images):
         weights, epoch = prepare(network, SIX_VARIANTS, len(train_images))
         end_of(backend.train_epoch(weights, network, train_images, epoch()))

@@ -28,7 +28,10 @@ class Twin:
         self._network = network
         self._draws = np.random.default_rng([0x7417, number])
         self.pixels = self._draws.permutation(network.inputs)
-        units = [self._draws.permutation(layer.outputs) for layer in network.layers[:-1]]
+        units = []
+        for layer in network.layers[:-1]:
+            # What a skip adds to stays unit by unit.
+            units.append(units[-2] if layer.skip else self._draws.permutation(layer.outputs))
         positions = torch.arange(network.parameters)[None]
         moved = positions.clone()
         after = [*units, np.arange(network.classes)]
@@ -37,8 +40,9 @@ class Twin:
             layer.bias(moved)[0] = layer.bias(positions)[0][outputs]
         self._positions = moved[0]
         """Where each of the twin's numbers lies in its original's row."""
-        begins = np.cumsum([0, *(len(some) for some in units)])
-        self._units = np.concatenate([some + begin for some, begin in zip(units, begins[:-1], strict=True)])
+        dropped = [some for some, layer in zip(units, network.layers, strict=False) if layer.dropout]
+        begins = np.cumsum([0, *(len(some) for some in dropped)])
+        self._units = np.concatenate([some + begin for some, begin in zip(dropped, begins[:-1], strict=True)])
 
     def train(self, weights, images, epoch):
         """What the oracle makes of the twins of ``weights`` in one epoch, in their originals' order; and the losses."""

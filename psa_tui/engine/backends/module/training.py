@@ -127,8 +127,11 @@ def count_correct(weights: Tensor, network: Network, images: Images, active: Ten
         for batch in torch.split(everything, _EVALUATION_BATCH):
             inputs = network_inputs(images, batch, weights.dtype)
             for member, row in enumerate(weights):
-                mark = None if marks is None else marks[member]
-                logits = network.forward(tensors_of(network, row), inputs, mark)
+                tensors = tensors_of(network, row)
+                if marks is None:
+                    logits = network.forward(tensors, inputs, None)
+                else:
+                    logits = network.watched_forward(tensors, inputs, marks[member])
                 correct[member] += (logits.argmax(1) == images.labels[batch]).sum()
     return correct
 
@@ -153,8 +156,8 @@ def network_inputs(images: Images, batch: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def draw_dropout_masks(draws: DropoutMaskDraws, network: Network, like: Tensor) -> DropoutMasks:
-    """Draw one step's masks of all hidden units, for the images of ``like`` [batch, ...]."""
-    drawn = torch.empty(network.hidden_units, len(like), dtype=like.dtype)
+    """Draw one step's masks of all units that are dropped, for the images of ``like`` [batch, ...]."""
+    drawn = torch.empty(network.dropped_units, len(like), dtype=like.dtype)
     draws.fill_dropout_mask(drawn.numpy())
     mask = drawn.t().to(like.device)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from psa_tui.engine.backends import Lack
 from psa_tui.networks.base import Network
-from psa_tui.networks.mlp import Mlp
+from psa_tui.networks.stacked import StackedNetwork
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +28,7 @@ _IMAGES_PER_THREAD = 64
 
 
 class NumbaBackend:
-    """Trains fully connected networks on images of one channel, see ``psa_tui.engine.backend.Backend``."""
+    """Trains networks of linear layers on images of one channel, see ``psa_tui.engine.backend.Backend``."""
 
     name = "numba"
     every_variant = True
@@ -36,8 +36,10 @@ class NumbaBackend:
 
     def refusal(self, network: Network, device: str) -> str | None:
         """Return why it cannot train ``network``; None when it can."""
-        if not isinstance(network, Mlp):
-            return f"trains networks of family {Mlp.family} only, not {network.family}"
+        if not isinstance(network, StackedNetwork):
+            return f"trains fully connected networks only, residual ones too, not those of family {network.family}"
+        if network.skips_inputs:
+            return f"trains residual networks whose first width is not that of the images only, not {network}"
         if len(network.input_shape) == 3 and network.input_shape[0] != 1:
             return f"trains on images of one channel only, not of {network.input_shape[0]}"
         if device != "cpu":
@@ -65,16 +67,16 @@ class NumbaBackend:
         """Train ``weights`` [M, parameters] in place, see ``Backend``."""
         from psa_tui.engine.backends.numba.training import train_epoch
 
-        return train_epoch(weights, _mlp(network), images, epoch)
+        return train_epoch(weights, _stacked(network), images, epoch)
 
     def count_correct(self, weights: Tensor, network: Network, images: Images, active: Tensor | None = None) -> Tensor:
         """Count correct answers of ``weights`` [M, parameters], see ``Backend``."""
         from psa_tui.engine.backends.numba.training import count_correct
 
-        return count_correct(weights, _mlp(network), images, active)
+        return count_correct(weights, _stacked(network), images, active)
 
 
-def _mlp(network: Network) -> Mlp:
-    if not isinstance(network, Mlp):
+def _stacked(network: Network) -> StackedNetwork:
+    if not isinstance(network, StackedNetwork):
         raise TypeError(f"backend {NumbaBackend.name} got a network of family {network.family}")
     return network

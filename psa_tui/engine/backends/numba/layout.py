@@ -11,7 +11,7 @@ from psa_tui.engine.backends.numba.kernels.memory import Layers, Members, Patche
 from psa_tui.engine.backends.numba.kernels.products import BLOCK
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES
 from psa_tui.engine.images import Images
-from psa_tui.networks.mlp import Mlp
+from psa_tui.networks.stacked import StackedNetwork
 
 _MOST_UNITS = 4
 """So many units are computed at once: their sums, two registers each with AVX2, leave room for what is summed."""
@@ -31,7 +31,7 @@ _PATCHES, _PIXELS = "numba patches", "numba pixels"
 class Layout:
     """How the parameters of a network lie in the kernels' memory."""
 
-    def __init__(self, network: Mlp, images: Images, shares: int) -> None:
+    def __init__(self, network: StackedNetwork, images: Images, shares: int) -> None:
         """Lay out the parameters of ``network``, which is to see ``images``, for ``shares`` threads."""
         self.shares = shares
         self.layers = network.layers
@@ -59,7 +59,17 @@ class Layout:
         begin = np.array([layer.offset for layer in self.layers]) - self.rest_at
         widths = np.array([layer.outputs for layer in self.layers])
         bias_at = np.array([layer.bias_offset for layer in self.layers]) - self.rest_at
-        self.kernel_layers = Layers(widths, np.concatenate([[self.rows], widths[1:]]), begin, bias_at)
+        rows = np.concatenate([[self.rows], widths[1:]])
+        skips = np.array([layer.skip for layer in self.layers], dtype=np.int64)
+        for at in np.flatnonzero(skips):
+            # What is added lies as what it is added to.
+            rows[at] = rows[at - 2]
+        self.residual = bool(skips.any())
+        masks, hidden = (
+            np.array([-1 if one is None else one for one in places])
+            for places in (network.dropout_at, network.hidden_at)
+        )
+        self.kernel_layers = Layers(widths, rows, begin, bias_at, skips, masks, hidden)
         self.rest = -(-(self.layers[-1].end - self.rest_at) // LANES) * LANES
 
     def members(

@@ -17,7 +17,7 @@ from psa_tui.engine.backends.numba.kernels.memory import STEPS, STOP, Patches, T
 from psa_tui.engine.backends.numba.kernels.steps import run_steps
 from psa_tui.engine.backends.numba.layout import Layout
 from psa_tui.engine.images import Images
-from psa_tui.networks.mlp import Mlp
+from psa_tui.networks.stacked import StackedNetwork
 
 _STATE_BYTES = 16 << 20
 """Weights and moments of members that train together should stay in the last-level cache."""
@@ -28,7 +28,7 @@ _EVALUATION_BATCH = 256
 
 
 def train_epoch(
-    weights: Tensor, network: Mlp, images: Images, epoch: Epoch
+    weights: Tensor, network: StackedNetwork, images: Images, epoch: Epoch
 ) -> Generator[tuple[int, Tensor], None, Tensor]:
     """Train ``weights`` [M, parameters] for one epoch, see ``psa_tui.engine.backend.Backend``."""
     losses = np.zeros((len(weights), 1))
@@ -40,7 +40,7 @@ def train_epoch(
     return torch.from_numpy(losses[:, 0]).to(weights.dtype) / epoch.orders.shape[1]
 
 
-def count_correct(weights: Tensor, network: Mlp, images: Images, active: Tensor | None = None) -> Tensor:
+def count_correct(weights: Tensor, network: StackedNetwork, images: Images, active: Tensor | None = None) -> Tensor:
     """Return how many images each member of ``weights`` [M, parameters] classifies correctly, see ``Backend``."""
     rows = weights.numpy()
     shares = torch.get_num_threads()
@@ -83,7 +83,7 @@ def chunks(order_of: Sequence[int], row_bytes: int) -> list[list[int]]:
 
 
 def _train(
-    weights: Tensor, network: Mlp, images: Images, epoch: Epoch, members: Sequence[int], losses: np.ndarray
+    weights: Tensor, network: StackedNetwork, images: Images, epoch: Epoch, members: Sequence[int], losses: np.ndarray
 ) -> Generator[int, None, None]:
     """Train ``members``, who share an order, adding to ``losses`` [M, 1]; yield how many images were seen."""
     some = epoch.of(members)
@@ -102,7 +102,7 @@ def _train(
     size = min(epoch.hyperparameters.batch_size, len(order))
     seen = _of_dtype(layout.images, dtype)
     dropping = [draws for draws in some.dropout if draws is not None]
-    units = network.hidden_units
+    units = network.dropped_units
     space = layout.workspace(size, dtype)
     lists = layout.pixel_lists(size, dtype)
     together = len(order) // size
@@ -160,7 +160,7 @@ def _run_steps(task: Task, layout: Layout) -> Generator[int, None, None]:
     This thread only waits, so that it can show progress, and be interrupted: closing the generator ends a call after
     the step that it is at.
     """
-    phases = phase_addresses(task.rates.dtype, layout.wide, layout.first_units, layout.later_units)
+    phases = phase_addresses(task.rates.dtype, layout.wide, layout.first_units, layout.later_units, layout.residual)
     control = task.space.control
     control[:] = 0
     calls: list[Future[None]] = [Future() for _ in range(layout.shares)]

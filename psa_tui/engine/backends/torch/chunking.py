@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from psa_tui.networks.mlp import Linear
+from psa_tui.networks.stacked import Linear
 
 _OPTIMISER_BYTES = 16 << 20
 """Weights, gradients and moments of members that train together should stay in the last-level cache."""

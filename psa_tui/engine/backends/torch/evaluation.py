@@ -10,14 +10,14 @@ from psa_tui.engine.backends.torch.parameter_layout import ParameterLayout
 from psa_tui.engine.backends.torch.passes import Forward
 from psa_tui.engine.backends.torch.sparse_pixels import pixel_centre, pixel_scale
 from psa_tui.engine.images import Images
-from psa_tui.networks.mlp import Mlp
+from psa_tui.networks.stacked import StackedNetwork
 
 _BATCH = 1000
 _WEIGHT_BYTES = 1 << 20
 """Members whose weights fit in this are evaluated together."""
 
 
-def count_correct(weights: Tensor, network: Mlp, images: Images, active: Tensor | None = None) -> Tensor:
+def count_correct(weights: Tensor, network: StackedNetwork, images: Images, active: Tensor | None = None) -> Tensor:
     """Return how many images each member of ``weights`` [M, parameters] classifies correctly, see ``Backend``."""
     correct = torch.zeros(len(weights), dtype=torch.int64, device=weights.device)
     batch = max(1, min(_BATCH, len(images)))
@@ -43,7 +43,13 @@ def count_correct(weights: Tensor, network: Mlp, images: Images, active: Tensor 
                 inputs = weights.new_empty(1, *pixels.shape)
                 forwards = [
                     Forward(
-                        layout, [len(chunk.members)], inputs, pixel_scale(images), keep_activations=False, sums=total
+                        layout,
+                        [len(chunk.members)],
+                        inputs,
+                        pixel_scale(images),
+                        keep_activations=False,
+                        sums=total,
+                        hidden_at=network.hidden_at,
                     )
                     for layout, chunk, total in zip(layouts, some, totals, strict=True)
                 ]

@@ -13,7 +13,7 @@ from itertools import groupby
 
 from torch import Tensor
 
-from psa_tui.networks.mlp import Linear
+from psa_tui.networks.stacked import Linear
 
 
 class ParameterLayout:

@@ -31,6 +31,7 @@ from psa_tui.engine.backends.torch.buffers import (
     separate_buffers,
 )
 from psa_tui.engine.backends.torch.parameter_layout import ParameterLayout
+from psa_tui.networks.stacked import mask_places
 
 Call = Callable[[], object]
 
@@ -42,7 +43,7 @@ class DropoutMask:
     members: slice
     """Their positions in the chunk."""
     mask: Tensor
-    """[dropped members, hidden units, batch]: 0 or ``scale``."""
+    """[dropped members, dropped units, batch]: 0 or ``scale``."""
     scale: float
 
 
@@ -73,6 +74,7 @@ class Forward:
         rank: int = 0,
         keep_activations: bool = True,
         sums: Tensor | None = None,
+        hidden_at: Sequence[int | None] = (),
     ) -> None:
         """Make the buffers and the calls.
 
@@ -86,6 +88,7 @@ class Forward:
             keep_activations: without, a layer's activations overwrite those of the last but one, which no backward
                 pass can use.
             sums: where each run leaves the sum of every hidden unit's activations: [members, hidden units].
+            hidden_at: the first hidden unit of each layer whose activations are summed.
         """
         like = weights.flat
         members, width, pixels = weights.weights[0].shape
@@ -111,19 +114,24 @@ class Forward:
             self.calls.append(partial(torch.bmm, sparse, part.right.mT, out=part.product))
             target = _by_order(first[part.rows], orders)
             self.calls.append(partial(target.baddbmm_, part.product, part.left, alpha=scale))
-        unit = 0
+        mask_at, summed = mask_places(weights.layers), set[int]()
         for index, layer in enumerate(weights.layers):
-            output = self.activations[index]
+            output, bias = self.activations[index], weights.biases[index]
+            if layer.skip:
+                # Where activations are not kept, they lie in this very buffer.
+                self.calls.append(partial(torch.add, self.activations[index - 2], bias, out=output))
+                bias = output
             if index:
-                below = self.activations[index - 1]
-                self.calls.append(_affine(weights.biases[index], weights.weights[index], below, output))
+                self.calls.append(_affine(bias, weights.weights[index], self.activations[index - 1], output))
             if index < len(weights.layers) - 1:
                 self.calls.append(output.relu_)
-                units = slice(unit, unit + layer.outputs)
-                if sums is not None:
-                    self.calls.append(partial(torch.sum, output, 2, out=sums[:, units]))
-                self.calls += [partial(output[some.members].mul_, some.mask[:, units]) for some in masks]
-                unit += layer.outputs
+                if sums is not None and (unit := hidden_at[index]) is not None:
+                    target = sums[:, unit : unit + layer.outputs]
+                    self.calls.append(partial(_sum_images, output, target, again=unit in summed))
+                    summed.add(unit)
+                if (unit := mask_at[index]) is not None:
+                    units = slice(unit, unit + layer.outputs)
+                    self.calls += [partial(output[some.members].mul_, some.mask[:, units]) for some in masks]
 
     @property
     def logits(self) -> Tensor:
@@ -157,7 +165,10 @@ class Backward:
         layer_runs = [LayerRun(0, 1), *runs_of_one_shape(weights, batch)]
         self.calls: list[Call] = []
         all_deltas = None
-        if len(weights.all_biases) * batch * logits.element_size() <= CORE_CACHE_BYTES:
+        layers, mask_at = weights.layers, mask_places(weights.layers)
+        residual = any(layer.skip for layer in layers)
+        # A skip's deltas are needed until those of the last but one are computed.
+        if residual or len(weights.all_biases) * batch * logits.element_size() <= CORE_CACHE_BYTES:
             all_deltas, buffers = separate_buffers(weights, batch, layer_runs)
         else:
             buffers = alternating_buffers(weights, batch, layer_runs)
@@ -171,12 +182,16 @@ class Backward:
         for buffer, (begin, end) in zip(reversed(buffers), reversed(layer_runs), strict=True):
             for index in reversed(range(begin, min(end, len(deltas) - 1))):
                 below, hidden = deltas[index], forward.activations[index]
+                back, joins = weights.weights[index + 1].transpose(1, 2), index + 2 < len(layers)
                 self.calls += [
-                    _product(weights.weights[index + 1].transpose(1, 2), deltas[index + 1], below),
+                    _affine(deltas[index + 2], back, deltas[index + 1], below)
+                    if joins and layers[index + 2].skip
+                    else _product(back, deltas[index + 1], below),
                     # What dropout has zeroed, ReLU's gradient zeroes too; only dropout's scale remains.
                     partial(torch.ops.aten.threshold_backward.grad_input, below, hidden, 0, grad_input=below),
                 ]
-                self.calls += [partial(below[some.members].mul_, some.scale) for some in masks]
+                if mask_at[index] is not None:
+                    self.calls += [partial(below[some.members].mul_, some.scale) for some in masks]
             if begin:
                 hidden = joined(forward.activations[begin - 1 : end - 1])
                 target = joined(gradients.weights[begin:end])
@@ -246,8 +261,16 @@ def _row_slices(members_per_order: Sequence[int], width: int) -> list[slice]:
     return [slice(begin, end) for begin, end in pairwise(ends)]
 
 
+def _sum_images(activations: Tensor, target: Tensor, *, again: bool) -> None:
+    """Sum ``activations`` [M, units, images] over the images, into ``target`` or ``again`` on top of what it has."""
+    if again:
+        target.add_(activations.sum(2))
+    else:
+        torch.sum(activations, 2, out=target)
+
+
 def _affine(bias: Tensor, weight: Tensor, below: Tensor, out: Tensor) -> Call:
-    """Return the call: ``out`` [M, o, B] = ``weight`` [M, o, i] ``below`` [M, i, B] + ``bias`` [M, o, 1]."""
+    """Return the call: ``out`` [M, o, B] = ``weight`` [M, o, i] ``below`` [M, i, B] + ``bias`` [M, o, 1 or B]."""
     if weight.shape[1:] == (1, 1):
         # A batch of 1x1 products is far slower than the multiplication it is.
         return partial(torch.addcmul, bias, weight, below, out=out)

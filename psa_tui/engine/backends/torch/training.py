@@ -16,11 +16,11 @@ from psa_tui.engine.backends.torch.parameter_layout import ParameterLayout
 from psa_tui.engine.backends.torch.passes import Backward, Call, DropoutMask, Forward
 from psa_tui.engine.backends.torch.sparse_pixels import LowRankFactors, pixel_centre, pixel_scale, sparse_pixels
 from psa_tui.engine.images import Images
-from psa_tui.networks.mlp import Mlp
+from psa_tui.networks.stacked import StackedNetwork
 
 
 def train_epoch(
-    weights: Tensor, network: Mlp, images: Images, epoch: Epoch
+    weights: Tensor, network: StackedNetwork, images: Images, epoch: Epoch
 ) -> Generator[tuple[int, Tensor], None, Tensor]:
     """Train ``weights`` [M, parameters] for one epoch, see ``psa_tui.engine.backend.Backend``."""
     count = epoch.orders.shape[1]
@@ -58,8 +58,8 @@ class _Steps(NamedTuple):
 class _ChunkEpoch:
     """One chunk's epoch: its optimiser and the buffers of its steps."""
 
-    def __init__(self, rows: Tensor, network: Mlp, images: Images, epoch: Epoch, chunk: Chunk) -> None:
-        self.hidden_units = network.hidden_units
+    def __init__(self, rows: Tensor, network: StackedNetwork, images: Images, epoch: Epoch, chunk: Chunk) -> None:
+        self.dropped_units = network.dropped_units
         self.images = images
         self.pixels = sparse_pixels(images)
         self.batch_size = epoch.hyperparameters.batch_size
@@ -161,7 +161,7 @@ class _ChunkEpoch:
         dropping = [at for at, draws in enumerate(self.dropout) if draws is not None]
         all_draws = [draws for draws in self.dropout if draws is not None]
         like = self.weights.flat
-        drawn = torch.empty(len(dropping), self.hidden_units, batch, dtype=like.dtype)
+        drawn = torch.empty(len(dropping), self.dropped_units, batch, dtype=like.dtype)
         calls: list[Call] = [
             partial(draws.fill_dropout_mask, mask.numpy()) for draws, mask in zip(all_draws, drawn, strict=True)
         ]

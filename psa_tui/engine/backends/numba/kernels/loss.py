@@ -26,11 +26,11 @@ def count_correct(task: Task, share: int, step: int, member: int) -> None:
                 best, most = row, logits[base + row * BLOCK]
         correct += best == labels[task.order[begin + begin_image + image]]
     task.correct[share, member, step] = correct
-    unit = 0
     for layer in range(last):
-        for position in range(task.space.live_counts[share, layer]):
-            task.active[member, unit + live[layer, position]] = True
-        unit += widths[layer]
+        unit = task.layers.hidden_at[layer]
+        if unit >= 0:
+            for position in range(task.space.live_counts[share, layer]):
+                task.active[member, unit + live[layer, position]] = True
 
 
 @kernel

@@ -32,6 +32,12 @@ class Layers(NamedTuple):
     weight_at: Ints
     """Where the weights of all but the first begin, in a member's parameters after those of the first layer."""
     bias_at: Ints
+    skips: Ints
+    """1 where the activations of the last layer but one are added before ReLU, else 0."""
+    mask_at: Ints
+    """The first row of the dropout masks for each; -1 for one that is not dropped."""
+    hidden_at: Ints
+    """The first hidden unit whose activation each computes; -1 where its units are not hidden."""
 
 
 class Patches(NamedTuple):
@@ -130,7 +136,7 @@ class Task(NamedTuple):
     rates: Reals3
     """Those of each member and step, as ``adamw`` wants them: [M, steps, 3]."""
     masks: Reals4
-    """Dropout masks, [some members, steps, hidden units, batch]."""
+    """Dropout masks, [some members, steps, dropped units, batch]."""
     losses: Annotated[np.ndarray, np.float64, 3]
     """Set to the sum of losses of each member's step, where weights are updated: float64 [shares, M, steps]."""
     correct: Ints3

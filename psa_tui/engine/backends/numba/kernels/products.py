@@ -3,12 +3,17 @@
 Activations are feature-major: [blocks, rows, 64]; a layer's row is a unit. A unit that is zero for every image of the
 batch, as half of them are in deep narrow networks, adds nothing to any sum; lists of the live ones leave it out, and
 no number changes by that.
+
+In residual networks some layers have a skip: the activations of the last layer but one are added before ReLU. Backward,
+a delta then goes there, too, unit by unit: it lies where the delta of the last layer but one is to be written.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from psa_tui.engine.backends.numba.kernels.calling import Phase
-from psa_tui.engine.backends.numba.kernels.compiling import kernel
+from psa_tui.engine.backends.numba.kernels.compiling import kernel, part
 from psa_tui.engine.backends.numba.kernels.memory import Task, share_of
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES, registers
 from psa_tui.engine.backends.numba.kernels.vectors import (
@@ -60,8 +65,25 @@ def sum_first_deltas(task: Task, share: int, step: int, member: int) -> None:
         live_tiles[unit // units] = found or (unit % units > 0 and live_tiles[unit // units])
 
 
-def phases(units: int) -> tuple[Phase, Phase]:
-    """Return the phases that compute the layers after the first, and their gradients, ``units`` of a layer at once."""
+@part
+def clear_dead(deltas: np.ndarray, live: np.ndarray, width: int, rows: int, blocks: int) -> None:
+    """Clear the ``deltas`` [blocks, rows, 64] of the units that are not ``live``, of ``width``."""
+    at = 0
+    for unit in range(width):
+        if at < len(live) and live[at] == unit:
+            at += 1
+        else:
+            for block in range(blocks):
+                row = (block * rows + unit) * BLOCK
+                for begin in range(row, row + BLOCK, LANES):
+                    store(deltas, begin, splat(deltas.dtype.type(0)))
+
+
+def phases(units: int, residual: bool) -> tuple[Phase, Phase]:
+    """Return the phases that compute the layers after the first, and their gradients, ``units`` of a layer at once.
+
+    What only a ``residual`` network needs is left out of the machine code of others.
+    """
     tile = (0,) * units
 
     @kernel
@@ -72,25 +94,30 @@ def phases(units: int) -> tuple[Phase, Phase]:
         """
         widths, every_row, activation_at = task.layers.widths, task.layers.rows, task.space.activation_at
         every_weight_at, every_bias_at = task.layers.weight_at, task.layers.bias_at
+        skips, mask_at = task.layers.skips, task.layers.mask_at
         weights, y, last = task.members.rest[0, member], task.space.activations[share], len(widths) - 1
         live, live_counts = task.space.live[share], task.space.live_counts[share]
         masks, mask_of = task.masks, task.members.masks_of[member]
         together = min(task.batch, len(task.order) - step * task.batch)
         begin_image, end_image = share_of(together, share, len(task.space.activations))
-        images, unit = end_image - begin_image, 0
+        images = end_image - begin_image
         for layer in range(last + 1):
             at, width, rows = activation_at[layer], widths[layer], every_row[layer]
             if layer:
                 inputs, input_at, input_rows = widths[layer - 1], activation_at[layer - 1], every_row[layer - 1]
                 weight_at, bias_at, hidden = every_weight_at[layer], every_bias_at[layer], layer < last
+                skipped_at = activation_at[max(layer - 2, 0)]
                 for block in range(-(-images // BLOCK)):
                     source, target = input_at + block * input_rows * BLOCK, at + block * rows * BLOCK
+                    skipped = skipped_at + block * rows * BLOCK
                     for begin in range(0, width, units):
                         first = max(0, min(begin, width - units))
                         for lane in range(0, BLOCK, LANES):
                             sums = registers(tile, weights)
                             for j in range(units):
                                 sums[j] = splat_at(weights, bias_at + first + j)
+                                if residual and skips[layer]:
+                                    sums[j] = sums[j] + load(y, skipped + (first + j) * BLOCK + lane)
                             for position in range(live_counts[layer - 1]):
                                 above = live[layer - 1, position]
                                 found = load(y, source + above * BLOCK + lane)
@@ -100,13 +127,13 @@ def phases(units: int) -> tuple[Phase, Phase]:
                             for j in range(units):
                                 store(y, target + (first + j) * BLOCK + lane, relu(sums[j]) if hidden else sums[j])
             if layer < last:
-                live_count = 0
+                live_count, unit = 0, mask_at[layer]
                 for first in range(width):
                     found = False
                     for image in range(0, images, BLOCK):
                         begin = at + (image // BLOCK * rows + first) * BLOCK
                         count = min(BLOCK, images - image)
-                        if mask_of >= 0:
+                        if mask_of >= 0 and (not residual or unit >= 0):
                             for lane in range(count):
                                 y[begin + lane] *= masks[mask_of, step, unit + first, begin_image + image + lane]
                         elif found:
@@ -119,7 +146,6 @@ def phases(units: int) -> tuple[Phase, Phase]:
                         live[layer, live_count] = first
                         live_count += 1
                 live_counts[layer] = live_count
-                unit += width
 
     @kernel
     def backward_products(task: Task, share: int, step: int, member: int) -> None:
@@ -129,11 +155,12 @@ def phases(units: int) -> tuple[Phase, Phase]:
         """
         widths, every_row, activation_at = task.layers.widths, task.layers.rows, task.space.activation_at
         every_weight_at, every_bias_at = task.layers.weight_at, task.layers.bias_at
+        skips, mask_at = task.layers.skips, task.layers.mask_at
         weights, y, shares = task.members.rest[0, member], task.space.activations[share], len(task.space.activations)
         every_live, live_counts = task.space.live[share], task.space.live_counts[share]
         last, parameters = len(widths) - 1, len(weights)
         gradients = task.space.gradients[share * parameters : (share + 1) * parameters]
-        deltas_at, dropout_scale = len(task.space.deltas) // (2 * shares), splat(task.members.dropout_scale[member])
+        deltas_at, scale = len(task.space.deltas) // (2 * shares), splat(task.members.dropout_scale[member])
         together = min(task.batch, len(task.order) - step * task.batch)
         begin_image, end_image = share_of(together, share, shares)
         blocks = -(-(end_image - begin_image) // BLOCK)
@@ -146,6 +173,12 @@ def phases(units: int) -> tuple[Phase, Phase]:
             at, inputs, rows = activation_at[layer - 1], widths[layer - 1], every_row[layer - 1]
             weight_at, bias_at = every_weight_at[layer], every_bias_at[layer]
             below = task.space.deltas[(2 * share + layer % 2) * deltas_at :][:deltas_at]
+            joins = residual and layer < last and skips[layer + 1] != 0
+            if residual:
+                dropped = mask_at[layer - 1] >= 0
+                scale = splat(task.members.dropout_scale[member] if dropped else weights.dtype.type(1))
+                if skips[layer - 1]:
+                    clear_dead(below, live, inputs, rows, blocks)
             for begin in range(0, len(outputs), units):
                 for across in range(0, len(live), 2):
                     low, high = registers(tile, weights), registers(tile, weights)
@@ -183,6 +216,9 @@ def phases(units: int) -> tuple[Phase, Phase]:
                         sums = registers(tile, weights)
                         for j in range(units):
                             sums[j] = zero
+                            if joins:
+                                here = target + live[min(begin + j, len(live) - 1)] * BLOCK + lane
+                                sums[j] = load(below, here)
                         for position in range(len(outputs)):
                             output = outputs[position]
                             found = load(above, source + output * BLOCK + lane)
@@ -192,7 +228,7 @@ def phases(units: int) -> tuple[Phase, Phase]:
                                 sums[j] = fma(splat_at(weights, weight + unit), found, sums[j])
                         for j in range(units):
                             here = target + live[min(begin + j, len(live) - 1)] * BLOCK + lane
-                            store(below, here, where_active(load(y, at + here), sums[j]) * dropout_scale)
+                            store(below, here, where_active(load(y, at + here), sums[j]) * scale)
             above, above_rows = below, rows
 
     return forward_products, backward_products

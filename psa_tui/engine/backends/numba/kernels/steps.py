@@ -29,16 +29,17 @@ class Phases(NamedTuple):
 
 
 @cache
-def phases_for(wide: bool, units: int, later_units: int) -> Phases:
+def phases_for(wide: bool, units: int, later_units: int, residual: bool) -> Phases:
     """Return the phases for networks of some widths.
 
     Args:
         wide: whether the first layer is computed by ``pixels``, else by ``patches``.
         units: how many of the first layer are computed at once, or vectors of such.
         later_units: how many of the layers after it are.
+        residual: whether any of these has a skip.
     """
     list_inputs, first_layer, update = pixels.phases(units) if wide else patches.phases(units)
-    later_layers, gradients = products.phases(later_units)
+    later_layers, gradients = products.phases(later_units, residual)
     return Phases(
         list_inputs,
         first_layer,

@@ -1,0 +1,48 @@
+"""Meta-loops of residual networks beside the sixty-line example's, which trains modules written for that alone."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from examples import psa_in_60_lines
+from psa_tui.engine.activity import hidden_activations
+from psa_tui.networks import NETWORKS
+from tests.engine import comparison
+from tests.engine.trials import INPUT_SHAPE
+from tests.networks import residual
+
+BACKENDS = ["module", "numba", "torch"]
+
+
+def parse(text, family):
+    return NETWORKS.find(family).parse(text, INPUT_SHAPE, 10)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("family", residual.KINDS)
+def test_every_variant_is_the_sixty_line_example(family, backend, monkeypatch, train_images, validation_images):
+    network = parse("[2*6, 1*5]", family)
+    monkeypatch.setattr(psa_in_60_lines, "network", residual.network)
+    monkeypatch.setattr(psa_in_60_lines, "ablate", partial(residual.ablate, family))
+    comparison.assert_every_variant_is_the_example(network, 4, train_images, validation_images, backend)
+
+
+def test_hidden_activations_are_those_of_the_modules_in_the_order_of_the_units(train_images):
+    images = train_images[:20]
+    for family in residual.KINDS:
+        network, module = parse("[2*5, 1*4]", family), residual.ResMlp([784, 5, 5, 4, 10]).double()
+        found = {}
+        for name, one in module.named_modules():
+            one.register_forward_hook(lambda _, inputs, output, key=name, found=found: found.update({key: output}))
+        module.requires_grad_(False)(((images.pixels.double() / 255) - 0.1307) / 0.3081)
+        state = module.state_dict()
+        row = torch.cat([state[tensor.name].flatten() for tensor in network.tensors])
+        inner = [torch.relu(found[f"stacks.{s}.blocks.{b}.linear1"]) for s, b in ((0, 0), (0, 1), (1, 0))]
+        ends = [found[f"stacks.{s}.blocks.{b}"] for s, b in ((0, 0), (0, 1), (1, 0))]
+        expected = (
+            [ends[1], *inner[:2], ends[2], inner[2]]
+            if family == "resmlp"
+            else [inner[0], ends[0], inner[1], ends[1], torch.relu(found["stacks.1.transition"]), inner[2], ends[2]]
+        )
+        torch.testing.assert_close(hidden_activations(row, network, images), torch.cat(expected, 1))
