@@ -47,6 +47,8 @@ class Trace:
 
     units: list[Unit]
     refused: tuple[Refused, ...]
+    activations: int
+    """Numbers that were computed on the way."""
     inputs: dict[str, Tensor] = field(default_factory=dict)
     """Of modules whose input has units: which unit of ``units`` each number belongs to, -1 where to none."""
 
@@ -199,7 +201,9 @@ def _collected(known: Knowledge, recorder: Recorder, found: dict[int, list[Unit]
             rest.setdefault(owner, reason)
     refused += [Refused(owner, 0, reason) for owner, reason in rest.items()]
     units = sorted([*units, *blocks], key=lambda unit: unit.kind == OUTPUT)
-    return Trace(units, tuple(dict.fromkeys(refused)), dict(_inputs(known, recorder, found, units)))
+    return Trace(
+        units, tuple(dict.fromkeys(refused)), recorder.activations, dict(_inputs(known, recorder, found, units))
+    )
 
 
 def _inputs(

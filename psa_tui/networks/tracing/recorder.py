@@ -71,6 +71,8 @@ class Recorder(TorchFunctionMode):
         self.known = Knowledge()
         self.inputs: dict[str, Traced | None] = {}
         """What the modules read, by name."""
+        self.activations = 0
+        """Numbers of all results so far."""
         self._names: dict[int, str] = {}
         self._uses: dict[str, int] = {}
         self._found: dict[int, tuple[Tensor, Traced]] = {}
@@ -110,6 +112,7 @@ class Recorder(TorchFunctionMode):
             if self._uses[key] > 1:
                 self.known.share(key, f"tied weights: {key} is used more than once")
         outputs = op.tensors_in(result)
+        self.activations += sum(output.numel() for output in outputs)
         call = op.Call(
             name=name,
             function=function,

@@ -60,12 +60,16 @@ class _Member:
         self.learning_rate = epoch.hyperparameters.learning_rate
         self.weight_decay = epoch.weight_decay[member]
         self.row = weights[member].clone()
-        self.tensors = {name: view.detach().requires_grad_() for name, view in tensors_of(network, self.row).items()}
+        buffers = {buffer.name for buffer in network.buffers}
+        views = tensors_of(network, self.row)
+        self.tensors = {name: view.detach().requires_grad_(name not in buffers) for name, view in views.items()}
+        self.decayed = [view for name, view in views.items() if name not in buffers] if buffers else [self.row]
         self.labels = epoch.labels[member]
         self.gradient = torch.zeros_like(self.row)
         moments = self.row.new_zeros(2, len(self.row)) if epoch.moments is None else epoch.moments[member]
         self.first_moment, self.second_moment = moments.clone()
-        self.gradients = tensors_of(network, self.gradient)
+        own = tensors_of(network, self.gradient)
+        self.gradients = {name: view for name, view in own.items() if name not in buffers}
         self.steps = torch.tensor(float(epoch.steps[member]))
 
     def step(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -75,14 +79,15 @@ class _Member:
             The losses from before it, [batch], and how many images were classified correctly.
         """
         masks = None if self.dropout is None else draw_dropout_masks(self.dropout, self.network, inputs)
-        logits = self.network.forward(self.tensors, inputs, masks)
+        logits = self.network.train_forward(self.tensors, inputs, masks)
         losses = cross_entropy(logits, labels, reduction="none")
-        found = torch.autograd.grad(losses.mean(), list(self.tensors.values()))
+        found = torch.autograd.grad(losses.mean(), [self.tensors[name] for name in self.gradients])
         for gradient, computed in zip(self.gradients.values(), found, strict=True):
             gradient.copy_(computed)
         with torch.no_grad():
             # Decoupled decay, a factor of its own: where it is 1 in this dtype it changes no bit.
-            self.row.mul_(1 - self.learning_rate * self.weight_decay)
+            for decayed in self.decayed:
+                decayed.mul_(1 - self.learning_rate * self.weight_decay)
             adamw(
                 [self.row],
                 [self.gradient],
