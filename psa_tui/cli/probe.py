@@ -36,7 +36,12 @@ OnTerminal = Annotated[bool, typer.Option("--terminal", help="Also draw the figu
 _OWN = "that of the training"
 
 
-@takes_settings("name", "model_dir", "dataset_dir", "device", "backend", "threads", "ascii", device=_OWN, backend=_OWN)
+@takes_settings(
+    *("network", "name", "model_dir", "dataset_dir", "device", "backend", "threads", "ascii"),
+    device=_OWN,
+    backend=_OWN,
+    network=_OWN,
+)
 def probe(
     settings: Settings,
     checkpoints: Checkpoints = None,

@@ -14,6 +14,7 @@ from psa_tui.settings import Settings
 
 
 @takes_settings(
+    "network",
     "dataset_dir",
     "name",
     "model_dir",
@@ -26,6 +27,7 @@ from psa_tui.settings import Settings
     "tensorboard",
     "notify",
     "debug",
+    network="that of the checkpoint",
 )
 def resume(
     settings: Settings,
@@ -34,7 +36,10 @@ def resume(
     ] = None,
     yes: Yes = False,
 ) -> None:
-    """Finish the run of the checkpoint: same data, seed and settings, as if it had never stopped."""
+    """Finish the run of the checkpoint: same data, seed and settings, as if it had never stopped.
+
+    One of a network of your own needs --network again: no checkpoint makes psa run code.
+    """
     add = 0 if meta_loops is None else settings.with_option("meta_loops", meta_loops).get("meta_loops")
 
     from psa_tui.cli.run_session import carry_out

@@ -40,7 +40,7 @@ def validate(
     halves = any(variant.splits_validation for variant in variants)
     parts = [validation[PROMOTING], validation[REPORTED]] if halves else [validation]
     # A plug-in of an earlier version does not know of it.
-    if not getattr(backend, "measures_activity", False):
+    if not getattr(backend, "measures_activity", False) or network.activity_refusal is not None:
         counts = [backend.count_correct(candidates, network, part) for part in parts]
         inactive: list[int | None] = [None] * len(candidates)
     else:

@@ -92,6 +92,12 @@ class Dormant(_OfHidden):
     Units that are equally low come in random order, so that not always the same dead one is hit.
     """
 
+    def units(self, units: Units) -> Sequence[Unit]:
+        """Return all hidden units, if it is known what they do."""
+        if (reason := getattr(units, "activity_refusal", None)) is not None:
+            raise ConfigError(f"which units are dormant is not known: {reason}")
+        return super().units(units)
+
     def choose(self, candidate: Candidate, units: Units, draws: np.random.Generator) -> Iterator[Unit]:
         """Go through the hidden units, the least active first."""
         yield from _lowest_first(self.units(units), candidate.mean_activations(), draws)

@@ -106,8 +106,10 @@ class Variant:
         """Make sure that a network can be trained so.
 
         Raises:
-            ConfigError: it has no such unit, or no such initialisation.
+            ConfigError: it has no such unit, or no such initialisation, or cannot drop units.
         """
+        if self.dropout and network.dropout_refusal is not None:
+            raise ConfigError(f"{network.family} {network} cannot be trained with dropout: {network.dropout_refusal}")
         if self.ablation is not None:
             self.ablation.check_network(network)
         if self.initialisation not in network.initialisations:

@@ -14,9 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from psa_tui.errors import ConfigError
 from psa_tui.method.ablation import UnitParameters
 from psa_tui.method.initialisation import DEFAULT as DEFAULT_INITIALISATION
 from psa_tui.method.layer_names import LayerNames
+from psa_tui.networks.modules.names import names_code, not_run
 from psa_tui.registry import Registry
 
 if TYPE_CHECKING:
@@ -97,6 +99,26 @@ class Network(ABC):
     def trained(self) -> int:
         """How many numbers of a row a gradient trains: the first ones, before ``buffers``."""
         return self.parameters - sum(buffer.size for buffer in self.buffers)
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """What makes it besides this package, with the version of each, for a checkpoint to record."""
+        return {}
+
+    @property
+    def source(self) -> str:
+        """What ``--network`` says to have it on this machine: the family's name."""
+        return self.family
+
+    @property
+    def dropout_refusal(self) -> str | None:
+        """Why hidden units cannot be dropped in it; None where they can."""
+        return None
+
+    @property
+    def activity_refusal(self) -> str | None:
+        """Why ``forward`` does not show what every hidden unit gives on; None where it does."""
+        return None
 
     @property
     @abstractmethod
@@ -234,4 +256,18 @@ class NetworkFamily(Protocol):
         """
 
 
-NETWORKS: Registry[NetworkFamily] = Registry("network", "psa_tui.networks")
+class Families(Registry[NetworkFamily]):
+    """Families by name. Code of the user's own is one once the command line named it, see ``networks.modules``."""
+
+    def find(self, name: str) -> NetworkFamily:
+        """Return the family that ``name`` stands for.
+
+        Raises:
+            ConfigError: there is none, or it is code that this command does not name.
+        """
+        if names_code(name) and name not in self:
+            raise ConfigError(not_run(name))
+        return super().find(name)
+
+
+NETWORKS = Families("network", "psa_tui.networks")

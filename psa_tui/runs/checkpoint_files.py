@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from psa_tui.errors import CheckpointError
@@ -19,7 +20,8 @@ def checkpoint_name(family: str, dataset: str, input_shape: tuple[int, ...]) -> 
     """Return the file's name: the first system's where it could have trained the same, else one of its own."""
     if family == _DEFAULT_FAMILY:
         return DEFAULT_NAME if input_shape == _DEFAULT_SHAPE else f"{dataset}{_ENDING}"
-    return f"{dataset}_{family}{_ENDING}"
+    # The name of a user's own code has a colon.
+    return f"{dataset}_{re.sub('[^A-Za-z0-9._-]+', '-', family)}{_ENDING}"
 
 
 def named_folders(models: Path) -> list[str]:

@@ -16,6 +16,7 @@ from psa_tui.method.dead_units import DeadUnits
 from psa_tui.method.events import Outcome, RunFinished, RunStarted, SettingChange
 from psa_tui.method.progress import Progress
 from psa_tui.method.variants import Variant
+from psa_tui.networks.modules.names import names_code
 from psa_tui.runs.resuming import changes, extended_history, resume_command
 from psa_tui.runs.setting_changes import change_notices
 from psa_tui.settings import RunConfig
@@ -62,7 +63,7 @@ def new_record(
         threads=threads,
         backend=backend,
         machine=_machine(),
-        versions=_versions(backend),
+        versions={**_versions(backend), **trial.network.versions},
     )
 
 
@@ -129,6 +130,8 @@ def finished_event(
     setting_changes: tuple[SettingChange, ...] = (),
 ) -> RunFinished:
     """Return the event that closes the session after ``seconds``."""
+    network = config.trial.network
+    code = network.source if names_code(network.source) else None
     return RunFinished(
         run=record.run,
         outcome=outcome,
@@ -137,7 +140,7 @@ def finished_event(
         progress=record.progress,
         test_accuracy=record.test_accuracy,
         seconds=seconds,
-        resume_command=resume_command(config.model_dir, config.results_dir, config.name),
+        resume_command=resume_command(config.model_dir, config.results_dir, config.name, code),
         setting_changes=setting_changes,
     )
 

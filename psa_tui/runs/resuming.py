@@ -121,9 +121,13 @@ def extended_history(
     return (*before, (meta_loop, variant.name))
 
 
-def resume_command(model_dir: Path, results_dir: Path, name: str | None) -> str:
-    """Return the command that goes on with the run of that name whose checkpoint and history are in these folders."""
-    words = ["psa", "resume"]
+def resume_command(model_dir: Path, results_dir: Path, name: str | None, code: str | None = None) -> str:
+    """Return the command that goes on with the run of that name whose checkpoint and history are in these folders.
+
+    Args:
+        code: what ``--network`` has to say again, because no checkpoint makes this program run it.
+    """
+    words = ["psa", "resume", *(() if code is None else ("--network", code))]
     if name is not None and model_dir.name == name:
         words += ["--name", name]
         model_dir = model_dir.parent

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from psa_tui.data import dataset_spec
-from psa_tui.errors import CheckpointError
+from psa_tui.errors import CheckpointError, ConfigError
 from psa_tui.machine.memory import check_memory
 from psa_tui.method.events import Outcome, RunFinished
 from psa_tui.runs.checkpoint_files import checkpoint_name, find_checkpoint
@@ -66,7 +66,11 @@ def resume(settings: Settings, add: int, context: RunContext) -> RunFinished | N
         As ``train``; also CheckpointError when there is no checkpoint.
     """
     path = find_checkpoint(settings.run_folder())
-    read_checkpoint(path)
+    # Code of the user's own must be known by now for the checkpoint to be what it says.
+    named = settings.find("network")
+    record = read_checkpoint(path).record
+    if named is not None and settings.is_explicit("network") and named.rank == 0 and named.value != record.network:
+        raise ConfigError(f"{path} was trained with network {record.network}, and {named.value} was asked for")
     with locked(path):
         checkpoint = read_checkpoint(path)
         record = checkpoint.record

@@ -16,9 +16,8 @@ from psa_tui.method.effects import EFFECTS
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
 from psa_tui.method.initialisation import INITIALISATIONS
 from psa_tui.method.variants import OptimizerState, find_variant
-from psa_tui.networks import NETWORKS
 from psa_tui.networks.mlp import groups_of_widths
-from psa_tui.settings.parsers import flag, integer, one_of, path, registered, text_as_given
+from psa_tui.settings.parsers import flag, integer, network, one_of, path, registered, text_as_given
 from psa_tui.settings.targets import parse_targets
 from psa_tui.storage.labels import check_run_name
 
@@ -76,10 +75,11 @@ SETTINGS: dict[str, Setting] = {
     for setting in (
         Setting(
             name="network",
-            parse=registered(NETWORKS),
+            parse=network,
             default="mlp",
             metavar="NAME",
-            help="The network's family: mlp (fully connected), or a plug-in's",
+            help="The network's family: mlp (fully connected) or a plug-in's; or code of yours that makes a "
+            "torch.nn.Module, which is run: package.module:factory, path/file.py:factory",
         ),
         Setting(
             name="arch",

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from psa_tui.errors import ConfigError, UnknownNameError
+from psa_tui.networks import NETWORKS
+from psa_tui.networks.modules.names import code_name, names_code
 from psa_tui.registry import Registry
 
 
@@ -46,6 +48,14 @@ def registered(registry: Registry[Any], *more: str) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def network(text: str) -> str:
+    """Return the name of a family of networks; code of the user's own is one only after the command line named it."""
+    if not names_code(text):
+        return registered(NETWORKS)(text)
+    NETWORKS.find(code_name(text))
+    return code_name(text)
 
 
 def text_as_given(text: str) -> str:

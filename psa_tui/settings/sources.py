@@ -28,7 +28,7 @@ def load_settings(flags: Mapping[str, object], folder: Path | None = None) -> Se
     defaults = {name: s.default for name, s in SETTINGS.items() if s.default is not None}
     return Settings(
         (
-            Layer(given, lambda s: s.option),
+            Layer(given, lambda s: s.option, runs_code=True),
             Layer(_variables(os.environ, "the environment"), lambda s: s.variable),
             Layer(
                 _variables(_read_env(folder / ".env"), str(folder / ".env")), lambda s: f"{s.variable} in .env", folder

@@ -17,6 +17,8 @@ from psa_tui.errors import ConfigError, UnknownNameError
 from psa_tui.method.hyperparameters import HYPERPARAMETERS, Hyperparameters
 from psa_tui.method.variants import Variant, scheduled, split_list, with_axes
 from psa_tui.networks import NETWORKS, Network
+from psa_tui.networks.modules.code import run_named_code
+from psa_tui.networks.modules.names import names_code
 from psa_tui.settings.declarations import SETTINGS, Setting
 from psa_tui.settings.targets import Targets
 
@@ -65,6 +67,8 @@ class Layer:
     origin: Callable[[Setting], str]
     bounds: Path | None = None
     """The folder that its paths stay inside; None where it may name any."""
+    runs_code: bool = False
+    """Whether code that it names is run: the command line's is, and nobody else's."""
 
     def parse(self, setting: Setting) -> Any:
         """Return the value of ``setting``, which this layer has.
@@ -72,7 +76,10 @@ class Layer:
         Raises:
             ConfigError: it cannot be its value, or is a path or an address that leads out of the bounds.
         """
-        value = setting.parse(self.values[setting.name])
+        text = self.values[setting.name]
+        if self.runs_code and setting.name == "network" and names_code(text):
+            run_named_code(text)
+        value = setting.parse(text)
         # What lies in a folder may say what is trained, but not where files are written, replaced or removed.
         if self.bounds is not None and isinstance(value, Path):
             bounds = self.bounds.resolve()

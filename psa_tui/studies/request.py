@@ -10,6 +10,7 @@ from pathlib import Path
 
 from psa_tui.data import load_dataset
 from psa_tui.errors import ConfigError
+from psa_tui.networks.modules.names import names_code
 from psa_tui.settings import Settings
 from psa_tui.storage.study_rows import LOCAL
 from psa_tui.storage.study_store import read_store
@@ -128,6 +129,8 @@ def _check_variants(spec: StudySpec) -> None:
 def resume_command(settings: Settings, spec: StudySpec) -> str:
     """Return the command that goes on with the study."""
     parts = ["psa", "reproduce", "run"] if spec.name == DEFAULT_NAME else ["psa", "study", "run", spec.name]
+    if names_code(spec.networks[0].source):
+        parts += ["--network", spec.networks[0].source]
     for name in ("dataset_dir", "results_dir", "backend"):
         found = settings.find(name)
         if found is not None and found.origin.startswith("--"):

@@ -14,6 +14,8 @@ from psa_tui.method.hyperparameters import HYPERPARAMETERS, Hyperparameters
 from psa_tui.method.initialisation import INITIALISATIONS
 from psa_tui.method.variants import Variant, find_variant, ordered, scheduled, split_list, with_axes
 from psa_tui.networks import NETWORKS, Mlp, Network
+from psa_tui.networks.modules.code import run_named_code
+from psa_tui.networks.modules.names import names_code
 from psa_tui.settings import AXES_OF
 from psa_tui.studies.grids import GRIDS, PUBLISHED_DATASET, parse_grid, parse_modes
 from psa_tui.studies.seeds import Seeding
@@ -83,7 +85,7 @@ class _Reader:
                 self._fault((key,), f"no key of a study file: {UnknownNameError(key, known)}")
         name = self._one("name", _text, self._name, lambda text: check_name(text, ""))
         about = self._one("about", _text, "")
-        family = self._one("network", _text, Mlp.family, lambda text: _known(text, tuple(NETWORKS)))
+        family = self._one("network", _text, Mlp.family, _family)
         trials = self._one("trials", _whole(1, 10_000), 10)
         meta_loops = self._one("meta_loops", _whole(1, 1_000_000), 100)
         seed = self._one("seed", _whole(0, 2**63 - 1), 0)
@@ -254,6 +256,11 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ConfigError(f"expected text, found {str(value)[:40]!r}")
     return value
+
+
+def _family(text: str) -> str:
+    """Return the name of a family; code of the user's own is run, because they named the file that names it."""
+    return run_named_code(text) if names_code(text) else _known(text, tuple(NETWORKS))
 
 
 def _known(text: str, names: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from psa_tui.studies.spec import StudySpec
 
 
-@takes_settings("results_dir", "device", "backend")
+@takes_settings("network", "results_dir", "device", "backend", network="the study's")
 def plan(
     settings: Settings,
     study: options.Study = None,
@@ -34,6 +34,7 @@ def plan(
     """
     from psa_tui.studies.chosen import ChosenStudies
 
+    settings.find("network")
     chosen = ChosenStudies(study=study, recipe=recipe, name=None, trials=trials, meta_loops=meta_loops)
     print_plans(chosen.load(settings.get("results_dir")), settings, workers, json=json)
 

@@ -11,7 +11,17 @@ from psa_tui.cli.study import options
 from psa_tui.settings import Settings
 
 
-@takes_settings("dataset_dir", "results_dir", "device", "backend", *OUTPUT_OPTIONS, "notify", "debug")
+@takes_settings(
+    "network",
+    "dataset_dir",
+    "results_dir",
+    "device",
+    "backend",
+    *OUTPUT_OPTIONS,
+    "notify",
+    "debug",
+    network="the study's",
+)
 def run(
     settings: Settings,
     study: options.Study = None,
@@ -37,6 +47,7 @@ def run(
     from psa_tui.views.messages import print_note
     from psa_tui.views.output import notifications
 
+    settings.find("network")
     chosen = ChosenStudies(study=study, recipe=recipe, name=name, trials=trials, meta_loops=meta_loops)
     session = SessionOptions(on=on, workers=workers, max_hours=max_hours, max_parameters=max_params, address=address)
     code = 0
