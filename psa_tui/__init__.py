@@ -1,6 +1,8 @@
 """Persistent Stochastic Ablation from a terminal.
 
 ``load_trials`` and ``load_meta_loops`` give a study's results as pandas tables; see ``psa_tui.analysis.sources``.
+``Search`` does the method on top of a training loop of one's own, with a ``Variant``, and ``watch`` shows it; see
+``psa_tui.search``. Importing this imports none of them, and no torch.
 """
 
 from __future__ import annotations
@@ -9,15 +11,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from psa_tui.analysis.sources import load_meta_loops, load_trials
+    from psa_tui.method.variants import Variant
+    from psa_tui.search import Search
+    from psa_tui.views.watching import watch
 
-__all__ = ["__version__", "load_meta_loops", "load_trials"]
+__all__ = ["Search", "Variant", "__version__", "load_meta_loops", "load_trials", "watch"]
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> Any:
-    """Load the tables' code when it is asked for, so that importing psa_tui stays quick."""
-    if name in ("load_meta_loops", "load_trials"):
-        from psa_tui.analysis import sources
+_HOMES = {
+    "Search": "psa_tui.search",
+    "Variant": "psa_tui.method.variants",
+    "load_meta_loops": "psa_tui.analysis.sources",
+    "load_trials": "psa_tui.analysis.sources",
+    "watch": "psa_tui.views.watching",
+}
 
-        return getattr(sources, name)
+
+def __getattr__(name: str) -> Any:
+    """Load a part when it is asked for, so that importing psa_tui stays quick."""
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

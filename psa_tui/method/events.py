@@ -92,6 +92,8 @@ class RunStarted:
     """What people call it; None where they do not."""
     setting_changes: tuple[SettingChange, ...] = ()
     """In the order of their loops: those before this session, and those with which it begins."""
+    own_loop: bool = False
+    """Whether training and data are code of the user's: hyperparameters, data and checkpoint are then not known."""
 
 
 @event("earlier_loops")
