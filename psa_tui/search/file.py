@@ -1,8 +1,8 @@
 """The file of a search: one safetensors file with the LKG, a held candidate, and all that goes on needs. No pickle.
 
 The LKG lies under the names of the model's ``state_dict``, tied ones under each of them; what else there is, under
-names that begin with ``psa.``. The header's metadata has the rest as one JSON text, and a SHA-256 digest of it and of
-the tensors, so that no altered file is taken for a good one.
+names that begin with ``psa.``. The header's metadata has one entry, so that equal searches are equal files: the version
+of the format, a SHA-256 digest of the rest and of the tensors, by which an altered file is known, and the rest as JSON.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from psa_tui.search.variants import decode_variant, encode_variant
 from psa_tui.storage.atomic_write import UnsyncedError, atomic_write
 
 FORMAT, FORMAT_VERSION = "psa-tui search", "1"
+"""The name of the header's entry, and what it begins with."""
 _HELD, _BESIDE = f"{RESERVED}held.", f"{RESERVED}beside."
 _MOST_HEADER = 16_000_000
 """Characters of a header's metadata."""
@@ -111,10 +112,9 @@ def write_search(
             "unit_count": len(units),
         }
     )
-    metadata = {"format": FORMAT, "format_version": FORMAT_VERSION, "search": content}
+    entry = f"{FORMAT_VERSION} {_digest(content, stored)} {content}"
     try:
-        data = safetensors.torch.save(stored, {**metadata, "sha256": _digest(content, stored)})
-        atomic_write(path, data)
+        atomic_write(path, safetensors.torch.save(stored, {FORMAT: entry}))
     except UnsyncedError as error:
         raise CheckpointError(
             f"{path}: written, but its folder cannot be flushed to the disk ({error.strerror}), so a loss of power may "
@@ -135,18 +135,20 @@ def read_search(path: Path) -> SavedSearch:
     """
     with _errors(path):
         with safetensors.safe_open(path, framework="pt") as file:
-            metadata = dict(file.metadata() or {})
-            if metadata.get("format") != FORMAT:
+            entry = (file.metadata() or {}).get(FORMAT)
+            if entry is None:
                 raise CheckpointError(f"{path}: not the file of a search")
-            if (version := metadata.get("format_version")) != FORMAT_VERSION:
+            version, _, rest = entry.partition(" ")
+            if version != FORMAT_VERSION:
                 raise CheckpointError(
-                    f"{path}: search format {printable(version)}, this version reads {FORMAT_VERSION}; update psa-tui"
+                    f"{path}: search format {printable(version[:20])}, this version reads {FORMAT_VERSION}; "
+                    "update psa-tui"
                 )
-            if sum(map(len, metadata.values())) > _MOST_HEADER:
+            if len(rest) > _MOST_HEADER:
                 raise ValueError(f"its header has more than {_MOST_HEADER:,} characters")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        content = metadata["search"]
-        if metadata.get("sha256") != _digest(content, tensors):
+        digest, _, content = rest.partition(" ")
+        if digest != _digest(content, tensors):
             raise ValueError("its content does not match its digest")
         return _decode(outside_json(content), tensors)
 

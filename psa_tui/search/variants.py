@@ -12,6 +12,7 @@ from psa_tui.method.ablation import Ablation
 from psa_tui.method.initialisation import DEFAULT
 from psa_tui.method.presets import VARIANTS
 from psa_tui.method.promotion import splits_validation
+from psa_tui.method.variant_style import styled
 from psa_tui.method.variants import OptimizerState, Variant, find_variant, with_axes
 from psa_tui.networks.unit import UnitTable
 
@@ -79,7 +80,7 @@ def encode_variant(variant: Variant) -> dict[str, Any]:
 
 
 def decode_variant(values: Mapping[str, Any]) -> Variant:
-    """Return the variant of ``encode_variant``; a registered one has its look.
+    """Return the variant of ``encode_variant``, with a look: its own, where it is a registered one.
 
     Raises:
         KeyError, TypeError, ValueError: it is none.
@@ -95,4 +96,4 @@ def decode_variant(values: Mapping[str, Any]) -> Variant:
         raise ValueError("its variant makes no sense")
     made = Variant(**own)
     known = VARIANTS.get(made.name)
-    return made if known is None or known.without_look() != made.without_look() else known
+    return styled(made) if known is None or known.without_look() != made.without_look() else known

@@ -23,8 +23,9 @@ from tests.search.conftest import CLASSES, PIXELS, assert_same, blobs, mlp_units
 SEED, LOOPS = 11, 10
 
 
-@pytest.mark.parametrize("mode", [variant.name for variant in PUBLISHED])
-@pytest.mark.parametrize("counts", [True, False])
+@pytest.mark.parametrize(
+    ("mode", "counts"), [*((variant.name, True) for variant in PUBLISHED), ("full", False)], ids=str
+)
 def test_a_search_is_the_sixty_line_example_to_the_bit(mode, counts):
     train, validation = blobs(64, 1, torch.float64), blobs(80, 2, torch.float64)
     rates = {"lr": 1e-2, "batch": 16}
