@@ -16,7 +16,7 @@ FLOORS = (
     {"engine"},
     {"settings"},
     {"machine"},
-    {"runs"},
+    {"runs", "search"},
     {"studies"},
     {"analysis", "aws"},
     {"views"},

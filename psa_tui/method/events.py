@@ -97,6 +97,8 @@ class RunStarted:
     """What people call each layer; empty where that is "layer 0", "layer 1", ..., "output"."""
     unit_kinds: tuple[str, ...] = ()
     """What a unit of each layer is, such as "channel"; empty where all are neurons."""
+    own_loop: bool = False
+    """Whether training and data are code of the user's: hyperparameters, data and checkpoint are then not known."""
 
     @property
     def names(self) -> LayerNames:

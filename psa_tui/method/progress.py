@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 MOST_LOOPS = 10**15
 """More than any run has; sums of them stay far from the end of 64 bits."""
+FRACTIONS = 2**62
+"""The validation count of a trial that is told accuracies as fractions: each is a whole number of such parts, exactly
+so from a thousandth on, and as exact as any count of images can tell below it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,10 @@ class Progress:
     def lkg_accuracy(self) -> float | None:
         """The LKG's validation accuracy, a fraction."""
         return None if self.lkg_correct is None else self.lkg_correct / self.validation_count
+
+    def in_words(self, count: int) -> str:
+        """Return a number of validation images; of a trial that is told fractions, the percentage points they are."""
+        return f"{count}" if self.validation_count != FRACTIONS else f"{100 * count / FRACTIONS:.3g} points"
 
     def told(self) -> Progress:
         """Return what a rule is told that decides on one half of the images: that half's counts, not the other's."""

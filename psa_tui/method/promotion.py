@@ -67,8 +67,9 @@ class StrictPromotion:
             return Decision(True, "the first candidate")
         gained = correct - progress.lkg_correct
         if gained > 0:
-            return Decision(True, f"{gained} more correct than the LKG")
-        return Decision(False, f"{-gained} fewer correct than the LKG" if gained else "no better than the LKG")
+            return Decision(True, f"{progress.in_words(gained)} more correct than the LKG")
+        fewer = f"{progress.in_words(-gained)} fewer correct than the LKG"
+        return Decision(False, fewer if gained else "no better than the LKG")
 
 
 class PatientPromotion:

@@ -8,6 +8,7 @@ change. All draws are made on the CPU: every device sees the same numbers.
 
 from __future__ import annotations
 
+import hashlib
 from enum import IntEnum
 
 import numpy as np
@@ -24,11 +25,25 @@ class Purpose(IntEnum):
     LABELS = 5
     PROBED_UNITS = 6
     PROBED_NOISE = 7
+    NAMED = 8
+    """What a training loop of a user's own draws, by a name behind this one."""
 
 
 def generator(seed: int, meta_loop: int, purpose: Purpose) -> np.random.Generator:
     """Return the generator of one address; ``meta_loop`` is 0 for what precedes the first loop."""
     return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=(meta_loop, int(purpose))))
+
+
+def named_seed(seed: int, meta_loop: int, name: str) -> int:
+    """Return the seed, of 64 bits, for what a user's own code calls ``name``.
+
+    It is the first word of ``SeedSequence(entropy=seed, spawn_key=(meta_loop, 8, high, low))``, where high and low are
+    the first two 32-bit words, the most significant byte first, of the SHA-256 digest of the name in UTF-8.
+    """
+    digest = hashlib.sha256(name.encode()).digest()
+    words = (int.from_bytes(digest[:4]), int.from_bytes(digest[4:8]))
+    address = np.random.SeedSequence(entropy=seed, spawn_key=(meta_loop, int(Purpose.NAMED), *words))
+    return int(address.generate_state(1, np.uint64)[0])
 
 
 def shuffled(seed: int, meta_loop: int, count: int) -> np.ndarray:

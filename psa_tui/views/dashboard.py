@@ -124,13 +124,16 @@ class DashboardView(Dashboard[Event]):
     end = RunFinished
     failure = "the dashboard failed; the run goes on in plain lines"
 
-    def __init__(self, stream: TextIO, control: Control, *, ascii_only: bool, read_only: bool = False) -> None:
-        """With ``read_only`` the run is another process's, and its end does not end the dashboard."""
+    def __init__(
+        self, stream: TextIO, control: Control, *, ascii_only: bool, read_only: bool = False, stays: bool | None = None
+    ) -> None:
+        """With ``read_only`` the run is another process's, and its end ends the dashboard only if it ``stays`` not."""
         self._started: RunStarted | None = None
         self._loops: list[MetaLoopFinished] = []
         self._modes: list[str] = []
         self._finished: RunFinished | None = None
-        super().__init__(stream, control, ascii_only=ascii_only, read_only=read_only, stays=read_only)
+        stays = read_only if stays is None else stays
+        super().__init__(stream, control, ascii_only=ascii_only, read_only=read_only, stays=stays)
 
     def _remember(self, event: Event) -> None:
         match event:

@@ -70,10 +70,13 @@ def facts(state: RunState) -> Text:
     if event is None:
         return Text("the run has not begun yet")
     text = Text("\n").join([Text(f"warning: {notice}", style="yellow") for notice in event.notices])
+    rates = (
+        f"backend {event.backend}; weight decay {event.hyperparameters.weight_decay:g} and dropout "
+        f"{event.hyperparameters.dropout:g} where the mode has them"
+    )
     lines = [
         *format_started(event),
-        f"backend {event.backend}; weight decay {event.hyperparameters.weight_decay:g} and dropout "
-        f"{event.hyperparameters.dropout:g} where the mode has them",
+        *([] if event.own_loop else [rates]),
         *filter(None, [format_resources(state)]),
         "",
         "log, newest first:",

@@ -45,6 +45,7 @@ def header(state: RunState, width: int, now: float) -> Text:
     facts = f"{event.parameters:,} parameters  {event.device}, {threads}  seed {event.seed}"
     settings = f"  lr {event.hyperparameters.learning_rate:g}  batch {event.hyperparameters.batch_size}"
     clock = duration((now if state.finished is None else state.finished_at) - state.started_at)
+    settings = "" if event.own_loop else settings
     line = facts + settings if len(facts + settings) + len(clock) + 2 <= width else facts
     return Text(f"{line[: width - len(clock) - 1]:<{width - len(clock)}}{clock}", no_wrap=True)
 
@@ -87,7 +88,7 @@ def progress_bars(state: RunState, width: int, now: float, options: DisplayOptio
 
 def _rate(state: RunState) -> str:
     """Write the images that the last loops trained on in a second, validation and writing included in their time."""
-    if state.started is None or not state.loop_s:
+    if state.started is None or not state.started.train_count or not state.loop_s:
         return ""
     return f"{state.started.train_count / state.loop_s:,.0f} images/s"
 

@@ -46,6 +46,13 @@ def format_started(event: RunStarted) -> list[str]:
     done = event.progress.meta_loop
     where = f"going on after meta-loop {done}" if event.resumed else "from a random initialisation"
     run = event.run if event.name is None else f"{event.name} ({event.run})"
+    if event.own_loop:
+        where = where if event.resumed else "from the weights that the model has"
+        return [
+            f"{run}: {event.architecture}, {event.parameters:,} parameters, variant {event.mode}",
+            f"{where}, to meta-loop {event.last_meta_loop}; seed {event.seed}",
+            f"{event.dataset}, {event.device}, threads {event.threads}",
+        ]
     return [
         f"run {run}: {event.architecture}, {event.parameters:,} parameters, mode {event.mode}",
         f"{where}, to meta-loop {event.last_meta_loop}; seed {event.seed}",
