@@ -33,12 +33,13 @@ class NumbaBackend:
     name = "numba"
     every_variant = True
     measures_activity = True
+    takes_floats = False
 
     def refusal(self, network: Network, device: str) -> str | None:
         """Return why it cannot train ``network``; None when it can."""
         if not isinstance(network, Mlp):
             return f"trains networks of family {Mlp.family} only, not {network.family}"
-        if len(network.input_shape) == 3 and network.input_shape[0] != 1:
+        if len(network.input_shape) > 1 and network.input_shape[0] != 1:
             return f"trains on images of one channel only, not of {network.input_shape[0]}"
         if device != "cpu":
             return f"trains on the CPU only, not on {device}"

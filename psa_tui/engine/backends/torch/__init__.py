@@ -17,18 +17,17 @@ if TYPE_CHECKING:
 
 
 class TorchBackend:
-    """Trains fully connected networks on images of one channel, see ``psa_tui.engine.backend.Backend``."""
+    """Trains fully connected networks, see ``psa_tui.engine.backend.Backend``."""
 
     name = "torch"
     every_variant = True
     measures_activity = True
+    takes_floats = True
 
     def refusal(self, network: Network, device: str) -> str | None:
         """Return why it cannot train ``network``; None when it can."""
         if not isinstance(network, Mlp):
             return f"trains networks of family {Mlp.family} only, not {network.family}"
-        if len(network.input_shape) == 3 and network.input_shape[0] != 1:
-            return f"trains on images of one channel only, not of {network.input_shape[0]}"
         return None
 
     def threads(self, network: Network, batch_size: int, cores: int) -> int:
