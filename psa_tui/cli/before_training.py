@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
 
 import typer
@@ -30,12 +29,12 @@ def check_fits(settings: Settings) -> None:
     check_memory(trial.network, trial.hyperparameters.batch_size, count, trial.variant.kept_copies)
 
 
-def confirm_changes(settings: Settings, path: Path, *, yes: bool, pinned: Collection[str] = ()) -> None:
+def confirm_changes(settings: Settings, path: Path, *, yes: bool, resumes: bool = False) -> None:
     """Ask before the run at ``path`` goes on with other settings than it had; where nobody can answer, it tells them.
 
     Args:
         yes: whether that is answered already.
-        pinned: the settings that come from the checkpoint whatever else says.
+        resumes: whether most settings come from the checkpoint whatever else says.
 
     Raises:
         ConfigError: another run is asked for than the one that is there.
@@ -43,7 +42,7 @@ def confirm_changes(settings: Settings, path: Path, *, yes: bool, pinned: Collec
     """
     if yes or not can_ask(settings):
         return
-    from psa_tui.runs.resuming import check_same_run, checkpoint_settings
+    from psa_tui.runs.resuming import check_same_run, checkpoint_settings, pinned_settings
     from psa_tui.runs.setting_changes import asked_changes
     from psa_tui.storage.checkpoint import read_record
 
@@ -52,7 +51,8 @@ def confirm_changes(settings: Settings, path: Path, *, yes: bool, pinned: Collec
     except CheckpointError:
         # There is none yet, or the run says in its own words what is wrong with it.
         return
-    if not pinned:
+    pinned = pinned_settings(settings, record) if resumes else ()
+    if not resumes:
         check_same_run(settings, path, record)
     changes = asked_changes(settings.with_checkpoint(checkpoint_settings(record), pinned), record)
     if not changes or not record.progress.meta_loop:

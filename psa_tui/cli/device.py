@@ -47,8 +47,8 @@ def device(
 
     found = detect()
     choice = choose(wanted, found)
-    backend = choose_backend(settings.get("backend"), network, choice.device)
-    for notice in second_choice(settings.get("backend"), network, choice.device):
+    backend = choose_backend(settings.get("backend"), network, choice.device, floats=spec.floats)
+    for notice in second_choice(settings.get("backend"), network, choice.device, floats=spec.floats):
         print_warning(notice)
     threads = threads_for(network, backend, batch_size, choice.device, settings.get("threads"))
     set_threads(threads)

@@ -15,6 +15,7 @@ from psa_tui.settings import Settings
 
 @takes_settings(
     "network",
+    "dataset",
     "dataset_dir",
     "name",
     "model_dir",
@@ -28,6 +29,7 @@ from psa_tui.settings import Settings
     "notify",
     "debug",
     network="that of the checkpoint",
+    dataset="that of the run; a path where data of your own is now",
 )
 def resume(
     settings: Settings,
@@ -45,10 +47,9 @@ def resume(
     from psa_tui.cli.run_session import carry_out
     from psa_tui.runs import runner
     from psa_tui.runs.checkpoint_files import find_checkpoint
-    from psa_tui.runs.resuming import PINNED
     from psa_tui.views.messages import print_note
 
-    confirm_changes(settings, find_checkpoint(settings.run_folder()), yes=yes, pinned=PINNED)
+    confirm_changes(settings, find_checkpoint(settings.run_folder()), yes=yes, resumes=True)
     finished = carry_out(settings, partial(runner.resume, settings, add))
     if finished is None:
         if (found := settings.find("save_svg")) is not None:

@@ -105,10 +105,44 @@ IDX_FILES: Mapping[str, IdxFiles] = MappingProxyType(
 """The files of the data sets that can be downloaded, by name."""
 
 
+@dataclass(frozen=True, slots=True)
+class CifarFiles:
+    """A data set in the binary format of CIFAR: an archive, and the files in it; the last one has the test images."""
+
+    url: str
+    """Of the archive."""
+    archive_md5: str
+    folder: str
+    """Of the files, in the archive and beside it."""
+    names: tuple[str, ...]
+    records: int
+    """Images of one file."""
+
+    @property
+    def archive_name(self) -> str:
+        """The archive, as it lies in ``dataset_dir``."""
+        return self.url.rpartition("/")[2]
+
+
+CIFAR10_FILES = CifarFiles(
+    url="https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+    archive_md5="c32a1d4ab5d03f1284b67883e8d87530",
+    folder="cifar-10-batches-bin",
+    names=(*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"),
+    records=10_000,
+)
+
+
 def _load_idx(name: str, dataset_dir: Path, say: Say | None = None) -> Dataset:
     from psa_tui.data.idx import load_idx
 
     return load_idx(DATASETS.find(name), IDX_FILES[name], dataset_dir, say)
+
+
+def _load_cifar10(dataset_dir: Path, say: Say | None = None) -> Dataset:
+    from psa_tui.data.cifar import load_cifar
+
+    return load_cifar(CIFAR10, CIFAR10_FILES, dataset_dir, say)
 
 
 def _load_mnist5k(dataset_dir: Path, say: Say | None = None) -> Dataset:
@@ -144,5 +178,17 @@ MNIST5K = replace(
 )
 FASHION_MNIST = _idx_dataset("fashion-mnist", 0.2860, 0.3530)
 KMNIST = _idx_dataset("kmnist", 0.1918, 0.3483)
-for _spec in (MNIST, MNIST5K, FASHION_MNIST, KMNIST):
+CIFAR10 = DatasetSpec(
+    name="cifar10",
+    input_shape=(3, 32, 32),
+    classes=_CLASSES,
+    mean=(0.4914, 0.4822, 0.4465),
+    std=(0.2470, 0.2435, 0.2616),
+    train_count=45_000,
+    validation_count=5_000,
+    test_count=10_000,
+    class_names=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+    load=_load_cifar10,
+)
+for _spec in (MNIST, MNIST5K, FASHION_MNIST, KMNIST, CIFAR10):
     DATASETS.register(_spec.name, _spec)

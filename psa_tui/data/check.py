@@ -15,7 +15,7 @@ from psa_tui.errors import DataError
 def check_dataset(name: str, spec: DatasetSpec, loaded: Dataset) -> None:
     """Refuse a data set, registered as ``name``, that contradicts its spec.
 
-    Where all is right this looks at nothing but the labels.
+    Where all is right this looks at nothing but the labels, and at floats.
 
     Raises:
         DataError: the first contradiction, with what was found and what was expected.
@@ -29,7 +29,7 @@ def _problems(name: str, spec: DatasetSpec, loaded: Dataset) -> Iterator[str]:
         yield f"its spec is named {spec.name!r}, expected the name it is registered with"
     if min(spec.input_shape, default=0) < 1:
         yield f"its input shape is {spec.input_shape}, expected (channels, rows, columns)"
-    channels = spec.input_shape[0]
+    channels = spec.channels
     for what, numbers in (("mean", spec.mean), ("std", spec.std)):
         if len(numbers) != channels or not all(map(math.isfinite, numbers)):
             yield f"its {what} is {numbers}, expected a tuple of one finite number for each of {channels} channels"
@@ -52,7 +52,7 @@ def _problems_of_split(spec: DatasetSpec, split: Split, count: int) -> Iterator[
     if count < 1:
         yield f"the spec says {count} images, expected at least 1"
     for what, array, dtype, shape in (
-        ("pixels", split.pixels, np.dtype(np.uint8), (count, spec.inputs)),
+        ("pixels", split.pixels, np.dtype(np.float32 if spec.floats else np.uint8), (count, spec.inputs)),
         ("labels", split.labels, np.dtype(np.int64), (count,)),
     ):
         if not isinstance(array, np.ndarray):
@@ -61,6 +61,8 @@ def _problems_of_split(spec: DatasetSpec, split: Split, count: int) -> Iterator[
             yield f"{what} are {_described(array.dtype, array.shape)}, expected {_described(dtype, shape)}"
         if not array.flags.c_contiguous:
             yield f"{what} are not C-contiguous, expected np.ascontiguousarray of them"
+    if spec.floats and not np.isfinite(split.pixels).all():
+        yield "pixels have numbers that are not finite"
     least, most = int(split.labels.min()), int(split.labels.max())
     if least < 0 or most >= spec.classes:
         yield f"labels are from {least} to {most}, expected 0 to {spec.classes - 1}"

@@ -13,7 +13,7 @@ import ssl
 import sys
 import tempfile
 import urllib.error
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,26 +49,68 @@ def download(
 
     raw = raw_folder(files, dataset_dir)
     published = getattr(datasets, files.folder)
+
+    def fetch(temporary: Path) -> None:
+        with _patience(timeout_s, show_progress=say is not None):
+            _fetch(published, temporary)
+        fetched = raw_folder(files, temporary)
+        _check(spec, files, fetched)
+        raw.mkdir(parents=True, exist_ok=True)
+        _move(fetched, raw)
+
+    names = ", ".join(file.name for file in files.all)
+    _into(spec, dataset_dir, raw, names, lambda: bool(files_present(files, raw)), fetch, say)
+
+
+def download_archive(
+    spec: DatasetSpec, url: str, md5: str, dataset_dir: Path, say: Say | None = None, timeout_s: float = TIMEOUT_S
+) -> None:
+    """Put the archive at ``url`` into ``dataset_dir``, as ``download`` does; nothing is unpacked.
+
+    Raises:
+        RetryableError: the network or the server failed.
+        DataError: what arrived is not the published archive, or it cannot be written.
+    """
+    name = url.rpartition("/")[2]
+
+    def fetch(temporary: Path) -> None:
+        from torchvision.datasets.utils import check_md5, download_url
+
+        with _patience(timeout_s, show_progress=say is not None):
+            download_url(url, temporary, name)
+        if not check_md5(temporary / name, md5):
+            raise DataError(f"{spec.name}: what was downloaded is not the published data (its MD5 is another)")
+        (temporary / name).replace(dataset_dir / name)
+
+    _into(spec, dataset_dir, dataset_dir, name, (dataset_dir / name).exists, fetch, say)
+
+
+def _into(
+    spec: DatasetSpec,
+    dataset_dir: Path,
+    place: Path,
+    names: str,
+    is_there: Callable[[], bool],
+    fetch: Callable[[Path], None],
+    say: Say | None,
+) -> None:
+    """Let ``fetch`` put ``names`` into ``place``, by a temporary folder in ``dataset_dir``, unless it ``is_there``."""
     try:
         dataset_dir.mkdir(parents=True, exist_ok=True)
         with _locked(dataset_dir):
             for stale in dataset_dir.glob(f"{_TEMPORARY_PREFIX}*/"):
                 shutil.rmtree(stale)
-            if files_present(files, raw):
+            if is_there():
                 return
             with tempfile.TemporaryDirectory(prefix=_TEMPORARY_PREFIX, dir=dataset_dir) as temporary:
                 if say is not None:
-                    say(f"downloading {spec.name} to {raw}")
-                _fetch(published, Path(temporary), timeout_s, show_progress=say is not None)
-                fetched = raw_folder(files, Path(temporary))
-                _check(spec, files, fetched)
-                raw.mkdir(parents=True, exist_ok=True)
-                _move(fetched, raw)
+                    say(f"downloading {spec.name} to {place}")
+                fetch(Path(temporary))
     except (OSError, http.client.HTTPException) as error:
         if _is_network(error):
             raise RetryableError(
-                f"{spec.name} is not in {raw} and cannot be downloaded ({_one_line(str(error))}); repeat "
-                f"the command when online, or put {', '.join(file.name for file in files.all)} there"
+                f"{spec.name} is not in {place} and cannot be downloaded ({_one_line(str(error))}); repeat "
+                f"the command when online, or put {names} there"
             ) from None
         reason = getattr(error, "strerror", None) or error
         raise DataError(
@@ -97,14 +139,23 @@ def _locked(dataset_dir: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _fetch(published: Any, root: Path, timeout_s: float, *, show_progress: bool) -> None:
-    """Let ``published``, a class of ``torchvision.datasets``, download into ``root``."""
+@contextlib.contextmanager
+def _patience(timeout_s: float, *, show_progress: bool) -> Iterator[None]:
+    """Let torchvision show its progress only where somebody sees it, and a server be silent for so long."""
     sink = sys.stderr if show_progress and sys.stderr.isatty() else io.StringIO()
     timeout_before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(timeout_s)
     try:
         with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
-            published(root, train=False, download=True)
+            yield
+    finally:
+        socket.setdefaulttimeout(timeout_before)
+
+
+def _fetch(published: Any, root: Path) -> None:
+    """Let ``published``, a class of ``torchvision.datasets``, download into ``root``."""
+    try:
+        published(root, train=False, download=True)
     except RuntimeError as error:
         # torchvision joins what its mirrors answered into one RuntimeError; the last answer is the last line.
         answer = _one_line(str(error).rpartition("got:\n")[2])
@@ -114,8 +165,6 @@ def _fetch(published: Any, root: Path, timeout_s: float, *, show_progress: bool)
                 "command, or look for what stands between this machine and the server (a login page, a proxy)"
             ) from None
         raise ConnectionError(answer) from None
-    finally:
-        socket.setdefaulttimeout(timeout_before)
 
 
 def _check(spec: DatasetSpec, files: IdxFiles, fetched: Path) -> None:

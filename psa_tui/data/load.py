@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from psa_tui.data.catalogue import MNIST, MNIST5K
+from psa_tui.data.own import is_own, own_spec
 from psa_tui.data.spec import AUTO, DATASETS, Dataset, DatasetSpec, Say
 from psa_tui.errors import RetryableError
 
@@ -13,9 +14,14 @@ from psa_tui.errors import RetryableError
 def dataset_spec(name: str) -> DatasetSpec:
     """Return what is known beforehand of the data set ``name``; what ``auto`` loads has MNIST's shape in any case.
 
+    ``name`` may be the path of data of one's own (see ``own``), of which headers and listings are read.
+
     Raises:
         ConfigError: there is no such data set.
+        DataError: what is at the path is damaged, or no data that can be trained on.
     """
+    if is_own(name):
+        return own_spec(name)
     return MNIST if name == AUTO else DATASETS.find(name)
 
 
@@ -25,7 +31,7 @@ def is_substitute(name: str, requested: str) -> bool:
 
 
 def load_dataset(name: str, dataset_dir: Path, say: Say | None = None) -> Dataset:
-    """Load the data set ``name``; what is not in ``dataset_dir`` is downloaded.
+    """Load the data set ``name``, or that at the path ``name``; what is not in ``dataset_dir`` is downloaded.
 
     ``auto`` is MNIST, or ``mnist5k`` (with a notice) when no file of MNIST is there and no network either.
     ``say`` is told what takes long.
@@ -52,7 +58,8 @@ def load_dataset(name: str, dataset_dir: Path, say: Say | None = None) -> Datase
 def _load(name: str, dataset_dir: Path, say: Say | None) -> Dataset:
     from psa_tui.data.check import check_dataset
 
-    spec = DATASETS.find(name)
+    spec = dataset_spec(name)
     loaded = spec.load(dataset_dir, say)
-    check_dataset(name, spec, loaded)
+    # Mean and std of data of one's own are known only now.
+    check_dataset(spec.name if is_own(name) else name, loaded.spec if is_own(name) else spec, loaded)
     return loaded

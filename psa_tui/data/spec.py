@@ -26,7 +26,8 @@ class Split:
     """Images and labels of one split; row i of one belongs to row i of the other."""
 
     pixels: np.ndarray
-    """uint8 [N, numbers of an image], C-contiguous: channels, rows, columns flattened."""
+    """[N, numbers of an image], C-contiguous: channels, rows, columns flattened; uint8, or where the spec says
+    ``floats`` float32, standardised already, as a network sees them."""
     labels: np.ndarray
     """int64 [N], 0 to classes - 1."""
 
@@ -37,21 +38,35 @@ class DatasetSpec:
 
     name: str
     input_shape: tuple[int, ...]
-    """Of one image: channels, rows, columns."""
+    """Of one image: channels, rows, columns; or one dimension only."""
     classes: int
     mean: tuple[float, ...]
-    """Of each channel, of pixels scaled to [0, 1]: a network sees ``(pixels / 255 - mean) / std``."""
+    """Of each channel, of pixels scaled to [0, 1]: a network sees ``(pixels / 255 - mean) / std``.
+
+    Floats are not scaled: it sees ``(numbers - mean) / std``. Those of a file or a folder are known when it is loaded.
+    """
     std: tuple[float, ...]
     train_count: int
     validation_count: int
     test_count: int
     majority_class_accuracy: float | None = None
     """What always answering the most frequent class scores on the validation images, where it is known beforehand."""
+    floats: bool = False
+    """Whether it has floats, and not bytes."""
+    class_names: tuple[str, ...] = ()
+    """What the classes are called, where they are called anything."""
+    path: str | None = None
+    """Where the file or the folder is, for data that has no name of its own."""
     load: Callable[[Path, Say | None], Dataset]
     """Loads and verifies it from the data folder, and downloads it there if need be.
 
     Raises ``DataError`` when something is missing, damaged or altered, ``RetryableError`` when a download failed.
     """
+
+    @property
+    def channels(self) -> int:
+        """Channels of one image: one where it has a single dimension."""
+        return self.input_shape[0] if len(self.input_shape) > 1 else 1
 
     @property
     def inputs(self) -> int:

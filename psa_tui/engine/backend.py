@@ -97,6 +97,8 @@ class Backend(Protocol):
     """Whether it obeys an epoch's labels, moments and steps; one that does not trains no variant that has its own."""
     measures_activity: bool
     """Whether ``count_correct`` takes ``active``; where it does not, which units are active is not known."""
+    takes_floats: bool
+    """Whether it trains on images of floats (``Images.are_floats``); where not, it is never given any."""
 
     def refusal(self, network: Network, device: str) -> str | None:
         """Return why it cannot train ``network`` on ``device`` ("cpu", "cuda:0"); None when it can.
@@ -140,38 +142,50 @@ BACKENDS.register(TorchBackend.name, TorchBackend())
 BACKENDS.register(ModuleBackend.name, ModuleBackend())
 
 
-def choose_backend(wanted: str, network: Network, device: str, before: str | None = None) -> Backend:
+def choose_backend(
+    wanted: str, network: Network, device: str, before: str | None = None, *, floats: bool = False
+) -> Backend:
     """Return the backend that ``wanted`` stands for; ``auto`` takes the first that supports ``network``.
 
-    ``before`` is the one that trained so far: it is the first that ``auto`` asks, and must be known.
+    ``before`` is the one that trained so far: it is the first that ``auto`` asks, and must be known. ``floats`` says
+    that the images are such.
 
     Raises:
         ConfigError: the one asked for does not support it, or none does.
     """
     reasons = []
     for name in _candidates(wanted, before):
-        backend = BACKENDS.find(name)
-        reason = backend.refusal(network, device)
+        reason = _refusal(BACKENDS.find(name), network, device, floats)
         if reason is None:
             log.debug("backend: %s (--backend overrules)", name)
-            return backend
+            return BACKENDS.find(name)
         reasons.append(f"{name}: {reason}")
     raise ConfigError(f"--backend {wanted} cannot train {network} on {device} ({'; '.join(reasons)})")
 
 
-def second_choice(wanted: str, network: Network, device: str, before: str | None = None) -> list[str]:
+def second_choice(
+    wanted: str, network: Network, device: str, before: str | None = None, *, floats: bool = False
+) -> list[str]:
     """Return, in a sentence, that ``choose_backend`` takes none of its first choice for want of something here.
 
     Empty where it takes its first choice, or that one is not for such a network and device at all.
     """
-    chosen = choose_backend(wanted, network, device, before).name
+    chosen = choose_backend(wanted, network, device, before, floats=floats).name
     for name in _candidates(wanted, before):
-        refusal = BACKENDS.find(name).refusal(network, device)
+        refusal = _refusal(BACKENDS.find(name), network, device, floats)
         if refusal is None:
             break
         if isinstance(refusal, Lack):
             return [f"--backend {wanted} takes {chosen} here, not {name}: {refusal}"]
     return []
+
+
+def _refusal(backend: Backend, network: Network, device: str, floats: bool) -> str | None:
+    refusal = backend.refusal(network, device)
+    # A plug-in of an earlier version does not know of floats.
+    if refusal is None and floats and not getattr(backend, "takes_floats", False):
+        return Lack("it trains on images of bytes (uint8) only, and these are floats")
+    return refusal
 
 
 def _candidates(wanted: str, before: str | None) -> Iterator[str]:

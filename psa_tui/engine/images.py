@@ -13,9 +13,10 @@ from psa_tui.data.spec import DatasetSpec, Split
 
 @dataclass(frozen=True)
 class Images:
-    """One split on the training device: ``pixels`` uint8 [N, inputs] and ``labels`` int64 [N].
+    """One split on the training device: ``pixels`` [N, inputs] and ``labels`` int64 [N].
 
-    A network sees pixels scaled to [0, 1], then standardised with ``mean`` and ``std``, which have a number a channel.
+    A network sees bytes (uint8) scaled to [0, 1], then standardised with ``mean`` and ``std``, which have a number a
+    channel. Floats it sees as they are.
     """
 
     pixels: Tensor
@@ -25,6 +26,11 @@ class Images:
     input_shape: tuple[int, ...]
     prepared: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """What backends computed of the pixels once, by the backend's own key."""
+
+    @property
+    def are_floats(self) -> bool:
+        """Whether a network sees the pixels as they are."""
+        return self.pixels.is_floating_point()
 
     def __len__(self) -> int:
         """Return the number of images."""

@@ -101,6 +101,8 @@ def _random_images(spec: DatasetSpec, device: str) -> Images:
     """Return as many random images as there are to train on."""
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(256, (spec.train_count, spec.inputs), dtype=torch.uint8, generator=generator)
+    if spec.floats:
+        pixels = pixels / 128 - 1
     labels = torch.randint(spec.classes, (spec.train_count,), generator=generator)
     return Images(pixels.to(device), labels.to(device), spec.mean, spec.std, spec.input_shape)
 

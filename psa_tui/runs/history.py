@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from psa_tui.data import is_own
 from psa_tui.errors import ConfigError
 from psa_tui.formatting import nearest, printable
 from psa_tui.method.events import SettingChange, Verdict
@@ -138,7 +139,7 @@ class RunDetails:
             **{one.name.replace("_", " "): _course(changes, one.option, rates[one.name]) for one in HYPERPARAMETERS},
             "seed": row.seed,
             "data": row.dataset,
-            "data asked for": row.dataset_requested,
+            "data asked for": row.dataset if is_own(row.dataset_requested) else row.dataset_requested,
             "data fingerprint": row.dataset_fingerprint[:16],
             **{name: _course(changes, name, last[name]) for name in of_machine if last},
             **last.get("versions", {}),

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from psa_tui.data import load_dataset, majority_class_accuracy
+from psa_tui.data import dataset_spec, load_dataset, majority_class_accuracy
 from psa_tui.errors import CheckpointError, ConfigError, PsaError
 from psa_tui.method.probes import Probe, UnitKill, dead_mask
 from psa_tui.networks.modules.names import names_code, not_run
@@ -105,8 +105,9 @@ def load_subjects(
             {"backend": record.backend, **({"device": trained_on} if trained_on in found.usable else {})}
         )
         device = choose(own.get("device"), found).device
-        backend = choose_backend(own.get("backend"), network, device)
-        data = load(record.dataset)
+        floats = dataset_spec(record.data_source).floats
+        backend = choose_backend(own.get("backend"), network, device, floats=floats)
+        data = load(record.data_source)
         check_edition(file, record, data, folder)
         row = flat_weights(network, checkpoint.weights)
         return Subject(
@@ -116,7 +117,7 @@ def load_subjects(
             row=row,
             dead=dead_mask(row, network),
             backend=backend,
-            images=put(record.dataset, device),
+            images=put(record.data_source, device),
             majority_class_accuracy=majority_class_accuracy(data.test),
             threads=threads_for(network, backend, record.hyperparameters.batch_size, device, settings.get("threads")),
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psa_tui import __version__
+from psa_tui.data import is_own
 from psa_tui.machine.devices import flush_denormals
 from psa_tui.method.dead_units import DeadUnits
 from psa_tui.method.events import Outcome, RunFinished, RunStarted, SettingChange
@@ -52,7 +53,8 @@ def new_record(
         mode_history=extended_history(history, trial.variant, progress.meta_loop + 1),
         seed=trial.seed,
         dataset=data.name,
-        dataset_requested=trial.dataset if old is None else old.dataset_requested,
+        # Data of one's own may have moved.
+        dataset_requested=trial.dataset if old is None or is_own(trial.dataset) else old.dataset_requested,
         dataset_fingerprint=data.fingerprint,
         hyperparameters=trial.hyperparameters,
         last_meta_loop=last_meta_loop,

@@ -8,11 +8,11 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from psa_tui.data import is_substitute
+from psa_tui.data import is_own, is_substitute
 from psa_tui.errors import CheckpointError, ConfigError, DataError
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
 from psa_tui.method.variants import Variant, describe_variant
-from psa_tui.settings import MOST_THREADS, Settings
+from psa_tui.settings import MOST_THREADS, SETTINGS, Settings
 from psa_tui.storage.checkpoint import network_of, previous_path, read_checkpoint
 from psa_tui.storage.header import Record
 
@@ -32,7 +32,7 @@ def checkpoint_settings(record: Record) -> dict[str, str]:
         "mode": record.mode,
         **{one.option: one.format(values[one.name]) for one in HYPERPARAMETERS},
         "seed": str(record.seed),
-        "dataset": record.dataset,
+        "dataset": record.data_source,
         "device": record.device.partition(":")[0],
         # Those of a larger machine do not fit here; that it goes on with fewer is said, and --threads says how many.
         "threads": str(record.threads if record.threads <= MOST_THREADS else os.cpu_count() or 1),
@@ -49,8 +49,8 @@ def check_same_run(settings: Settings, path: Path, record: Record) -> None:
     if settings.is_explicit("network"):
         wanted.append(("network", settings.get("network"), record.network))
     if settings.is_explicit("dataset") and settings.get("dataset") != "auto":
-        wanted.append(("data set", settings.get("dataset"), record.dataset))
-    network = settings.with_checkpoint({"network": record.network, "dataset": record.dataset}).network()
+        wanted.append(("data set", settings.dataset_spec().name, record.dataset))
+    network = settings.with_checkpoint({"network": record.network, "dataset": record.data_source}).network()
     if network.origin != "default":
         wanted.append(("architecture", network.value, network_of(record)))
     if settings.is_explicit("seed"):
@@ -60,6 +60,26 @@ def check_same_run(settings: Settings, path: Path, record: Record) -> None:
             raise ConfigError(
                 f"{path} was trained with {what} {found}, and {asked} was asked for; {_ways_out(settings.get('name'))}"
             )
+
+
+def pinned_settings(settings: Settings, record: Record) -> tuple[str, ...]:
+    """Return the settings that a resume takes from the checkpoint whatever else says.
+
+    Where data of one's own has moved, ``--dataset`` names its new place.
+
+    Raises:
+        ConfigError: it names another data set.
+    """
+    said = settings.find("dataset")
+    if said is None or said.origin != SETTINGS["dataset"].option:
+        return PINNED
+    if is_own(said.value) and is_own(record.data_source):
+        return tuple(name for name in PINNED if name != "dataset")
+    if said.value != record.dataset:
+        raise ConfigError(
+            f"{said.origin} {said.value}: the run was trained on {record.dataset}; leave that out to go on with it"
+        )
+    return PINNED
 
 
 def _ways_out(name: str | None) -> str:
@@ -104,11 +124,18 @@ def check_edition(path: Path, record: Record, data: Dataset, dataset_dir: Path) 
     Raises:
         DataError: it is another edition.
     """
-    if record.dataset_fingerprint != data.fingerprint:
+    if record.dataset_fingerprint == data.fingerprint:
+        return
+    if data.spec.path is not None:
         raise DataError(
-            f"{path} was trained on another edition of {data.name} than the one in {dataset_dir}; "
-            "point --dataset-dir at the original files"
+            f"{data.spec.path}: is not the {record.dataset} that {path} was trained on (fingerprint "
+            f"{data.fingerprint[:12]}, expected {record.dataset_fingerprint[:12]}); --dataset says where that is, and "
+            "with --name NAME another run trains on this one"
         )
+    raise DataError(
+        f"{path} was trained on another edition of {data.name} than the one in {dataset_dir}; "
+        "point --dataset-dir at the original files"
+    )
 
 
 def extended_history(

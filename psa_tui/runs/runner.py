@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from psa_tui.data import dataset_spec
+from psa_tui.data import dataset_spec, is_own
 from psa_tui.errors import CheckpointError, ConfigError
 from psa_tui.machine.memory import check_memory
 from psa_tui.method.events import Outcome, RunFinished
@@ -13,12 +13,12 @@ from psa_tui.runs.checkpoint_files import checkpoint_name, find_checkpoint
 from psa_tui.runs.context import RunContext
 from psa_tui.runs.record import finished_event
 from psa_tui.runs.resuming import (
-    PINNED,
     check_no_orphan,
     check_same_images,
     check_same_run,
     checkpoint_settings,
     is_same_place,
+    pinned_settings,
 )
 from psa_tui.runs.session import RunSession
 from psa_tui.settings import RunConfig, Settings
@@ -50,7 +50,8 @@ def train(settings: Settings, context: RunContext, labels: Labels = NO_LABELS) -
         checkpoint = read_checkpoint(path)
         check_same_run(settings, path, checkpoint.record)
         config = settings.with_checkpoint(checkpoint_settings(checkpoint.record)).run_config()
-        config = replace(config, trial=replace(config.trial, dataset=checkpoint.record.dataset))
+        if not is_own(config.trial.dataset):
+            config = replace(config, trial=replace(config.trial, dataset=checkpoint.record.data_source))
         check_same_images(config.trial.variant, path, checkpoint.record, config.name)
         last = checkpoint.record.progress.meta_loop + config.trial.meta_loops
         return _run(path, config, checkpoint, last, context, labels)
@@ -77,7 +78,9 @@ def resume(settings: Settings, add: int, context: RunContext) -> RunFinished | N
         if record.complete and not add:
             _repair_end(record, path, settings)
             return None
-        config = settings.with_checkpoint(checkpoint_settings(record), pinned=PINNED).run_config()
+        config = settings.with_checkpoint(
+            checkpoint_settings(record), pinned=pinned_settings(settings, record)
+        ).run_config()
         return _run(path, config, checkpoint, record.last_meta_loop + add, context)
 
 
@@ -88,7 +91,9 @@ def _repair_end(record: Record, path: Path, settings: Settings) -> None:
         row = None if history is None else history.run(record.run)
     if row is None or row.state == Outcome.FINISHED or not is_same_place(Path(row.checkpoint), path):
         return
-    config = settings.with_checkpoint(checkpoint_settings(record), pinned=PINNED).run_config()
+    config = settings.with_checkpoint(
+        checkpoint_settings(record), pinned=pinned_settings(settings, record)
+    ).run_config()
     with open_runs(folder) as store:
         store.end(finished_event(record, Outcome.FINISHED, "", config, 0.0))
 

@@ -88,7 +88,7 @@ class RunSession:
         with self.stop.loading():
             import torch
 
-            from psa_tui.data import load_dataset
+            from psa_tui.data import dataset_spec, load_dataset
             from psa_tui.engine.backend import choose_backend, second_choice
             from psa_tui.engine.meta_loop import run_meta_loops
             from psa_tui.engine.parallelism import threads_for
@@ -97,7 +97,8 @@ class RunSession:
         device = torch.device(choose(self.config.device, detect()).device)
         old = None if self.checkpoint is None else self.checkpoint.record
         wanted = (self.config.backend, trial.network, str(device), None if old is None else old.backend)
-        backend = choose_backend(*wanted)
+        floats = dataset_spec(trial.dataset).floats
+        backend = choose_backend(*wanted, floats=floats)
         batch_size = trial.hyperparameters.batch_size
         threads = threads_for(trial.network, backend, batch_size, str(device), self.config.threads)
         set_threads(threads)
@@ -113,7 +114,7 @@ class RunSession:
         self.sessions, self.seconds = self._sessions(record, old), self.store.seconds(record.run)
         self.stop.in_loops = True
         dead_units = loaded.population.dead_units(0)
-        changes, more = self._changes(record), second_choice(*wanted)
+        changes, more = self._changes(record), second_choice(*wanted, floats=floats)
         self.publish(started_event(record, old, data, self.config, self.path, lacking, dead_units, changes, more))
         if old is not None:
             for earlier in earlier_events(self.store, record.run):

@@ -79,14 +79,16 @@ def last_dead_units(loops: Iterable[MetaLoopRow], before: DeadUnits | None = Non
 def network_of(row: RunRow) -> Network | None:
     """Return a stored run's network; None where it is not known here.
 
-    That is where its family or its data set is not installed, and where what the row says of it contradicts itself or
-    is larger than what can be trained: a database holds whatever was written into it.
+    That is where its family is not installed or the form of its images not known, and where what the row says of it
+    contradicts itself or is larger than what can be trained: a database holds whatever was written into it.
     """
     family, spec = NETWORKS.get(row.network), DATASETS.get(row.dataset)
-    if family is None or spec is None:
+    # Data of one's own is known from the row; earlier versions did not write it there.
+    shape, classes = (row.input_shape, row.classes) if spec is None else (spec.input_shape, spec.classes)
+    if family is None or not shape or classes is None:
         return None
     try:
-        network = family.parse(row.architecture, spec.input_shape, spec.classes)
+        network = family.parse(row.architecture, shape, classes)
     except ConfigError:
         return None
     return network if network.parameters == row.parameters and network.depth <= _MOST_LAYERS else None

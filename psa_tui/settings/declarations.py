@@ -10,14 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from psa_tui.data import AUTO, DATASETS
+from psa_tui.data import AUTO
 from psa_tui.engine.backend import BACKENDS
 from psa_tui.method.effects import EFFECTS
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
 from psa_tui.method.initialisation import INITIALISATIONS
 from psa_tui.method.variants import OptimizerState, find_variant
 from psa_tui.networks.mlp import groups_of_widths
-from psa_tui.settings.parsers import flag, integer, network, one_of, path, registered, text_as_given
+from psa_tui.settings.parsers import dataset, flag, integer, network, one_of, path, registered, text_as_given
 from psa_tui.settings.targets import parse_targets
 from psa_tui.storage.labels import check_run_name
 
@@ -65,8 +65,9 @@ _HELP_OF_MODE = (
     "noise, scatter, output-bias, output-weights, ratchet-free, dormant, shuffled-labels; or a plug-in's"
 )
 _HELP_OF_DATASET = (
-    "auto, mnist, mnist5k, fashion-mnist, kmnist or a plug-in's. auto: full MNIST, or the embedded 5,000 digits when "
-    "there is neither a file nor a network"
+    "auto, mnist, mnist5k, fashion-mnist, kmnist, cifar10, a plug-in's, or data of your own: FILE.npz, or FOLDER/ with "
+    "a folder of images for each class. auto: full MNIST, or the embedded 5,000 digits when there is neither a file "
+    "nor a network"
 )
 _HELP_OF_THREADS = "CPU threads of the arithmetic"
 
@@ -173,7 +174,7 @@ SETTINGS: dict[str, Setting] = {
         ),
         Setting(
             name="dataset",
-            parse=registered(DATASETS, AUTO),
+            parse=dataset,
             default=AUTO,
             metavar="NAME",
             help=_HELP_OF_DATASET,

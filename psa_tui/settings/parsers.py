@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from psa_tui.data import AUTO, DATASETS
+from psa_tui.data.own import looks_like_path, own_path
 from psa_tui.errors import ConfigError, UnknownNameError
 from psa_tui.networks import NETWORKS
 from psa_tui.networks.modules.names import code_name, names_code
@@ -56,6 +58,15 @@ def network(text: str) -> str:
         return registered(NETWORKS)(text)
     NETWORKS.find(code_name(text))
     return code_name(text)
+
+
+def dataset(text: str) -> str:
+    """Return the name of a data set, or the absolute path of data of one's own: only what looks like a path is one."""
+    if text == AUTO or text in DATASETS:
+        return text
+    if looks_like_path(text):
+        return own_path(text)
+    raise UnknownNameError(text, (AUTO, *DATASETS, "FILE.npz", "FOLDER/"))
 
 
 def text_as_given(text: str) -> str:

@@ -10,11 +10,12 @@ from itertools import pairwise
 from operator import index
 from typing import Any
 
+from psa_tui.data.own import is_own
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.progress import MOST_LOOPS, Progress, check_progress, decode_progress
 from psa_tui.outside import decode_json, is_plain_name
 
-_MOST_DIMENSIONS, _MOST_INPUTS = 8, 2**31
+MOST_DIMENSIONS, MOST_INPUTS = 8, 2**31
 """Of one image."""
 
 
@@ -36,7 +37,9 @@ class Record:
     seed: int
     dataset: str
     dataset_requested: str
-    """What the user asked for; "auto" with ``dataset`` "mnist5k" means that full MNIST was not to be had."""
+    """What the user asked for; "auto" with ``dataset`` "mnist5k" means that full MNIST was not to be had.
+
+    The absolute path of data of one's own, which ``dataset`` has only the name of."""
     dataset_fingerprint: str
     hyperparameters: Hyperparameters
     last_meta_loop: int
@@ -55,6 +58,11 @@ class Record:
     def mode(self) -> str:
         """The name of the variant in force."""
         return self.mode_history[-1][1]
+
+    @property
+    def data_source(self) -> str:
+        """What is loaded: the name of the data set, or for data of one's own its path when the run began."""
+        return self.dataset_requested if is_own(self.dataset_requested) else self.dataset
 
     @property
     def finished(self) -> bool:
@@ -114,7 +122,7 @@ def _check_numbers(record: Record) -> None:
     wrong = (
         min(record.test_count, record.threads, record.classes, *record.input_shape) < 1,
         record.classes > record.parameters,
-        len(record.input_shape) > _MOST_DIMENSIONS or math.prod(record.input_shape) > _MOST_INPUTS,
+        len(record.input_shape) > MOST_DIMENSIONS or math.prod(record.input_shape) > MOST_INPUTS,
         not 0 <= record.last_meta_loop <= MOST_LOOPS,
         record.seed < 0,
         record.test_correct is not None and not 0 <= record.test_correct <= record.test_count,

@@ -11,62 +11,21 @@ import json
 from array import array
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from psa_tui.method.events import MetaLoopFinished, RunFinished, Verdict
-from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.progress import Progress
-from psa_tui.storage.database import Database, checked_row, now, open_database, read_database
+from psa_tui.storage.database import Database, now, open_database, read_database
 from psa_tui.storage.header import Record
-from psa_tui.storage.labels import NO_LABELS, Labels, decode_tags, write_labels
+from psa_tui.storage.labels import NO_LABELS, Labels, write_labels
 from psa_tui.storage.meta_loops import NAMES, MetaLoopRow
+from psa_tui.storage.run_rows import RunRow, decode_run
 from psa_tui.storage.sessions import decode_session
 from psa_tui.storage.statements import count_rows, insert, mappings, update
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRow:
-    """A run as the database has it; the fields are the columns of ``runs``."""
-
-    run: str
-    created_at: str
-    updated_at: str
-    state: str
-    reason: str
-    checkpoint: str
-    network: str
-    architecture: str
-    parameters: int
-    mode: str
-    seed: int
-    dataset: str
-    dataset_requested: str
-    dataset_fingerprint: str
-    train_count: int | None
-    validation_count: int | None
-    test_count: int | None
-    majority_class_accuracy: float | None
-    hyperparameters: Hyperparameters
-    meta_loop: int
-    last_meta_loop: int
-    bounty: float | None
-    bounty_meta_loop: int
-    lkg_accuracy: float | None
-    lkg_meta_loop: int
-    test_accuracy: float | None
-    lkg_dead: int | None
-    lkg_inactive: int | None
-    name: str | None = None
-    tags: tuple[str, ...] = ()
-    note: str | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the columns by name."""
-        values = asdict(self)
-        hyperparameters: dict[str, Any] = values.pop("hyperparameters")
-        return values | hyperparameters
+__all__ = ["RunRow", "RunStore", "SplitCounts", "open_runs", "read_runs"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +86,8 @@ class RunStore:
             "dataset": record.dataset,
             "dataset_requested": record.dataset_requested,
             "dataset_fingerprint": record.dataset_fingerprint,
+            "input_shape": json.dumps(record.input_shape),
+            "classes": record.classes,
         }
         with self._database.transaction() as connection:
             is_known = count_rows(connection, "runs", record.run)
@@ -203,13 +164,13 @@ class RunStore:
         """Return the runs worked on last, newest first."""
         with self._database.reading() as connection:
             rows = connection.execute("SELECT * FROM runs ORDER BY updated_at DESC, run LIMIT ?", (limit,))
-            return [_run_row(row) for row in mappings(rows)]
+            return [decode_run(row) for row in mappings(rows)]
 
     def run(self, run: str) -> RunRow | None:
         """Return the run of that name, or None."""
         with self._database.reading() as connection:
             rows = mappings(connection.execute("SELECT * FROM runs WHERE run = ?", (run,)))
-            return _run_row(rows[0]) if rows else None
+            return decode_run(rows[0]) if rows else None
 
     def sessions(self, run: str) -> list[dict[str, Any]]:
         """Return the sessions of ``run`` in order; the keys are the columns of ``sessions``, versions are a mapping."""
@@ -270,12 +231,6 @@ def _counters(progress: Progress) -> dict[str, Any]:
         "lkg_dead": progress.lkg_dead,
         "lkg_inactive": progress.lkg_inactive,
     }
-
-
-def _run_row(values: dict[str, Any]) -> RunRow:
-    own = {name: values[name] for name in RunRow.__dataclass_fields__ if name != "hyperparameters"}
-    own |= {"hyperparameters": Hyperparameters.from_json(values), "tags": decode_tags(values["tags"])}
-    return checked_row(RunRow, own)
 
 
 @contextmanager

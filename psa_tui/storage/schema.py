@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
 from psa_tui.storage.meta_loops import COLUMNS
 
-FORMAT = 7
+FORMAT = 8
 APPLICATION_ID = int.from_bytes(b"psat", "big")
 """By which a file of ours is told from those of other programs."""
 _HYPERPARAMETERS = "".join(
@@ -28,7 +28,7 @@ _RUN_TABLES = {
     mode TEXT NOT NULL,
     seed INTEGER NOT NULL,
     dataset TEXT NOT NULL,
-    dataset_requested TEXT NOT NULL,  -- auto, when mnist5k stands in for full MNIST
+    dataset_requested TEXT NOT NULL,  -- auto, when mnist5k stands in for full MNIST; the path of data of one's own
     dataset_fingerprint TEXT NOT NULL,
     train_count INTEGER,              -- images of the splits; NULL when unknown
     validation_count INTEGER,
@@ -47,7 +47,9 @@ _RUN_TABLES = {
     -- what people call it, NULL where they do not:
     name TEXT,                        -- its folder in the models folder has it too; a later run may have the same
     tags TEXT,                        -- JSON: [word, ...]
-    note TEXT
+    note TEXT,
+    input_shape TEXT,                 -- JSON: of one image; NULL when unknown
+    classes INTEGER                   -- NULL when unknown
 """,
     "sessions": f"""
     run TEXT NOT NULL REFERENCES runs (run) ON DELETE CASCADE,
@@ -147,7 +149,7 @@ _OF_LOOPS = {
 }
 _LABELS = {"name": "TEXT", "tags": "TEXT", "note": "TEXT"}
 _ADDED = {
-    "runs": {**_OF_UNITS, **_LABELS},
+    "runs": {**_OF_UNITS, **_LABELS, "input_shape": "TEXT", "classes": "INTEGER"},
     "trials": _OF_UNITS,
     "meta_loops": _OF_LOOPS,
     "trial_loops": _OF_LOOPS,

@@ -8,6 +8,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+from psa_tui.data import is_own
 from psa_tui.errors import CheckpointError
 from psa_tui.formatting import count, percent, points, time_taken
 from psa_tui.method.variants import describe_variant
@@ -37,7 +38,8 @@ def format_run(run: RunDetails, *, ascii_only: bool) -> list[str]:
 def run_facts(run: RunDetails) -> list[tuple[str, str]]:
     """What the run is and what came of it, each by its name."""
     row = run.row
-    asked = f" (asked for: {row.dataset_requested})" if row.dataset_requested != row.dataset else ""
+    stands_in = row.dataset_requested != row.dataset and not is_own(row.dataset_requested)
+    asked = f" (asked for: {row.dataset_requested})" if stands_in else ""
     modes = ", ".join(mode if first == 1 else f"{mode} from loop {first}" for first, mode in run.modes)
     reason = f" by {row.reason}" if row.state == "stopped" and row.reason else f": {row.reason}" if row.reason else ""
     return [

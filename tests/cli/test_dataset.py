@@ -135,7 +135,7 @@ def test_damaged_files_are_named_without_a_look_at_the_network(psa_dataset, tmp_
 def test_an_unknown_data_set_is_a_usage_error(psa_dataset):
     finished = psa_dataset("--dataset", "cifar")
     assert (finished.returncode, finished.stdout) == (2, "")
-    assert "auto, mnist, mnist5k, fashion-mnist, kmnist" in finished.stderr
+    assert "auto, mnist, mnist5k, fashion-mnist, kmnist, cifar10" in finished.stderr
 
 
 def test_mnist_shows_the_published_majority_classes_within_80_columns(psa_dataset):

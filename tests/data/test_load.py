@@ -30,8 +30,8 @@ def offline(mirror, monkeypatch) -> None:
 
 
 def test_every_data_set_that_can_be_chosen_is_known():
-    assert DATASETS.names() == ("mnist", "mnist5k", "fashion-mnist", "kmnist")
-    assert set(IDX_FILES) == {*DATASETS} - {"mnist5k"}
+    assert DATASETS.names() == ("mnist", "mnist5k", "fashion-mnist", "kmnist", "cifar10")
+    assert set(IDX_FILES) == {*DATASETS} - {"mnist5k", "cifar10"}
 
 
 @pytest.mark.parametrize("name", ["mnist", "mnist5k"])

@@ -15,7 +15,7 @@ def test_auto_takes_the_fast_backend_where_it_can_and_any_other_network_the_modu
     assert choose_backend("auto", mlp("[2*6]"), "cpu").name == "numba"
     assert choose_backend("auto", mlp("[2*6]"), "cuda:0").name == "torch"
     assert choose_backend("auto", FILTERS, "cpu").name == "module"
-    assert choose_backend("auto", mlp("[2*6]", (3, 32, 32)), "cpu").name == "module"
+    assert choose_backend("auto", mlp("[2*6]", (3, 32, 32)), "cpu").name == "torch"
     assert choose_backend("module", mlp("[2*6]"), "cpu").name == "module"
 
 
@@ -46,8 +46,19 @@ def test_auto_says_when_its_first_choice_lacks_something_here_and_not_when_it_is
 def test_what_a_backend_cannot_do_it_refuses_in_words():
     with pytest.raises(ConfigError, match=r"--backend torch cannot train 4 on cpu \(torch: .* mlp only, not filters\)"):
         choose_backend("torch", FILTERS, "cpu")
-    with pytest.raises(ConfigError, match=r"images of one channel only, not of 3"):
-        choose_backend("torch", mlp("[2*6]", (3, 32, 32)), "cpu")
+    for shape in ((3, 32, 32), (3, 32)):
+        with pytest.raises(ConfigError, match=r"images of one channel only, not of 3"):
+            choose_backend("numba", mlp("[2*6]", shape), "cpu")
+
+
+def test_floats_are_given_only_to_a_backend_that_takes_them_and_auto_says_what_it_takes_in_its_place():
+    assert choose_backend("auto", mlp("[2*6]"), "cpu", floats=True).name == "torch"
+    assert second_choice("auto", mlp("[2*6]"), "cpu", floats=True) == [
+        "--backend auto takes torch here, not numba: it trains on images of bytes (uint8) only, and these are floats"
+    ]
+    assert second_choice("auto", FILTERS, "cpu", floats=True) == []
+    with pytest.raises(ConfigError, match=r"--backend numba cannot .* these are floats"):
+        choose_backend("numba", mlp("[2*6]"), "cpu", floats=True)
 
 
 def test_a_backend_that_nobody_knows_is_refused_with_those_there_are():

@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from psa_tui.data import free_memory
 from psa_tui.errors import ConfigError
 from psa_tui.machine import memory
 from psa_tui.networks import NETWORKS
@@ -43,13 +44,13 @@ def test_the_tightest_version_2_limit_above_the_process_counts_without_reclaimab
     group(tmp_path / "outer", memory__max=1000, memory__current=700, memory__stat="anon 500\ninactive_file 100")
     group(tmp_path / "outer/inner", memory__max="max", memory__current=300, memory__stat="inactive_file 0")
     group(tmp_path / "other", memory__max=10, memory__current=1, memory__stat="inactive_file 0")
-    assert memory._control_group_bytes("0::/outer/inner\n", tmp_path) == 400
+    assert free_memory._control_group_bytes("0::/outer/inner\n", tmp_path) == 400
 
 
 def test_a_container_that_sees_only_its_own_group_finds_its_limit_at_the_mount(tmp_path):
     group(tmp_path, memory__max=1000, memory__current=900, memory__stat="inactive_file 50")
-    assert memory._control_group_bytes("0::/\n", tmp_path) == 150
-    assert memory._control_group_bytes("0::/docker/abc\n", tmp_path) == 150
+    assert free_memory._control_group_bytes("0::/\n", tmp_path) == 150
+    assert free_memory._control_group_bytes("0::/docker/abc\n", tmp_path) == 150
 
 
 def test_a_version_1_limit_counts_and_its_usage_may_exceed_it(tmp_path):
@@ -58,11 +59,11 @@ def test_a_version_1_limit_counts_and_its_usage_may_exceed_it(tmp_path):
     files = {"memory__usage_in_bytes": 130, "memory__stat": stat}
     group(tmp_path / "memory", memory__limit_in_bytes=9223372036854771712, **files)
     group(tmp_path / "memory/job", memory__limit_in_bytes=500, **files)
-    assert memory._control_group_bytes(membership, tmp_path) == 400
+    assert free_memory._control_group_bytes(membership, tmp_path) == 400
     group(tmp_path / "memory/job", memory__limit_in_bytes=90, **files)
-    assert memory._control_group_bytes(membership, tmp_path) == 0
+    assert free_memory._control_group_bytes(membership, tmp_path) == 0
 
 
 @pytest.mark.parametrize("membership", ["", "0::/\n", "4:memory:/\n", "0::/../..\n"])
 def test_no_control_group_is_no_limit(tmp_path, membership):
-    assert memory._control_group_bytes(membership, tmp_path) is None
+    assert free_memory._control_group_bytes(membership, tmp_path) is None

@@ -15,7 +15,7 @@ KNOWN = {
     "ablations": "expected one of none, decay, dropout, full, hidden, output, plain, ",
     "promotions": "no promotion rule 'ties', expected one of strict",
     "networks": "expected one of mlp",
-    "datasets": "expected one of auto, mnist, mnist5k, fashion-mnist, kmnist",
+    "datasets": "expected one of auto, mnist, mnist5k, fashion-mnist, kmnist, cifar10",
     "effects": "expected one of zero, reinit, noise, scatter, bias, weights, none",
     "backends": "expected one of auto, numba, torch, module",
 }

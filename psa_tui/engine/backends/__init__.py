@@ -2,4 +2,4 @@
 
 
 class Lack(str):
-    """A refusal for want of something that another machine may have, such as a package or a processor."""
+    """A refusal of what it can do elsewhere: for want of a package or a processor, or on images of another kind."""

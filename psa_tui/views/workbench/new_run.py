@@ -16,7 +16,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button, Input, Select, Static
 
-from psa_tui.data import AUTO, DATASETS
+from psa_tui.data import AUTO, DATASETS, is_own
 from psa_tui.errors import PsaError
 from psa_tui.formatting import printable
 from psa_tui.method.variants import variant_names
@@ -118,7 +118,7 @@ def values_of(run: RunRow) -> dict[str, str]:
         "lr": f"{rates.learning_rate:g}",
         "batch_size": str(rates.batch_size),
         "meta_loops": str(run.last_meta_loop),
-        "dataset": run.dataset,
+        "dataset": run.dataset_requested if is_own(run.dataset_requested) else run.dataset,
     }
 
 

@@ -21,6 +21,7 @@ class ModuleBackend:
     name = "module"
     every_variant = True
     measures_activity = True
+    takes_floats = True
 
     def refusal(self, network: Network, device: str) -> str | None:
         """Return None: it can train every network, whose buffers are where they must be."""

@@ -150,6 +150,8 @@ def _activity_marks(active: Tensor) -> DropoutMasks:
 def network_inputs(images: Images, batch: Tensor, dtype: torch.dtype) -> Tensor:
     """Return the images of ``batch``, int64 [batch], as a network sees them: [batch, *input_shape]."""
     pixels = images.pixels[batch].view(len(batch), *images.input_shape).to(dtype)
+    if images.are_floats:
+        return pixels
     shape = [-1] + [1] * (len(images.input_shape) - 1)
     mean, std = (pixels.new_tensor(values).view(shape) for values in (images.mean, images.std))
     return pixels.div_(255).sub_(mean).div_(std)

@@ -33,6 +33,7 @@ class NumbaBackend:
     name = "numba"
     every_variant = True
     measures_activity = True
+    takes_floats = False
 
     def refusal(self, network: Network, device: str) -> str | None:
         """Return why it cannot train ``network``; None when it can."""
@@ -40,7 +41,7 @@ class NumbaBackend:
             return f"trains fully connected networks only, residual ones too, not those of family {network.family}"
         if network.skips_inputs:
             return f"trains residual networks whose first width is not that of the images only, not {network}"
-        if len(network.input_shape) == 3 and network.input_shape[0] != 1:
+        if len(network.input_shape) > 1 and network.input_shape[0] != 1:
             return f"trains on images of one channel only, not of {network.input_shape[0]}"
         if device != "cpu":
             return f"trains on the CPU only, not on {device}"

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 
 class TorchBackend:
-    """Trains networks of linear layers on images of one channel, see ``psa_tui.engine.backend.Backend``."""
+    """Trains networks of linear layers, see ``psa_tui.engine.backend.Backend``."""
 
     name = "torch"
     every_variant = True
     measures_activity = True
+    takes_floats = True
 
     def refusal(self, network: Network, device: str) -> str | None:
         """Return why it cannot train ``network``; None when it can."""
@@ -29,8 +30,6 @@ class TorchBackend:
             return f"trains fully connected networks only, residual ones too, not those of family {network.family}"
         if network.skips_inputs:
             return f"trains residual networks whose first width is not that of the images only, not {network}"
-        if len(network.input_shape) == 3 and network.input_shape[0] != 1:
-            return f"trains on images of one channel only, not of {network.input_shape[0]}"
         return None
 
     def threads(self, network: Network, batch_size: int, cores: int) -> int:

@@ -8,7 +8,7 @@ from torch import Tensor
 from psa_tui.engine.backends.torch.chunking import chunks
 from psa_tui.engine.backends.torch.parameter_layout import ParameterLayout
 from psa_tui.engine.backends.torch.passes import Forward
-from psa_tui.engine.backends.torch.sparse_pixels import pixel_centre, pixel_scale
+from psa_tui.engine.backends.torch.sparse_pixels import pixel_scale
 from psa_tui.engine.images import Images
 from psa_tui.networks.stacked import StackedNetwork
 
@@ -21,6 +21,7 @@ def count_correct(weights: Tensor, network: StackedNetwork, images: Images, acti
     """Return how many images each member of ``weights`` [M, parameters] classifies correctly, see ``Backend``."""
     correct = torch.zeros(len(weights), dtype=torch.int64, device=weights.device)
     batch = max(1, min(_BATCH, len(images)))
+    scale = pixel_scale(images, weights)
     divided = chunks(network.layers, range(len(weights)), batch, weights.element_size())
     row_bytes = network.parameters * weights.element_size()
     together = max(1, _WEIGHT_BYTES // (len(divided[0].members) * row_bytes))
@@ -46,14 +47,14 @@ def count_correct(weights: Tensor, network: StackedNetwork, images: Images, acti
                         layout,
                         [len(chunk.members)],
                         inputs,
-                        pixel_scale(images),
+                        scale.scale,
                         keep_activations=False,
                         sums=total,
                         hidden_at=network.hidden_at,
                     )
                     for layout, chunk, total in zip(layouts, some, totals, strict=True)
                 ]
-            inputs[0].copy_(pixels).sub_(pixel_centre(images))
+            scale.put(pixels, inputs[0])
             for forward, count, total, mark in zip(forwards, counts, totals, marks, strict=True):
                 forward.run()
                 if mark is not None and total is not None:

@@ -36,7 +36,7 @@ class SparsePixels:
     pixel_order: Tensor
     """The positions in an image, dense ones first: int64 [inputs]."""
     dense: Tensor
-    """The dense pixels: uint8 [N, dense]."""
+    """The dense pixels, as the split has them: [N, dense]."""
     sparse_count: int
     """How many positions are not dense."""
     image: Tensor
@@ -44,12 +44,13 @@ class SparsePixels:
     position: Tensor
     """Its position, counted from the first sparse one in ``pixel_order``: int64 [E]."""
     value: Tensor
-    """The pixel: uint8 [E]."""
+    """The pixel, as the split has it: [E]."""
 
-    def factors(self, visits: Tensor, dtype: torch.dtype) -> LowRankFactors:
+    def factors(self, visits: Tensor, scale: PixelScale, dtype: torch.dtype) -> LowRankFactors:
         """Return the sparse pixels of the images that steps see, int64 ``visits`` [orders, steps, batch], none twice.
 
-        The first factor of each order is left to what all its images have in common.
+        They are what ``scale`` makes of pixels. The first factor of each order is left to what all its images have in
+        common.
         """
         steps, batch = visits.shape[1:]
         width = batch + self.sparse_count
@@ -60,7 +61,10 @@ class SparsePixels:
             row = (at * rank + 1 + slot) * width
             step += [image_step, image_step[image]]
             index += [row + in_batch, row[image] + batch + position]
-            value += [torch.ones(len(slot), dtype=dtype, device=pixel.device), pixel.to(dtype)]
+            values = pixel.to(dtype)
+            if scale.factor is not None:
+                values *= scale.factor[self.dense.shape[1] + position]
+            value += [torch.ones(len(slot), dtype=dtype, device=pixel.device), values]
         sorted_step, entry = torch.cat(step).sort()
         counts = torch.bincount(sorted_step, minlength=steps).tolist()
         return LowRankFactors(
@@ -100,14 +104,42 @@ class LowRankFactors:
     """For each step, what is there: [some]."""
 
 
-def pixel_centre(images: Images) -> float:
-    """Return what is subtracted from pixels: a network sees ``(pixel - centre) * scale``."""
-    return 255 * images.mean[0]
+@dataclass(frozen=True, slots=True)
+class PixelScale:
+    """What a network sees of pixels: ``(pixel - centre) * factor * scale``."""
+
+    centre: float | Tensor
+    """One number, or one for each position of an image: [inputs]."""
+    factor: Tensor | None
+    """For each position: [inputs]; None where it is 1 everywhere."""
+    scale: float
+    """What all are multiplied with, in the first layer's product."""
+
+    def put(self, pixels: Tensor, inputs: Tensor) -> None:
+        """Write to ``inputs`` [some, positions] what the product multiplies of ``pixels``, of the first positions."""
+        some = slice(inputs.shape[-1])
+        inputs.copy_(pixels).sub_(self.centre[some] if isinstance(self.centre, Tensor) else self.centre)
+        if self.factor is not None:
+            inputs.mul_(self.factor[some])
+
+    def put_black(self, inputs: Tensor, weights: Tensor) -> None:
+        """Write the factors of black, last positions: ``inputs`` [orders, batch], ``weights`` [orders, positions]."""
+        if self.factor is None:
+            inputs[:], weights[:] = -self.centre, 1
+        else:
+            inputs[:], weights[:] = -1, (self.centre * self.factor)[len(self.factor) - weights.shape[1] :]
 
 
-def pixel_scale(images: Images) -> float:
-    """Return what centred pixels are multiplied with, in the first layer's product."""
-    return 1 / (255 * images.std[0])
+def pixel_scale(images: Images, like: Tensor, order: Tensor | None = None) -> PixelScale:
+    """Return what a network sees of ``images``, for weights ``like`` these; positions are in ``order``."""
+    if images.are_floats:
+        return PixelScale(0.0, None, 1.0)
+    if len(images.mean) == 1:
+        return PixelScale(255 * images.mean[0], None, 1 / (255 * images.std[0]))
+    size = images.pixels.shape[1] // len(images.mean)
+    numbers = [[255 * mean for mean in images.mean], [1 / (255 * std) for std in images.std]]
+    centre, factor = (like.new_tensor(of_channels).repeat_interleave(size) for of_channels in numbers)
+    return PixelScale(centre, factor, 1.0) if order is None else PixelScale(centre[order], factor[order], 1.0)
 
 
 def sparse_pixels(images: Images) -> SparsePixels:
@@ -119,7 +151,7 @@ def sparse_pixels(images: Images) -> SparsePixels:
 
 
 def divide_pixels(pixels: Tensor) -> SparsePixels:
-    """Divide ``pixels``, uint8 [N, inputs], into dense and sparse ones."""
+    """Divide ``pixels`` [N, inputs] into dense and sparse ones."""
     counts = torch.zeros(pixels.shape[1], dtype=torch.int64, device=pixels.device)
     for start in range(0, len(pixels), _BLOCK):
         some = pixels[start : start + _BLOCK]

@@ -14,7 +14,7 @@ from psa_tui.engine.backends.torch.adamw import AdamW
 from psa_tui.engine.backends.torch.chunking import Chunk, chunks, runs
 from psa_tui.engine.backends.torch.parameter_layout import ParameterLayout
 from psa_tui.engine.backends.torch.passes import Backward, Call, DropoutMask, Forward
-from psa_tui.engine.backends.torch.sparse_pixels import LowRankFactors, pixel_centre, pixel_scale, sparse_pixels
+from psa_tui.engine.backends.torch.sparse_pixels import LowRankFactors, pixel_scale, sparse_pixels
 from psa_tui.engine.images import Images
 from psa_tui.networks.stacked import StackedNetwork
 
@@ -60,8 +60,8 @@ class _ChunkEpoch:
 
     def __init__(self, rows: Tensor, network: StackedNetwork, images: Images, epoch: Epoch, chunk: Chunk) -> None:
         self.dropped_units = network.dropped_units
-        self.images = images
         self.pixels = sparse_pixels(images)
+        self.scale = pixel_scale(images, rows, self.pixels.pixel_order)
         self.batch_size = epoch.hyperparameters.batch_size
         self.chunk = chunk
         self.dropout = [epoch.dropout[member] for member in chunk.members]
@@ -118,7 +118,7 @@ class _ChunkEpoch:
         visits = self.orders[:, begin:end].view(len(self.orders), -1, batch)
         # Factors have a rank and sizes that have to be read from the device, between no two steps.
         dtype = self.weights.flat.dtype
-        factors = self.pixels.factors(visits, dtype) if self.pixels.sparse_count else None
+        factors = self.pixels.factors(visits, self.scale, dtype) if self.pixels.sparse_count else None
         return _Steps(begin, visits, factors)
 
     def _take(self, part: _Steps, total: Tensor) -> Generator[int, None, None]:
@@ -130,8 +130,7 @@ class _ChunkEpoch:
         inputs = total.new_empty(orders, batch, dense.shape[1])
         flat_inputs = inputs.flatten(0, 1)
         pixels = dense.new_empty(flat_inputs.shape)
-        scale, centre = pixel_scale(self.images), pixel_centre(self.images)
-        forward = Forward(self.weights, self.chunk.members_per_order, inputs, scale, masks, rank)
+        forward = Forward(self.weights, self.chunk.members_per_order, inputs, self.scale.scale, masks, rank)
         backward = Backward(forward, self.weights, self.gradients, masks)
         add_losses = partial(total[:, :, :batch].sub_, backward.found)
         calls: list[Call] = [*draw_masks, *forward.calls, *backward.calls, *self.optimiser.calls, add_losses]
@@ -139,15 +138,14 @@ class _ChunkEpoch:
         labels = torch.stack([every[part.visits[row]] for row, every in self.labels], dim=1)
         if part.factors is not None:
             # What centring makes of black is the same in all images: the first factor.
-            forward.factors[:, 0, :batch] = -centre
-            forward.factors[:, 0, batch:] = 1
+            self.scale.put_black(forward.factors[:, 0, :batch], forward.factors[:, 0, batch:])
         entries, flat_factors = forward.factors[:, 1:], forward.factors.view(-1)
         first = part.begin // self.batch_size + 1
         numbers = self.optimiser.step_numbers(first, steps)
         for step in range(steps):
             self.optimiser.set_step(numbers[step])
             torch.index_select(dense, 0, visits[step], out=pixels)
-            flat_inputs.copy_(pixels).sub_(centre)
+            self.scale.put(pixels, flat_inputs)
             if part.factors is not None:
                 entries.zero_()
                 flat_factors.scatter_(0, part.factors.index[step], part.factors.value[step])
