@@ -1,6 +1,8 @@
 """Names of training jobs, ``psa-<L>x<W>-<mode>-<timestamp>``: made, read, and the newest of a shape and mode.
 
-A network of several groups is ``<L>x<W>-<L>x<W>``. A timestamp is read in the forms that such jobs have:
+A network of several groups is ``<L>x<W>-<L>x<W>``. The names of SageMaker's jobs hold letters, digits and dashes, so
+what else a mode has is two dashes and a digit (``_SIGNS``), and ``+`` is two dashes alone: ``output+dropout`` is
+``output--dropout``, ``full+amount=10%`` is ``full--amount--110--5``. A timestamp is read in the forms that jobs have:
 ``20250801-123456`` (the one ``job_name`` writes), ``20250801123456``, ``2025-08-01-12-34-56`` with or without a number
 of milliseconds behind it, and seconds or milliseconds since 1970. Times are UTC. They are compared as times: the text
 of one form sorts wrongly beside another.
@@ -19,7 +21,8 @@ MOST_CHARACTERS = 63
 """The longest name SageMaker gives a training job."""
 _GROUP = "[1-9][0-9]{0,5}x[1-9][0-9]{0,5}"
 _SHAPE = rf"{_GROUP}(?:-{_GROUP})*"
-_MODE = "[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z][A-Za-z0-9]*)*"
+_SIGNS = {"": "+", "1": "=", "2": ":", "3": ",", "4": ".", "5": "%", "6": "_"}
+_MODE = "[A-Za-z][A-Za-z0-9]*(?:--?[A-Za-z][A-Za-z0-9]*|--[1-6][A-Za-z0-9]*)*"
 _NAME = re.compile(rf"psa-({_SHAPE})-({_MODE})-([0-9][0-9-]*)", re.ASCII)
 _CALENDAR = re.compile(
     r"([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})-?([0-9]{2})\2([0-9]{2})\2([0-9]{2})(?:-([0-9]{3}))?", re.ASCII
@@ -55,15 +58,17 @@ def job_name(cell: Cell, created: datetime) -> str:
     found = parse_job(name)
     if found is None or found.cell != cell:
         raise ConfigError(
-            f"{' '.join(cell)}: a job's name cannot hold that; expected a mode of letters and digits, and "
-            f"{MOST_CHARACTERS} characters at most in {name}: train it with psa reproduce run"
+            f"{' '.join(cell)}: a job's name cannot hold that; expected a mode of letters, digits and +=:,.%_, and "
+            f"{MOST_CHARACTERS} characters at most in {name}: train it with psa study run"
         )
     return name
 
 
 def cell_stem(cell: Cell) -> str:
-    """Return a cell in the name of a job or folder: ``18x18-none``."""
+    """Return a cell in the name of a job or folder: ``18x18-none``, ``18x18-output--dropout``."""
     shape, mode = cell
+    for code, sign in _SIGNS.items():
+        mode = mode.replace(sign, f"--{code}")
     return f"{shape.strip('[]').replace('*', 'x').replace(',', '-')}-{mode}"
 
 
@@ -74,6 +79,7 @@ def parse_job(name: str) -> Job | None:
         return None
     stem, mode, stamp = found.groups()
     shape = stem.replace("x", "*").replace("-", ",")
+    mode = re.sub("--([1-6]?)", lambda code: _SIGNS[code[1]], mode)
     try:
         return Job(_parse_time(stamp), name, f"[{shape}]" if "," in shape else shape, mode)
     except (ValueError, OverflowError):

@@ -41,6 +41,7 @@ Trials = Annotated[
     *HYPERPARAMETER_OPTIONS,
     "meta_loops",
     "seed",
+    "init_seed",
     "dataset",
     "dataset_dir",
     "name",
@@ -72,7 +73,6 @@ def train(settings: Settings, trials: Trials = None, tag: Tags = None, note: Not
         train_trials(settings, trials)
         return
     check_fits(settings)
-
     from psa_tui.cli.run_session import carry_out
     from psa_tui.runs import runner
 

@@ -15,7 +15,7 @@ from psa_tui.views.messages import print_note
 from psa_tui.views.output import chosen_output, notifications
 from psa_tui.views.study.text import format_trials_summary
 
-_OF_A_RUN = ("name", "save_svg", "tensorboard", "threads")
+_OF_A_RUN = ("name", "save_svg", "tensorboard", "threads", "init_seed")
 
 
 def train_trials(settings: Settings, trials: int) -> None:

@@ -19,3 +19,5 @@ class TrialConfig:
     dataset: str
     seed: int
     meta_loops: int
+    initialisation_seed: int | None = None
+    """Of the first weights; None where it is ``seed``."""

@@ -91,6 +91,8 @@ class RunStarted:
     """What a user must know before trusting the numbers, such as a substituted data set."""
     name: str | None = None
     """What people call it; None where they do not."""
+    initialisation_seed: int | None = None
+    """Of the first weights; None where it is ``seed``, and where it is not known."""
     setting_changes: tuple[SettingChange, ...] = ()
     """In the order of their loops: those before this session, and those with which it begins."""
     layer_names: tuple[str, ...] = ()

@@ -52,6 +52,7 @@ def new_record(
         parameters=trial.network.parameters,
         mode_history=extended_history(history, trial.variant, progress.meta_loop + 1),
         seed=trial.seed,
+        initialisation_seed=trial.initialisation_seed,
         dataset=data.name,
         # Data of one's own may have moved.
         dataset_requested=trial.dataset if old is None or is_own(trial.dataset) else old.dataset_requested,
@@ -105,6 +106,7 @@ def started_event(
         mode=record.mode,
         hyperparameters=record.hyperparameters,
         seed=record.seed,
+        initialisation_seed=record.initialisation_seed,
         dataset=record.dataset,
         dataset_fingerprint=record.dataset_fingerprint,
         train_count=splits.train,

@@ -19,7 +19,7 @@ from psa_tui.storage.header import Record
 if TYPE_CHECKING:
     from psa_tui.data import Dataset
 
-PINNED = ("network", "arch", "mode", "seed", "dataset", *(one.option for one in HYPERPARAMETERS))
+PINNED = ("network", "arch", "mode", "seed", "init_seed", "dataset", *(one.option for one in HYPERPARAMETERS))
 """The settings that a resume takes from the checkpoint whatever else says."""
 
 
@@ -32,6 +32,7 @@ def checkpoint_settings(record: Record) -> dict[str, str]:
         "mode": record.mode,
         **{one.option: one.format(values[one.name]) for one in HYPERPARAMETERS},
         "seed": str(record.seed),
+        **({} if record.initialisation_seed is None else {"init_seed": str(record.initialisation_seed)}),
         "dataset": record.data_source,
         "device": record.device.partition(":")[0],
         # Those of a larger machine do not fit here; that it goes on with fewer is said, and --threads says how many.
@@ -55,6 +56,9 @@ def check_same_run(settings: Settings, path: Path, record: Record) -> None:
         wanted.append(("architecture", network.value, network_of(record)))
     if settings.is_explicit("seed"):
         wanted.append(("seed", settings.get("seed"), record.seed))
+    if settings.is_explicit("init_seed"):
+        first = record.seed if record.initialisation_seed is None else record.initialisation_seed
+        wanted.append(("first weights of seed", settings.get("init_seed"), first))
     for what, asked, found in wanted:
         if asked != found:
             raise ConfigError(

@@ -204,13 +204,14 @@ class RunSession:
         network, variant = self.config.trial.network, self.config.trial.variant
         if self.checkpoint is None:
             law = variant.all_variants[0].initialisation
-            row = initial_population_row(network, record.seed, law)
+            first = record.seed if record.initialisation_seed is None else record.initialisation_seed
+            row = initial_population_row(network, first, law)
         else:
             row = flat_weights(network, self.checkpoint.weights)
         train, validation, test = (
             load_images(split, data.spec, device) for split in (data.train, data.validation, data.test)
         )
-        trials = [Trial(record.seed, variant, record.progress)]
+        trials = [Trial(record.seed, variant, record.progress, record.initialisation_seed)]
         population = Population(network, trials, stack([row], device), backend)
         if self.checkpoint is not None:
             load_state(population, self.checkpoint.state, STATE)

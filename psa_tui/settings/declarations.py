@@ -173,6 +173,13 @@ SETTINGS: dict[str, Setting] = {
             help="Seed of every random draw",
         ),
         Setting(
+            name="init_seed",
+            parse=integer(0, LARGEST_SEED),
+            default_in_words="that of --seed",
+            metavar="N",
+            help="Seed of the first weights alone",
+        ),
+        Setting(
             name="dataset",
             parse=dataset,
             default=AUTO,

@@ -7,7 +7,7 @@ from psa_tui.method.hyperparameters import HYPERPARAMETERS
 TOPICS = {
     "Network": ("network", "arch", "hidden_layers"),
     "Variant": ("mode", "ablate", "amount", "effect", "promote", "optimizer_state", "regularisers", "init", "schedule"),
-    "Hyperparameters": (*(one.option for one in HYPERPARAMETERS), "meta_loops", "seed"),
+    "Hyperparameters": (*(one.option for one in HYPERPARAMETERS), "meta_loops", "seed", "init_seed"),
     "Data and folders": ("name", "dataset", "dataset_dir", "model_dir", "results_dir"),
     "Machine": ("device", "backend", "threads", "num_workers"),
     "Output": ("plain", "json", "quiet", "ascii", "save_svg", "tensorboard", "notify", "debug"),

@@ -238,6 +238,7 @@ class Settings:
             dataset=self.get("dataset"),
             seed=secrets.randbits(32) if seed is None else seed,
             meta_loops=self.get("meta_loops"),
+            initialisation_seed=self.get("init_seed"),
         )
         return RunConfig(
             trial=trial,

@@ -157,6 +157,7 @@ def _connected(path: Path, address: str, *, uri: bool) -> Iterator[Database]:
         raise _refusal(path, error) from None
     # Rows have few different texts, and it is called for each of them.
     connection.text_factory = lru_cache(maxsize=1024)(outside_text)
+    connection.create_function("outside_text", 1, outside_text, deterministic=True)
     try:
         connection.execute("PRAGMA trusted_schema = OFF")
         yield Database(connection, path)

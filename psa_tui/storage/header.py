@@ -35,6 +35,8 @@ class Record:
     mode_history: tuple[tuple[int, str], ...]
     """(first meta-loop, mode), oldest first; the last entry is the mode in force."""
     seed: int
+    initialisation_seed: int | None = None
+    """Of the first weights; None where it is ``seed``."""
     dataset: str
     dataset_requested: str
     """What the user asked for; "auto" with ``dataset`` "mnist5k" means that full MNIST was not to be had.
@@ -83,6 +85,7 @@ class Record:
 _SCALARS: tuple[Any, ...] = (int, float, str, int | None, str | None)
 _EARLIER_DEFAULTS: Mapping[str, Any] = {
     "parent": None,
+    "initialisation_seed": None,
     "network": "mlp",
     "input_shape": [1, 28, 28],
     "classes": 10,
@@ -124,7 +127,7 @@ def _check_numbers(record: Record) -> None:
         record.classes > record.parameters,
         len(record.input_shape) > MOST_DIMENSIONS or math.prod(record.input_shape) > MOST_INPUTS,
         not 0 <= record.last_meta_loop <= MOST_LOOPS,
-        record.seed < 0,
+        min(record.seed, record.initialisation_seed or 0) < 0,
         record.test_correct is not None and not 0 <= record.test_correct <= record.test_count,
         not loops or loops[0] < 1 or loops[-1] > record.progress.meta_loop + 1,
         any(before >= after for before, after in pairwise(loops)),

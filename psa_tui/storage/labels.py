@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from psa_tui.errors import ConfigError
 from psa_tui.formatting import printable
 from psa_tui.outside import is_plain_name, outside_json
+from psa_tui.storage.statements import named, update
 
 if TYPE_CHECKING:
     import sqlite3
@@ -73,14 +74,12 @@ def write_labels(connection: sqlite3.Connection, run: str, labels: Labels, remov
     if labels.note is not None:
         changing["note"] = labels.note or None
     if labels.tags or removed:
-        (text,) = connection.execute("SELECT tags FROM runs WHERE run = ?", (run,)).fetchone()
+        (text,) = connection.execute(f"SELECT tags FROM runs WHERE {named('run', run)}", (run,)).fetchone()
         tags = [tag for tag in dict.fromkeys((*decode_tags(text), *labels.tags)) if tag not in removed]
         if len(tags) > _MOST_TAGS:
             raise ConfigError(f"run {run} would have {len(tags)} tags, expected at most {_MOST_TAGS}")
         changing["tags"] = json.dumps(tags, ensure_ascii=False) if tags else None
     if changing:
-        from psa_tui.storage.statements import update
-
         update(connection, "runs", changing, {"run": run})
 
 

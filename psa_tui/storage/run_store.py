@@ -23,7 +23,7 @@ from psa_tui.storage.labels import NO_LABELS, Labels, write_labels
 from psa_tui.storage.meta_loops import NAMES, MetaLoopRow
 from psa_tui.storage.run_rows import RunRow, decode_run
 from psa_tui.storage.sessions import decode_session
-from psa_tui.storage.statements import count_rows, insert, mappings, update
+from psa_tui.storage.statements import count_rows, insert, mappings, named, of_run, update
 
 __all__ = ["RunRow", "RunStore", "SplitCounts", "open_runs", "read_runs"]
 
@@ -169,13 +169,13 @@ class RunStore:
     def run(self, run: str) -> RunRow | None:
         """Return the run of that name, or None."""
         with self._database.reading() as connection:
-            rows = mappings(connection.execute("SELECT * FROM runs WHERE run = ?", (run,)))
+            rows = mappings(of_run(connection, "SELECT * FROM runs", run))
             return decode_run(rows[0]) if rows else None
 
     def sessions(self, run: str) -> list[dict[str, Any]]:
         """Return the sessions of ``run`` in order; the keys are the columns of ``sessions``, versions are a mapping."""
         with self._database.reading() as connection:
-            rows = mappings(connection.execute("SELECT * FROM sessions WHERE run = ? ORDER BY session", (run,)))
+            rows = mappings(of_run(connection, "SELECT * FROM sessions", run, "ORDER BY session"))
             return [decode_session(row) for row in rows]
 
     def modes(self, run: str) -> list[tuple[int, str]]:
@@ -183,17 +183,15 @@ class RunStore:
         with self._database.reading() as connection:
             return connection.execute(
                 "SELECT meta_loop, mode FROM (SELECT meta_loop, mode, lag(mode) OVER (ORDER BY meta_loop) AS before "
-                "FROM meta_loops WHERE run = ?) WHERE before IS NOT mode ORDER BY meta_loop",
+                f"FROM meta_loops WHERE {named('run', run)}) WHERE before IS NOT mode ORDER BY meta_loop",
                 (run,),
             ).fetchall()
 
     def loops(self, run: str, after: int = 0, most: int = -1) -> list[MetaLoopRow]:
         """Return the loops of ``run`` after loop ``after``, in order, at most ``most`` of them."""
         with self._database.reading() as connection:
-            rows = connection.execute(
-                f"SELECT {', '.join(NAMES)} FROM meta_loops WHERE run = ? AND meta_loop > ? ORDER BY meta_loop LIMIT ?",
-                (run, after, most),
-            )
+            columns, more = ", ".join(NAMES), "AND meta_loop > ? ORDER BY meta_loop LIMIT ?"
+            rows = of_run(connection, f"SELECT {columns} FROM meta_loops", run, more, after, most)
             return [MetaLoopRow.from_columns(row) for row in rows]
 
     def loop_batches(self, run: str, size: int = 10_000) -> Iterator[list[MetaLoopRow]]:
@@ -206,19 +204,19 @@ class RunStore:
     def seconds(self, run: str) -> float:
         """Return how long the meta-loops of ``run`` took, which is the time of a run wherever one is told."""
         with self._database.reading() as connection:
-            return float(*connection.execute("SELECT total(seconds) FROM meta_loops WHERE run = ?", (run,)).fetchone())
+            return float(*of_run(connection, "SELECT total(seconds) FROM meta_loops", run).fetchone())
 
     def validation_curve(self, run: str) -> tuple[array[float], int]:
         """Return the validation accuracy of every loop's candidate, in order, and how many were promoted."""
         with self._database.reading() as connection:
-            rows = connection.execute(
-                "SELECT validation_correct, validation_count FROM meta_loops WHERE run = ? ORDER BY meta_loop", (run,)
-            )
+            counts = "SELECT validation_correct, validation_count FROM meta_loops"
+            rows = of_run(connection, counts, run, "ORDER BY meta_loop")
             curve = array("d", (correct / count for correct, count in rows))
-            (promoted,) = connection.execute(
-                "SELECT count(*) FROM meta_loops WHERE run = ? AND verdict = ?", (run, str(Verdict.PROMOTED))
-            ).fetchone()
-        return curve, int(promoted)
+            promoted = of_run(
+                connection, "SELECT count(*) FROM meta_loops", run, "AND verdict = ?", str(Verdict.PROMOTED)
+            )
+            (count,) = promoted.fetchone()
+        return curve, int(count)
 
 
 def _counters(progress: Progress) -> dict[str, Any]:

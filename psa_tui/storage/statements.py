@@ -15,9 +15,27 @@ def insert(
     connection.execute(f"{verb} INTO {table} ({names}) VALUES ({marks}) {more}", tuple(values.values()))
 
 
+def named(column: str, shown: object, table: str = "runs") -> str:
+    """Return the condition, with one mark, that ``column`` holds what is read as ``shown``.
+
+    Texts are cleaned when they are read, so a name that others wrote may differ from what the file has; of several that
+    read the same, the first of ``table`` is meant.
+    """
+    if not isinstance(shown, str) or "\N{REPLACEMENT CHARACTER}" not in shown:
+        return f"{column} = ?"
+    found = f"SELECT {column} FROM {table} WHERE outside_text(CAST({column} AS BLOB)) = ? ORDER BY {column} LIMIT 1"
+    return f"{column} = ({found})"
+
+
+def of_run(connection: sqlite3.Connection, select: str, run: str, more: str = "", *values: object) -> sqlite3.Cursor:
+    """Select what is of ``run``; ``values`` are for the marks of ``more``, which follows that condition."""
+    return connection.execute(f"{select} WHERE {named('run', run)} {more}", (run, *values))
+
+
 def update(connection: sqlite3.Connection, table: str, values: dict[str, Any], where: dict[str, Any]) -> None:
     """Change the rows whose columns have the values of ``where``."""
-    changes, found = (f"{sep}".join(f"{name} = ?" for name in part) for part, sep in ((values, ", "), (where, " AND ")))
+    changes = ", ".join(f"{name} = ?" for name in values)
+    found = " AND ".join(named(name, value) for name, value in where.items())
     connection.execute(f"UPDATE {table} SET {changes} WHERE {found}", (*values.values(), *where.values()))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from psa_tui.outside import outside_json
 from psa_tui.storage.database import Database, checked_row, now, open_database, read_database
 from psa_tui.storage.meta_loops import NAMES, MetaLoopRow
+from psa_tui.storage.statements import named
 from psa_tui.storage.study_rows import (
     FETCHED,
     TRIAL_COLUMNS,
@@ -89,7 +90,7 @@ class StudyStore:
         with self._database.reading() as connection:
             rows = connection.execute(
                 "SELECT session, started_at, ended_at, outcome, reason, workers, machine, versions "
-                "FROM study_sessions WHERE study = ? ORDER BY session",
+                f"FROM study_sessions WHERE {_of(study)} ORDER BY session",
                 (study,),
             ).fetchall()
             found = [dict(zip(SessionRow.__dataclass_fields__, row, strict=True)) for row in rows]
@@ -116,7 +117,7 @@ class StudyStore:
         """Every trial of a study that was begun, by architecture, mode and number."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                f"SELECT {', '.join(TRIAL_COLUMNS)} FROM trials WHERE study = ? ORDER BY architecture, mode, trial",
+                f"SELECT {', '.join(TRIAL_COLUMNS)} FROM trials WHERE {_of(study)} ORDER BY architecture, mode, trial",
                 (study,),
             ).fetchall()
             return [checked_row(TrialRow, dict(zip(TRIAL_COLUMNS, row, strict=True))) for row in rows]
@@ -125,7 +126,7 @@ class StudyStore:
         """Return every loop of a study, by architecture, mode, trial and loop, in ``TRIAL_LOOP_COLUMNS``."""
         with self._database.reading() as connection:
             return connection.execute(
-                f"SELECT {', '.join(TRIAL_LOOP_COLUMNS)} FROM trial_loops WHERE study = ? "
+                f"SELECT {', '.join(TRIAL_LOOP_COLUMNS)} FROM trial_loops WHERE {_of(study)} "
                 "ORDER BY architecture, mode, trial, meta_loop",
                 (study,),
             ).fetchall()
@@ -135,7 +136,8 @@ class StudyStore:
         with self._database.reading() as connection:
             rows = connection.execute(
                 f"SELECT {', '.join(NAMES)} FROM trial_loops "
-                "WHERE (study, architecture, mode, trial) = (?, ?, ?, ?) ORDER BY meta_loop",
+                f"WHERE {_of(study)} AND {named('architecture', architecture, 'trials')} "
+                f"AND {named('mode', mode, 'trials')} AND trial = ? ORDER BY meta_loop",
                 (study, architecture, mode, trial),
             )
             return [MetaLoopRow.from_columns(row) for row in rows]
@@ -169,7 +171,7 @@ class StudyStore:
         with self._database.reading() as connection:
             rows = connection.execute(
                 "SELECT job, architecture, mode, etag, state, reason, fetched_at FROM jobs "
-                "WHERE study = ? ORDER BY job",
+                f"WHERE {_of(study)} ORDER BY job",
                 (study,),
             ).fetchall()
         return [JobRow(*row) for row in rows]
@@ -219,6 +221,10 @@ def _study_row(values: dict[str, Any]) -> StudyRow:
     if not (isinstance(earlier, list) and all(type(trials) is int for trials in earlier)):
         raise TypeError("settings without earlier numbers of trials")
     return checked_row(StudyRow, values | {"quick": bool(values["quick"]), "settings": settings})
+
+
+def _of(study: str) -> str:
+    return named("study", study, "studies")
 
 
 def _marks(count: int) -> str:

@@ -21,6 +21,7 @@ from psa_tui.studies.seeds import Seeding
 from psa_tui.studies.spec import StudySpec
 
 _MARK = "# Written by psa reproduce generate"
+"""Of scripts of ``psa study generate``, too: either may replace the other's."""
 _PREAMBLE = """\
 #!/usr/bin/env bash
 {mark} (psa-tui {version}): {summary}.
@@ -62,7 +63,11 @@ def trial_commands(spec: StudySpec, models: Path) -> list[TrialCommand]:
 
     The folder's name holds whatever makes the trial another one, so commands of two studies never meet in it.
     """
-    folder = models / f"{spec.dataset}-seed{spec.seed}-loops{spec.meta_loops}"
+    values = [(one, getattr(spec.hyperparameters, one.name)) for one in HYPERPARAMETERS]
+    unusual = [f"{one.option}{one.format(value)}" for one, value in values if value != one.default]
+    unusual += [] if spec.seeding is Seeding.PAIRED else [str(spec.seeding)]
+    unusual += [] if spec.family == Mlp.family else [spec.family]
+    folder = models / "-".join((spec.dataset, f"seed{spec.seed}", f"loops{spec.meta_loops}", *unusual))
     return [
         trial_command(spec, network, variant, trial, folder)
         for network in spec.networks
@@ -72,20 +77,15 @@ def trial_commands(spec: StudySpec, models: Path) -> list[TrialCommand]:
 
 
 def trial_command(spec: StudySpec, network: Network, variant: Variant, trial: int, folder: Path) -> TrialCommand:
-    """Return the command of one trial, with whatever of it is no default; its model folder is in ``folder``.
-
-    Raises:
-        ConfigError: its first weights have a seed of their own, which ``psa train`` does not know.
-    """
-    if spec.seeding is Seeding.SEPARATE:
-        raise ConfigError(
-            f"study {spec.name} has separate seeds for first weights and order; psa train has one for both, "
-            "so no command trains such a trial alone"
-        )
+    """Return the command of one trial, with whatever of it is no default; its model folder is in ``folder``."""
+    seeds = spec.seeds(network, variant, trial)
     options = ["--arch", str(network), "--mode", variant.name, "--meta-loops", str(spec.meta_loops)]
     if network.family != Mlp.family:
         options += ["--network", network.family]
-    options += ["--seed", str(spec.seeds(network, variant, trial).draws), "--dataset", spec.dataset]
+    options += ["--seed", str(seeds.draws)]
+    if seeds.initialisation != seeds.draws:
+        options += ["--init-seed", str(seeds.initialisation)]
+    options += ["--dataset", spec.dataset]
     for one in HYPERPARAMETERS:
         value = getattr(spec.hyperparameters, one.name)
         if value != one.default:

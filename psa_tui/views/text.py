@@ -44,6 +44,7 @@ _UNITS_IN_A_LINE = 36
 def format_started(event: RunStarted) -> list[str]:
     """Return what runs, on what, from where to where."""
     done = event.progress.meta_loop
+    first = "" if event.initialisation_seed is None else f", of the first weights {event.initialisation_seed}"
     where = f"going on after meta-loop {done}" if event.resumed else "from a random initialisation"
     run = event.run if event.name is None else f"{event.name} ({event.run})"
     if event.own_loop:
@@ -55,7 +56,7 @@ def format_started(event: RunStarted) -> list[str]:
         ]
     return [
         f"run {run}: {event.architecture}, {event.parameters:,} parameters, mode {event.mode}",
-        f"{where}, to meta-loop {event.last_meta_loop}; seed {event.seed}",
+        f"{where}, to meta-loop {event.last_meta_loop}; seed {event.seed}{first}",
         f"data {event.dataset}: {event.train_count:,} train, {event.validation_count:,} validation, "
         f"{event.test_count:,} test; majority class {percent(event.majority_class_accuracy)}",
         f"{format_settings(event.hyperparameters)}, {event.device}, threads {event.threads}, "

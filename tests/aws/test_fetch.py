@@ -4,6 +4,7 @@ import re
 import resource
 import sqlite3
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from psa_tui.aws.bucket import list_archives
 from psa_tui.aws.client import open_client
 from psa_tui.aws.download import download
 from psa_tui.aws.fetch import FetchOrder, fetch, plan_fetch
+from psa_tui.aws.jobs import job_name
 from psa_tui.aws.settings import load_aws_settings
 from psa_tui.errors import RetryableError
 from psa_tui.method.variants import PUBLISHED, find_variant
@@ -52,6 +54,16 @@ def study(bucket):
     """The bucket with all 588 jobs of the published study."""
     bucket.put_published()
     return bucket
+
+
+def test_results_of_a_mode_with_signs_are_found_by_the_name_of_their_job(bucket, proxy, psa_here):
+    mode = "output+promote=patience:2"
+    name = job_name(("8*8", mode), datetime(2026, 1, 1, tzinfo=UTC))
+    bucket.put(name, job_archive(TEN))
+    code, out, err = psa_here("results", "fetch", "--grid", "8*8", "--modes", f"{mode},output+dropout")
+    assert (code, "1 of the 2 cells" in out) == (0, True), err
+    assert {row[:2] + row[6:] for row in stored()} == {("8*8", mode, name)}
+    assert mode.capitalize() in SUMMARY.read_text()
 
 
 @pytest.mark.campaign

@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -30,12 +31,45 @@ def test_a_further_variant_and_a_network_of_several_groups_have_jobs_too():
 
 
 @pytest.mark.parametrize(
-    "cell", [("8*8", "output+patience"), ("8*8", "x" * 50), ("8*8", "third-1"), ("blocks=2", "none")]
+    "cell",
+    [
+        *(("8*8", mode) for mode in ("output+2nd", "output/x", "output--x", "output-", "x" * 50, "third-1", "a+" * 19)),
+        ("blocks=2", "none"),
+    ],
 )
 def test_what_cannot_stand_in_a_name_is_refused_in_a_line(cell):
     with pytest.raises(ConfigError, match="a job's name cannot hold that") as refused:
         job_name(cell, WHEN)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("mode", "written"),
+    [
+        ("output+dropout", "output--dropout"),
+        ("output+with=dropout,decay", "output--with--1dropout--3decay"),
+        ("full+amount=10%", "full--amount--110--5"),
+        ("output+promote=patience:2", "output--promote--1patience--22"),
+        ("every-third+ablate=unit:2.3", "every-third--ablate--1unit--22--43"),
+        ("my_own+anneal:0.1,0.5", "my--6own--anneal--20--41--30--45"),
+    ],
+)
+def test_a_mode_with_signs_is_written_with_dashes_and_digits_and_read_back(mode, written):
+    name = job_name(("8*8", mode), WHEN)
+    assert name == f"psa-8x8-{written}-20250801-123456"
+    # What SageMaker allows.
+    assert re.fullmatch("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", name)
+    assert parse_job(name).cell == ("8*8", mode)
+
+
+@given(st.lists(st.sampled_from(["a", "9", "b-c", *"+=:,.%_"]), max_size=14).map("".join))
+def test_no_two_modes_have_one_name(tail):
+    cell = ("8*8", f"m{tail}")
+    try:
+        name = job_name(cell, WHEN)
+    except ConfigError:
+        return
+    assert parse_job(name).cell == cell
 
 
 def test_cells_are_sorted_by_the_numbers_in_their_shapes():

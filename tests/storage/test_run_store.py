@@ -311,3 +311,23 @@ def test_a_shape_in_a_row_asks_for_no_more_than_a_network_can_have(tmp_path, rec
     for text in ("[999999999*9]", "[2*5, 1*3]", "no shape"):
         parameters = 90_000_007_066 if text == "[999999999*9]" else row.parameters
         assert network_of(replace(row, architecture=text, parameters=parameters)) is None
+
+
+@pytest.mark.parametrize("stored", ["a\x1b]0;b", "\0", "two\nlines"])
+def test_a_run_whose_stored_name_would_drive_a_terminal_is_found_by_the_name_that_is_read(tmp_path, stored, record):
+    with open_runs(tmp_path) as store:
+        store.begin_session(replace(record, run=stored), tmp_path / "lkg.safetensors", SPLITS)
+        store.add(stored, loop(1))
+        (row,) = store.latest(1)
+        assert row.run != stored
+        assert store.run(row.run) == row
+        assert [found.meta_loop for found in store.loops(row.run)] == [1]
+        assert len(store.sessions(row.run)) == 1
+        assert store.validation_curve(row.run)[1] == 1
+        store.label(row.run, Labels(tags=("odd",), note="from elsewhere"))
+        assert store.run(row.run).tags == ("odd",)
+        # Of another that reads the same, nothing is mixed into it.
+        other = row.run.replace("\N{REPLACEMENT CHARACTER}", "\x07")
+        store.begin_session(replace(record, run=other), tmp_path / "lkg.safetensors", SPLITS)
+        store.add(other, loop(1))
+        assert [found.meta_loop for found in store.loops(row.run)] == [1]

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import io
+import itertools
 import json
 import os
 import random
@@ -134,6 +135,26 @@ def replay(events):
         now += event.seconds if isinstance(event, MetaLoopFinished) else 0.0
         state.fold(event, now)
     return state, now
+
+
+def hostile_events(texts):
+    """A recorded run in whose fields ``texts`` stand one after another, as JSON-ready events."""
+    texts = itertools.cycle(texts)
+    for line in RECORDING.read_text(encoding="utf-8").splitlines():
+        values = json.loads(line)
+        if values["event"] == "run_started":
+            change = {"meta_loop": 1, "name": "lr", "before": "", "after": ""}
+            values |= {"name": "", "notices": [""], "setting_changes": [change]}
+        yield _with_texts(values, texts)
+
+
+def _with_texts(value, texts):
+    if isinstance(value, dict):
+        fixed = ("event", "verdict", "outcome", "effect")
+        return {name: one if name in fixed else _with_texts(one, texts) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_with_texts(one, texts) for one in value]
+    return next(texts) if isinstance(value, str) else value
 
 
 class Stage:

@@ -1,14 +1,12 @@
 """Text that others wrote never drives a terminal, whatever view shows it.
 
 Seeded draws of control sequences, ends of lines and markup go where files and databases hold text, and from there
-through every view; the bytes that come out are compared. ``HOSTILE_STRINGS`` says how many (docs/security.md: 5,000).
+through every view; the bytes that come out are compared (``tests/hostile.py``; docs/security.md: 5,000 of them).
 """
 
-import asyncio
 import io
+import itertools
 import json
-import os
-import random
 import re
 import sys
 import unicodedata
@@ -18,55 +16,36 @@ import pytest
 from typer.testing import CliRunner
 
 from psa_tui.cli.app import app
-from psa_tui.errors import PsaError
+from psa_tui.errors import ConfigError, PsaError
 from psa_tui.method.event_codec import decode_event
-from psa_tui.outside import outside_json, outside_text
+from psa_tui.outside import is_plain_name, outside_json, outside_text
+from psa_tui.settings.targets import parse_targets
+from psa_tui.storage.labels import check_labels
 from psa_tui.storage.meta_loops import MetaLoopRow
 from psa_tui.storage.run_store import open_runs
 from psa_tui.storage.study_rows import FAILED, TrialLoop, TrialRow
 from psa_tui.storage.study_store import open_store
 from psa_tui.views.display import DisplayOptions
+from psa_tui.views.jsonl import JsonView
+from psa_tui.views.notify import NotifyView
 from psa_tui.views.plain import PlainView
-from psa_tui.views.state import RunState
 from psa_tui.views.svg import SvgView
+from tests.hostile import COUNT, DRIVES, STRINGS, batches, sample
 from tests.terminal import LEAVE
-from tests.views.conftest import RECORDING, run_started, stage
+from tests.views.conftest import hostile_events, run_started
 
 pytestmark = pytest.mark.slow
 
-IS_WHOLE = "HOSTILE_STRINGS" in os.environ
-COUNT = int(os.environ.get("HOSTILE_STRINGS", "150"))
-PIECES = (
-    *("\x1b]0;title\x07", "\x1b]52;c;Y2xpcA==\x07", "\x1b[2J", "\x1b[31m", "\x1bPq\x1b\\", "\x9b2J", "\x9d0;t\x9c"),
-    *("\r", "\n", "\r\n", "\x0b", "\x0c", "\x85", "\u2028", "\u2029", "\t", "\b", "\0", "\x7f", "\x1b"),
-    *("\u202e", "\u2066", "\u200f", "\ufeff", "\U000e0041", "\ue000", "[bold red]", "[/]", "[link=x]", "{x}", "%s"),
-    *("$x^2$", "<b>", "&amp;", "|", "`", "a", "psa", "e\u0301", "\u4e2d", "\U0001f600", " "),
-)
-DRIVES = re.compile(rb"[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae\x8f]|\xe2\x81[\xa6-\xa9]")
-"""What may not leave: C0 but for the end of a line, DEL, C1, separators of lines, marks of direction."""
-OWN_SEQUENCE = re.compile(rb"\x1b\[[0-9;]*m")
-"""Colours: all that a screen's picture has of its own."""
-
-
-def hostile_strings(count):
-    draws = random.Random(14)
-    return ["".join(draws.choices(PIECES, k=draws.randint(1, 4))) for _ in range(count)]
-
-
-STRINGS = hostile_strings(COUNT)
 DATE = "2026-01-01T00:00:00+00:00"
+OF_A_RUN = 15
+"""How many of the strings a run has, from its own on."""
 LOUD = next(number for number, text in enumerate(STRINGS) if "\x1b]0;title" in text and number % 9)
 """The run that would name the window."""
 
 
-def some(count):
-    """About so many of the strings; all where somebody said how many."""
-    return STRINGS if IS_WHOLE else STRINGS[:: COUNT // count]
-
-
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """A results folder with a hostile text in every text of the runs, sessions, loops, studies and trials."""
+    """A results folder with hostile texts in the runs, sessions, loops, studies and trials: every run has some."""
     from psa_tui.method.hyperparameters import Hyperparameters
 
     folder = tmp_path_factory.mktemp("hostile")
@@ -74,6 +53,7 @@ def results(tmp_path_factory):
         connection = store._database.connection
         connection.execute("BEGIN")
         for number, text in enumerate(STRINGS):
+            texts = itertools.cycle((STRINGS[number:] + STRINGS)[:OF_A_RUN])
             values = {
                 **{
                     "run": f"{number:05} {text if number % 9 == 0 else ''}",
@@ -85,13 +65,20 @@ def results(tmp_path_factory):
                 **Hyperparameters().as_json(),
             }
             names = ("reason", "checkpoint", "network", "architecture", "mode", "dataset", "dataset_requested")
-            values |= dict.fromkeys((*names, "dataset_fingerprint"), text)
+            values |= {name: next(texts) for name in (*names, "dataset_fingerprint", "note")}
+            values |= {"tags": json.dumps([next(texts), next(texts)])}
+            values |= {"name": f"{number:05} called {text}"}
             insert(connection, "runs", values)
             session = {"run": values["run"], "session": 1, "started_at": values["created_at"], "after_meta_loop": 0}
-            session |= {"ended_at": values["created_at"], "outcome": text, "threads": 1, **Hyperparameters().as_json()}
-            session |= dict.fromkeys(("device", "backend", "machine"), text)
+            session |= {
+                "ended_at": values["created_at"],
+                "outcome": next(texts),
+                "threads": 1,
+                **Hyperparameters().as_json(),
+            }
+            session |= {name: next(texts) for name in ("device", "backend", "machine")}
             insert(connection, "sessions", session | {"versions": json.dumps({text: text})})
-            loop = {"run": values["run"], "meta_loop": 1, "mode": text, "reason": text, "verdict": "promoted"}
+            loop = {"run": values["run"], "meta_loop": 1, "mode": text, "reason": next(texts), "verdict": "promoted"}
             loop |= {"validation_correct": 1, "validation_count": 2, "finite": 1, "train_loss": 0.5, "seconds": 1.0}
             insert(connection, "meta_loops", loop | {"ablations": json.dumps([[0, 1, 2, 3, text]])})
         connection.execute("COMMIT")
@@ -142,7 +129,7 @@ def test_the_lists_of_runs_have_a_line_a_run(results, tmp_path):
     for command in (("results", "runs", "--limit", COUNT), ("status", "--runs", COUNT, "--model-dir", tmp_path)):
         found = shown(*command, "--results-dir", results)
         assert not DRIVES.search(found), DRIVES.findall(found)
-        numbers = re.findall(rb"^(\d{5})", found, re.MULTILINE)
+        numbers = re.findall(rb"^(\d{5}) called", found, re.MULTILINE)
         assert len(numbers) == COUNT
         json_text = shown(*command, "--results-dir", results, "--json")
         assert not DRIVES.search(json_text)
@@ -151,7 +138,7 @@ def test_the_lists_of_runs_have_a_line_a_run(results, tmp_path):
 
 @pytest.mark.parametrize("command", ["show", "follow", "diff", "ablations"])
 def test_no_view_of_one_run_lets_a_control_character_out(results, command):
-    for number in range(0, COUNT, 1 if IS_WHOLE else 7):
+    for number in range(0, COUNT, OF_A_RUN):
         names = [f"{number:05} "] + ([f"{(number + 1) % COUNT:05} "] if command == "diff" else [])
         found = shown("results", command, *names, "--results-dir", results)
         assert not DRIVES.search(found), (names, DRIVES.findall(found))
@@ -204,7 +191,7 @@ def test_no_file_made_of_a_study_holds_a_control_character(results, tmp_path, co
 
 def test_a_table_from_outside_brings_no_control_character(tmp_path):
     path = tmp_path / "trials.csv"
-    for text in some(30):
+    for text in sample(30):
         cells = ['"' + cell.replace('"', '""') + '"' for cell in (text, text, text, "0.5")]
         path.write_text(
             f"architecture,mode,trial,best_validation_accuracy,study,dataset,network\n8*8,none,1,0.5,{','.join(cells[:3])}\n"
@@ -216,46 +203,11 @@ def test_a_table_from_outside_brings_no_control_character(tmp_path):
         assert not DRIVES.search(found), (text, DRIVES.findall(found))
 
 
-def hostile_events(text):
-    """A recorded run whose every text is ``text``, as JSON-ready events."""
-    for line in RECORDING.read_text(encoding="utf-8").splitlines():
-        yield _with_text(json.loads(line), text)
-
-
-def _with_text(value, text):
-    if isinstance(value, dict):
-        fixed = ("event", "verdict", "outcome", "effect")
-        return {name: one if name in fixed else _with_text(one, text) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_with_text(one, text) for one in value]
-    return text if isinstance(value, str) else value
-
-
-@pytest.mark.parametrize("size", [(120, 38), (80, 24)], ids=str)
-def test_no_screen_of_a_run_lets_a_control_character_out(size):
-    async def use():
-        async with stage(RunState(), size) as shown:
-            for text in some(20):
-                state = RunState()
-                state.messages.appendleft(outside_text(text))
-                for values in hostile_events(text):
-                    # As the drawing process reads it from its pipe.
-                    state.fold(decode_event(outside_json(json.dumps(values))), 0.0)
-                    if values["event"] in ("run_started", "run_finished"):
-                        await shown.show(state)
-                        lines = shown.lines("truecolor")
-                        assert len(lines) == size[1]
-                        rest = OWN_SEQUENCE.sub(b"", "\n".join(lines).encode())
-                        assert not DRIVES.search(rest), (text, DRIVES.findall(rest))
-
-    asyncio.run(use())
-
-
 def test_the_picture_of_the_last_frame_is_well_formed_whatever_its_texts_are(tmp_path):
     path = tmp_path / "frame.svg"
-    for text in some(10):
+    for texts in batches(20, 10):
         view = SvgView(path, DisplayOptions())
-        for values in hostile_events(text):
+        for values in hostile_events(texts):
             view.handle(decode_event(values))
         ElementTree.parse(path)
 
@@ -263,16 +215,19 @@ def test_the_picture_of_the_last_frame_is_well_formed_whatever_its_texts_are(tmp
 def test_lines_and_curves_of_a_hostile_run_hold_no_control_character(tmp_path):
     from psa_tui.views.tensorboard import TensorBoardView
 
-    for text in some(5):
-        stream = io.StringIO()
-        views = [PlainView(stream), TensorBoardView(tmp_path)]
-        for values in hostile_events(text):
-            event = decode_event(values | ({"run": "a-run"} if "run" in values else {}))
+    for number, texts in enumerate(batches(25, 25)):
+        lines, objects = io.StringIO(), io.StringIO()
+        views = [PlainView(lines), JsonView(objects), TensorBoardView(tmp_path)]
+        for values in hostile_events(texts):
+            event = decode_event(values | ({"run": f"run-{number}"} if "run" in values else {}))
             for view in views:
                 view.handle(event)
-    written = b"".join(text.encode() for text in texts_of(tmp_path / "a-run")) + stream.getvalue().encode()
-    assert written
-    assert not DRIVES.search(written)
+        for view in views:
+            view.close()
+        curves = "".join(texts_of(tmp_path / f"run-{number}"))
+        assert curves
+        written = "".join((lines.getvalue(), objects.getvalue(), curves)).encode()
+        assert not DRIVES.search(written), (texts, DRIVES.findall(written))
 
 
 def texts_of(folder):
@@ -282,6 +237,43 @@ def texts_of(folder):
     for tag in found.Tags()[TENSORS]:
         for one in found.Tensors(tag):
             yield from (text.decode() for text in one.tensor_proto.string_val)
+
+
+def test_messages_to_people_hold_no_control_character():
+    sent = []
+
+    class Told:
+        def send(self, title, body, *, failed):
+            sent.append(f"{title}\n{body}".encode())
+
+        def faults(self):
+            return ()
+
+    for texts in batches(40, 10):
+        view = NotifyView(parse_targets("bell"), "--notify")
+        view._messenger = Told()
+        for values in hostile_events(texts):
+            view.handle(decode_event(values))
+    assert len(sent) >= len(texts) // 10
+    assert not DRIVES.search(b"".join(sent))
+
+
+def test_labels_are_words_of_a_line_and_a_run_is_found_by_the_name_that_is_shown(results):
+    for text in STRINGS:
+        try:
+            check_labels((text,), text)
+        except ConfigError as refused:
+            assert not DRIVES.search(str(refused).encode())
+    for text in sample(5):
+        number = STRINGS.index(text)
+        for words in (("--tag", text), ("--note", text)):
+            found = shown("results", "label", f"{number:05} ", *words, "--results-dir", results)
+            assert re.search(b"tags|--tag|--note", found)
+            assert not DRIVES.search(found), (text, words, found)
+        if not is_plain_name(text):
+            refused = shown("train", "--name", text)
+            assert b"expected" in refused
+            assert not DRIVES.search(refused), (text, refused)
 
 
 @pytest.mark.parametrize("name", ["../elsewhere", "/tmp/elsewhere", "a/b", ".", "a\x1b]0;t\x07", ""])

@@ -52,7 +52,7 @@ def print_trial(settings: Settings, study: str, shape: str, mode: str, trial: in
     """Print the command that trains one trial of a study alone, and what the study has of it.
 
     Raises:
-        ConfigError: there is no such trial, or no command trains it alone.
+        ConfigError: there is no such trial.
     """
     from psa_tui.errors import ConfigError
     from psa_tui.studies.generate import trial_command

@@ -82,7 +82,8 @@ class RunsTable(DataTable[Text]):
                 self._heading(column), key=column.label, width=width_of(column, self.entries, self.sorted_by)
             )
         for entry, cells in zip(self.shown, rows, strict=True):
-            self.add_row(*cells, key=entry.key)
+            # Names that others wrote may read the same without their control characters.
+            self.add_row(*cells, key=None if entry.key in self.rows else entry.key)
         keys = [entry.key for entry in self.shown]
         self.move_cursor(row=keys.index(at) if at in keys else min(place, max(len(keys) - 1, 0)), animate=False)
         self.scroll_to(y=offset.y, animate=False, force=True)

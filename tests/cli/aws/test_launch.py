@@ -94,6 +94,20 @@ def test_the_plan_comes_first_and_each_job_carries_what_it_needs(aws, cloud):
         assert "aws/sagemaker/train.py" in opened.getnames()
 
 
+def test_modes_with_signs_go_into_names_without_any_and_are_known_by_them_later(aws, cloud):
+    modes = "output+dropout,output+promote=patience:2"
+    command = ["launch", "--grid", "8*8", "--modes", modes, "--yes"]
+    assert aws(*command)[0] == 0
+    assert cells(cloud.jobs) == ["psa-8x8-output--dropout", "psa-8x8-output--promote--1patience--22"]
+    for job in cloud.jobs.values():
+        assert job.hyper_parameters["mode"] in modes.split(",")
+        assert "/checkpoints/sagemaker/8x8-output--" in job.checkpoint_config["S3Uri"]
+    end_all(cloud)
+    complete(cloud, cloud.jobs)
+    code, out, _ = aws(*command)
+    assert (code, "0 to launch; 2 of 2 are complete or running" in out) == (0, True)
+
+
 def test_spot_jobs_have_a_checkpoint_folder_a_waiting_time_and_a_bound_on_their_cost(aws, cloud):
     code, out, _ = aws(*TWO, "--spot", "--price", "1", "--yes")
     assert (code, "at most   4.17 USD" in out) == (0, True)

@@ -1,7 +1,10 @@
 import json
+import shlex
 
 import pytest
 
+from psa_tui.runs.history import latest_runs
+from psa_tui.storage.run_store import read_runs
 from psa_tui.storage.study_store import read_store
 
 MINE = """\
@@ -135,3 +138,48 @@ def test_a_recipe_is_printed_changed_and_planned(psa, tmp_path):
     ]
     assert plan["hours"] == sum(one["hours"] for one in plan["plans"]) > 0
     assert not (tmp_path / "results").exists()
+
+
+SEEDED = """\
+about = "first weights and order apart"
+grid = ["1*3"]
+variants = ["full", "restart"]
+trials = 3
+meta_loops = 3
+dataset = "mnist5k"
+seed = 5
+lr = 0.01
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeding", ["separate", "independent"])
+def test_a_generated_command_trains_the_trial_that_the_study_trains(psa, tmp_path, seeding):
+    (tmp_path / "seeded.toml").write_text(f'{SEEDED}seeding = "{seeding}"\n')
+    assert psa("study", "run", "seeded.toml", "--workers", "1", "--quiet").returncode == 0
+    lines = psa("study", "generate", "seeded.toml").stdout.splitlines()
+    assert lines[0] == "# 6 commands: 1 shape x 2 modes x 3 trials of 3 meta-loops, mnist5k, study seed 5"
+    commands = [shlex.split(line) for line in lines if line.startswith("psa train")]
+    assert (tmp_path / "run_study.sh").read_text().count("\ntrial models/seeded/") == 6
+    # Where they are apart, trials 2 and 3 have one order, and 3 first weights of its own.
+    for command in (commands[2], commands[4]):
+        shown = psa("study", "show", "seeded", "1*3", command[command.index("--mode") + 1], command[-1][-1])
+        assert shlex.split(shown.stdout)[:-1] == command[:-1]
+        assert ("--init-seed" in command) == (seeding == "separate")
+        trained = psa(*command[1:], "--plain")
+        assert trained.returncode == 0, trained.stderr
+        assert ("of the first weights" in trained.stdout) == (seeding == "separate")
+        (run,) = latest_runs(tmp_path / "results", 1)
+        with read_store(tmp_path / "results") as store, read_runs(tmp_path / "results") as runs:
+            alone = [about(loop) for loop in runs.loops(run.row.run)]
+            number = int(command[-1].rpartition("-")[2])
+            assert alone == [about(loop) for loop in store.loops_of_trial("seeded", "1*3", run.row.mode, number)]
+    # A resume is the same run, and restarts from the same first weights.
+    home = ("--model-dir", command[-1])
+    wrong = psa("train", *home, "--init-seed", "1")
+    assert "first weights of seed" in wrong.stderr
+    assert psa("resume", *home, "--meta-loops", "1", "--quiet").returncode == 0
+
+
+def about(loop):
+    return (loop.meta_loop, loop.verdict, loop.validation_correct, loop.ablations)

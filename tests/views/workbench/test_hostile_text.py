@@ -1,5 +1,6 @@
 """Text that others wrote into a history is shown by the workbench, and never obeyed: no markup, no control, no path."""
 
+import itertools
 import json
 import re
 
@@ -9,6 +10,7 @@ from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.storage.run_store import open_runs
 from psa_tui.storage.study_rows import FAILED, TrialLoop, TrialRow
 from psa_tui.storage.study_store import open_store
+from tests.hostile import batches, driven, record
 from tests.views.workbench.conftest import loop
 
 pytestmark = pytest.mark.slow
@@ -66,6 +68,88 @@ def hostile(tmp_path, monkeypatch):
 def insert(connection, table, values):
     marks = ", ".join("?" * len(values))
     connection.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", list(values.values()))
+
+
+def history_of(folder, strings):
+    """Two runs and a study in ``folder`` in whose fields ``strings`` stand one after another, as names too."""
+    texts = itertools.cycle(strings)
+    settings = Hyperparameters().as_json()
+    with open_runs(folder) as store:
+        connection = store._database.connection
+        for number, run in enumerate(list(dict.fromkeys([*strings, "other"]))[:2]):
+            moment = f"2026-01-0{2 + number}T00:00:00+00:00"
+            names = ("reason", "checkpoint", "network", "architecture", "mode", "dataset", "dataset_requested", "note")
+            values = {name: next(texts) for name in (*names, "dataset_fingerprint", "name", "state")}
+            values |= {"run": run, "created_at": moment, "updated_at": moment, "parameters": 7, "seed": 1}
+            values |= {"tags": json.dumps([next(texts) for _ in range(9)]), "meta_loop": 9, "last_meta_loop": 9}
+            values |= {"bounty": 0.5, "bounty_meta_loop": 1, "lkg_meta_loop": 1}
+            insert(connection, "runs", values | settings)
+            session = {name: next(texts) for name in ("device", "backend", "machine", "outcome")}
+            session |= {"run": run, "session": 1, "started_at": moment, "after_meta_loop": 0, "threads": 1}
+            versions = {next(texts): next(texts) for _ in range(9)}
+            insert(connection, "sessions", session | {"versions": json.dumps(versions)} | settings)
+            for meta_loop in range(1, 10):
+                row = {"run": run, "meta_loop": meta_loop, "mode": next(texts), "reason": next(texts), "finite": 1}
+                row |= {"validation_correct": 1, "validation_count": 2, "train_loss": 0.5, "seconds": 1.0}
+                ablations = json.dumps([[0, 1, 2, 3, next(texts)]])
+                insert(connection, "meta_loops", row | {"verdict": "promoted", "ablations": ablations})
+    with open_store(folder) as store:
+        study, shapes = next(texts), list(dict.fromkeys(["1*4", *strings]))
+        modes = list(dict.fromkeys(next(texts) for _ in range(3)))
+        store.enter(study, "local", {"shapes": shapes, "modes": modes, "dataset": next(texts)}, trials=1)
+        known = {"trial": 1, "parameters": 5, "meta_loop": 1}
+        rows = [TrialRow(architecture=one, mode=modes[0], bounty=0.5, origin=next(texts), **known) for one in shapes]
+        failed = [
+            TrialRow(architecture=shapes[0], mode=one, state=FAILED, reason=next(texts), **known) for one in modes[1:]
+        ]
+        loops = [TrialLoop(one.architecture, 1, loop(1, one.mode, 500)) for one in rows]
+        store.put(study, [*rows, *failed], loops)
+
+
+def test_no_screen_of_the_workbench_lets_a_control_character_out_and_what_is_listed_opens(tmp_path, monkeypatch, sit):
+    written = record(monkeypatch)
+
+    async def acts(eyes):
+        async def look(*parts):
+            await eyes.see(*parts)
+            assert not driven(written), (strings, driven(written))
+            written.clear()
+
+        await look("2 runs", "1 study", "$ psa")
+        await eyes.press("down")
+        for _ in range(2):
+            await eyes.press("enter")
+            # The loops are found by the name that the file has, which is not the one shown.
+            await look("LKG", "promoted", "seed")
+            await eyes.press("tab", "escape", "e")
+            await look("Label")
+            await eyes.press("escape", "n")
+            await look("New run")
+            await eyes.press("escape", "x")
+            await look("is gone")
+            await eyes.press("ctrl+p")
+            await look("List of all commands")
+            await eyes.press("escape", "space")
+        await eyes.press("d")
+        await look("differences", "device")
+        await eyes.press("escape", "o")
+        await look("overlay", "2 runs")
+        await eyes.press("escape", "up", "up", "enter")
+        await look("best")
+        for view in "2345":
+            await eyes.press(view)
+            await look("Esc back", "1*4")
+        await eyes.press("l")
+        await look("all shapes")
+        await eyes.press("enter")
+        await look("trained on")
+
+    for number, strings in enumerate(batches(50, 250)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        history_of(folder / "results", strings)
+        sit(acts, (140, 45))
 
 
 def test_hostile_text_is_shown_as_it_is_on_every_screen_of_a_run(hostile, sit):
