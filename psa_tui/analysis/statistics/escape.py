@@ -72,9 +72,10 @@ def logistic_model(escaped: Array, treated: Array, shape: Array, level: float = 
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             fitted = model.fit(cov_type="bias_reduced")
+            value, error = float(fitted.params[1]), float(fitted.bse[1])
     except (Warning, ArithmeticError, ValueError, np.linalg.LinAlgError) as problem:
         return OddsRatio(problem=f"its equations have no solution here ({problem})")
-    value, error, freedom = float(fitted.params[1]), float(fitted.bse[1]), int(clusters.max())
+    freedom = int(clusters.max())
     reach = float(stdtrit(freedom, (1 + level) / 2)) * error
     p = 2 * float(stdtr(freedom, -abs(value / error)))
     low, high = float(np.exp(value - reach)), float(np.exp(value + reach))
@@ -85,7 +86,17 @@ def _unfit(escaped: Array, treated: Array, shape: Array) -> str:
     """Say why no odds ratio can be estimated; nothing where one can."""
     if len(set(shape.tolist())) < LEAST_CLUSTERS:
         return f"it needs {LEAST_CLUSTERS} shapes"
+    if _same(escaped, treated, shape):
+        return "in every shape as many trials escaped as of the control"
     for rows, words in ((treated, "mode"), (~treated, "control")):
         if escaped[rows].all() or not escaped[rows].any():
             return f"{'all trials' if escaped[rows].any() else 'no trial'} of the {words} escaped"
     return ""
+
+
+def _same(escaped: Array, treated: Array, shape: Array) -> bool:
+    """Whether every shape has the same share of escapes on both sides: then there is no spread to estimate."""
+    import numpy as np
+
+    ours, theirs = (np.bincount(shape[rows], escaped[rows]) / np.bincount(shape[rows]) for rows in (treated, ~treated))
+    return bool(np.array_equal(ours, theirs))

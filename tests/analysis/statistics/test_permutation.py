@@ -37,13 +37,26 @@ def test_sums_that_differ_in_their_last_bits_are_equal():
 def test_labels_of_one_stratum_are_exchanged_as_by_scipy():
     a, b = np.array([3.0, 5.5, 4.1, 6.0]), np.array([2.0, 3.3, 1.0, 4.0])
     exact = stats.permutation_test((a, b), lambda x, y: x.mean() - y.mean(), n_resamples=np.inf).pvalue
-    assert exchange_labels([(a, b)], 40_000) == pytest.approx(exact, abs=0.003)
+    pooled, single = exchange_labels([(a, b)], 40_000)
+    assert pooled == pytest.approx(exact, abs=0.003)
+    assert single == pytest.approx([exact])
+
+
+def test_where_labellings_are_too_many_they_are_drawn():
+    drawn = np.random.default_rng(7)
+    a, b = drawn.normal(0.5, 1, 10), drawn.normal(0, 1, 10)
+    exact = stats.permutation_test(
+        (a, b), lambda x, y, axis: x.mean(axis) - y.mean(axis), n_resamples=20_000, rng=1
+    ).pvalue
+    pooled, single = exchange_labels([(a, b)])
+    assert single == pytest.approx([exact], abs=0.01)
+    assert pooled == pytest.approx(exact, abs=0.01)
 
 
 def test_labels_stay_in_their_stratum():
     # In neither stratum can labels matter; exchanged over both, they would.
     strata = [(np.full(5, 0.9), np.full(3, 0.9)), (np.full(3, 0.1), np.full(5, 0.1))]
-    assert exchange_labels(strata) == 1
-    # Two strata of one against one: only one of four labellings is as far on this side, one on the other.
+    assert exchange_labels(strata) == (1, [1, 1])
+    # Two strata of one against one: of four labellings one is as far on this side, one on the other.
     pairs = [(np.array([1.0]), np.array([0.0]))] * 2
-    assert exchange_labels(pairs, 40_000) == pytest.approx(0.5, abs=0.01)
+    assert exchange_labels(pairs, 40_000)[0] == pytest.approx(0.5, abs=0.01)
