@@ -7,7 +7,7 @@ flipped signs for p (of escapes McNemar's test). Where they are not: Welch's int
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
     Strata = Sequence[tuple[Array, Array]]
     Arms = Mapping[str, tuple[Array, Array]]
+    _Compared = tuple[str, str, Design, Arms]
 
 DECLARED, EXPLORATORY, PLACEBO = "declared", "exploratory", "A/A"
 """What a contrast is: of the family that was declared, any other, or one whose two sides do not differ."""
@@ -93,10 +94,20 @@ def contrast_table(
     or more); of an escape, pooled, ``odds_ratio``, ``odds_low``, ``odds_high``, ``odds_p``, ``odds_problem``.
     Fractions; NaN where it cannot be computed.
     """
+    return _table([*_family(trials, endpoint, contrasts), *_placebos(trials, endpoint, contrasts)], endpoint, margin)
+
+
+def placebo_table(trials: DataFrame, endpoint: Endpoint, margin: float = TOLERANCE) -> DataFrame:
+    """Return ``contrast_table`` of A/A comparisons alone, with the halves of every mode."""
+    every = [Contrast(mode, mode) for mode in ordered(trials["mode"].unique())]
+    return _table(_placebos(trials, endpoint, every), endpoint, margin)
+
+
+def _table(compared: Iterable[_Compared], endpoint: Endpoint, margin: float) -> DataFrame:
     import pandas as pd
 
     rows = []
-    for name, kind, design, arms in _all_arms(trials, endpoint, contrasts):
+    for name, kind, design, arms in compared:
         about = {"contrast": name, "kind": kind, "design": str(design)}
         if not arms:
             continue
@@ -168,23 +179,28 @@ def arms_of(trials: DataFrame, values: Array, contrast: Contrast, design: Design
     return found
 
 
-def _all_arms(
-    trials: DataFrame, endpoint: Endpoint, contrasts: Sequence[Contrast]
-) -> Iterable[tuple[str, str, Design, Arms]]:
-    """Yield name, kind, design and values of the family, of what is exploratory, and of the A/A comparisons."""
+def _family(trials: DataFrame, endpoint: Endpoint, contrasts: Sequence[Contrast]) -> Iterator[_Compared]:
+    """Yield name, kind, design and values of the declared contrasts, and of the exploratory ones."""
     placebos = placebo_modes(trials)
     declared = list(contrasts) or [Contrast(mode) for mode in _modes(trials) if mode in ABLATIVE]
     others = [] if contrasts else [Contrast(mode) for mode in _modes(trials) if mode not in (*ABLATIVE, *placebos)]
     for kind, family in ((DECLARED, declared), (EXPLORATORY, others)):
         for contrast in family:
-            design = design_within(trials[trials["mode"].isin((contrast.treatment, contrast.control))])
+            design = _design(trials, contrast)
             yield str(contrast), kind, design, arms_of(trials, endpoint.values, contrast, design)
-    for mode in placebos:
-        pair = Contrast(mode)
-        design = design_within(trials[trials["mode"].isin((mode, CONTROL))])
+
+
+def _placebos(trials: DataFrame, endpoint: Endpoint, contrasts: Sequence[Contrast]) -> Iterator[_Compared]:
+    """Yield the A/A comparisons: modes that train as none does, and halves of the contrasts' controls."""
+    for pair in map(Contrast, placebo_modes(trials)):
+        design = _design(trials, pair)
         yield str(pair), PLACEBO, design, arms_of(trials, endpoint.values, pair, design)
-    for control in dict.fromkeys(contrast.control for contrast in (*declared, *others)):
+    for control in dict.fromkeys(contrast.control for contrast in contrasts) or [CONTROL]:
         yield f"{control}: odd - even trials", PLACEBO, Design.INDEPENDENT, halves(trials, endpoint.values, control)
+
+
+def _design(trials: DataFrame, contrast: Contrast) -> Design:
+    return design_within(trials[trials["mode"].isin((contrast.treatment, contrast.control))])
 
 
 def _modes(trials: DataFrame) -> list[str]:

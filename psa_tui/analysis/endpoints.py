@@ -38,9 +38,9 @@ class Endpoint:
 
 def accuracy(trials: DataFrame, measure: str = VALIDATION) -> Endpoint:
     """Return the accuracy of each trial; validation, and a remark, where test accuracies are asked for and missing."""
-    if measure is TEST and has_test_accuracies(trials):
+    if measure == TEST and has_test_accuracies(trials):
         return Endpoint(trials["test_accuracy"].to_numpy(dtype=float), "test accuracy")
-    remark = _FALLBACK if measure is TEST else ""
+    remark = _FALLBACK if measure == TEST else ""
     return Endpoint(trials["best_validation_accuracy"].to_numpy(dtype=float), "best validation accuracy", remark)
 
 

@@ -129,6 +129,20 @@ def test_contrasts_are_pooled_and_shown_by_shape(psa, tmp_path):
     assert content["endpoints"]["escape"]["endpoint"] == "escape (best validation accuracy above 26.02 %)"
 
 
+def test_chance_escapes_and_profiles_are_shown(psa, make_study):
+    make_study(meta_loops=30)
+    shown = psa("results", "aa", "--source", "published").stdout
+    assert re.search(r"\ndecay - none +96/98 .* 19\n", shown)
+    loops = psa("results", "survival", "--arch", "8*8", "--bar", "90").stdout
+    assert "escape: the LKG is above 90.00 % on the validation images; 1 shape" in loops
+    content = json.loads(psa("results", "survival", "--json").stdout)
+    assert content["bar"] == pytest.approx(0.2602)
+    assert [mode["n"] for mode in content["modes"]] == [6] * 6
+    content = json.loads(psa("results", "profile", "--of", "test", "--json").stdout)
+    assert content["endpoint"] == "test accuracy"
+    assert len(content["profiles"]) == 6 * 99
+
+
 def test_contrasts_of_two_sources_are_refused(psa):
     done = psa("results", "compare", "--source", "published", "--pool", "--within")
     assert (done.returncode, done.stdout) == (2, "")
