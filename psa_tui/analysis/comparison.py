@@ -1,20 +1,24 @@
 """Two sources cell by cell, and the ablative and further modes of one source against its control.
 
-Accuracies are compared as fractions. The interval of a difference is Welch's (no equal variances assumed); the
-Mann-Whitney test asks whether one source's trials tend to be larger, and
-Holm's step-down correction holds over all cells tested together. What cannot be computed (an interval from a
-single trial, or from trials without any spread) is NaN.
+Accuracies are compared as fractions. Where trials share seeds, pairs of them are compared: Student's t for the interval
+of the difference, flipped signs for p. Elsewhere the interval is Welch's (no equal variances assumed), and the
+Mann-Whitney test asks whether one source's trials tend to be larger. Holm's step-down correction holds over all cells
+tested together. What cannot be computed (an interval from a single trial, or from trials without any spread) is NaN.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psa_tui.analysis.frames import PUBLISHED_MODES, cell_percentages, cell_rows, shown_architectures
 from psa_tui.analysis.regimes import classify
+from psa_tui.analysis.seeding import Design, design_between, design_within
 from psa_tui.analysis.shapes import Size, shape_sizes, with_sizes
+from psa_tui.analysis.statistics.differences import Difference, independent_difference, paired_difference
+from psa_tui.analysis.statistics.multiplicity import benjamini_hochberg, holm
+from psa_tui.analysis.statistics.permutation import sign_flip
+from psa_tui.analysis.statistics.two_samples import cliffs_delta, hedges_g, mann_whitney
 from psa_tui.analysis.summary import incomplete_shapes
 from psa_tui.method.variants import NONE, describe_variant, ordered
 
@@ -23,14 +27,12 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     Array = np.ndarray[Any, np.dtype[Any]]
-    _Cell = tuple[Array, float]
-    _Pair = tuple[str, str, _Cell | None, _Cell | None]
+    _Pair = tuple[str, str, "_Cell | None", "_Cell | None"]
 
 CONTROL = NONE.name
 TOLERANCE = 0.02
 """The published study's own criterion of a reproduction: each cell's mean within two percentage points."""
 _EXACT = 1e-12
-_EXACT_UP_TO = 60
 SELECTION = (
     "Promotion keeps only what improves on the validation images, so each of these accuracies is the best of all its "
     "trial's meta-loops, selected on the images it is measured on: it is biased upwards, and modes that vary more gain "
@@ -38,14 +40,28 @@ SELECTION = (
 )
 
 
-def compare_sources(ours: DataFrame, theirs: DataFrame) -> DataFrame:
+class _Cell(NamedTuple):
+    """Trials of one shape and mode."""
+
+    values: Array
+    """Best validation accuracies, percent."""
+    trials: Array
+    """Their numbers."""
+    test: float
+    """The mean test accuracy, a fraction; NaN where it was not measured."""
+
+
+def compare_sources(ours: DataFrame, theirs: DataFrame, margin: float = TOLERANCE) -> DataFrame:
     """Set every cell that either source has side by side, ours and theirs.
 
     Columns: ``architecture``, ``depth``, ``width``, ``parameters``, ``mode``; ``n_a``, ``n_b``; ``mean_a``, ``mean_b``
-    (and ``mean_a_pct``, ``mean_b_pct``: percentages, rounded as in the summary); ``difference`` (ours - theirs) with
-    its 95 % interval ``low``, ``high``; ``p`` (Mann-Whitney, two-sided) and ``p_holm``; ``within`` (the means differ
-    by at most ``TOLERANCE``; None where a source lacks the cell); ``test_a``, ``test_b`` (mean test accuracies).
-    Fractions; NaN where it cannot be computed.
+    (and ``mean_a_pct``, ``mean_b_pct``: percentages, rounded as in the summary); ``design`` ("paired" or
+    "independent"); ``difference`` (ours - theirs, of pairs where they are paired) with its 95 % interval ``low``,
+    ``high``; ``p`` (two-sided) and ``p_holm``; ``p_equivalent`` (TOST: that the difference is ``margin`` or more);
+    ``test_a``, ``test_b`` (mean test accuracies); ``joint_low``, ``joint_high`` (intervals that hold all true
+    differences at once in 95 of 100 cases: Bonferroni's); ``inside`` (whether the joint interval holds 0; without any
+    spread, whether the means are the same); ``within`` (the means differ by at most ``TOLERANCE``; None where a source
+    lacks the cell). Fractions; NaN or None where it cannot be computed.
     """
     a, b = _cells(ours), _cells(theirs)
     modes = ordered(mode for _, mode in (*a, *b))
@@ -55,8 +71,8 @@ def compare_sources(ours: DataFrame, theirs: DataFrame) -> DataFrame:
         for mode in modes
         if (architecture, mode) in a or (architecture, mode) in b
     ]
-    table = _compared(pairs, _sizes(theirs) | _sizes(ours))
-    gap = table["difference"].abs()
+    table = _compared(pairs, _sizes(theirs) | _sizes(ours), design_between(ours, theirs), margin, joint=True)
+    gap = (table["mean_a"] - table["mean_b"]).abs()
     table["within"] = (gap <= TOLERANCE + _EXACT).astype("object").where(gap.notna(), None)
     return table
 
@@ -64,10 +80,11 @@ def compare_sources(ours: DataFrame, theirs: DataFrame) -> DataFrame:
 def compare_with_control(trials: DataFrame) -> DataFrame:
     """Compare the modes of ``compared_modes`` with mode ``none``, shape by shape, within one source.
 
-    Columns: those of ``compare_sources`` (a is the mode, b the control) without ``within``, and two effect
-    sizes: ``cliffs_delta`` (the share of pairs of trials in which the mode's is better, minus the share in which
-    it is worse; Cliff, 1993) and ``hedges_g`` (the difference in pooled standard deviations, corrected for
-    small samples; Hedges, 1981; NaN without spread).
+    Columns: those of ``compare_sources`` (a is the mode, b the control) without the joint interval, ``inside`` and
+    ``within``; ``p_bh`` (after Benjamini and Hochberg), because ten pairs have no p below 0.002, of which Holm's
+    correction over a hundred cells leaves nothing; and two effect sizes: ``cliffs_delta`` (the share of pairs of trials
+    in which the mode's is better, minus the share in which it is worse; Cliff, 1993) and ``hedges_g`` (the difference
+    in pooled standard deviations, corrected for small samples; Hedges, 1981; NaN without spread).
     """
     cells = _cells(trials)
     modes = compared_modes(trials)
@@ -77,9 +94,11 @@ def compare_with_control(trials: DataFrame) -> DataFrame:
         for mode in modes
         if (architecture, mode) in cells and (architecture, CONTROL) in cells
     ]
-    table = _compared(pairs, _sizes(trials))
-    table["cliffs_delta"] = [cliffs_delta(a[0], b[0]) for *_, a, b in pairs]
-    table["hedges_g"] = [hedges_g(a[0], b[0]) for *_, a, b in pairs]
+    compared = trials[trials["mode"].isin((*modes, CONTROL))]
+    table = _compared(pairs, _sizes(trials), design_within(compared), TOLERANCE)
+    table["p_bh"] = benjamini_hochberg(table["p"].to_numpy(dtype=float))
+    table["cliffs_delta"] = [cliffs_delta(a.values, b.values) for *_, a, b in pairs]
+    table["hedges_g"] = [hedges_g(a.values, b.values) for *_, a, b in pairs]
     return table
 
 
@@ -114,87 +133,35 @@ def compare_regimes(
     return table
 
 
-def cliffs_delta(a: Array, b: Array) -> float:
-    """Return P(a > b) - P(a < b) over all pairs: 1 when every value of ``a`` is larger than every value of ``b``."""
-    import numpy as np
+def pooled_sources(ours: DataFrame, theirs: DataFrame, margin: float = TOLERANCE) -> DataFrame:
+    """Return the mean over the cells that both sources have of ours - theirs, every cell of the same weight: one row.
 
-    return float(np.sign(np.subtract.outer(a, b)).mean())
-
-
-def hedges_g(a: Array, b: Array) -> float:
-    """Return the difference of means in pooled standard deviations, times 1 - 3 / (4 (n_a + n_b) - 9).
-
-    NaN without spread.
+    Columns: ``cells``, ``design``, ``difference`` with its 95 % interval ``low``, ``high``, ``p_equivalent`` (TOST by
+    ``margin``). Fractions; NaN where it cannot be computed.
     """
-    import numpy as np
+    import pandas as pd
 
-    freedom = len(a) + len(b) - 2
-    if freedom < 1 or min(len(a), len(b)) < 2:
-        return float("nan")
-    pooled = np.sqrt(((len(a) - 1) * a.var(ddof=1) + (len(b) - 1) * b.var(ddof=1)) / freedom)
-    if pooled < _EXACT:
-        return float("nan")
-    return float((a.mean() - b.mean()) / pooled * (1 - 3 / (4 * (len(a) + len(b)) - 9)))
-
-
-def welch_interval(a: Array, b: Array, level: float = 0.95) -> tuple[float, float]:
-    """Return the interval of mean(a) - mean(b) by Welch's t and the Welch-Satterthwaite degrees of freedom.
-
-    NaN when a sample has one value, or when neither has any spread.
-    """
-    import numpy as np
-    from scipy.special import stdtrit
-
-    if min(len(a), len(b)) < 2 or max(np.ptp(a), np.ptp(b)) < _EXACT:
-        return float("nan"), float("nan")
-    parts = np.array([a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)])
-    freedom = parts.sum() ** 2 / (parts**2 / (len(a) - 1, len(b) - 1)).sum()
-    reach = stdtrit(freedom, (1 + level) / 2) * np.sqrt(parts.sum())
-    difference = a.mean() - b.mean()
-    return float(difference - reach), float(difference + reach)
-
-
-def mann_whitney(a: Array, b: Array) -> float:
-    """Return the two-sided p-value of the Mann-Whitney test, exact for up to ``_EXACT_UP_TO`` values, ties or not.
-
-    The exact one counts in how many of the ways to choose len(a) of the (mid)ranks their sum is at least as far
-    from its expectation as the sum found (the shift algorithm: Streitberg and Roehmel, 1986). Accuracies tie often,
-    and SciPy's approximation for ties never goes below 0.0001 for ten values against ten. 1 when all are equal.
-    """
-    import numpy as np
-    from scipy import stats
-
-    ranks = stats.rankdata(np.concatenate([a, b]))
-    if len(ranks) > _EXACT_UP_TO:
-        if np.ptp(ranks) == 0:
-            return 1.0
-        return float(stats.mannwhitneyu(a, b, alternative="two-sided", method="asymptotic").pvalue)
-    doubled = (2 * ranks).astype(int)
-    ways = _ways_of_sums(tuple(sorted(doubled.tolist())), len(a))
-    expected = len(a) * (len(ranks) + 1)
-    distance = np.abs(np.arange(len(ways)) - expected)
-    found = abs(int(doubled[: len(a)].sum()) - expected)
-    return float(ways[distance >= found].sum() / ways.sum())
-
-
-@lru_cache(maxsize=256)
-def _ways_of_sums(ranks: tuple[int, ...], count: int) -> Array:
-    """Return in how many ways ``count`` of ``ranks`` have each sum: [largest sum + 1]."""
-    import numpy as np
-
-    ways = np.zeros((count + 1, sum(ranks) + 1))
-    ways[0, 0] = 1
-    for rank in ranks:
-        ways[1:, rank:] += ways[:-1, :-rank]
-    counted: Array = ways[-1]
-    return counted
+    a, b, design = _cells(ours), _cells(theirs), design_between(ours, theirs)
+    pairs = [_aligned(one, b[cell], design) for cell, one in a.items() if cell in b]
+    found = _difference([pair for pair in pairs if len(pair[0])], design)
+    low, high = found.interval()
+    row = {
+        "cells": len(pairs),
+        "design": str(design),
+        "difference": found.value / 100,
+        "low": low / 100,
+        "high": high / 100,
+        "p_equivalent": found.equivalence(100 * margin),
+    }
+    return pd.DataFrame([row])
 
 
 def _cells(trials: DataFrame) -> dict[tuple[str, str], _Cell]:
-    """Return each cell's best validation accuracies (percent), and its mean test accuracy where it was measured."""
-    accuracies = cell_percentages(trials)
+    accuracies, numbers = cell_percentages(trials), trials["trial"].to_numpy()
     tests = trials["test_accuracy"].to_numpy(dtype=float)
-    return {cell: (accuracies[cell], _mean(tests[rows])) for cell, rows in cell_rows(trials).items()}
+    return {
+        cell: _Cell(accuracies[cell], numbers[rows], _mean(tests[rows])) for cell, rows in cell_rows(trials).items()
+    }
 
 
 def _mean(values: Array) -> float:
@@ -207,34 +174,65 @@ def _sizes(trials: DataFrame) -> dict[str, Size]:
     return shape_sizes(trials, shown_architectures(trials))
 
 
-def _compared(pairs: Sequence[_Pair], sizes: Mapping[str, Size]) -> DataFrame:
+def _aligned(a: _Cell, b: _Cell, design: Design) -> tuple[Array, Array]:
+    """Return the values of both; of paired ones those of the trials of both, in one order."""
+    import numpy as np
+
+    if design is Design.INDEPENDENT:
+        return a.values, b.values
+    _, at_a, at_b = np.intersect1d(a.trials, b.trials, return_indices=True)
+    return a.values[at_a], b.values[at_b]
+
+
+def _difference(strata: Sequence[tuple[Array, Array]], design: Design) -> Difference:
+    if design is Design.PAIRED:
+        return paired_difference([a - b for a, b in strata])
+    return independent_difference(strata)
+
+
+def _compared(
+    pairs: Sequence[_Pair], sizes: Mapping[str, Size], design: Design, margin: float, *, joint: bool = False
+) -> DataFrame:
+    import numpy as np
     import pandas as pd
 
     nan = float("nan")
-    rows = []
+    unknown = Difference(nan, nan, nan)
+    rows, found = [], []
     for architecture, mode, a, b in pairs:
         row: dict[str, Any] = {
             "architecture": architecture,
             "mode": mode,
-            "n_a": 0 if a is None else len(a[0]),
-            "n_b": 0 if b is None else len(b[0]),
+            "n_a": 0 if a is None else len(a.values),
+            "n_b": 0 if b is None else len(b.values),
+            "design": str(design),
         }
         for name, cell in (("mean_a", a), ("mean_b", b)):
-            mean_pct = nan if cell is None else float(cell[0].mean())
+            mean_pct = nan if cell is None else float(cell.values.mean())
             row |= {name: mean_pct / 100, f"{name}_pct": round(mean_pct, 2)}
-        low, high = (nan, nan) if a is None or b is None else welch_interval(a[0], b[0])
+        one, row["p"] = unknown, nan
+        if a is not None and b is not None and len((pair := _aligned(a, b, design))[0]):
+            one = _difference([pair], design)
+            row["p"] = sign_flip(pair[0] - pair[1]) if design is Design.PAIRED else mann_whitney(*pair)
+        low, high = one.interval()
         row |= {"difference": row["mean_a"] - row["mean_b"], "low": low / 100, "high": high / 100}
-        row["p"] = nan if a is None or b is None else mann_whitney(a[0], b[0])
-        row["p_holm"] = nan
-        row["test_a"] = nan if a is None else a[1]
-        row["test_b"] = nan if b is None else b[1]
+        if design is Design.PAIRED:
+            row["difference"] = one.value / 100
+        row["p_equivalent"] = one.equivalence(100 * margin)
+        row["test_a"] = nan if a is None else a.test
+        row["test_b"] = nan if b is None else b.test
         rows.append(row)
+        found.append(one)
     table = with_sizes(pd.DataFrame(rows, columns=_COLUMNS), sizes)
-    tested = table["p"].notna()
-    if tested.any():
-        from statsmodels.stats.multitest import multipletests
-
-        table.loc[tested, "p_holm"] = multipletests(table.loc[tested, "p"], method="holm")[1]
+    table["p_holm"] = holm(table["p"].to_numpy(dtype=float))
+    if joint:
+        tested = max(sum(one.error == one.error for one in found), 1)
+        intervals = np.array([one.interval(1 - 0.05 / tested) for one in found]).reshape(-1, 2) / 100
+        table["joint_low"], table["joint_high"] = intervals.T
+        holds = (table["joint_low"] <= 0) & (table["joint_high"] >= 0)
+        flat = table["joint_low"].isna() & (table[["n_a", "n_b"]].min(axis=1) > 1)
+        holds = holds.astype("object").where(~flat, table["difference"].abs() < _EXACT)
+        table["inside"] = holds.where(flat | table["joint_low"].notna(), None)
     return table
 
 
@@ -247,11 +245,13 @@ _COLUMNS = [
     "mean_b",
     "mean_a_pct",
     "mean_b_pct",
+    "design",
     "difference",
     "low",
     "high",
     "p",
     "p_holm",
+    "p_equivalent",
     "test_a",
     "test_b",
 ]

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from psa_tui import load_meta_loops, load_trials
-from psa_tui.analysis.comparison import compare_regimes, compare_sources, compare_with_control
+from psa_tui.analysis.comparison import compare_regimes, compare_sources, compare_with_control, pooled_sources
 from psa_tui.analysis.comparison_text import control_text, sources_text
 from psa_tui.analysis.export import data_bytes, marked
 from psa_tui.analysis.regimes import bootstrap, classify, explain
@@ -76,7 +76,8 @@ def test_every_table_and_comparison_has_every_shape(request, name):
     published = load_trials("published")
     cells = compare_sources(trials, published)
     assert names == [shape for shape in dict.fromkeys(cells["architecture"]) if shape in names]
-    lines = [*sources_text(trials, published, cells, compare_regimes(trials, published))]
+    pooled = pooled_sources(trials, published)
+    lines = [*sources_text(trials, published, cells, compare_regimes(trials, published), pooled, 0.02)]
     lines += control_text(trials, compare_with_control(trials))
     assert lines
     for kind in ("accuracy", "architectures"):

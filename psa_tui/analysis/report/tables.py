@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from psa_tui.analysis.comparison import TOLERANCE, has_further_modes
+from psa_tui.analysis.comparison_text import PUBLISHED_SEEDS, design_words
 from psa_tui.analysis.figures.study_results import StudyResults
 from psa_tui.analysis.frames import shown_modes
 from psa_tui.analysis.regimes import Regime
 from psa_tui.analysis.report.findings import against_published
+from psa_tui.analysis.seeding import seeding_words
 from psa_tui.analysis.shapes import count_text
 from psa_tui.analysis.summary import missing_cells
 from psa_tui.analysis.tables import parameter_matching
@@ -89,7 +91,7 @@ def _control(results: StudyResults) -> Table:
             Cell(f"{row.n_a} / {row.n_b}", float(row.n_a)),
             _difference(row.difference),
             _interval(row.low, row.high),
-            _probability(row.p_holm),
+            _probability(row.p_bh),
             _number(row.cliffs_delta, "+.2f"),
             _number(row.hedges_g, "+.2f"),
             _pct(row.mean_a),
@@ -100,10 +102,11 @@ def _control(results: StudyResults) -> Table:
     return Table(
         "control",
         "Ablative and further modes against none" if further else "Ablative modes against none",
-        "Difference of means in points with its 95 % interval (Welch); p of the Mann-Whitney test with Holm's "
-        "correction over all rows; Cliff's delta and Hedges' g as effect sizes; mean validation and test accuracy of "
+        f"Exploratory. {seeding_words(results.trials)} {design_words(results.against_control)} Differences in points "
+        "with 95 % intervals; p corrected over all rows after Benjamini and Hochberg; Cliff's delta and Hedges' "
+        "g as effect sizes; mean validation and test accuracy of "
         f"the {'mode' if further else 'ablative mode'} in percent. n: trials of the mode / of none.",
-        ("shape", "mode", "n", "difference", "95 % interval", "p (Holm)", "delta", "g", "validation", "test"),
+        ("shape", "mode", "n", "difference", "95 % interval", "p (BH)", "delta", "g", "validation", "test"),
         (True, False, True, True, True, True, True, True, True, True),
         rows,
     )
@@ -123,7 +126,8 @@ def _published(results: StudyResults) -> Table | None:
             _difference(row.difference),
             _interval(row.low, row.high),
             _probability(row.p_holm),
-            Cell(_NONE if row.within is None else "yes" if row.within else "no"),
+            _interval(row.joint_low, row.joint_high),
+            *(Cell(_NONE if one is None else "yes" if one else "no") for one in (row.inside, row.within)),
         ]
         for row in table.itertuples()
     ]
@@ -131,10 +135,23 @@ def _published(results: StudyResults) -> Table | None:
         "published",
         "Beside the published study",
         "Mean best validation accuracy in percent here and there, the difference in points with its 95 % interval "
-        "(Welch), p of the Mann-Whitney test with Holm's correction, and whether the means are within "
-        f"{100 * TOLERANCE:g} points.",
-        ("shape", "mode", "n", "here", "published", "difference", "95 % interval", "p (Holm)", "within"),
-        (True, False, True, True, True, True, True, True, False),
+        "(Welch), p of the Mann-Whitney test with Holm's correction, the joint interval (in 95 of 100 studies all of "
+        f"them hold the true differences), whether 0 is in it, and whether the means are within {100 * TOLERANCE:g} "
+        f"points. {PUBLISHED_SEEDS}",
+        (
+            "shape",
+            "mode",
+            "n",
+            "here",
+            "published",
+            "difference",
+            "95 % interval",
+            "p (Holm)",
+            "joint",
+            "0 in",
+            "within",
+        ),
+        (True, False, True, True, True, True, True, True, True, False, False),
         rows,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from psa_tui.cli.help import App
 from psa_tui.cli.results import (
+    aa,
     ablations,
     compare,
     curves,
@@ -13,11 +14,13 @@ from psa_tui.cli.results import (
     follow,
     label,
     plot,
+    profile,
     regimes,
     report,
     runs,
     show,
     summary,
+    survival,
     table,
     trials,
 )
@@ -29,6 +32,9 @@ app.command()(summary.summary)
 app.command()(trials.trials)
 app.command()(regimes.regimes)
 app.command()(compare.compare)
+app.command()(aa.aa)
+app.command()(survival.survival)
+app.command()(profile.profile)
 app.command()(table.table)
 app.command()(export.export)
 app.command()(curves.curves)

@@ -1,14 +1,9 @@
-"""``psa results compare``: two sources cell by cell, or the modes of one against their control."""
+"""``psa results compare``: two sources cell by cell, or modes of one source with one another."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from psa_tui.cli.completion import names_of
 from psa_tui.cli.options import Json, takes_settings
-from psa_tui.cli.results import options
+from psa_tui.cli.results import compare_options, options
 from psa_tui.errors import ConfigError
 from psa_tui.settings import Settings
 from psa_tui.views.messages import print_note
@@ -19,36 +14,38 @@ def compare(
     settings: Settings,
     source: options.Source = "local",
     study: options.Study = None,
-    other: Annotated[
-        str,
-        typer.Option(
-            "--with", metavar="SOURCE", help="What to compare with: as --source.", autocompletion=names_of("source")
-        ),
-    ] = "published",
-    other_study: Annotated[
-        str | None,
-        typer.Option(
-            "--with-study", metavar="NAME", help="Which study of it: as --study.", autocompletion=names_of("study")
-        ),
-    ] = None,
-    within: Annotated[
-        bool, typer.Option("--within", help="Compare the ablative and further modes with none, within one source.")
-    ] = False,
+    other: compare_options.Other = "published",
+    other_study: compare_options.OtherStudy = None,
+    within: compare_options.Within = False,
+    arch: options.Shapes = None,
     zero_r: options.ZeroR = None,
+    margin: compare_options.Margin = 2.0,
+    pool: compare_options.Pool = False,
+    contrast: compare_options.Contrast = None,
+    by: compare_options.ByShape = None,
+    of: compare_options.Of = compare_options.Accuracy.VALIDATION,
+    bar: compare_options.Bar = None,
     json: Json = False,
 ) -> None:
-    """Compare every shape and mode with the published study's, or with any other source's.
+    """Compare every shape and mode with the published study's, with any other source's, or modes with one another.
 
-    Difference of means with its 95 % interval (Welch), Mann-Whitney p after Holm's correction over all cells compared,
-    whether the means are within 2 points, and whether the regimes agree. All in percent.
+    Differences of means with 95 % intervals and p-values, by the test that fits how the trials were seeded: pairs where
+    they share seeds. p is corrected for the number of comparisons. All in percent.
     """
     from psa_tui.analysis import comparison
     from psa_tui.analysis.comparison_text import control_text, sources_text
-    from psa_tui.cli.results.loading import fraction, trials_of
+    from psa_tui.cli.results.contrasts import show_contrasts
+    from psa_tui.cli.results.loading import fraction, only, trials_of
     from psa_tui.cli.results.printing import described, print_json, print_text
 
     folder = settings.get("results_dir")
-    ours = trials_of(source, study, folder)
+    ours, reach = only(trials_of(source, study, folder), arch), margin / 100
+    if pool or contrast or by:
+        if (other, other_study, within) != ("published", None, False):
+            raise ConfigError("contrasts are of one source: --with, --with-study and --within do not go with them")
+        level, majority = fraction(bar), fraction(zero_r)
+        show_contrasts(ours, contrast or [], of, level, majority, reach, by_shape=by is not None, json=json)
+        return
     if within:
         cells = comparison.compare_with_control(ours)
         if json:
@@ -57,7 +54,8 @@ def compare(
             print_text(*control_text(ours, cells))
         return
     theirs = trials_of(other, other_study, folder)
-    cells = comparison.compare_sources(ours, theirs)
+    cells = comparison.compare_sources(ours, theirs, reach)
+    pooled = comparison.pooled_sources(ours, theirs, reach)
     try:
         regimes = comparison.compare_regimes(ours, theirs, fraction(zero_r))
     except ConfigError as error:
@@ -65,6 +63,8 @@ def compare(
         regimes = None
     if json:
         about = {"ours": described(ours), "theirs": described(theirs), "selection": comparison.SELECTION}
-        print_json(about, cells=cells, **({} if regimes is None else {"regimes": regimes}))
+        print_json(
+            about | {"margin": reach}, pooled=pooled, cells=cells, **({} if regimes is None else {"regimes": regimes})
+        )
     else:
-        print_text(*sources_text(ours, theirs, cells, regimes))
+        print_text(*sources_text(ours, theirs, cells, regimes, pooled, reach))

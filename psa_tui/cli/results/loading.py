@@ -39,27 +39,33 @@ def loops_of(
     source: str, study: str | None, results_dir: Path, shapes: str | None = None, mode: str | None = None
 ) -> DataFrame:
     """Load the meta-loops of a source, of all shapes and modes or of those asked for."""
-    from psa_tui.analysis.shapes import family_of, parse_shape, split_shapes
     from psa_tui.analysis.sources import load_meta_loops
     from psa_tui.analysis.summary import NOT_A_REPRODUCTION
 
     loops = load_meta_loops(source, study, results_dir)
     if loops.attrs["quick"]:
         print_warning(f"study {loops.attrs['study']} is {NOT_A_REPRODUCTION}")
+    return only(loops, shapes, mode, "meta-loops")
+
+
+def only(table: DataFrame, shapes: str | None, mode: str | None = None, what: str = "trials") -> DataFrame:
+    """Return the rows of the shapes and the mode asked for; one without any is an error."""
+    from psa_tui.analysis.shapes import family_of, parse_shape, split_shapes
+
     entries = split_shapes(shapes) if shapes else []
-    networks = [parse_shape(text, loops.attrs.get("dataset"), family_of(loops)) for text in entries]
+    networks = [parse_shape(text, table.attrs.get("dataset"), family_of(table)) for text in entries]
     names = [text if found is None else found.short_name for text, found in zip(entries, networks, strict=True)]
     for flag, column, wanted in (("--arch", "architecture", names), ("--mode", "mode", [mode] if mode else [])):
-        known = set(loops[column])
+        known = set(table[column])
         for name in wanted:
             if name not in known:
                 shown = ", ".join(sorted(known)[:8])
                 raise ConfigError(
-                    f"{flag} {name}: no meta-loops of it; there are some of {shown}{did_you_mean(name, known)}"
+                    f"{flag} {name}: no {what} of it; there are some of {shown}{did_you_mean(name, known)}"
                 )
         if wanted:
-            loops = loops[loops[column].isin(wanted)]
-    return loops
+            table = table[table[column].isin(wanted)]
+    return table
 
 
 def fraction(percentage: float | None) -> float | None:

@@ -1,6 +1,7 @@
 """The commands that make findings of trials, run as a user runs them."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -83,25 +84,16 @@ def test_compare_shows_cells_totals_regimes_and_what_selection_does(psa, quick_s
     done = psa("results", "compare")
     lines = done.stdout.splitlines()
     assert lines[0] == "ours: study mine, local (quick, not a reproduction); theirs: the published study"
-    assert lines[1].split() == [
-        "shape",
-        "mode",
-        "n",
-        "ours",
-        "theirs",
-        "diff",
-        "95",
-        "%",
-        "±",
-        "p",
-        "Holm",
-        "<=",
-        "2",
-        "test",
-    ]
+    columns = "shape mode n ours theirs diff 95 % ± p Holm joint ± 0 in <= 2 test"
+    assert " ".join(lines[1].split()) == columns
     assert lines[2].split()[:3] == ["8*8", "none", "2/10"]
     assert "of 12 cells within 2 points" in done.stdout
     assert "576 cells only in theirs" in done.stdout
+    assert "0 lies in the joint interval" in done.stdout
+    assert re.search(
+        r"pooled over 12 cells: ours - theirs \+\d+\.\d\d points, .*; smaller than 2 points: not shown", done.stdout
+    )
+    assert "The publishers' trials had no seeds" in done.stdout
     assert "regimes: 0 of 0 shapes agree; 2 shapes lack modes or trials" in done.stdout
     assert "meta loops 30 (published: 100)" in done.stderr
     assert lines[-1] == SELECTION
@@ -114,6 +106,47 @@ def test_compare_within_sets_ablative_modes_beside_the_control(psa):
     assert len(content["cells"]) == 294
     assert content["cells"][2]["cliffs_delta"] == -1
     assert content["cells"][2]["test_a"] is None
+
+
+def test_contrasts_are_pooled_and_shown_by_shape(psa, tmp_path):
+    line = ("results", "compare", "--source", "published", "--arch", "8*8,9*9,10*10,11*11,12*12")
+    done = psa(*line, "--contrast", "output - none", "--by", "shape")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert lines[1] == "The seeds of these trials are not recorded: they are taken as independent."
+    assert lines[3] == "best validation accuracy, percent, 5 shapes of the same weight"
+    assert "declared contrasts; p Holm is corrected for their number" in lines
+    assert "exploratory, declared by nobody" not in done.stdout
+    assert "output - none, shape by shape (exploratory)" in lines
+    assert len([one for one in lines if one.startswith("11*11 ")]) == 6  # two endpoints; a contrast and two A/A
+    content = json.loads(psa(*line, "--pool", "--json").stdout)
+    assert [one["contrast"] for one in content["accuracy"] if one["kind"] == "declared"] == [
+        "full - none",
+        "hidden - none",
+        "output - none",
+    ]
+    assert {one["architecture"] for one in content["escape"]} == {None}
+    assert content["endpoints"]["escape"]["endpoint"] == "escape (best validation accuracy above 26.02 %)"
+
+
+def test_chance_escapes_and_profiles_are_shown(psa, make_study):
+    make_study(meta_loops=30)
+    shown = psa("results", "aa", "--source", "published").stdout
+    assert re.search(r"\ndecay - none +96/98 .* 19\n", shown)
+    loops = psa("results", "survival", "--arch", "8*8", "--bar", "90").stdout
+    assert "escape: the LKG is above 90.00 % on the validation images; 1 shape" in loops
+    content = json.loads(psa("results", "survival", "--json").stdout)
+    assert content["bar"] == pytest.approx(0.2602)
+    assert [mode["n"] for mode in content["modes"]] == [6] * 6
+    content = json.loads(psa("results", "profile", "--of", "test", "--json").stdout)
+    assert content["endpoint"] == "test accuracy"
+    assert len(content["profiles"]) == 6 * 99
+
+
+def test_contrasts_of_two_sources_are_refused(psa):
+    done = psa("results", "compare", "--source", "published", "--pool", "--within")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "contrasts are of one source" in done.stderr
 
 
 def test_table_writes_ready_text_and_data(psa, tmp_path):

@@ -1,0 +1,68 @@
+import itertools
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from psa_tui.analysis.statistics.aggregates import (
+    bootstrap_interval,
+    expected_maximum,
+    interquartile_mean,
+    performance_profile,
+    probability_of_improvement,
+    resampled,
+)
+
+DRAWN = np.random.default_rng(3)
+SAMPLE = [DRAWN.normal(place, 0.1, 10) for place in (0.2, 0.5, 0.9)]
+
+
+def test_the_interquartile_mean_is_that_of_the_middle_half():
+    assert interquartile_mean(np.array([9.0, 1, 2, 3, 4, 100, -50, 5])) == (2 + 3 + 4 + 5) / 4
+
+
+def test_a_bootstrap_draws_each_shapes_trials_from_its_own():
+    drawn = resampled(SAMPLE, 50)
+    assert drawn.shape == (50, 30)
+    for index, values in enumerate(SAMPLE):
+        assert set(drawn[:, 10 * index : 10 * index + 10].ravel()) <= set(values)
+
+
+def test_the_interval_of_a_mean_is_that_of_scipys_bootstrap():
+    values = SAMPLE[0]
+    theirs = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=20_000, rng=1).confidence_interval
+    ours = bootstrap_interval([values], lambda drawn: drawn.mean(axis=-1), repeats=20_000)
+    assert ours == pytest.approx(tuple(theirs), abs=0.002)
+
+
+def test_improvement_is_mann_whitneys_u():
+    a, b = np.array([1, 2, 2, 5]), np.array([2, 0, 1])
+    found, low, high = probability_of_improvement([(a, b)])
+    assert found == stats.mannwhitneyu(a, b).statistic / 12
+    assert 0 <= low < found < high <= 1
+    pooled, *_ = probability_of_improvement([(a, b), (b, b)])
+    assert pooled == pytest.approx((found + 0.5) / 2)
+
+
+def test_the_interval_of_improvement_is_that_of_the_trials_drawn_anew():
+    a, b = SAMPLE[1], SAMPLE[1] - 0.05
+    drawn = [np.random.default_rng(seed).choice(one, (20_000, 10)) for seed, one in enumerate((a, b))]
+    wins = np.mean([drawn[0][:, i] > drawn[1][:, j] for i in range(10) for j in range(10)], axis=0)
+    expected = tuple(np.quantile(wins, (0.025, 0.975)))
+    assert probability_of_improvement([(a, b)], repeats=20_000)[1:] == pytest.approx(expected, abs=0.02)
+
+
+def test_a_profile_counts_what_lies_above_each_level():
+    sample = [np.array([0.1, 0.2]), np.array([0.2, 0.9])]
+    found, low, high = performance_profile(sample, np.array([0.0, 0.1, 0.2, 0.5, 0.9]))
+    assert found.tolist() == [1, 0.75, 0.25, 0.25, 0]
+    # The lowest is 1, and the highest 0, whatever is drawn; a half at 0.1 is the first shape drawn twice low.
+    assert (low[0], high[0], high[4]) == (1, 1, 0)
+    assert (low[1], high[1]) == (0.5, 1)
+
+
+def test_the_expected_best_is_that_of_all_ways_to_draw():
+    values = np.array([0.3, 0.9, 0.5, 0.5])
+    for count in (1, 2, 3):
+        expected = np.mean([max(drawn) for drawn in itertools.product(values, repeat=count)])
+        assert expected_maximum(values, np.array([count]))[0] == pytest.approx(expected)
