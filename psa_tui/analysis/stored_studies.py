@@ -15,6 +15,7 @@ from psa_tui.networks import Mlp
 from psa_tui.storage.meta_loops import decode_ablations
 from psa_tui.storage.study_rows import COMPLETE, FETCHED, LOCAL, TRIAL_LOOP_COLUMNS, StudyRow, TrialRow
 from psa_tui.storage.study_store import StudyStore, read_store
+from psa_tui.studies.design.departures import departures
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -58,6 +59,8 @@ def stored_trials(source: str, place: Path, study: str | None) -> DataFrame:
         }
         for row in unfinished
     ]
+    if found.source == LOCAL:
+        table.attrs["departures"] = departures(place if place.is_dir() else place.parent, found.study)
     return table
 
 

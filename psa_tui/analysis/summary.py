@@ -169,6 +169,7 @@ def notices(trials: DataFrame) -> list[str]:
         said.append(f"study {attrs.get('study')} is {NOT_A_REPRODUCTION}")
     if attrs.get("dataset") not in (None, "mnist"):
         said.append(f"trained on {attrs['dataset']}, not on full MNIST: not comparable with the published numbers")
+    said += [f"departs from its registration: {departure}" for departure in attrs.get("departures", ())]
     missing = missing_cells(trials)
     if len(missing):
         lost = int((missing["expected"] - missing["n"]).sum())

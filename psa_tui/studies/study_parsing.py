@@ -17,6 +17,8 @@ from psa_tui.networks import NETWORKS, Mlp, Network
 from psa_tui.networks.modules.code import run_named_code
 from psa_tui.networks.modules.names import names_code
 from psa_tui.settings import AXES_OF
+from psa_tui.studies.design.parsing import TABLES, read_design
+from psa_tui.studies.design.plan import Design
 from psa_tui.studies.grids import GRIDS, PUBLISHED_DATASET, parse_grid, parse_modes
 from psa_tui.studies.seeds import Seeding
 from psa_tui.studies.spec import StudySpec, check_name
@@ -39,6 +41,8 @@ class StudyFile:
     """What it asks, in a line."""
     studies: tuple[StudySpec, ...]
     """Several where a hyperparameter or the data set has several values; their fingerprints are empty."""
+    design: Design | None = None
+    """How each of them is to be analysed, where the file says it."""
 
 
 def parse_study_file(text: str, where: str, name: str) -> StudyFile:
@@ -79,7 +83,7 @@ class _Reader:
         self._places: dict[str, Path] = {}
 
     def read(self) -> StudyFile:
-        known = (*_OWN, *_OPTIONS)
+        known = (*_OWN, *_OPTIONS, *TABLES)
         for key in self.values:
             if key not in known:
                 self._fault((key,), f"no key of a study file: {UnknownNameError(key, known)}")
@@ -93,6 +97,7 @@ class _Reader:
         datasets = self._several("dataset", _dataset, PUBLISHED_DATASET)
         numbers = {option: self._several(option, _number_of(option), one.default) for option, one in _OPTIONS.items()}
         variants = self._variants()
+        design = read_design(self.values, trials, tuple(variants), self._with_init, self._fault)
         studies = []
         for dataset in datasets:
             networks = self._grid(dataset, family)
@@ -116,7 +121,7 @@ class _Reader:
                 for chosen in product(*numbers.values())
                 if networks and not self.faults
             ]
-        return StudyFile(name, about, tuple(studies))
+        return StudyFile(name, about, tuple(studies), design)
 
     def _check_batches(self, sizes: Iterable[int | None], dataset: str) -> None:
         most = DATASETS.find(dataset).train_count if dataset in DATASETS else None

@@ -43,8 +43,9 @@ def run(
     """
     from psa_tui.cli.study.view import choose_view
     from psa_tui.studies.chosen import ChosenStudies
+    from psa_tui.studies.design.departures import departures_before
     from psa_tui.studies.session import SessionOptions, run_session
-    from psa_tui.views.messages import print_note
+    from psa_tui.views.messages import print_note, print_warning
     from psa_tui.views.output import notifications
 
     settings.find("network")
@@ -54,6 +55,8 @@ def run(
     with notifications(settings) as notifying:
         # All are checked before the first is begun.
         for spec in chosen.resolve(settings, print_note):
+            for line in departures_before(settings.get("results_dir"), spec):
+                print_warning(line)
             code = code or run_session(spec, settings, session, partial(choose_view, settings), print_note, notifying)
     if code:
         raise typer.Exit(code)

@@ -32,7 +32,9 @@ def show(
     a population is grouped differently. On stderr: what the study has recorded of the trial.
     """
     from psa_tui.errors import ConfigError
+    from psa_tui.formatting import printable
     from psa_tui.studies.chosen import ChosenStudies
+    from psa_tui.studies.design.standing import standing
     from psa_tui.studies.study_file import format_study_file
 
     if study is not None and shape is not None and mode is not None and trial is not None:
@@ -46,6 +48,9 @@ def show(
             typer.echo()
         for line in format_study_file(spec):
             typer.echo(line)
+        registered = standing(settings.get("results_dir"), spec.name)
+        for line in () if registered is None else registered.lines():
+            typer.echo(f"# {printable(line)}")
 
 
 def print_trial(settings: Settings, study: str, shape: str, mode: str, trial: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_format
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import typer
@@ -33,25 +34,28 @@ def print_status(settings: Settings, study: str | None, *, json: bool, default: 
         HistoryError: the database cannot be read.
     """
     from psa_tui.storage.locks import holder
+    from psa_tui.studies.design.standing import standing
     from psa_tui.studies.part_files import study_lock
     from psa_tui.studies.progress import load_progress
 
     folder = settings.get("results_dir")
     progress = load_progress(folder, study, default)
     process = holder(study_lock(folder, progress.spec.name))
+    registered = standing(folder, progress.spec.name)
     if json:
-        json_format.dump({**progress.as_json(), "run_by_process": process}, sys.stdout, indent=2)
+        more = {} if registered is None else {"registration": registered.as_json()}
+        json_format.dump({**progress.as_json(), "run_by_process": process, **more}, sys.stdout, indent=2)
         print()
         return
-    _print(progress, process)
+    _print(progress, process, () if registered is None else registered.lines())
 
 
-def _print(progress: StudyProgress, process: str | None) -> None:
+def _print(progress: StudyProgress, process: str | None, registered: Iterable[str]) -> None:
     from psa_tui.formatting import printable
     from psa_tui.views.study.text import format_cell, format_status, format_unbegun
     from psa_tui.views.tables import print_table
 
-    for line in format_status(progress, process):
+    for line in (*format_status(progress, process), *registered):
         typer.echo(printable(line))
     modes = [variant.name for variant in progress.spec.variants]
     cells = list(progress.cells)

@@ -1,0 +1,1 @@
+"""What a study is to find out, said before its results are known: hypotheses, looks, registration, departures."""
