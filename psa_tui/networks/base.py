@@ -49,6 +49,20 @@ class ParameterSpec:
         """Return this tensor of every row, a view of ``rows`` [M, parameters]: [M, *shape]."""
         return rows[:, self.offset : self.offset + self.size].reshape(len(rows), *self.shape)
 
+    def computing(self, unit: int) -> slice:
+        """Return the numbers of a row by which weights [outputs, ...] compute the output ``unit``."""
+        size = self.size // self.shape[0]
+        return slice(self.offset + unit * size, self.offset + (unit + 1) * size)
+
+    def reading(self, unit: int, units: int) -> tuple[slice, ...]:
+        """Return the numbers of a row by which weights [outputs, ...] read one of ``units``, which come one by one."""
+        stride = self.size // self.shape[0]
+        size = stride // units
+        begin, end = self.offset + unit * size, self.offset + self.size
+        if size == 1:
+            return (slice(begin, end, stride),)
+        return tuple(slice(at, at + size) for at in range(begin, end, stride))
+
 
 class DropoutMasks(Protocol):
     """Multiplies activations with dropout masks, layer by layer."""
@@ -198,14 +212,24 @@ class Network(ABC):
         return self.hidden_units
 
     @property
-    def computed_units(self) -> int:
-        """The activations of one image that a training step keeps, without inputs and logits, in closed form."""
-        return self.hidden_units
-
-    @property
     @abstractmethod
     def input_parameters(self) -> int:
         """Weights of the layer that reads the images."""
+
+    @property
+    def products(self) -> int:
+        """Multiplications of one image's forward pass: one a parameter, unless it is used in many places."""
+        return self.parameters
+
+    @property
+    def input_products(self) -> int:
+        """Those of the layer that reads the images."""
+        return self.input_parameters
+
+    @property
+    def activations(self) -> int:
+        """Numbers that the hidden layers compute of one image: one a unit, unless a unit looks at many places."""
+        return self.hidden_units
 
     @property
     def inputs(self) -> int:
@@ -220,14 +244,14 @@ class Network(ABC):
     def meta_loop_operations(self, train_count: int, validation_count: int, pixels: int | None = None) -> int:
         """Return the multiplications and additions of one trial's meta-loop.
 
-        Two per parameter and image in each of: the forward pass, the gradients of the parameters, and the gradients
+        Two per product and image in each of: the forward pass, the gradients of the parameters, and the gradients
         of the activations, which the first layer does not need. Evaluation is a forward pass. ``pixels`` says how
         many of an image's numbers take part in training, for a backend that passes over black ones.
         """
         unseen = 0 if pixels is None else self.inputs - pixels
-        first = self.input_parameters
-        training = 3 * self.parameters - first - 2 * unseen * first // self.inputs
-        return 2 * (training * train_count + self.parameters * validation_count)
+        first = self.input_products
+        training = 3 * self.products - first - 2 * unseen * first // self.inputs
+        return 2 * (training * train_count + self.products * validation_count)
 
     def training_bytes(self, batch_size: int, members: int = 1, kept_copies: int = 0) -> int:
         """Return the memory that ``members`` trials need while they train, in bytes: an estimate beforehand.
@@ -236,7 +260,7 @@ class Network(ABC):
         three of the activations of one batch (all members train together at most, and few of them are evaluated
         together), and the bookkeeping of each layer. A variant may keep further ``kept_copies`` of the parameters.
         """
-        units = self.inputs + self.computed_units + self.classes
+        units = self.inputs + self.activations + self.classes
         rows = max(members * batch_size, _EVALUATION_BATCH)
         layers = _BYTES_PER_LAYER * (self.depth + 1)
         return members * (6 + kept_copies) * 4 * self.parameters + 3 * 4 * rows * units + layers

@@ -50,11 +50,6 @@ class Convolution:
         """Rows and columns of its activations."""
         return self.size[0] // self.pooling[0], self.size[1] // self.pooling[1]
 
-    @property
-    def weights(self) -> int:
-        """Numbers of its filters."""
-        return self.channels * self.inputs * _PATCH
-
 
 @dataclass(frozen=True)
 class ConvNet(Network):
@@ -74,8 +69,7 @@ class ConvNet(Network):
 
     def __str__(self) -> str:
         """Return the canonical notation, ``[2*16, 32]``."""
-        stages = (f"{one.count}*{one.width}" if one.count > 1 else f"{one.width}" for one in self.stages)
-        return f"[{', '.join(stages)}]"
+        return f"[{', '.join(f'{one.count}*{one.width}' if one.count > 1 else f'{one.width}' for one in self.stages)}]"
 
     @property
     def short_name(self) -> str:
@@ -83,17 +77,25 @@ class ConvNet(Network):
         text = str(self).replace(" ", "")
         return text[1:-1] if len(self.stages) == 1 else text
 
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """Rows and columns of the image that each stage reads, and of what the head reads."""
+        found = [(self.input_shape[1], self.input_shape[2])]
+        for _ in self.stages:
+            rows, columns = found[-1]
+            found.append((rows // min(_POOLED, rows), columns // min(_POOLED, columns)))
+        return found
+
     @cached_property
     def layers(self) -> tuple[Convolution, ...]:
         """The convolutions, first to last."""
         found: list[Convolution] = []
-        inputs, size = self.input_shape[0], (self.input_shape[1], self.input_shape[2])
-        for stage in self.stages:
-            for index in range(stage.count):
-                is_last = index == stage.count - 1
-                pooling = (min(_POOLED, size[0]), min(_POOLED, size[1])) if is_last else (1, 1)
-                found.append(Convolution(len(found) + 1, inputs, stage.width, size, pooling))
-                inputs, size = stage.width, found[-1].pooled
+        inputs, sizes = self.input_shape[0], self.sizes
+        for stage, size, pooled in zip(self.stages, sizes, sizes[1:], strict=False):
+            pooling = (size[0] // pooled[0], size[1] // pooled[1])
+            for left in reversed(range(stage.count)):
+                found.append(Convolution(len(found) + 1, inputs, stage.width, size, (1, 1) if left else pooling))
+                inputs = stage.width
         return tuple(found)
 
     @property
@@ -109,10 +111,7 @@ class ConvNet(Network):
     @property
     def head_inputs(self) -> int:
         """Numbers that the head reads."""
-        rows, columns = self.input_shape[1:]
-        for _ in self.stages:
-            rows, columns = rows // min(_POOLED, rows), columns // min(_POOLED, columns)
-        return self.stages[-1].width * rows * columns
+        return self.stages[-1].width * prod(self.sizes[-1])
 
     @property
     def input_parameters(self) -> int:
@@ -124,18 +123,49 @@ class ConvNet(Network):
         """Filters, four numbers a channel (scale, shift, running mean and variance), and the head."""
         return sum(block.parameters for block in self.blocks())
 
+    @property
+    def products(self) -> int:
+        """Every filter is used once a pixel."""
+        used = (filters * prod(size) for filters, size in zip(self._filters, self.sizes, strict=False))
+        return sum(used) + self.classes * self.head_inputs
+
+    @property
+    def input_products(self) -> int:
+        """Those of the first convolution."""
+        return self.input_parameters * prod(self.input_shape[1:])
+
+    @property
+    def activations(self) -> int:
+        """What the convolutions compute before pooling."""
+        return sum(one.count * one.width * prod(size) for one, size in zip(self.stages, self.sizes, strict=False))
+
+    def training_bytes(self, batch_size: int, members: int = 1, kept_copies: int = 0) -> int:
+        """Return the memory that ``members`` trials need to train: of activations, they have one's at a time."""
+        alone = super().training_bytes(batch_size, 1, kept_copies)
+        return alone + (members - 1) * (6 + kept_copies) * 4 * self.parameters
+
+    @property
+    def _filters(self) -> list[int]:
+        """Numbers of all filters of each stage."""
+        inputs = [self.input_shape[0], *(stage.width for stage in self.stages)]
+        return [
+            _PATCH * (before + (stage.count - 1) * stage.width) * stage.width
+            for before, stage in zip(inputs, self.stages, strict=False)
+        ]
+
     def blocks(self) -> list[Block]:
         """Return a row a stage, and one for the output layer."""
         from psa_tui.method.events import Block
 
-        rows, inputs = [], self.input_shape[0]
-        for stage in self.stages:
-            filters = _PATCH * (inputs + (stage.count - 1) * stage.width) * stage.width
-            name = f"{stage.count} conv" if stage.count > 1 else "conv"
-            rows.append(Block(name=name, units=stage.width, parameters=filters + 4 * stage.count * stage.width))
-            inputs = stage.width
-        head = self.classes * (self.head_inputs + 1)
-        return [*rows, Block(name="output", units=self.classes, parameters=head)]
+        rows = [
+            Block(
+                name=f"{stage.count} conv" if stage.count > 1 else "conv",
+                units=stage.width,
+                parameters=filters + 4 * stage.count * stage.width,
+            )
+            for stage, filters in zip(self.stages, self._filters, strict=True)
+        ]
+        return [*rows, Block(name="output", units=self.classes, parameters=self.classes * (self.head_inputs + 1))]
 
     @cached_property
     def tensors(self) -> tuple[ParameterSpec, ...]:
@@ -175,19 +205,18 @@ class ConvNet(Network):
 
     def unit_parameters(self, layer: int, unit: int) -> UnitParameters:
         """Return a channel's filter and scale, its shift, and what the next layer reads it by."""
+
+        def own(name: str) -> slice:
+            return self._named[name].computing(unit)
+
         if layer == self.depth:
-            weight, bias = self._named["head.weight"], self._named["head.bias"]
-            start = weight.offset + unit * self.head_inputs
-            return UnitParameters((slice(start, start + self.head_inputs),), (_number(bias, unit),), ())
-        own = self.layers[layer]
-        named = (f"conv{own.number}.weight", f"norm{own.number}.weight", f"norm{own.number}.bias")
-        filters, scale, shift = (self._named[name] for name in named)
-        start, size = filters.offset + unit * own.inputs * _PATCH, own.inputs * _PATCH
-        following = "head.weight" if layer + 1 == self.depth else f"conv{own.number + 1}.weight"
+            return UnitParameters((own("head.weight"),), (own("head.bias"),), ())
+        number = layer + 1
+        following = self._named["head.weight" if number == self.depth else f"conv{number + 1}.weight"]
         return UnitParameters(
-            incoming=(slice(start, start + size), _number(scale, unit)),
-            bias=(_number(shift, unit),),
-            outgoing=_read_by(self._named[following], own.channels, unit),
+            incoming=(own(f"conv{number}.weight"), own(f"norm{number}.weight")),
+            bias=(own(f"norm{number}.bias"),),
+            outgoing=following.reading(unit, self.unit_counts[layer]),
         )
 
     @cached_property
@@ -238,36 +267,19 @@ class ConvNet(Network):
             seen = conv2d(seen, filters, padding=_SIDE // 2)
             if prod(layer.pooling) > 1:
                 seen = max_pool2d(seen, layer.pooling)
-            norm = f"norm{layer.number}."
-            mean, variance, scale, shift = (
-                tensors[norm + name] for name in ("running_mean", "running_var", "weight", "bias")
-            )
+            norm = [tensors[f"norm{layer.number}.{name}"] for name in ("running_mean", "running_var", "weight", "bias")]
             of_batch = training and len(inputs) * prod(layer.pooled) > 1
-            seen = batch_norm(seen, mean, variance, scale, shift, training=of_batch).relu()
+            seen = batch_norm(seen, *norm, training=of_batch).relu()
             if dropout is not None:
                 seen = dropout(seen, unit)
             unit += layer.channels
         return linear(seen.flatten(1), tensors["head.weight"], tensors["head.bias"])
 
 
-def _number(vector: ParameterSpec, index: int) -> slice:
-    return slice(vector.offset + index, vector.offset + index + 1)
-
-
-def _read_by(weight: ParameterSpec, channels: int, channel: int) -> tuple[slice, ...]:
-    """Return the numbers by which a layer with ``weight`` [outputs, ...] reads one of ``channels``."""
-    stride = weight.size // weight.shape[0]
-    size = stride // channels
-    begin, end = weight.offset + channel * size, weight.offset + weight.size
-    if size == 1:
-        return (slice(begin, end, stride),)
-    return tuple(slice(at, at + size) for at in range(begin, end, stride))
-
-
 class ConvNetFamily:
     """Reads ``16,32`` and ``[2*16, 32]``."""
 
-    default_architecture = "[16, 32]"
+    default_architecture = "[16, 32, 64]"
 
     def parse(self, text: str, input_shape: tuple[int, ...], classes: int) -> ConvNet:
         """Return the network of ``16,32``; spaces and brackets are allowed.

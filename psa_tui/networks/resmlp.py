@@ -52,7 +52,7 @@ class ResMlp(StackedNetwork):
         return sum(group.width * (group.count + leads_over) for group, leads_over in self._stacks())
 
     @property
-    def computed_units(self) -> int:
+    def activations(self) -> int:
         """The neurons of all linear layers but the head."""
         return sum(group.width * (2 * group.count + leads_over) for group, leads_over in self._stacks())
 
@@ -143,7 +143,7 @@ class PublishedResMlp(ResMlp):
     @property
     def hidden_units(self) -> int:
         """The neurons of all linear layers but the first and the last."""
-        return self.computed_units - self.groups[0].width
+        return self.activations - self.groups[0].width
 
     @cached_property
     def unit_layers(self) -> tuple[UnitLayer, ...]:

@@ -1,6 +1,6 @@
 """What a trial's meta-loop costs with any network, predicted from the few networks that were measured. No torch.
 
-The cost is a sum of non-negative terms (a constant, the first layer's weights, the other parameters, hidden units,
+The cost is a sum of non-negative terms (a constant, the products of the first layer and of the others, activations,
 layers), fitted to the measured networks in relative error. What a measured network differs from that by is given to
 its neighbours on the depth and width axes as well, the less the farther they are.
 """
@@ -99,8 +99,8 @@ def _predict(weights: np.ndarray, measured: Mapping[Network, float], network: Ne
 
 
 def _terms(network: Network) -> np.ndarray:
-    first = network.input_parameters
-    return np.array([1.0, first, network.parameters - first, network.hidden_units, network.depth])
+    first = network.input_products
+    return np.array([1.0, first, network.products - first, network.activations, network.depth])
 
 
 def _fit(measured: Mapping[Network, float]) -> np.ndarray:

@@ -140,5 +140,5 @@ def _header(network: Network) -> str:
     *hidden, _ = network.blocks()
     layers = count(network.depth, "hidden layer")
     size = f"{layers} of" if len(hidden) == 1 else f"{layers},"
-    units = count(hidden[0].units if len(hidden) == 1 else network.hidden_units, "neuron")
+    units = count(hidden[0].units if len(hidden) == 1 else network.hidden_units, network.names.kind(0))
     return f"# ---- {network.short_name}: {size} {units}, {network.parameters:,} parameters ".ljust(80, "-")

@@ -181,3 +181,13 @@ def test_it_begins_as_pytorchs_modules_do(law):
         assert spread == pytest.approx(laws[law], rel=0.1)
         assert law != "default" or named[name].abs().max() <= 1 / math.sqrt(count)
     assert named["head.bias"].any() == (law == "default")
+
+
+def test_products_and_activations_are_those_of_its_layers():
+    net = network("[2*4, 6]", (3, 32, 32))
+    first, second, third = 32 * 32 * 4 * 27, 32 * 32 * 4 * 36, 16 * 16 * 6 * 36
+    assert (net.input_products, net.products) == (first, first + second + third + 10 * 8 * 8 * 6)
+    assert net.activations == 2 * 32 * 32 * 4 + 16 * 16 * 6
+    assert net.meta_loop_operations(3, 2) == 2 * (3 * (3 * net.products - first) + 2 * net.products)
+    more = net.training_bytes(256, 60) - net.training_bytes(256)
+    assert more == 59 * 6 * 4 * net.parameters, "members train one after another"

@@ -47,7 +47,7 @@ def test_tensors_are_those_of_the_modules_and_closed_forms_their_sums(network):
     assert [spec.offset for spec in network.tensors] == [0, *ends[:-1]]
     assert network.parameters == ends[-1] == sum(block.parameters for block in network.blocks())
     assert network.hidden_units == hidden_count(network)
-    assert network.computed_units == sum(layer.out_features for layer in module.linears()[:-1])
+    assert network.activations == sum(layer.out_features for layer in module.linears()[:-1])
     assert network.dropped_units == sum(layer.out_features for layer in module[:-1:3])
     assert network.input_parameters == module.linears()[0].weight.numel()
     assert network.depth == sum(len(stack.blocks) for stack in module.stacks)
