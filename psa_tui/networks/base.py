@@ -99,11 +99,6 @@ class Network(ABC):
         """The layers whose units are hidden ones: all but the last."""
         return range(len(self.unit_counts) - 1)
 
-    @property
-    def layer_names(self) -> Sequence[str]:
-        """What people call each layer of units, the output layer last."""
-        return [*(f"layer {layer}" for layer in range(len(self.unit_counts) - 1)), "output"]
-
     @abstractmethod
     def unit_parameters(self, layer: int, unit: int) -> UnitParameters:
         """Return which numbers of a row belong to a unit."""

@@ -148,11 +148,6 @@ class StackedNetwork(Network):
         """Units of each layer."""
         return tuple(layer.units for layer in self.unit_layers)
 
-    @property
-    def layer_names(self) -> tuple[str, ...]:
-        """The names of ``unit_layers``."""
-        return tuple(layer.name for layer in self.unit_layers)
-
     def unit_parameters(self, layer: int, unit: int) -> UnitParameters:
         """Return a unit's rows of weights, its biases, and its columns of what reads it."""
         found = self.unit_layers[layer]
