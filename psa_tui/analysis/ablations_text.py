@@ -47,7 +47,7 @@ def _row(ablations: NetworkAblations, ranked: _Ranked) -> list[str]:
     unit, tally, gain = ranked
     interval = tally.survival_interval
     return [
-        ablations.unit_name(*unit),
+        ablations.names.unit(*unit),
         f"{tally.ablated:,}",
         f"{tally.dead:,}",
         f"{tally.promoted:,}",

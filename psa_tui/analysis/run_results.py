@@ -12,6 +12,7 @@ from psa_tui.errors import ConfigError, DataError
 from psa_tui.formatting import printable
 from psa_tui.method.dead_units import DeadUnits
 from psa_tui.method.events import Verdict
+from psa_tui.method.layer_names import LayerNames
 from psa_tui.runs.ablation_statistics import AblationStatistics, NetworkAblations
 from psa_tui.runs.history import find_run
 from psa_tui.runs.stored_loops import gains_of, last_dead_units, majority_of, network_of, with_lkg
@@ -62,6 +63,7 @@ class RunResults:
         return NetworkAblations(
             statistics=self.statistics,
             unit_counts=() if network is None else network.unit_counts,
+            names=LayerNames() if network is None else network.names,
             dead_units=self.dead_units or (),
         )
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.event_codec import event
 from psa_tui.method.hyperparameters import Hyperparameters
+from psa_tui.method.layer_names import LayerNames
 from psa_tui.method.progress import Progress
 
 
@@ -92,6 +93,15 @@ class RunStarted:
     """What people call it; None where they do not."""
     setting_changes: tuple[SettingChange, ...] = ()
     """In the order of their loops: those before this session, and those with which it begins."""
+    layer_names: tuple[str, ...] = ()
+    """What people call each layer; empty where that is "layer 0", "layer 1", ..., "output"."""
+    unit_kinds: tuple[str, ...] = ()
+    """What a unit of each layer is, such as "channel"; empty where all are neurons."""
+
+    @property
+    def names(self) -> LayerNames:
+        """Both, for whatever shows them."""
+        return LayerNames(len(self.unit_counts), self.layer_names, self.unit_kinds)
 
 
 @event("earlier_loops")

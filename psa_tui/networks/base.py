@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from psa_tui.method.ablation import UnitParameters
 from psa_tui.method.initialisation import DEFAULT as DEFAULT_INITIALISATION
+from psa_tui.method.layer_names import LayerNames
 from psa_tui.registry import Registry
 
 if TYPE_CHECKING:
@@ -98,6 +99,21 @@ class Network(ABC):
     def hidden_layers(self) -> Sequence[int]:
         """The layers whose units are hidden ones: all but the last."""
         return range(len(self.unit_counts) - 1)
+
+    @property
+    def layer_names(self) -> Sequence[str]:
+        """What people call each layer; empty where that is ``layer 0``, ``layer 1``, ..., ``output``."""
+        return ()
+
+    @property
+    def unit_kinds(self) -> Sequence[str]:
+        """What a unit of each layer is, ``channel`` or ``head``; empty where all are neurons."""
+        return ()
+
+    @property
+    def names(self) -> LayerNames:
+        """Both, for whatever shows them."""
+        return LayerNames(len(self.unit_counts), self.layer_names, self.unit_kinds)
 
     @abstractmethod
     def unit_parameters(self, layer: int, unit: int) -> UnitParameters:

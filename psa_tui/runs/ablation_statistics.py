@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.events import EarlierLoops
+from psa_tui.method.layer_names import LayerNames
 
 GAIN_EDGES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 """Where the bins of gains begin, in percentage points, up and down from the bin of no gain."""
@@ -188,18 +189,12 @@ class NetworkAblations:
     statistics: AblationStatistics
     unit_counts: Sequence[int]
     """Units of each layer, the output layer last; empty where the network is not known."""
+    names: LayerNames
+    """What its layers and units are called."""
     dead_units: Collection[tuple[int, int]] = ()
     """Layer and unit of the LKG's dead hidden units, as far as they are known."""
     under_way: Collection[tuple[int, int]] = ()
     """Layer and unit of what was ablated for the loop under way."""
-
-    def layer_name(self, layer: int) -> str:
-        """Return ``layer 2`` or ``output``."""
-        return "output" if layer == len(self.unit_counts) - 1 else f"layer {layer}"
-
-    def unit_name(self, layer: int, unit: int) -> str:
-        """Return ``layer 2 neuron 7``, counted from 0 as the tensors do."""
-        return f"{self.layer_name(layer)} neuron {unit}"
 
 
 def gain_bin(gain: float) -> int:

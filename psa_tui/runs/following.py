@@ -171,6 +171,8 @@ class Following:
             architecture=row.architecture,
             parameters=row.parameters,
             unit_counts=() if network is None else tuple(network.unit_counts),
+            layer_names=() if network is None else tuple(network.layer_names),
+            unit_kinds=() if network is None else tuple(network.unit_kinds),
             blocks=() if network is None else tuple(network.blocks()),
             mode=row.mode,
             hyperparameters=Hyperparameters.from_json(self._session),

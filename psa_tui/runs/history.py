@@ -15,6 +15,7 @@ from psa_tui.errors import ConfigError
 from psa_tui.formatting import nearest, printable
 from psa_tui.method.events import SettingChange, Verdict
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
+from psa_tui.method.layer_names import LayerNames
 from psa_tui.runs.setting_changes import stored_changes
 from psa_tui.runs.status import with_actual_state
 from psa_tui.runs.stored_loops import network_of
@@ -81,10 +82,10 @@ class RunDetails:
         return None if network is None else network.hidden_units
 
     @property
-    def output_layer(self) -> int | None:
-        """The index of the output layer; None where the network's family or the data set is not installed."""
+    def names(self) -> LayerNames:
+        """What its layers are called; numbers where the network's family or the data set is not installed."""
         network = network_of(self.row)
-        return None if network is None else network.depth
+        return LayerNames() if network is None else network.names
 
     @property
     def modes(self) -> list[tuple[int, str]]:

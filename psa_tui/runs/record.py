@@ -96,6 +96,8 @@ def started_event(
         architecture=record.architecture,
         parameters=record.parameters,
         unit_counts=tuple(network.unit_counts),
+        layer_names=tuple(network.layer_names),
+        unit_kinds=tuple(network.unit_kinds),
         blocks=tuple(network.blocks()),
         mode=record.mode,
         hyperparameters=record.hyperparameters,

@@ -256,8 +256,7 @@ def _read_out(state: RunState, options: DisplayOptions, width: int) -> Text | No
         parts[1] += f" {points(accuracy - state.accuracies[earlier[-1]])}"
     layer, unit, count = state.units[3 * place : 3 * place + 3] if state.units else (-1, -1, 0)
     if count and state.started is not None:
-        name = "output" if layer == len(state.started.unit_counts) - 1 else f"layer {layer}"
-        parts.append(f"{name} neuron {unit}" + (f" and {count - 1} more" if count > 1 else ""))
+        parts.append(state.names.unit(layer, unit) + (f" and {count - 1} more" if count > 1 else ""))
     parts += [f"{one.name} {one.before} -> {one.after}" for one in state.changes if one.meta_loop == cursor]
     loss = state.train_losses[place] if state.train_losses else float("nan")
     if np.isfinite(loss):

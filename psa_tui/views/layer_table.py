@@ -94,7 +94,7 @@ def _layer_rows(ablations: NetworkAblations, shown: Sequence[int]) -> list[_Row]
     dead = Counter(layer for layer, _ in ablations.dead_units)
     return [
         _Row(
-            "out" if layer == hidden else str(layer),
+            ablations.names.short(layer),
             ablations.statistics.layers.get(layer, Tally()),
             # Units of the output layer do not die.
             f"{dead[layer]} of {ablations.unit_counts[layer]}" if 0 <= layer < hidden else "-",

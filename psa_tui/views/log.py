@@ -10,6 +10,7 @@ from rich.text import Text
 from psa_tui.formatting import percent, points, printable
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.events import MetaLoopFinished, Verdict
+from psa_tui.method.layer_names import LayerNames
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.state import RunState
 from psa_tui.views.text import format_units, format_verdict, needs_reason
@@ -34,7 +35,7 @@ def shown_loops(state: RunState, options: DisplayOptions) -> Sequence[MetaLoopFi
     if not options.log_filter:
         return state.recent
     wanted = options.log_filter.casefold()
-    return [loop for loop in state.recent if wanted in _line(loop, _WHOLE, options).plain.casefold()]
+    return [loop for loop in state.recent if wanted in _line(loop, _WHOLE, options, state.names).plain.casefold()]
 
 
 def log(state: RunState, width: int, height: int, options: DisplayOptions) -> Text:
@@ -43,11 +44,11 @@ def log(state: RunState, width: int, height: int, options: DisplayOptions) -> Te
     loops = list(islice(shown_loops(state, options), options.scroll, options.scroll + height))
     for index, loop in enumerate(loops):
         text.append("\n" if index else "")
-        text.append_text(_line(loop, width, options))
+        text.append_text(_line(loop, width, options, state.names))
     return text if loops else Text("no such line" if options.log_filter else "nothing yet", style="dim")
 
 
-def _line(loop: MetaLoopFinished, width: int, options: DisplayOptions) -> Text:
+def _line(loop: MetaLoopFinished, width: int, options: DisplayOptions, names: LayerNames) -> Text:
     promoted = loop.verdict is Verdict.PROMOTED
     glyph = options.glyphs.promoted if promoted else options.glyphs.hit
     style = "green" if promoted else "red"
@@ -55,26 +56,26 @@ def _line(loop: MetaLoopFinished, width: int, options: DisplayOptions) -> Text:
     if width >= _ACCURACY_FROM:
         line.append(f"{glyph} {format_verdict(loop):<19}", style)
         line.append(f"{percent(loop.validation_accuracy):>8}  ")
-        line.append(_details(loop, width - len(line), wide=width >= _REASON_FROM))
+        line.append(_details(loop, names, width - len(line), wide=width >= _REASON_FROM))
     else:
         verdict = "promoted" if promoted else "rolled back" if loop.finite else "not finite"
         gain = "" if loop.gain is None or not loop.finite else f" {points(loop.gain)}"
         line.append(f"{glyph} {verdict}{gain}", style)
         if loop.ablation is not None:
             line.pad_right(max(27 - len(line), 0))
-            line.append(f" {format_units(loop.ablation.units, loop.ablation.layers, width - len(line) - 1)}")
+            line.append(f" {format_units(loop.ablation.units, names, width - len(line) - 1)}")
     line.truncate(width, overflow=options.overflow)
     return line
 
 
-def _details(loop: MetaLoopFinished, room: int, *, wide: bool) -> str:
+def _details(loop: MetaLoopFinished, names: LayerNames, room: int, *, wide: bool) -> str:
     """Return what fits of: the units, how many weights were hit, and the rule's reason where the gain is not all."""
     reason = f"  {loop.reason}" if needs_reason(loop) or (wide and loop.reason) else ""
     listed, short, weights = "", "", ""
     if loop.ablation is not None:
-        units, layers = loop.ablation.units, loop.ablation.layers
-        listed = format_units(units, layers, room)
-        short = format_units(units, layers, room - len(reason)) if needs_reason(loop) else listed
+        units = loop.ablation.units
+        listed = format_units(units, names, room)
+        short = format_units(units, names, room - len(reason)) if needs_reason(loop) else listed
         weights = _weights(units)
     for details in (listed + weights + reason, listed + reason, short + reason, listed + weights):
         if len(details) <= room:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import itemgetter
 
 from rich.text import Text
 
 from psa_tui.analysis.unit_map import UnitMap
+from psa_tui.method.layer_names import LayerNames
 from psa_tui.runs.ablation_statistics import NetworkAblations
 from psa_tui.views.glyphs import Glyphs
 from psa_tui.views.state import RunState
@@ -30,6 +31,7 @@ def ablations_of(state: RunState) -> NetworkAblations:
     return NetworkAblations(
         statistics=state.hits,
         unit_counts=() if state.started is None else state.started.unit_counts,
+        names=state.names,
         dead_units=state.dead_units,
         under_way=() if state.ablation is None else [(unit.layer, unit.unit) for unit in state.ablation.units],
     )
@@ -103,9 +105,9 @@ def network_map(
             text.append("".join(shape for shape, _ in alike), style)
     text.append("\n")
     if cursor is None or chosen is None:
-        text.append(_axis(layout, width), "dim")
+        text.append(_axis(layout, ablations.names, width), "dim")
     else:
-        text.append(" " + _axis(layout, width - 1, chosen[0], glyphs.cursor_below), "dim")
+        text.append(" " + _axis(layout, ablations.names, width - 1, chosen[0], glyphs.cursor_below), "dim")
         text.append("\n" + read_out(marks.get(chosen), ablations, layout, cursor, width))
     return text
 
@@ -167,8 +169,8 @@ def _scales(measure: Measure, most: int, glyphs: Glyphs) -> Iterator[list[_Entry
         yield [([least], "few"), ([greatest], f"{most:,} {words}".rstrip())] if most else []
 
 
-def _axis(layout: UnitMap, width: int, pointed: int | None = None, pointer: str = "") -> str:
-    """Write layer numbers below the columns, "out" below the output layer, and for how many units a mark stands.
+def _axis(layout: UnitMap, names: LayerNames, width: int, pointed: int | None = None, pointer: str = "") -> str:
+    """Write names or numbers of layers below the columns, "out" below the last, and for how many units a mark stands.
 
     The ``pointer`` stands below the column ``pointed``, in place of a label there.
     """
@@ -177,7 +179,7 @@ def _axis(layout: UnitMap, width: int, pointed: int | None = None, pointer: str 
         notes = [f"{layout.units_a_mark} units a mark", f"{layout.units_a_mark} a mark"]
     if layout.shares_columns:
         notes = [*(f"layers share columns, {note}" for note in notes), "layers share columns", *notes]
-    whole, ends = (_labels(layout, width, sparse, pointed, pointer) for sparse in (False, True))
+    whole, ends = (_labels(layout, names, width, sparse, pointed, pointer) for sparse in (False, True))
     for line in (whole, ends):
         for note in notes:
             blank = " " * (len(note) + 2)
@@ -186,12 +188,15 @@ def _axis(layout: UnitMap, width: int, pointed: int | None = None, pointer: str 
     return (ends if notes else whole).rstrip()
 
 
-def _labels(layout: UnitMap, width: int, sparse: bool, pointed: int | None, pointer: str) -> str:
-    """Write the layer numbers for which there is room, or only the first, and "out"."""
+def _labels(layout: UnitMap, names: LayerNames, width: int, sparse: bool, pointed: int | None, pointer: str) -> str:
+    """Write the layer numbers for which there is room, or only the first, and "out"; names if there is room for all."""
     line = [" "] * width
+    named = [names.short(layer) for layer in range(len(layout.starts) - 1)]
+    if any(start + len(name) >= end for name, (start, end) in zip(named, pairwise(layout.starts), strict=True)):
+        named = [str(layer) for layer in range(len(named))]
     last, free = layout.starts[-1], 0
     for layer, start in enumerate(layout.starts):
-        label = _OUT if start == last else str(layer)
+        label = _OUT if start == last else named[layer]
         end = start + len(label)
         has_room = start == last or (start >= free and end < last and not (sparse and layer))
         if has_room and not (pointed is not None and start <= pointed < end):

@@ -70,7 +70,7 @@ def progress_bars(state: RunState, width: int, now: float, options: DisplayOptio
         loss = f"{loss:<12}  {_rate(state)}"
     ablated = "no ablation" if state.finished is None else ""
     if state.ablation is not None:
-        ablated = format_ablation(state.ablation.units, state.ablation.layers, max(width - 11, 2))
+        ablated = format_ablation(state.ablation.units, state.names, max(width - 11, 2))
     epoch = _bar("epoch", images, total, f"{images * 100 // max(total, 1)} %", loss, width - notes, options)
     if options.read_only:
         epoch = _since_last_loop(state, now, width - notes, options)

@@ -8,6 +8,7 @@ from typing import TextIO
 
 from psa_tui.formatting import printable
 from psa_tui.method.events import EpochProgressed, Event, MetaLoopFinished, RunFinished, RunStarted
+from psa_tui.method.layer_names import LayerNames
 from psa_tui.views.text import format_finished, format_loop, format_started
 
 _HEARTBEAT_S = 60.0
@@ -22,14 +23,15 @@ class PlainView:
         self._clock = clock
         self._last_line = clock()
         self._last_meta_loop = 0
+        self._names = LayerNames()
 
     def handle(self, event: Event) -> None:
         """Print what the event means; epochs only speak up when nothing was printed for a minute."""
         if isinstance(event, RunStarted):
-            self._last_meta_loop = event.last_meta_loop
+            self._last_meta_loop, self._names = event.last_meta_loop, event.names
             self._print(*format_started(event))
         elif isinstance(event, MetaLoopFinished):
-            self._print(format_loop(event, self._last_meta_loop))
+            self._print(format_loop(event, self._last_meta_loop, self._names))
         elif isinstance(event, EpochProgressed) and self._clock() - self._last_line >= _HEARTBEAT_S:
             part = 100 * event.images / event.image_count
             self._print(f"loop {event.meta_loop}/{self._last_meta_loop}  epoch {part:.0f} %  loss {event.loss:.4f}")

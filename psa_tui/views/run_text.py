@@ -201,15 +201,11 @@ def _verdicts(run: RunDetails) -> str:
 def _ablations(run: RunDetails) -> str:
     if not run.ablations:
         return "none"
-    layers = (f"{_layer_name(run, layer)} {n}" for layer, n in run.ablations.items())
+    layers = (f"{run.names.layer(layer)} {n}" for layer, n in run.ablations.items())
     units = sum(run.ablations.values())
     several = "" if units == run.ablated_loops else f" in {run.ablated_loops} loops"
     dead = f", {run.ablated_dead_units} of dead units" if run.ablated_dead_units else ""
     return f"{units}{several}, {run.survived_ablations} survived{dead}; {', '.join(layers)}"
-
-
-def _layer_name(run: RunDetails, layer: int) -> str:
-    return "output" if layer == run.output_layer else f"layer {layer}"
 
 
 def _time(run: RunDetails) -> str:

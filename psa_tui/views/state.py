@@ -23,6 +23,7 @@ from psa_tui.method.events import (
     UnitsAblated,
     Verdict,
 )
+from psa_tui.method.layer_names import LayerNames
 from psa_tui.method.progress import Progress
 from psa_tui.runs.ablation_statistics import AblationStatistics
 
@@ -222,6 +223,11 @@ class RunState:
         self.epoch = self.ablation = None
         self.loop_seconds.append(now - self.loop_started_at)
         self.loop_started_at = now
+
+    @property
+    def names(self) -> LayerNames:
+        """What the layers of the network are called."""
+        return LayerNames() if self.started is None else self.started.names
 
     @property
     def is_still(self) -> bool:

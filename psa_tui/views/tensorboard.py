@@ -17,6 +17,7 @@ from psa_tui.formatting import percent, printable
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.event_codec import printable_event
 from psa_tui.method.events import EarlierLoops, Event, MetaLoopFinished, RunFinished, RunStarted, Verdict
+from psa_tui.method.layer_names import LayerNames
 from psa_tui.outside import is_plain_name
 from psa_tui.storage.atomic_write import make_folder
 from psa_tui.views.text import format_finished, format_started, format_units, format_verdict, needs_reason
@@ -149,7 +150,8 @@ class TensorBoardView:
             return
         reason = f" ({event.reason})" if needs_reason(event) else ""
         if event.ablation is not None:
-            units = format_units(event.ablation.units, event.ablation.layers, _LONGEST_LIST)
+            names = LayerNames() if self._started is None else self._started.names
+            units = format_units(event.ablation.units, names, _LONGEST_LIST)
             self._writer.add_text("ablation", f"{units}: {format_verdict(event)}{reason}", event.meta_loop)
         if event.verdict is Verdict.PROMOTED:
             text = f"{format_verdict(event)}, LKG {percent(event.progress.lkg_accuracy)}{reason}"

@@ -11,6 +11,7 @@ from psa_tui.formatting import percent, points, time_taken
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.events import MetaLoopFinished, Outcome, RunFinished, RunStarted, SettingChange, Verdict
 from psa_tui.method.hyperparameters import Hyperparameters
+from psa_tui.method.layer_names import OUTPUT, LayerNames
 from psa_tui.method.progress import Progress
 from psa_tui.method.promotion import STRICT
 from psa_tui.method.variants import Variant, describe_variant
@@ -60,8 +61,8 @@ def format_settings(hyperparameters: Hyperparameters) -> str:
     return f"lr {hyperparameters.learning_rate:g}, batch {hyperparameters.batch_size}"
 
 
-def format_loop(event: MetaLoopFinished, last_meta_loop: int) -> str:
-    """Return one meta-loop in one line.
+def format_loop(event: MetaLoopFinished, last_meta_loop: int, names: LayerNames) -> str:
+    """Return one meta-loop in one line; ``names`` are those of the network's layers.
 
     It has at most 80 columns for one ablated neuron that was not dead and the published promotion rule (and layers
     below ten thousand neurons); under any other rule its reason stands behind.
@@ -72,7 +73,7 @@ def format_loop(event: MetaLoopFinished, last_meta_loop: int) -> str:
         f"{format_verdict(event):<18}  LKG {percent(event.progress.lkg_accuracy):>8}"
     )
     if event.ablation is not None:
-        line += f"  {format_units(event.ablation.units, event.ablation.layers, _UNITS_IN_A_LINE)}"
+        line += f"  {format_units(event.ablation.units, names, _UNITS_IN_A_LINE)}"
     line += f"  {event.seconds:.2f} s"
     return f"{line}  ({event.reason})" if needs_reason(event) else line
 
@@ -107,7 +108,7 @@ def format_variant(variant: Variant) -> str:
     return ", ".join(done) or "control: nothing"
 
 
-def format_units(units: Sequence[AblatedUnit], layers: int, width: int | None = None) -> str:
+def format_units(units: Sequence[AblatedUnit], names: LayerNames, width: int | None = None) -> str:
     """Return which units were ablated; what was done to them is named where they were not simply zeroed.
 
     One is "layer 0 neuron 3" or "output neuron 3", several are "layer 0 neurons 3, 7 (dead); output neuron 1", where 7
@@ -116,7 +117,7 @@ def format_units(units: Sequence[AblatedUnit], layers: int, width: int | None = 
 
     Args:
         units: in any order.
-        layers: how many layers the network has, the output layer included.
+        names: what the network's layers are called.
         width: the room in characters; None where all are to be listed. One unit is always named, if need be without
             what was done to it.
     """
@@ -128,28 +129,28 @@ def format_units(units: Sequence[AblatedUnit], layers: int, width: int | None = 
     # A list takes a character a unit at least, so one that is far too long is not made first.
     if len(units) == 1 or width is None or len(units) <= width:
         # Zeroed ones come first: what follows "noise at" is all noise.
-        parts = [_list_units(effects[name], layers, name) for name in sorted(effects, key=lambda name: name != _ZERO)]
+        parts = [_list_units(effects[name], names, name) for name in sorted(effects, key=lambda name: name != _ZERO)]
         listed = "; ".join(parts)
         if width is None or len(listed) <= width:
             return listed
         if len(units) == 1:
-            return _list_units(units, layers, _ZERO)
+            return _list_units(units, names, _ZERO)
     hit = sorted({unit.layer for unit in units})
-    where = f" of layer {hit[0]}" if len(hit) == 1 else f" of {len(hit)} layers"
+    where = f" of {names.layer(hit[0])}" if len(hit) == 1 else f" of {len(hit)} layers"
     named = "" if len(effects) > 1 else _named(next(iter(effects)))
-    count = f"{named}{len(units)} output units" if hit == [layers - 1] else f"{named}{len(units)} units{where}"
+    of_output = [names.layer(layer) for layer in hit] == [OUTPUT]
+    count = f"{named}{len(units)} output units" if of_output else f"{named}{len(units)} units{where}"
     return count if len(count) <= width else f"{named}{len(units)} units"
 
 
-def _list_units(units: Sequence[AblatedUnit], layers: int, effect: str) -> str:
+def _list_units(units: Sequence[AblatedUnit], names: LayerNames, effect: str) -> str:
     by_layer: dict[int, list[tuple[int, bool]]] = {}
     for unit in units:
         by_layer.setdefault(unit.layer, []).append((unit.unit, unit.dead))
     parts = []
     for layer, numbers in sorted(by_layer.items()):
-        name = "output" if layer == layers - 1 else f"layer {layer}"
         listed = ", ".join(f"{number} (dead)" if dead else str(number) for number, dead in sorted(numbers))
-        parts.append(f"{name} neuron{'s' if len(numbers) > 1 else ''} {listed}")
+        parts.append(f"{names.layer(layer)} {names.kind(layer)}{'s' if len(numbers) > 1 else ''} {listed}")
     return _named(effect) + "; ".join(parts)
 
 
@@ -157,10 +158,10 @@ def _named(effect: str) -> str:
     return "" if effect == _ZERO else f"{_IN_WORDS.get(effect, effect)} at "
 
 
-def format_ablation(units: Sequence[AblatedUnit], layers: int, width: int | None = None) -> str:
+def format_ablation(units: Sequence[AblatedUnit], names: LayerNames, width: int | None = None) -> str:
     """Return what was done to ``units`` of ``format_units``: "zeroed layer 0 neuron 3", "noise at output neuron 1"."""
     zeroed = "zeroed " if all(unit.effect == _ZERO for unit in units) else ""
-    return zeroed + format_units(units, layers, None if width is None else width - len(zeroed))
+    return zeroed + format_units(units, names, None if width is None else width - len(zeroed))
 
 
 def format_lkg(progress: Progress) -> str:
@@ -212,10 +213,11 @@ def format_session(
 
     ``modes`` are those in force one after another, of which the session began with the first.
     """
-    lines = []
+    lines, names = [], LayerNames()
     if started is not None:
+        names = started.names
         lines = format_started(replace(started, mode=", then ".join(modes) if modes else started.mode))
-    return [*lines, *(format_loop(loop, finished.last_meta_loop) for loop in loops), *format_finished(finished)]
+    return [*lines, *(format_loop(loop, finished.last_meta_loop, names) for loop in loops), *format_finished(finished)]
 
 
 def format_changes(changes: Iterable[SettingChange]) -> list[str]:

@@ -133,8 +133,8 @@ def _names(ablations: NetworkAblations, layout: UnitMap, cursor: Unit) -> tuple[
     assert found is not None
     layers, units = found
     span = f"{units[0]}" if len(units) == 1 else f"{units[0]}-{units[-1]}"
-    neurons = f"neuron {span}" if len(units) == 1 else f"neurons {span}"
+    names, first = ablations.names, layers[0]
+    neurons = f"{names.kind(first)} {span}" if len(units) == 1 else f"{names.kind(first)}s {span}"
     if len(layers) > 1:
-        return f"layers {layers[0]}-{layers[-1]} {neurons}", f"{layers[0]}-{layers[-1]}.{span}"
-    name = ablations.layer_name(layers[0])
-    return f"{name} {neurons}", f"{'out' if name == 'output' else layers[0]}.{span}"
+        return f"layers {first}-{layers[-1]} {neurons}", f"{first}-{layers[-1]}.{span}"
+    return f"{names.layer(first)} {neurons}", f"{names.short(first)}.{span}"

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from psa_tui.method.ablation import AblatedUnit
+from psa_tui.method.layer_names import LayerNames
 from psa_tui.runs.ablation_statistics import GAIN_BINS, AblationStatistics, NetworkAblations, Tally
 from psa_tui.views.gain_histogram import gain_histogram
 from psa_tui.views.glyphs import ASCII, UNICODE
@@ -30,7 +31,7 @@ def run_of(counts, loops, *, untouched=0.0, dead=(), seed=0):
         gain = round(draws.gauss(-0.05 * (layer == len(counts) - 1), 0.1 / (1 + loop / 8)), 3)
         hit = AblatedUnit(layer=layer, unit=unit, incoming=1, outgoing=1, dead=(layer, unit) in dead)
         statistics.fold([] if draws.random() < untouched else [hit], gain > 0, gain)
-    return NetworkAblations(statistics=statistics, unit_counts=counts, dead_units=dead)
+    return NetworkAblations(statistics=statistics, unit_counts=counts, names=LayerNames(len(counts)), dead_units=dead)
 
 
 SMALL = run_of((8, 8, 6, 10), 200, untouched=0.2, dead=[(0, 3), (2, 1)])
@@ -117,7 +118,7 @@ def test_few_hits_are_like_chance_and_many_are_not(survived, of, said):
 
 
 def test_a_run_without_a_gain_says_so_and_one_without_ablations_has_no_chance():
-    empty = NetworkAblations(statistics=AblationStatistics(), unit_counts=(8, 10))
+    empty = NetworkAblations(statistics=AblationStatistics(), unit_counts=(8, 10), names=LayerNames(2))
     assert gain_histogram(empty.statistics, 60, 8, UNICODE).plain == (
         "no gain yet: the first candidate has nothing to gain on"
     )
@@ -130,7 +131,7 @@ def test_a_run_without_a_gain_says_so_and_one_without_ablations_has_no_chance():
 
 
 def test_the_layers_of_a_network_that_is_not_known_here_are_those_that_were_hit():
-    unknown = NetworkAblations(statistics=run_of((3, 2), 50).statistics, unit_counts=())
+    unknown = NetworkAblations(statistics=run_of((3, 2), 50).statistics, unit_counts=(), names=LayerNames())
     lines = lines_of(layer_table(unknown, 80, 12, UNICODE))
     assert [line.split()[0] for line in lines] == ["layer", "0", "1", "all", "chance"]
     assert {line.split()[-1] for line in lines[1:4]} == {"-"}

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from psa_tui.method.layer_names import LayerNames
 from psa_tui.runs.ablation_statistics import AblationStatistics, NetworkAblations, Tally
 from psa_tui.views.glyphs import ASCII, UNICODE
 from psa_tui.views.network_map import ablations_of, layout_of, map_title, network_map, unit_at
@@ -14,9 +15,10 @@ def hit(ablated, survived=0, gain=0.0):
     return Tally(ablated=ablated, promoted=survived, survived=survived, compared=ablated, gained=ablated * gain / 100)
 
 
-def ablations(unit_counts, units=(), dead=(), now=()):
+def ablations(unit_counts, units=(), dead=(), now=(), named=()):
     statistics = AblationStatistics(units=dict(units))
-    return NetworkAblations(statistics=statistics, unit_counts=unit_counts, dead_units=dead, under_way=now)
+    names = LayerNames(len(unit_counts), *named)
+    return NetworkAblations(statistics=statistics, unit_counts=unit_counts, names=names, dead_units=dead, under_way=now)
 
 
 SMALL = (4, 4, 3, 10)
@@ -39,6 +41,17 @@ def test_every_neuron_has_a_mark_where_there_is_room():
         "0   1   2   out",
     ]
     assert drawn(ablations(SMALL, units), 10, 14)[1:5] == ["· · · ·", "○ · · ·", "· · · ·", "· ●   ·"]
+
+
+def test_layers_that_have_names_are_called_by_them_where_there_is_room_for_all():
+    named = ("conv1", "conv2", "output"), ("channel", "channel", "neuron")
+    shown = ablations((12, 12, 10), {(1, 9): hit(2, 1)}, named=named)
+    assert drawn(shown, 40, 6)[-1] == "conv1     conv2     out"
+    assert drawn(shown, 16, 6)[-1] == "0   1   out"
+    assert drawn(shown, 60, 6, Measure.FATE, (1, 9))[-1].startswith("conv2 channel 9: 2 hits")
+    assert drawn(shown, 44, 6, Measure.FATE, (1, 9))[-1] == "conv2.9: 2 hits, 1 promoted, mean +0.00"
+    unnamed = replace(shown, names=LayerNames(3))
+    assert drawn(unnamed, 44, 8, Measure.HITS, (2, 1))[-1].startswith("output neuron 1: ")
 
 
 def test_every_unit_of_the_ablation_under_way_is_marked_and_dead_ones_above_all_others():

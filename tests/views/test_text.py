@@ -6,7 +6,10 @@ import pytest
 
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.events import Outcome, RunFinished
+from psa_tui.method.layer_names import LayerNames
 from psa_tui.views.text import format_ablation, format_finished, format_loop, format_session, format_units
+
+FOUR = LayerNames(4)
 
 
 def units(*hit, effect="zero"):
@@ -30,7 +33,7 @@ def units(*hit, effect="zero"):
     ],
 )
 def test_ablated_units_are_named_with_what_was_done_to_them_where_it_was_not_zeroing(ablated, text):
-    assert format_units(ablated, 4) == text
+    assert format_units(ablated, FOUR) == text
 
 
 @pytest.mark.parametrize(
@@ -50,20 +53,28 @@ def test_ablated_units_are_named_with_what_was_done_to_them_where_it_was_not_zer
     ],
 )
 def test_more_units_than_there_is_room_for_are_counted(ablated, width, text):
-    assert format_units(ablated, 4, width) == text
+    assert format_units(ablated, FOUR, width) == text
 
 
 def test_an_ablation_says_zeroed_unless_something_else_was_done():
-    assert format_ablation(units((0, 3)), 4) == "zeroed layer 0 neuron 3"
-    assert format_ablation(units((0, 3), effect="noise"), 4) == "noise at layer 0 neuron 3"
-    assert format_ablation(units((0, 3), (0, 4)), 4, 26) == "zeroed 2 units of layer 0"
+    assert format_ablation(units((0, 3)), FOUR) == "zeroed layer 0 neuron 3"
+    assert format_ablation(units((0, 3), effect="noise"), FOUR) == "noise at layer 0 neuron 3"
+    assert format_ablation(units((0, 3), (0, 4)), FOUR, 26) == "zeroed 2 units of layer 0"
+
+
+def test_layers_and_units_that_have_names_are_called_by_them_on_one_line():
+    names = LayerNames(3, ("conv1", "con\nv2", "output"), ("channel", "channel", "neuron"))
+    assert format_units(units((0, 3), (0, 4), (2, 1)), names) == "conv1 channels 3, 4; output neuron 1"
+    assert format_units(units((1, 3)), names) == "con\ufffdv2 channel 3"
+    assert format_units(units((0, 3), (0, 4)), names, 18) == "2 units of conv1"
+    assert format_units(units((2, 3), (2, 4)), names, 14) == "2 output units"
 
 
 def test_a_line_tells_the_lkg_and_one_of_the_published_modes_fits_into_80_columns(build):
     before = replace(build.run_started().progress, lkg_correct=700, best_correct=700, meta_loop=19)
     ablation = build.units_ablated("[2*8]", 20, (1, 2))
     loop = build.finished_loop(before, 642, ablation, reason="58 fewer correct than the LKG")
-    line = format_loop(loop, 40)
+    line = format_loop(loop, 40, FOUR)
     assert line == "loop 20/40   64.20 %  rolled back -5.80   LKG  70.00 %  layer 1 neuron 2  1.00 s"
     assert len(line) <= 80
 
@@ -73,7 +84,7 @@ def test_under_another_promotion_rule_its_reason_stands_behind_and_the_lkg_may_b
 ):
     before = replace(build.run_started().progress, lkg_correct=700, best_correct=700, best_meta_loop=3)
     loop = build.finished_loop(before, 642, promoted=True, mode="none+any", reason="anything goes")
-    assert format_loop(loop, 40).endswith("promoted -5.80      LKG  64.20 %  1.00 s  (anything goes)")
+    assert format_loop(loop, 40, FOUR).endswith("promoted -5.80      LKG  64.20 %  1.00 s  (anything goes)")
 
 
 def finished(progress, **changes):

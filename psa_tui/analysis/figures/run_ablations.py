@@ -158,7 +158,7 @@ def _describe_map(results: RunResults) -> str:
     told = []
     for layer, tally in sorted(statistics.layers.items()):
         gain = "no gain known" if tally.mean_gain is None else f"mean gain {points(tally.mean_gain)} points"
-        name = ablations.layer_name(layer)
+        name = ablations.names.layer(layer)
         told.append(f"{name}: {count(tally.ablated, 'loop')}, {tally.promoted:,} promoted, {gain}")
     chance = "" if statistics.chance is None else f" By chance {percent(statistics.chance)} are promoted."
     return f"{ABLATIONS.title} of {results.name}. {'; '.join(told) or 'Nothing was ablated'}.{chance}"

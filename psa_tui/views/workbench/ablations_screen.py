@@ -101,5 +101,6 @@ def ablations_of(subject: Subject) -> NetworkAblations:
     return NetworkAblations(
         statistics=statistics,
         unit_counts=subject.unit_counts,
+        names=subject.names,
         dead_units=last_dead_units(subject.loops) or (),
     )

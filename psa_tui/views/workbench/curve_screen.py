@@ -13,6 +13,8 @@ from textual.widgets import DataTable, Static
 
 from psa_tui.formatting import points, printable
 from psa_tui.method.events import Verdict
+from psa_tui.method.layer_names import LayerNames
+from psa_tui.networks import Network
 from psa_tui.storage.meta_loops import MetaLoopRow
 from psa_tui.storage.study_rows import TrialRow
 from psa_tui.views.text import format_units
@@ -167,10 +169,10 @@ class RunScreen(CurveScreen):
 class TrialScreen(CurveScreen):
     """A trial of a study."""
 
-    def __init__(self, results: Results, study: str, trial: TrialRow, unit_counts: Sequence[int]) -> None:
-        """Show ``trial``, whose network has so many units in each layer."""
+    def __init__(self, results: Results, study: str, trial: TrialRow, network: Network | None) -> None:
+        """Show ``trial``, whose ``network`` is None where that is not known here."""
         super().__init__()
-        self._results, self._study, self._trial, self._unit_counts = results, study, trial, unit_counts
+        self._results, self._study, self._trial, self._network = results, study, trial, network
 
     def commands(self) -> Sequence[tuple[str, Words | None]]:
         """Return the command that says how it is trained alone."""
@@ -179,7 +181,7 @@ class TrialScreen(CurveScreen):
 
     def load(self) -> Subject:
         """Return the trial as it stands."""
-        return read_trial(self._results.folder, self._study, self._trial, self._unit_counts)
+        return read_trial(self._results.folder, self._study, self._trial, self._network)
 
 
 def log_rows(subject: Subject) -> Iterator[list[Text]]:
@@ -190,17 +192,17 @@ def log_rows(subject: Subject) -> Iterator[list[Text]]:
         loop = subject.loops[place]
         before = levels[place - 1] if place else float("nan")
         gain = "" if before != before else points(loop.validation_accuracy - before / 100)
-        yield _log_row(loop, gain, len(subject.unit_counts))
+        yield _log_row(loop, gain, subject.names)
     if first:
         rest = Text(f"{first:,} earlier ones", "dim")
         yield [Text("...", justify="right"), Text(), Text(), Text(), rest]
 
 
-def _log_row(loop: MetaLoopRow, gain: str, layers: int) -> list[Text]:
+def _log_row(loop: MetaLoopRow, gain: str, names: LayerNames) -> list[Text]:
     is_promoted = loop.verdict == Verdict.PROMOTED
     style = "bold green" if is_promoted else ""
     verdict = "promoted" if is_promoted else "rolled back" if loop.finite else "not finite"
-    units = format_units(loop.ablations, layers, _UNITS) if loop.ablations else "-"
+    units = format_units(loop.ablations, names, _UNITS) if loop.ablations else "-"
     return [
         Text(f"{loop.meta_loop:,}", style, justify="right"),
         Text(accuracy(loop.validation_accuracy), style, justify="right"),

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from psa_tui.errors import HistoryError
 from psa_tui.formatting import duration, percent
+from psa_tui.method.layer_names import LayerNames
+from psa_tui.networks import Network
 from psa_tui.runs.history import details_of
 from psa_tui.runs.stored_loops import network_of
 from psa_tui.storage.meta_loops import MetaLoopRow
@@ -31,8 +33,18 @@ class Subject:
     sessions: Sequence[str]
     loops: Sequence[MetaLoopRow]
     curve: Curve
-    unit_counts: Sequence[int]
-    """Of each layer of its network, the output layer last; empty where that is not known."""
+    network: Network | None
+    """None where its family or its data set is not installed."""
+
+    @property
+    def unit_counts(self) -> Sequence[int]:
+        """Of each layer, the output layer last; empty where that is not known."""
+        return () if self.network is None else self.network.unit_counts
+
+    @property
+    def names(self) -> LayerNames:
+        """What its layers are called."""
+        return LayerNames() if self.network is None else self.network.names
 
 
 @lru_cache(maxsize=_KEPT)
@@ -47,18 +59,17 @@ def read_run(results_dir: Path, run: str, updated_at: str) -> Subject:
         if store is None or row is None:
             raise HistoryError(f"run {run} is no longer in the history in {results_dir}")
         details = details_of(store, row)
-    network = network_of(row)
     return Subject(
         title=run,
         facts=run_facts(details),
         sessions=format_sessions(details),
         loops=details.loops,
         curve=curve_of(details.loops),
-        unit_counts=() if network is None else network.unit_counts,
+        network=network_of(row),
     )
 
 
-def read_trial(results_dir: Path, study: str, trial: TrialRow, unit_counts: Sequence[int]) -> Subject:
+def read_trial(results_dir: Path, study: str, trial: TrialRow, network: Network | None) -> Subject:
     """Return a trial of a study.
 
     Raises:
@@ -72,7 +83,7 @@ def read_trial(results_dir: Path, study: str, trial: TrialRow, unit_counts: Sequ
         sessions=(),
         loops=loops,
         curve=curve_of(loops),
-        unit_counts=unit_counts,
+        network=network,
     )
 
 

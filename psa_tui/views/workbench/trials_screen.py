@@ -82,7 +82,7 @@ class TrialsScreen(WorkbenchScreen):
             return data, []
         rows = [row for row in data.trials_of(self._shape) if row.meta_loop]
         subjects = (
-            {row: read_trial(self._results.folder, data.name, row, ()) for row in rows} if rows != self._read else {}
+            {row: read_trial(self._results.folder, data.name, row, None) for row in rows} if rows != self._read else {}
         )
         self._read = rows
         groups: dict[str, list[Curve]] = {}
@@ -160,8 +160,7 @@ class TrialsScreen(WorkbenchScreen):
         row = self._current
         if row is not None:
             network = parse_shape(row.architecture, self._data.dataset, self._data.family)
-            unit_counts = () if network is None else network.unit_counts
-            self.app.push_screen(TrialScreen(self._results, self._data.name, row, unit_counts))
+            self.app.push_screen(TrialScreen(self._results, self._data.name, row, network))
 
 
 def _cells(row: TrialRow) -> dict[str, str]:
