@@ -72,12 +72,15 @@ def mask_places(layers: Sequence[Linear]) -> tuple[int | None, ...]:
 class UnitLayer:
     """Units that can be ablated, and the linear layers whose rows and columns belong to each."""
 
-    name: str
     units: int
     writers: tuple[int, ...]
     """Those that compute the unit: its row of weights and its bias, in each."""
     readers: tuple[int, ...]
     """Those whose column is damaged where outgoing weights are."""
+    name: str = ""
+    """What people call it; nothing where layers are numbered."""
+    kind: str = "neuron"
+    """What one of its units is."""
 
 
 @dataclass(frozen=True)

@@ -139,3 +139,11 @@ def test_every_law_of_initialisation_draws_each_layer(law):
     row = network.initial_weights_of(law, np.random.default_rng(1))
     assert row.shape == (network.parameters,)
     assert all(tensor.view(row[None]).any() for tensor in network.tensors if tensor.name.endswith("weight"))
+
+
+def test_a_first_layer_that_no_hidden_unit_is_drawn_from_can_be_dead():
+    network = parse("[1*5]", "resmlp-published", (1, 2, 3), 4)
+    row = row_of(network, module_of(network))
+    zero_unit(row, network, 0, 2)
+    zero_unit(row, network, 3, 1)
+    assert dead_units(row, network) == ((0, 2),)
