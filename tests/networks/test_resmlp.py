@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from psa_tui.errors import ConfigError
@@ -37,6 +37,7 @@ def tensors_of(network, row):
     return {tensor.name: tensor.view(row[None])[0] for tensor in network.tensors}
 
 
+@settings(max_examples=25)
 @given(networks)
 def test_tensors_are_those_of_the_modules_and_closed_forms_their_sums(network):
     module = module_of(network)
@@ -53,6 +54,7 @@ def test_tensors_are_those_of_the_modules_and_closed_forms_their_sums(network):
     assert network.depth == sum(len(stack.blocks) for stack in module.stacks)
 
 
+@settings(max_examples=25)
 @given(networks)
 def test_logits_are_the_modules(network):
     module, images = module_of(network), torch.randn(5, 1, 2, 3, dtype=torch.float64)
@@ -60,6 +62,7 @@ def test_logits_are_the_modules(network):
     torch.testing.assert_close(found, module(images.flatten(1)), rtol=0, atol=1e-12)
 
 
+@settings(max_examples=25)
 @given(networks, st.integers(0, 2**31))
 def test_a_units_parameters_are_the_rows_and_columns_of_the_modules(network, number):
     units_of, first_hidden = residual.KINDS[network.family]
