@@ -1,6 +1,7 @@
 """The engine beside the plain reference loop: seconds per meta-loop of one run, and per trial of a population.
 
     PSA_DATASET_DIR=... python -m benchmarks.engine [--single SHAPE ...] [--population SHAPE ...] [--beside FOLDER]
+    PSA_DATASET_DIR=... python -m benchmarks.engine --network resmlp [--population SHAPE ...]
 
 A meta-loop trains on 50,000 images and validates on 10,000, batch 256. Reference and engine take turns; what counts is
 the median of the ratios. A turn is a meta-loop, for the engine as many as take a third of a second; there are turns
@@ -31,12 +32,13 @@ from pathlib import Path
 
 from benchmarks import machine
 from benchmarks.floors import Rates, floor_s, operations
-from benchmarks.population import SPEC, Member, Processes, distinct, mlp
+from benchmarks.population import SPEC, Member, Processes, distinct, stacked
 from benchmarks.reference import Reference
 from psa_tui.data import Dataset, load_dataset
 from psa_tui.engine.parallelism import processes_for
 from psa_tui.method.variants import NONE, PUBLISHED
-from psa_tui.networks.mlp import Mlp
+from psa_tui.networks import NETWORKS, Mlp
+from psa_tui.networks.stacked import StackedNetwork
 
 SINGLE = {"[4*4, 2*8]": 60.0, "[18*18]": 35.0, "[1*64]": 12.0, "[1*1024]": 5.0, "[1*2048]": 3.8, "[64*1]": 400.0}
 POPULATION = {
@@ -51,6 +53,8 @@ POPULATION = {
     "[4*425]": 2.0,
 }
 """The ratios to be reached, by shape."""
+RESIDUAL = {"[8*8]": 10.0, "[18*18]": 10.0}
+"""Those of populations of residual networks."""
 _SEEDS, _FEW_SEEDS = 10, 2
 _MOST_OPERATIONS = 1.5e12
 """A population that would need more has few seeds; a trial of it takes as long."""
@@ -63,7 +67,7 @@ _LEAST_S = 0.3
 class Measured:
     """What one shape's turns measured, in seconds per trial and meta-loop."""
 
-    network: Mlp
+    network: StackedNetwork
     target: float | None
     reference_s: list[float]
     engine_s: list[float]
@@ -121,7 +125,7 @@ def header(other: bool) -> str:
 
 
 def measure(
-    network: Mlp,
+    network: StackedNetwork,
     target: float | None,
     members: list[Member],
     threads: int | None,
@@ -134,18 +138,19 @@ def measure(
     ``threads`` are each process's, None for as many as a run takes.
     """
     processes = processes_for(len(members), "cpu")
-    population = Processes(str(network), members, processes, threads, data_folder())
-    others = [] if beside is None else [Processes(str(network), members, processes, threads, data_folder(), beside)]
+    about = str(network), members, processes, threads, data_folder()
+    population = Processes(*about, family=network.family)
+    others = [] if beside is None else [Processes(*about, beside, family=network.family)]
     reference = Reference(network, data)
     engines = [population, *others]
     reference_s, engine_s, *others_s = take_turns(
         [partial(_seconds, reference.meta_loop), *(partial(_seconds_of_trial, one, len(members)) for one in engines)],
         budget_s,
     )
-    about = population.about
+    found = population.about
     layout = (
-        f"{_count(len(members), 'trial', 's')}, {about['backend']}, "
-        f"{_count(len(population.workers), 'process', 'es')}, {_count(about['threads'], 'thread', 's')} each, "
+        f"{_count(len(members), 'trial', 's')}, {found['backend']}, "
+        f"{_count(len(population.workers), 'process', 'es')}, {_count(found['threads'], 'thread', 's')} each, "
         f"peak {population.peak_bytes / 1e6:,.0f} MB"
     )
     for engine in engines:
@@ -157,7 +162,7 @@ def measure(
         engine_s=engine_s,
         other_s=others_s[0] if others_s else [],
         layout=layout,
-        pixels=about["pixels"],
+        pixels=found["pixels"],
         distinct=distinct(members) / len(members),
     )
 
@@ -186,7 +191,7 @@ def at_least(least_s: float, meta_loop: Callable[[], float]) -> float:
     return statistics.fmean(taken)
 
 
-def population_members(network: Mlp) -> list[Member]:
+def population_members(network: StackedNetwork) -> list[Member]:
     """Return the trials of a population: ten seeds in six modes, or two where those would be too much work."""
     seeds = _SEEDS
     if seeds * len(PUBLISHED) * operations(network) > _MOST_OPERATIONS:
@@ -222,8 +227,9 @@ def main() -> None:
     """Measure and print the two tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=6.0, help="for the turns of a shape")
-    parser.add_argument("--single", nargs="*", metavar="SHAPE", default=list(SINGLE))
-    parser.add_argument("--population", nargs="*", metavar="SHAPE", default=list(POPULATION))
+    parser.add_argument("--network", choices=list(NETWORKS), default=Mlp.family, help="the family")
+    parser.add_argument("--single", nargs="*", metavar="SHAPE")
+    parser.add_argument("--population", nargs="*", metavar="SHAPE")
     parser.add_argument("--threads", type=int, help="of one run; otherwise as many as each version takes")
     parser.add_argument("--beside", type=Path, metavar="FOLDER", help="a checkout of another version")
     options = parser.parse_args()
@@ -235,15 +241,17 @@ def main() -> None:
     if options.beside is not None:
         print(f"other: {options.beside}; gain: how many times faster this version is")
     rows = []
-    for title, shapes, targets in (
-        ("one run: seconds per meta-loop", options.single, SINGLE),
-        ("a population in six modes: seconds per trial and meta-loop", options.population, POPULATION),
+    singles, populations = (SINGLE, POPULATION) if options.network == Mlp.family else ({}, RESIDUAL)
+    for title, given, targets in (
+        ("one run: seconds per meta-loop", options.single, singles),
+        ("a population in six modes: seconds per trial and meta-loop", options.population, populations),
     ):
+        shapes = targets if given is None else given
         if shapes:
             print(f"\n{title}\n{header(options.beside is not None)}", flush=True)
         for shape in shapes:
-            network = mlp(shape)
-            is_single = targets is SINGLE
+            network = stacked(options.network, shape)
+            is_single = targets is singles
             members = [(0, NONE)] if is_single else population_members(network)
             threads, target = options.threads if is_single else 1, targets.get(str(network))
             rows.append(measure(network, target, members, threads, options.seconds, data, options.beside))

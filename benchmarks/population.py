@@ -20,6 +20,7 @@ from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.variants import NONE, Variant
 from psa_tui.networks import NETWORKS
 from psa_tui.networks.mlp import Mlp
+from psa_tui.networks.stacked import StackedNetwork
 
 HYPERPARAMETERS = Hyperparameters(**worker.HYPERPARAMETERS)
 SPEC = DATASETS.find("mnist")
@@ -42,6 +43,13 @@ def mlp(text: str) -> Mlp:
     return network
 
 
+def stacked(family: str, text: str) -> StackedNetwork:
+    """Return the network of ``family`` that ``text`` describes, for MNIST."""
+    network = NETWORKS.find(family).parse(text, SPEC.input_shape, SPEC.classes)
+    assert isinstance(network, StackedNetwork)
+    return network
+
+
 class Processes:
     """A population divided among processes by trial, so that the variants of a trial stay together."""
 
@@ -55,6 +63,7 @@ class Processes:
         folder: Path = THIS,
         dataset: str = SPEC.name,
         backend: str = "auto",
+        family: str = Mlp.family,
     ) -> None:
         """Start the processes, of ``threads`` each or as many as a run takes; wait for the first meta-loops.
 
@@ -73,6 +82,7 @@ class Processes:
             order: worker.Order = {
                 "dataset": dataset,
                 "dataset_dir": str(dataset_dir.absolute()),
+                "network": family,
                 "shape": shape,
                 "backend": backend,
                 "members": [(seed, variant.name) for seed, variant in some],

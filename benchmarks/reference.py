@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from psa_tui.data import Dataset, Split
 from psa_tui.networks.mlp import Mlp
+from psa_tui.networks.stacked import StackedNetwork
 
 LEARNING_RATE = 1e-4
 BATCH = 256
@@ -18,13 +19,10 @@ BATCH = 256
 class Reference:
     """One trial of variant ``none``."""
 
-    def __init__(self, network: Mlp, data: Dataset) -> None:
+    def __init__(self, network: StackedNetwork, data: Dataset) -> None:
         """Build the network, and the loaders over inputs that are normalised once, beforehand."""
-        modules: list[nn.Module] = []
-        widths = [network.inputs, *network.hidden_widths()]
-        for inputs, outputs in pairwise(widths):
-            modules += [nn.Linear(inputs, outputs), nn.ReLU(), nn.Dropout(0.0)]
-        self.model = nn.Sequential(*modules, nn.Linear(widths[-1], network.classes))
+        modules = _plain(network) if isinstance(network, Mlp) else _residual(network)
+        self.model = nn.Sequential(*modules, nn.Linear(network.groups[-1].width, network.classes))
         self.train = DataLoader(_tensors(data, data.train), batch_size=BATCH, shuffle=True)
         self.validation = DataLoader(_tensors(data, data.validation), batch_size=BATCH)
 
@@ -42,6 +40,33 @@ class Reference:
             for inputs, labels in self.validation:
                 correct += int((self.model(inputs).argmax(1) == labels).sum())
         return correct
+
+
+class _Block(nn.Module):
+    """A residual block."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear1, self.dropout, self.linear2 = nn.Linear(width, width), nn.Dropout(0.0), nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x + self.linear2(self.dropout(torch.relu(self.linear1(x)))))
+
+
+def _plain(network: Mlp) -> list[nn.Module]:
+    widths = [network.inputs, *network.hidden_widths()]
+    return [module for one in pairwise(widths) for module in (nn.Linear(*one), nn.ReLU(), nn.Dropout(0.0))]
+
+
+def _residual(network: StackedNetwork) -> list[nn.Module]:
+    modules: list[nn.Module] = []
+    width = network.inputs
+    for group in network.groups:
+        if group.width != width:
+            modules += [nn.Linear(width, group.width), nn.ReLU(), nn.Dropout(0.0)]
+        width = group.width
+        modules += [_Block(width) for _ in range(group.count)]
+    return modules
 
 
 def _tensors(data: Dataset, split: Split) -> TensorDataset:

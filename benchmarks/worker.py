@@ -25,6 +25,7 @@ class Order(TypedDict):
 
     dataset: str
     dataset_dir: str
+    network: str
     shape: str
     backend: str
     members: list[tuple[int, str]]
@@ -53,7 +54,7 @@ def train(order: Order) -> Generator[dict[str, Any], None, None]:
 
     spec, device = DATASETS.find(order["dataset"]), torch.device("cpu")
     hyperparameters = Hyperparameters(**HYPERPARAMETERS)
-    network = NETWORKS.find("mlp").parse(order["shape"], spec.input_shape, spec.classes)
+    network = NETWORKS.find(order["network"]).parse(order["shape"], spec.input_shape, spec.classes)
     backend = choose_backend(order["backend"], network, "cpu")
     threads = order["threads"] or threads_for(network, backend, hyperparameters.batch_size, "cpu", None)
     set_threads(threads)

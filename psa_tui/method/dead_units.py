@@ -1,4 +1,4 @@
-"""Dead hidden units: those whose incoming weights and bias are all zero.
+"""Dead units, none of them of the output: those whose incoming weights and bias are all zero.
 
 Such a ReLU unit has a pre-activation of exactly 0, where the derivative is 0: no gradient reaches its incoming weights,
 and it stays dead. In a network with skip connections it may still pass on what they bring.
@@ -21,7 +21,7 @@ DeadUnits = tuple[Unit, ...]
 
 
 def dead_units(row: Row, units: Units) -> DeadUnits:
-    """Return the dead hidden units of the weights ``row`` [parameters], a tensor or an array."""
+    """Return the dead units of the weights ``row`` [parameters], a tensor or an array."""
     import numpy as np
 
     numbers = np.asarray(row.detach().cpu() if hasattr(row, "detach") else row)
@@ -39,9 +39,11 @@ def _is_zero(numbers: np.ndarray, units: Units, unit: Unit) -> bool:
 
 @lru_cache(maxsize=64)
 def _first_numbers(units: Units) -> tuple[DeadUnits, np.ndarray]:
-    """Return all hidden units, and where in a row the first number of each lies: its bias, where it has one."""
+    """Return all units but the output's, and where in a row the first number of each lies: its bias, if it has one."""
     import numpy as np
 
-    every = tuple((layer, unit) for layer in units.hidden_layers for unit in range(units.unit_counts[layer]))
+    # A first layer that no hidden unit is drawn from can be dead as well.
+    layers = range(max(units.hidden_layers, default=-1) + 1)
+    every = tuple((layer, unit) for layer in layers for unit in range(units.unit_counts[layer]))
     owned = (units.unit_parameters(*unit) for unit in every)
     return every, np.array([(*own.bias, *own.incoming)[0].start for own in owned], dtype=np.int64)

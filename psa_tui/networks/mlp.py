@@ -82,8 +82,7 @@ class Mlp(StackedNetwork):
         """The linear layers: a neuron is its row, its bias, and its column of the following layer."""
         last = len(self.layers) - 1
         return tuple(
-            UnitLayer(f"layer {at}" if at < last else "output", layer.outputs, (at,), (at + 1,) if at < last else ())
-            for at, layer in enumerate(self.layers)
+            UnitLayer(layer.outputs, (at,), (at + 1,) if at < last else ()) for at, layer in enumerate(self.layers)
         )
 
 

@@ -25,14 +25,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
+from psa_tui.method.layer_names import OUTPUT
 from psa_tui.networks.base import NETWORKS
 from psa_tui.networks.notation import Group, parse_groups
 from psa_tui.networks.stacked import Linear, StackedNetwork, UnitLayer
 
 if TYPE_CHECKING:
     from psa_tui.method.events import Block
-
-OUTPUT = "output"
 
 
 @dataclass(frozen=True)
@@ -83,6 +82,16 @@ class ResMlp(StackedNetwork):
             inputs = group.width
         return [*rows, Block(name=OUTPUT, units=self.classes, parameters=inputs * self.classes + self.classes)]
 
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """Such as ``block 3 inner``, counted from 0 as tensors are."""
+        return tuple(layer.name for layer in self.unit_layers)
+
+    @property
+    def unit_kinds(self) -> tuple[str, ...]:
+        """Neurons, and the coordinates of streams."""
+        return tuple(layer.kind for layer in self.unit_layers)
+
     @cached_property
     def layers(self) -> tuple[Linear, ...]:
         """The transitions, both layers of each block, and the head, in order of computation."""
@@ -113,10 +122,10 @@ class ResMlp(StackedNetwork):
             writers = (*range(at, at + leads_over), *(one + 1 for one in inner))
             at = inner.stop
             name = self._name_of(stack)
-            found.append(UnitLayer(f"{name}stream", group.width, writers, (*inner, at)))
+            found.append(UnitLayer(group.width, writers, (*inner, at), f"{name}stream", "coordinate"))
             for block, one in enumerate(inner):
-                found.append(UnitLayer(f"{name}block {block} inner", group.width, (one,), (one + 1,)))
-        return (*found, UnitLayer(OUTPUT, self.classes, (at,), ()))
+                found.append(UnitLayer(group.width, (one,), (one + 1,), f"{name}block {block} inner"))
+        return (*found, UnitLayer(self.classes, (at,), (), OUTPUT))
 
     def _stacks(self) -> Iterator[tuple[Group, bool]]:
         """Go through the groups, and whether a transition leads over to each."""
@@ -150,7 +159,7 @@ class PublishedResMlp(ResMlp):
         """The linear layers."""
         last = len(self.layers) - 1
         return tuple(
-            UnitLayer(self._name(layer.name), layer.outputs, (at,), (at + 1,) if at < last else ())
+            UnitLayer(layer.outputs, (at,), (at + 1,) if at < last else (), self._name(layer.name))
             for at, layer in enumerate(self.layers)
         )
 

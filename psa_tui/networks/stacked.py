@@ -72,12 +72,15 @@ def mask_places(layers: Sequence[Linear]) -> tuple[int | None, ...]:
 class UnitLayer:
     """Units that can be ablated, and the linear layers whose rows and columns belong to each."""
 
-    name: str
     units: int
     writers: tuple[int, ...]
     """Those that compute the unit: its row of weights and its bias, in each."""
     readers: tuple[int, ...]
     """Those whose column is damaged where outgoing weights are."""
+    name: str = ""
+    """What people call it; nothing where layers are numbered."""
+    kind: str = "neuron"
+    """What one of its units is."""
 
 
 @dataclass(frozen=True)
@@ -147,11 +150,6 @@ class StackedNetwork(Network):
     def unit_counts(self) -> tuple[int, ...]:
         """Units of each layer."""
         return tuple(layer.units for layer in self.unit_layers)
-
-    @property
-    def layer_names(self) -> tuple[str, ...]:
-        """The names of ``unit_layers``."""
-        return tuple(layer.name for layer in self.unit_layers)
 
     def unit_parameters(self, layer: int, unit: int) -> UnitParameters:
         """Return a unit's rows of weights, its biases, and its columns of what reads it."""

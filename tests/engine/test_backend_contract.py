@@ -23,10 +23,11 @@ from tests.networks import residual
 
 NETWORKS = [mlp(text) for text in ("[2*6, 1*5]", "[1*16]", "[3*1]", "[2*8, 1*1, 1*3]", "[1*3, 1*40]", "[1*72]")]
 MIXED = NETWORKS[0]
-NETWORKS += [
+RESIDUAL = [
     BY_NAME.find(family).parse(text, INPUT_SHAPE, 10)
     for family, text in (("resmlp", "[2*6, 1*5]"), ("resmlp-published", "[3*8]"), ("resmlp", "[1*1, 1*72, 2*3]"))
 ]
+EVERY = [*NETWORKS, RESIDUAL[0], *(pytest.param(network, marks=pytest.mark.slow) for network in RESIDUAL[1:])]
 SCATTERED = [(seed, variant) for variant in (DROPOUT, DECAY, NONE) for seed in (3, 1, 1, 2)]
 RATES = Hyperparameters(learning_rate=1e-3, batch_size=64, weight_decay=1e-4, dropout=0.1)
 DTYPES = [torch.float32, torch.float64]
@@ -109,7 +110,7 @@ class TestBackend:
             pytest.param(SCATTERED, id="scattered", marks=pytest.mark.slow),
         ],
     )
-    @pytest.mark.parametrize("network", NETWORKS, ids=name_of)
+    @pytest.mark.parametrize("network", EVERY, ids=name_of)
     @pytest.mark.parametrize("dtype", DTYPES)
     def test_after_ten_steps_every_weight_and_loss_is_the_oracles(
         self, backend, network, everyone, dtype, train_images
@@ -131,7 +132,7 @@ class TestBackend:
                 assert_near(found_losses, expected_losses, twins[1])
 
     @pytest.mark.parametrize("variant", PUBLISHED, ids=str)
-    @pytest.mark.parametrize("network", NETWORKS, ids=name_of)
+    @pytest.mark.parametrize("network", EVERY, ids=name_of)
     def test_an_epoch_and_its_count_are_the_sixty_line_examples(
         self, backend, network, variant, train_images, validation_images
     ):
@@ -180,7 +181,7 @@ class TestBackend:
         counts = oracle.count_correct(weights, MIXED, images)
         assert torch.equal(backend.count_correct(weights, MIXED, images), counts)
 
-    @pytest.mark.parametrize("network", NETWORKS, ids=name_of)
+    @pytest.mark.parametrize("network", EVERY, ids=name_of)
     def test_evaluation_counts_what_the_oracle_counts(self, backend, network, train_images, validation_images):
         weights, epoch = prepare(network, SIX_VARIANTS, len(train_images))
         end_of(backend.train_epoch(weights, network, train_images, epoch()))

@@ -7,19 +7,21 @@ import torch
 
 from examples import psa_in_60_lines
 from psa_tui.engine.activity import hidden_activations
+from psa_tui.engine.backend import BACKENDS
+from psa_tui.method.variants import PUBLISHED, find_variant
 from psa_tui.networks import NETWORKS
-from tests.engine import comparison
-from tests.engine.trials import INPUT_SHAPE
+from tests.engine import comparison, oracle
+from tests.engine.trials import INPUT_SHAPE, end_of, prepare
 from tests.networks import residual
 
-BACKENDS = ["module", "numba", "torch"]
+NAMES = ["module", "numba", "torch"]
 
 
 def parse(text, family):
     return NETWORKS.find(family).parse(text, INPUT_SHAPE, 10)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", NAMES)
 @pytest.mark.parametrize("family", residual.KINDS)
 def test_every_variant_is_the_sixty_line_example(family, backend, monkeypatch, train_images, validation_images):
     network = parse("[2*6, 1*5]", family)
@@ -46,3 +48,18 @@ def test_hidden_activations_are_those_of_the_modules_in_the_order_of_the_units(t
             else [inner[0], ends[0], inner[1], ends[1], torch.relu(found["stacks.1.transition"]), inner[2], ends[2]]
         )
         torch.testing.assert_close(hidden_activations(row, network, images), torch.cat(expected, 1))
+
+
+@pytest.mark.parametrize("backend", NAMES)
+def test_with_the_published_faults_every_mode_drops_and_decays_so_three_of_them_are_one(backend, train_images):
+    network, images = parse("[2*6, 1*5]", "resmlp-published"), train_images[:200]
+    variants = [find_variant(f"{mode.name}+dropout+decay") for mode in PUBLISHED]
+    assert variants[0] == variants[1] == variants[2] != variants[3]
+    members = [(3, variant) for variant in variants[2:]]
+    weights, epoch = prepare(network, members, len(images), torch.float64)
+    assert None not in epoch().dropout
+    assert set(epoch().weight_decay) == {0.1}
+    expected = weights.clone()
+    end_of(BACKENDS.find(backend).train_epoch(weights, network, images, epoch()))
+    end_of(oracle.train_epoch(expected, network, images, epoch()))
+    assert (weights - expected).abs().max() <= 1e-12

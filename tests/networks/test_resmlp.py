@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from psa_tui.errors import ConfigError
@@ -37,6 +37,7 @@ def tensors_of(network, row):
     return {tensor.name: tensor.view(row[None])[0] for tensor in network.tensors}
 
 
+@settings(max_examples=25)
 @given(networks)
 def test_tensors_are_those_of_the_modules_and_closed_forms_their_sums(network):
     module = module_of(network)
@@ -53,6 +54,7 @@ def test_tensors_are_those_of_the_modules_and_closed_forms_their_sums(network):
     assert network.depth == sum(len(stack.blocks) for stack in module.stacks)
 
 
+@settings(max_examples=25)
 @given(networks)
 def test_logits_are_the_modules(network):
     module, images = module_of(network), torch.randn(5, 1, 2, 3, dtype=torch.float64)
@@ -60,6 +62,7 @@ def test_logits_are_the_modules(network):
     torch.testing.assert_close(found, module(images.flatten(1)), rtol=0, atol=1e-12)
 
 
+@settings(max_examples=25)
 @given(networks, st.integers(0, 2**31))
 def test_a_units_parameters_are_the_rows_and_columns_of_the_modules(network, number):
     units_of, first_hidden = residual.KINDS[network.family]
@@ -139,3 +142,11 @@ def test_every_law_of_initialisation_draws_each_layer(law):
     row = network.initial_weights_of(law, np.random.default_rng(1))
     assert row.shape == (network.parameters,)
     assert all(tensor.view(row[None]).any() for tensor in network.tensors if tensor.name.endswith("weight"))
+
+
+def test_a_first_layer_that_no_hidden_unit_is_drawn_from_can_be_dead():
+    network = parse("[1*5]", "resmlp-published", (1, 2, 3), 4)
+    row = row_of(network, module_of(network))
+    zero_unit(row, network, 0, 2)
+    zero_unit(row, network, 3, 1)
+    assert dead_units(row, network) == ((0, 2),)

@@ -166,11 +166,16 @@ def test_every_recipe_is_a_design_and_the_published_one_is_the_reproduction():
         "learning-rates",
         "widths",
         "other-data",
+        "residual",
+        "residual-faulty",
     }
     assert all(one.about and len(one.about) <= 62 and one.studies for one in found.values())
     assert found["published"].studies == (new_study(StudyRequest(), load_settings({})),)
     (controls,) = found["controls"].studies
     assert set(controls.variants) == {*PUBLISHED, *CONTROLS}
+    (faulty,) = found["residual-faulty"].studies
+    # In mode decay or dropout, with both faults, another name would be the same training.
+    assert {find_variant(f"{mode.name}+dropout+decay") for mode in PUBLISHED} == set(faulty.variants)
     (squares,) = found["squares-100"].studies
     assert [network.short_name for network in squares.networks] == [f"{n}*{n}" for n in range(1, 33)]
     assert squares.trials == 100
