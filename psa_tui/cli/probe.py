@@ -33,15 +33,10 @@ Draws = Annotated[int, typer.Option(metavar="N", min=1, max=100_000, help="Rando
 Seed = Annotated[int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Seed of the draws.")]
 Out = Annotated[str | None, typer.Option("--out", "-o", metavar="FILE", help="Also write a figure: .svg, .png, .pdf.")]
 OnTerminal = Annotated[bool, typer.Option("--terminal", help="Also draw the figure in the terminal.")]
-_OWN = "that of the training"
+_OWN = dict.fromkeys(("network", "device", "backend"), "that of the training")
 
 
-@takes_settings(
-    *("network", "name", "model_dir", "dataset_dir", "device", "backend", "threads", "ascii"),
-    device=_OWN,
-    backend=_OWN,
-    network=_OWN,
-)
+@takes_settings(*("network", "name", "model_dir", "dataset_dir", "device", "backend", "threads", "ascii"), **_OWN)
 def probe(
     settings: Settings,
     checkpoints: Checkpoints = None,

@@ -14,11 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from psa_tui.errors import ConfigError
 from psa_tui.method.ablation import UnitParameters
 from psa_tui.method.initialisation import DEFAULT as DEFAULT_INITIALISATION
 from psa_tui.method.layer_names import LayerNames
-from psa_tui.networks.modules.names import names_code, not_run
+from psa_tui.networks.modules.names import UnnamedCodeError, names_code
 from psa_tui.registry import Registry
 
 if TYPE_CHECKING:
@@ -290,7 +289,7 @@ class Families(Registry[NetworkFamily]):
             ConfigError: there is none, or it is code that this command does not name.
         """
         if names_code(name) and name not in self:
-            raise ConfigError(not_run(name))
+            raise UnnamedCodeError(name)
         return super().find(name)
 
 

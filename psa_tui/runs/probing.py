@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from psa_tui.data import dataset_spec, load_dataset, majority_class_accuracy
 from psa_tui.errors import CheckpointError, ConfigError, PsaError
 from psa_tui.method.probes import Probe, UnitKill, dead_mask
-from psa_tui.networks.modules.names import names_code, not_run
+from psa_tui.networks.modules.names import UnnamedCodeError, names_code
 from psa_tui.runs.checkpoint_files import find_checkpoint
 from psa_tui.runs.resuming import check_edition
 from psa_tui.settings import Settings
@@ -98,7 +98,7 @@ def load_subjects(
         network = network_of(record)
         if network is None:
             if names_code(record.network):
-                raise ConfigError(f"{file}: {not_run(record.network)}")
+                raise ConfigError(f"{file}: {UnnamedCodeError(record.network)}")
             raise ConfigError(f"{file}: networks of family {record.network} are not installed; install their plug-in")
         trained_on = record.device.partition(":")[0]
         own = settings.with_checkpoint(

@@ -41,10 +41,10 @@ class Masked(nn.Module):
     p = 0.0
     inplace = False
 
-    def __init__(self, places: Places | None) -> None:
-        """``places`` is None where its numbers are not hidden units', and no mask will ever come."""
+    def __init__(self) -> None:
+        """Pass everything on, until masks come."""
         super().__init__()
-        self.places = places
+        self.places: Places | None = None
         self.masks: Tensor | None = None
         """Of all hidden units, for this step: [batch, hidden units]."""
 

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
-from torch.utils.flop_counter import FlopCounterMode
 
 from psa_tui.errors import ConfigError
 from psa_tui.method.events import Block
@@ -55,17 +54,16 @@ class Built:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             self._example = torch.randn(_EXAMPLES, *network.input_shape)
+        self.trained = copy.deepcopy(self.evaluated).train()
+        self._masked = self._replace_dropout()
+        self._check_outputs(network)
         found = trace(self.evaluated, (self._example,))
         self.activations = found.activations // _EXAMPLES
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            self.evaluated(self._example)
-        self.operations = counter.get_total_flops() // _EXAMPLES
+        self.operations = found.operations // _EXAMPLES
         chosen = _chosen(network, found)
         self.table = UnitTable(self.tensors, chosen)
-        self.trained = copy.deepcopy(self.evaluated).train()
-        self._masked, self.dropout_refusal = self._place_masks(found)
+        self.dropout_refusal = self._place_masks(found)
         self._watched, self.activity_refusal = self._place_watchers(found)
-        self._check_outputs(network)
 
     def evaluate(self, tensors: Mapping[str, Tensor], inputs: Tensor, shown: DropoutMasks | None) -> Tensor:
         """Compute logits in evaluation mode, and show the activations of the hidden units."""
@@ -86,12 +84,12 @@ class Built:
         if dropout is not None:
             count = sum(self.table.unit_counts[layer] for layer in self.table.hidden_layers)
             masks = dropout(inputs.new_ones(len(inputs), count), 0)
-            for one in self._masked:
+            for one in self._masked.values():
                 one.masks = masks
         try:
             return self._call(self.trained, tensors, inputs)
         finally:
-            for one in self._masked:
+            for one in self._masked.values():
                 one.masks = None
 
     def blocks(self) -> Sequence[Block]:
@@ -109,21 +107,25 @@ class Built:
         logits: Tensor = functional_call(module, {**others, **tensors}, (inputs,))
         return logits
 
-    def _place_masks(self, found: Trace) -> tuple[list[Masked], str | None]:
-        """Put the engine's masks in the place of the dropout layers; say where they cannot be."""
-        masked, refusal = [], None
+    def _replace_dropout(self) -> dict[str, Masked]:
+        """Take the module's own dropout layers out, and return what stands there now, by name."""
+        masked = {}
         for name, part in list(self.trained.named_modules()):
             if isinstance(part, nn.MultiheadAttention):
                 part.dropout = 0.0
-            if not isinstance(part, _DropoutNd):
-                continue
-            places = units_of(found.inputs.get(name), found.units, self.table, _EXAMPLES)
-            if places is None:
-                refusal = refusal or f"its layer {name} drops what is not only hidden units"
-            masked.append(Masked(places))
-            parent = self.trained.get_submodule(name.rpartition(".")[0])
-            setattr(parent, name.rpartition(".")[2], masked[-1])
-        return masked, refusal if masked else "it has no layer nn.Dropout, and that is where it would act"
+            if isinstance(part, _DropoutNd):
+                parent, _, attribute = name.rpartition(".")
+                masked[name] = Masked()
+                setattr(self.trained.get_submodule(parent), attribute, masked[name])
+        return masked
+
+    def _place_masks(self, found: Trace) -> str | None:
+        """Tell what stands for the dropout layers which units it drops; return why one cannot."""
+        for name, one in self._masked.items():
+            one.places = units_of(found.inputs.get(name), found.units, self.table, _EXAMPLES)
+            if one.places is None:
+                return f"its layer {name} drops what is not only hidden units"
+        return None if self._masked else "it has no layer nn.Dropout, and that is where it would act"
 
     def _place_watchers(self, found: Trace) -> tuple[list[tuple[str, Places, int]], str | None]:
         """Find the modules whose inputs are the activations of each hidden layer."""

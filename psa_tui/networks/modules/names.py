@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import PurePath
 
+from psa_tui.errors import ConfigError, UnknownNameError
+
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _FACTORY = re.compile(r"[^\W\d]\w*")
 
@@ -22,10 +24,14 @@ def code_name(text: str) -> str:
     return f"{PurePath(where).name}:{factory}" if where.endswith(".py") else text
 
 
-def not_run(name: str) -> str:
-    """Return why the code ``name`` is not run, and what to do."""
-    again = f"PATH/{name}" if ".py:" in name else name
-    return (
-        f"network {name} is code of yours, which runs only where the command line names it, or a study file that the "
-        f"command line names: --network {again}"
-    )
+class UnnamedCodeError(UnknownNameError):
+    """Code of the user's own is asked for by something else than the command line."""
+
+    def __init__(self, name: str) -> None:
+        """``name`` is the code's."""
+        again = f"PATH/{name}" if ".py:" in name else name
+        ConfigError.__init__(
+            self,
+            f"network {name} is code of yours, which runs only where the command line names it, or a study file that "
+            f"the command line names: --network {again}",
+        )

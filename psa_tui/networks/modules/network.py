@@ -123,7 +123,8 @@ class ModuleNetwork(Network):
 
     def meta_loop_operations(self, train_count: int, validation_count: int, pixels: int | None = None) -> int:
         """Return the operations of a meta-loop, as counted in one forward pass; backward takes twice as many."""
-        return self.built.operations * (3 * train_count + validation_count)
+        operations: int = self.built.operations
+        return operations * (3 * train_count + validation_count)
 
     def training_bytes(self, batch_size: int, members: int = 1, kept_copies: int = 0) -> int:
         """Return the memory that training takes: six copies of the numbers, and the activations of a batch twice."""

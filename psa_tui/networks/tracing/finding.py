@@ -49,6 +49,8 @@ class Trace:
     refused: tuple[Refused, ...]
     activations: int
     """Numbers that were computed on the way."""
+    operations: int
+    """Multiplications and additions by weights."""
     inputs: dict[str, Tensor] = field(default_factory=dict)
     """Of modules whose input has units: which unit of ``units`` each number belongs to, -1 where to none."""
 
@@ -202,7 +204,11 @@ def _collected(known: Knowledge, recorder: Recorder, found: dict[int, list[Unit]
     refused += [Refused(owner, 0, reason) for owner, reason in rest.items()]
     units = sorted([*units, *blocks], key=lambda unit: unit.kind == OUTPUT)
     return Trace(
-        units, tuple(dict.fromkeys(refused)), recorder.activations, dict(_inputs(known, recorder, found, units))
+        units,
+        tuple(dict.fromkeys(refused)),
+        recorder.activations,
+        recorder.operations,
+        dict(_inputs(known, recorder, found, units)),
     )
 
 

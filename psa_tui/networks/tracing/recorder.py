@@ -73,6 +73,8 @@ class Recorder(TorchFunctionMode):
         """What the modules read, by name."""
         self.activations = 0
         """Numbers of all results so far."""
+        self.operations = 0
+        """Multiplications and additions by weights so far."""
         self._names: dict[int, str] = {}
         self._uses: dict[str, int] = {}
         self._found: dict[int, tuple[Tensor, Traced]] = {}
@@ -113,6 +115,9 @@ class Recorder(TorchFunctionMode):
                 self.known.share(key, f"tied weights: {key} is used more than once")
         outputs = op.tensors_in(result)
         self.activations += sum(output.numel() for output in outputs)
+        weights = [one for one in op.tensors_in((arguments, options)) if id(one) in self._names and one.dim() > 1]
+        if weights and outputs:
+            self.operations += 2 * outputs[0].numel() // len(weights[-1]) * sum(one.numel() for one in weights)
         call = op.Call(
             name=name,
             function=function,
