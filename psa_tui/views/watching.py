@@ -22,7 +22,7 @@ def watch(search: Search, *, lines: bool = False) -> None:
 
     The dashboard has the terminal while ``search.loops`` goes on, so a script that prints in its loop takes ``lines``.
     """
-    search.teller.makers.append(lambda: PlainView(sys.stdout) if lines or not _can_draw() else _Screen())
+    search.teller.makers = [lambda: PlainView(sys.stdout) if lines or not _can_draw() else _Screen()]
 
 
 def _can_draw() -> bool:
