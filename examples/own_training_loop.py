@@ -2,8 +2,8 @@
 
     python examples/own_training_loop.py --loops 10
 
-Stop it in any way and start it again: it goes on with ``search.safetensors``, to the bit. What is a unit here is written
-down by hand: a channel is its filter and its part of the BatchNorm behind it.
+Stop it in any way and start it again: it goes on with ``search.safetensors``, to the bit. What is a unit here is
+written down by hand: a channel is its filter and its part of the BatchNorm behind it.
 """
 
 import argparse

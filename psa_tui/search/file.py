@@ -50,8 +50,7 @@ class SavedSearch:
     progress: Progress
     past: tuple[PastLoop, ...]
     units: str
-    """A digest of the units."""
-    unit_count: int
+    """A digest of them, their number before it."""
     tensors: Tensors
 
     def state_for(self, path: Path, model: Model, units: Sequence[Unit], table: UnitTable) -> SearchState:
@@ -74,10 +73,11 @@ class SavedSearch:
         more = [name for name in self.tensors if name not in known and not name.startswith(_HELD)]
         if more:
             raise CheckpointError(f"{path}: the search of another model: it has {printable(more[0])!r} too")
-        if self.units != _units_digest(units):
+        if self.units != units_digest(units):
+            there = printable(self.units.partition(" ")[0])[:20]
             raise CheckpointError(
-                f"{path}: a search of other units: {self.unit_count} there, {len(units)} given, which differ in name, "
-                "kind, layer or places"
+                f"{path}: a search of other units: {there} there, {len(units)} given, which differ in name, kind, "
+                "layer, places or order"
             )
         for loop in self.past:
             if any(not _has_unit(table, one.layer, one.unit) for one in loop.units):
@@ -88,10 +88,8 @@ class SavedSearch:
         return SearchState(self.progress, lkg, groups[_HELD] or None, dead, self.past)
 
 
-def write_search(
-    path: Path, model: Model, state: SearchState, variant: Variant, seed: int, units: Sequence[Unit]
-) -> None:
-    """Make a search the content of ``path``, durably.
+def write_search(path: Path, model: Model, state: SearchState, kind: tuple[Variant, int], units: str) -> None:
+    """Make a search the content of ``path``, durably; ``kind`` is its variant and seed, ``units`` a digest of those.
 
     Raises:
         CheckpointError: it cannot be written, and ``path`` is as it was; or it is, but not yet durably.
@@ -104,12 +102,11 @@ def write_search(
             stored[f"{_HELD}{name}"] = _plain(state.held[name])
     content = json.dumps(
         {
-            "variant": encode_variant(variant),
-            "seed": seed,
+            "variant": encode_variant(kind[0]),
+            "seed": kind[1],
             "progress": asdict(state.progress),
             "history": encode_event(as_event(state.past)),
-            "units": _units_digest(units),
-            "unit_count": len(units),
+            "units": units,
         }
     )
     entry = f"{FORMAT_VERSION} {_digest(content, stored)} {content}"
@@ -171,7 +168,6 @@ def _decode(values: dict[str, Any], tensors: Tensors) -> SavedSearch:
         progress=progress,
         past=past,
         units=str(values["units"]),
-        unit_count=int(values["unit_count"]),
         tensors=tensors,
     )
 
@@ -193,8 +189,12 @@ def _plain(tensor: torch.Tensor, *, copy: bool = False) -> torch.Tensor:
     return plain.clone() if copy else plain
 
 
-def _units_digest(units: Sequence[Unit]) -> str:
-    return hashlib.sha256(json.dumps([asdict(unit) for unit in units]).encode()).hexdigest()
+def units_digest(units: Sequence[Unit]) -> str:
+    """Return how many units there are, and a digest of all that they say; of many units, that takes a while."""
+    digest = hashlib.sha256()
+    for unit in units:
+        digest.update(json.dumps(asdict(unit)).encode())
+    return f"{len(units)} {digest.hexdigest()}"
 
 
 def _digest(content: str, tensors: Tensors) -> str:

@@ -137,6 +137,8 @@ def _check(module: nn.Module, tensors: Tensors, aliases: dict[str, str]) -> None
             raise ConfigError(
                 f"{name} is on device {tensor.device}, {tensor.layout}; expected a tensor with its numbers"
             )
+        if any(size > 1 and stride == 0 for size, stride in zip(tensor.shape, tensor.stride(), strict=True)):
+            raise ConfigError(f"{name} is an expanded view, which cannot be written to; make it contiguous")
     for name in [*tensors, *aliases]:
         if name.startswith(RESERVED):
             raise ConfigError(f"{name}: names that begin with {RESERVED!r} are a search's own; call it something else")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from operator import index
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from psa_tui.method.promotion import judge
 from psa_tui.method.randomness import Purpose, generator
 from psa_tui.method.variants import Variant
 from psa_tui.networks.unit import Unit, UnitTable
-from psa_tui.search.file import read_search, write_search
+from psa_tui.search.file import read_search, units_digest, write_search
 from psa_tui.search.loop import Loop
 from psa_tui.search.model import Model
 from psa_tui.search.state import SearchState, as_event, with_loop
@@ -76,13 +77,14 @@ class Search:
         if not 0 <= seed <= _MOST_SEED:
             raise ConfigError(f"seed {seed}, expected 0 to {_MOST_SEED}")
         self.units = tuple(units)
-        self.seed = seed
+        self.seed = index(seed)
         self._model = Model(model)
         self._check_untied()
         self.table = UnitTable(self._model.parameters, self.units)
         self.variant = chosen_variant(variant, self.table, can_reinitialise=initial_weights is not None)
         self._draw_initial = initial_weights
         self._state = SearchState(Progress(validation_count=1), self._model.copy())
+        self._units_digest: str | None = None
         self._started = 0.0
         self.open_loop: Loop | None = None
         """The loop that waits for a report."""
@@ -119,7 +121,8 @@ class Search:
             return
         loop: Loop | None = None
         try:
-            self.teller.begin(started_event(self, self._model, last, self._state.dead), self.history)
+            if self.teller.makers:
+                self.teller.begin(started_event(self, self._model, last, self._state.dead), self.history)
             while self.progress.meta_loop < last:
                 loop = self._begin()
                 yield loop
@@ -150,7 +153,9 @@ class Search:
         Raises:
             CheckpointError: it cannot be written.
         """
-        write_search(Path(path), self._model, self._state, self.variant, self.seed, self.units)
+        if self._units_digest is None:
+            self._units_digest = units_digest(self.units)
+        write_search(Path(path), self._model, self._state, (self.variant, self.seed), self._units_digest)
 
     @classmethod
     def load(

@@ -28,6 +28,8 @@ def chosen_variant(variant: str | Variant, units: UnitTable, *, can_reinitialise
             loop's and would not be done; the message says which.
     """
     found = find_variant(variant) if isinstance(variant, str) else variant
+    if not found.name.isprintable():
+        raise ConfigError(f"a variant called {found.name!r}: its name goes to files and screens, and cannot be printed")
     for one in found.all_variants:
         with_axes(one, {})  # which checks the axes that it has
         _check_loop(one)

@@ -6,7 +6,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from psa_tui.method.events import Event
+from psa_tui.method.events import Event, RunStarted
 from psa_tui.runs.controls import Control
 from psa_tui.views.dashboard import DashboardView
 from psa_tui.views.messages import print_note
@@ -22,7 +22,7 @@ def watch(search: Search, *, lines: bool = False) -> None:
 
     The dashboard has the terminal while ``search.loops`` goes on, so a script that prints in its loop takes ``lines``.
     """
-    search.teller.makers.append(lambda: PlainView(sys.stdout) if lines or not _can_draw() else _Screen())
+    search.teller.makers = [lambda: PlainView(sys.stdout) if lines or not _can_draw() else _Screen()]
 
 
 def _can_draw() -> bool:
@@ -39,14 +39,19 @@ class _Screen:
             sys.stdout, self._control, ascii_only=not has_unicode(), read_only=True, stays=False
         )
         self._lines = PlainView(sys.stdout)
+        self._started: RunStarted | None = None
 
     def handle(self, event: Event) -> None:
         """Draw ``event``, or print it where q was pressed."""
+        if isinstance(event, RunStarted):
+            self._started = event
         if self._screen is not None:
             self._control.poll("")
             if self._control.quit:
                 self.close()
                 print_note("left the dashboard; the search goes on in lines")
+                if self._started is not None:
+                    self._lines.handle(self._started)
         (self._lines if self._screen is None else self._screen).handle(event)
 
     def close(self) -> None:

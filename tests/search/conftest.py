@@ -61,7 +61,7 @@ def count_correct(model, images, labels):
 class Trainer:
     """A user's training loop: trains and reports one loop of a search."""
 
-    def __init__(self, model, dtype=torch.float32, lr=5e-2, counts=True):
+    def __init__(self, model, dtype=torch.float32, lr=0.3, counts=True):
         self.model, self.lr, self.counts = model, lr, counts
         self.train, self.validation = blobs(64, 1, dtype), blobs(80, 2, dtype)
 

@@ -201,6 +201,12 @@ def sharing():
     return model
 
 
+def expanded():
+    model = small_mlp()
+    model.register_buffer("ones", torch.ones(1).expand(3))
+    return model
+
+
 def with_extra_state():
     class Stateful(nn.Linear):
         def get_extra_state(self):
@@ -216,6 +222,7 @@ def with_extra_state():
             sharing,
             r"2\.weight and 4\.weight share memory without being one tensor|4\.weight and 2\.weight share memory",
         ),
+        (expanded, "ones is an expanded view"),
         (with_extra_state, r"0 has extra state \(Stateful\.get_extra_state\)"),
         (lambda: nn.Sequential(nn.LazyLinear(3)), r"0\.weight has no shape yet; show the model a batch"),
         (lambda: nn.Linear(2, 2, device="meta"), "weight is on device meta"),
@@ -246,6 +253,7 @@ def test_models_that_cannot_be_copied_back_are_refused(make, message):
         ("no-such", "no-such"),
         (Variant(name="own", ablation=Ablation("output", effect="vanish")), "vanish"),
         (Variant(name="own", promotion="never"), "never"),
+        (Variant(name="two\nlines"), r"a variant called 'two\\nlines'"),
         (Variant(name="own", optimizer_state=OptimizerState.LKG), "variant own goes on with an optimiser's state"),
         (Variant(name="own", schedule=((2, Variant(name="part", restarts=True)),)), "variant part trains a new"),
     ],
