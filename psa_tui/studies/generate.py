@@ -85,7 +85,7 @@ def trial_command(spec: StudySpec, network: Network, variant: Variant, trial: in
     options = ["--arch", str(network), "--mode", variant.name, "--meta-loops", str(spec.meta_loops)]
     if network.family != Mlp.family:
         options += ["--network", network.family]
-    options += ["--seed", str(spec.seeds(network, variant, trial).draws), "--dataset", spec.dataset]
+    options += ["--seed", str(spec.seeds(network, variant, trial).draws), "--dataset", spec.data_source]
     for one in HYPERPARAMETERS:
         value = getattr(spec.hyperparameters, one.name)
         if value != one.default:
