@@ -202,9 +202,7 @@ def test_each_fault_is_one_line_that_names_the_file(tmp_path, damage, message):
 def test_parts_that_do_not_fit_together_are_refused(tmp_path):
     folder = fill(tmp_path / "train").parent
     fill(tmp_path / "tset", 2)
-    with pytest.raises(
-        DataError, match=r"has train and tset; beside train expected train, validation, val"
-    ):
+    with pytest.raises(DataError, match=r"has train and tset; beside train expected train, validation, val"):
         load(folder)
     (tmp_path / "tset").rename(tmp_path / "test")
     (tmp_path / "test" / "cow").rename(tmp_path / "test" / "cwo")
@@ -235,7 +233,5 @@ def test_what_is_not_there_and_what_is_no_folder_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"zoo: there is no such file or folder"):
         load(tmp_path / "zoo")
     (tmp_path / "zoo").write_bytes(b"")
-    with pytest.raises(
-        DataError, match=r"zoo: cannot be listed \(Not a directory\); --dataset names FILE.npz"
-    ):
+    with pytest.raises(DataError, match=r"zoo: cannot be listed \(Not a directory\); --dataset names FILE.npz"):
         load(tmp_path / "zoo")
