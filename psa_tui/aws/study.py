@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from psa_tui.aws.jobs import Cell
-from psa_tui.data import AUTO, load_dataset
+from psa_tui.data import AUTO, is_own, load_dataset
 from psa_tui.errors import ConfigError
 from psa_tui.method.hyperparameters import HYPERPARAMETERS, Hyperparameters
 from psa_tui.method.variants import find_variant
@@ -40,7 +40,13 @@ def sagemaker_study(
 
 
 def job_parameters(spec: StudySpec, cell: Cell) -> dict[str, str]:
-    """Return what SageMaker passes to the job of ``cell`` as its hyperparameters; ``read_job`` is the inverse."""
+    """Return what SageMaker passes to the job of ``cell`` as its hyperparameters; ``read_job`` is the inverse.
+
+    Raises:
+        ConfigError: its data set is one's own.
+    """
+    if spec.dataset_path is not None:
+        raise ConfigError(f"{spec.dataset} is a file or a folder of this machine, and does not travel to SageMaker")
     shape, mode = cell
     settings = {name: str(value) for name, value in spec.as_settings().items() if name not in _OF_THE_WHOLE_STUDY}
     return {"study": spec.name, "shape": shape, "mode": mode} | settings
@@ -54,7 +60,7 @@ def read_job(values: Mapping[str, str], dataset_dir: Path) -> tuple[StudySpec, P
         DataError, RetryableError: the data set cannot be had.
     """
     dataset = values["dataset"]
-    if dataset == AUTO:
+    if dataset == AUTO or is_own(dataset):
         raise ConfigError("a job must not choose its data set; name one")
     network = parse_network(values["shape"], dataset, values.get("network", Mlp.family))
     numbers = {one.name: one.kind(values[one.name]) for one in HYPERPARAMETERS if one.name in values}

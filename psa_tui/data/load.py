@@ -8,7 +8,7 @@ from pathlib import Path
 from psa_tui.data.catalogue import MNIST, MNIST5K
 from psa_tui.data.own import is_own, own_spec
 from psa_tui.data.spec import AUTO, DATASETS, Dataset, DatasetSpec, Say
-from psa_tui.errors import RetryableError
+from psa_tui.errors import DataError, RetryableError
 
 
 def dataset_spec(name: str) -> DatasetSpec:
@@ -60,6 +60,11 @@ def _load(name: str, dataset_dir: Path, say: Say | None) -> Dataset:
 
     spec = dataset_spec(name)
     loaded = spec.load(dataset_dir, say)
-    # Mean and std of data of one's own are known only now.
-    check_dataset(spec.name if is_own(name) else name, loaded.spec if is_own(name) else spec, loaded)
+    if not is_own(name):
+        check_dataset(name, spec, loaded)
+        return loaded
+    # Mean and std are known only now.
+    if replace(loaded.spec, mean=spec.mean, std=spec.std, load=spec.load) != spec:
+        raise DataError(f"{name}: has changed while it was read; repeat the command")
+    check_dataset(spec.name, loaded.spec, loaded)
     return loaded

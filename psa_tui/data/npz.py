@@ -85,14 +85,14 @@ def _load(path: Path, name: str, dataset_dir: Path, say: Say | None) -> Dataset:
         labels = _labels(path, archive, headers)
         for part, found in labels.items():
             pixels = _pixels(path, archive, headers["x", part])
-            digests += [digest_of(f"x {part}", pixels), digest_of(f"y {part}", found)]
+            digests += [digest_of(f"x {part} of {spec.input_shape}", pixels), digest_of(f"y {part}", found)]
             parts[part] = Split(pixels, found)
     return divide(spec, parts, digests, str(path), _notices(headers[("x", TRAIN)], headers))
 
 
 def _notices(train: Header, headers: Mapping[tuple[str, str], Header]) -> tuple[str, ...]:
-    found = [header.name for (kind, _), header in headers.items() if kind == ""]
-    notices = [f"not used of the file: {', '.join(found)}"] if found else []
+    found = [header.name for (kind, _), header in headers.items() if kind == "" and header.name != _CLASS_NAMES]
+    notices = [f"not used of the file: {', '.join(found)[:200]}"] if found else []
     if len(train.shape) == 4 and train.shape[1] in _CHANNELS and train.shape[3] in _CHANNELS:
         notices.append(f"{train} is read as images, channels, rows, columns")
     return tuple(notices)
@@ -155,8 +155,8 @@ def _image_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _has_channels_last(shape: tuple[int, ...]) -> bool:
-    """Whether an image is rows, columns, channels; where it could be both, channels come first, as in PyTorch."""
-    return len(shape) == 4 and shape[3] in _CHANNELS and shape[1] not in _CHANNELS
+    """Whether an image is rows, columns, channels; where it could be otherwise, channels come first, as in PyTorch."""
+    return len(shape) == 4 and shape[3] in _CHANNELS and min(shape[1:3]) > max(_CHANNELS)
 
 
 def _labels(path: Path, archive: zipfile.ZipFile, headers: Mapping[tuple[str, str], Header]) -> dict[str, np.ndarray]:

@@ -52,6 +52,11 @@ def own_name(path: str) -> str:
     return (stem[:_LONGEST_STEM].strip("-.") or "data") + ending
 
 
+def name_and_path(source: str) -> tuple[str, str | None]:
+    """Return what the data set ``source``, a name or a path, is called, and its path if it is one."""
+    return (own_name(source), source) if is_own(source) else (source, None)
+
+
 def own_spec(path: str) -> DatasetSpec:
     """Return what the headers of the file at ``path`` say, or the listing of the folder; images are not read.
 
@@ -61,7 +66,10 @@ def own_spec(path: str) -> DatasetSpec:
     """
     stamps = _stamps(Path(path))
     if not stamps:
-        raise ConfigError(f"{path}: there is no such file or folder; --dataset says where it is")
+        raise ConfigError(
+            f"{path}: there is no such file or folder; put it back, or name its place (--dataset, or dataset in a "
+            "study file)"
+        )
     return _spec(path, stamps)
 
 

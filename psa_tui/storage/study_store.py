@@ -214,12 +214,15 @@ def _study_row(values: dict[str, Any]) -> StudyRow:
     lists = {name: settings.get(name, []) for name in ("shapes", "modes")}
     if not all(isinstance(found, list) and all(isinstance(one, str) for one in found) for found in lists.values()):
         raise TypeError("settings without lists of shapes and modes")
-    texts = [settings.get(name) for name in ("dataset", "network", "seeding")]
+    texts = [settings.get(name) for name in ("dataset", "dataset_path", "network", "seeding")]
     if not all(isinstance(text, str | None) for text in texts):
         raise TypeError("settings without a data set's or a network's name")
     earlier = settings.get("earlier", [])
     if not (isinstance(earlier, list) and all(type(trials) is int for trials in earlier)):
         raise TypeError("settings without earlier numbers of trials")
+    form = [*settings.get("input_shape", [1]), settings.get("classes", 1)]
+    if not all(type(number) is int and number > 0 for number in form):
+        raise TypeError("settings without a form of images")
     return checked_row(StudyRow, values | {"quick": bool(values["quick"]), "settings": settings})
 
 

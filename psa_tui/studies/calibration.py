@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from psa_tui.data import DATASETS, DatasetSpec
+from psa_tui.data import DATASETS, DatasetSpec, dataset_spec
 from psa_tui.errors import PsaError
 from psa_tui.method.variants import Variant
 from psa_tui.networks import Network
@@ -76,7 +76,7 @@ def _serve(pipe: Connection, spec: StudySpec, device: str, backend: str, budget_
     from psa_tui.machine.devices import set_threads
 
     set_threads(1)
-    data = DATASETS.find(spec.dataset)
+    data = dataset_spec(spec.data_source)
     train = _images(data, data.train_count, device)
     validation = _images(data, min(_EVALUATED, data.validation_count), device)
     # Whoever asked may have left, as after Ctrl-C, while something was measured.
@@ -84,7 +84,7 @@ def _serve(pipe: Connection, spec: StudySpec, device: str, backend: str, budget_
         pipe.send(0.0)
         while True:
             network: Network = pipe.recv()
-            chosen = choose_backend(backend, network, device)
+            chosen = choose_backend(backend, network, device, floats=data.floats)
             pipe.send(_trial_s(spec, network, chosen, train, validation, device, budget_s))
 
 
@@ -97,6 +97,8 @@ def _images(data: DatasetSpec, count: int, device: str) -> Images:
 
     source = DATASETS.find(_SOURCE).load(Path(), None).train
     pixels = np.resize(source.pixels, (count, data.inputs))
+    if data.floats:
+        pixels = (pixels / 128 - 1).astype(np.float32)
     labels = np.resize(source.labels, count) % data.classes
     return load_images(Split(pixels, labels), data, torch.device(device))
 
@@ -199,4 +201,4 @@ def _evaluation_s(
     backend.count_correct(weights, network, validation).tolist()
     started = time.perf_counter()
     backend.count_correct(weights, network, validation).tolist()
-    return (time.perf_counter() - started) * DATASETS.find(spec.dataset).validation_count / len(validation)
+    return (time.perf_counter() - started) * dataset_spec(spec.data_source).validation_count / len(validation)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from psa_tui.data import dataset_spec
 from psa_tui.engine.backend import AUTO, choose_backend, second_choice
 from psa_tui.settings import Settings
 from psa_tui.storage.study_store import read_store
@@ -30,10 +31,11 @@ def study_backend(spec: StudySpec, settings: Settings, device: str) -> ChosenBac
         ConfigError: the one asked for cannot train one of its networks, or none can.
     """
     wanted, before = settings.get("backend"), _before(spec, settings)
+    floats = dataset_spec(spec.data_source).floats
     # Refused here rather than by every worker.
-    names = {choose_backend(wanted, network, device, before).name for network in spec.networks}
+    names = {choose_backend(wanted, network, device, before, floats=floats).name for network in spec.networks}
     name = names.pop() if len(names) == 1 else AUTO
-    notices = second_choice(wanted, spec.networks[0], device, before)
+    notices = second_choice(wanted, spec.networks[0], device, before, floats=floats)
     if before not in (None, name):
         notices.append(f"study {spec.name} was trained by {before} so far, goes on with {name}: the last bits differ")
     return ChosenBackend(name, tuple(notices))

@@ -85,7 +85,7 @@ def trial_command(spec: StudySpec, network: Network, variant: Variant, trial: in
     options += ["--seed", str(seeds.draws)]
     if seeds.initialisation != seeds.draws:
         options += ["--init-seed", str(seeds.initialisation)]
-    options += ["--dataset", spec.dataset]
+    options += ["--dataset", spec.data_source]
     for one in HYPERPARAMETERS:
         value = getattr(spec.hyperparameters, one.name)
         if value != one.default:

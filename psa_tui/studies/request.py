@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from psa_tui.data import load_dataset
+from psa_tui.data.own import name_and_path
 from psa_tui.errors import ConfigError
 from psa_tui.networks.modules.names import names_code
 from psa_tui.settings import Settings
@@ -53,16 +54,18 @@ def new_study(request: StudyRequest, settings: Settings) -> StudySpec:
     Raises:
         ConfigError: a grid or a mode is none.
     """
-    dataset = settings.get("dataset") if settings.is_explicit("dataset") else PUBLISHED_DATASET
+    source = settings.get("dataset") if settings.is_explicit("dataset") else PUBLISHED_DATASET
+    dataset, path = name_and_path(source)
     grid = request.grid or (_QUICK_GRID if request.quick else "published")
     return StudySpec(
         name=request.study,
-        networks=parse_grid(grid, dataset, settings.get("network")),
+        networks=parse_grid(grid, source, settings.get("network")),
         variants=parse_modes(request.modes, request.grid),
         trials=request.trials or (2 if request.quick else 10),
         meta_loops=request.meta_loops or (3 if request.quick else 100),
         seed=request.seed or 0,
         dataset=dataset,
+        dataset_path=path,
         dataset_fingerprint="",
         hyperparameters=settings.hyperparameters(),
         quick=request.quick,
@@ -90,7 +93,7 @@ def with_data(asked: StudySpec, settings: Settings, say: Callable[[str], None]) 
     Raises:
         DataError, RetryableError: the data set is damaged, or cannot be downloaded.
     """
-    data = load_dataset(asked.dataset, settings.get("dataset_dir"), say)
+    data = load_dataset(asked.data_source, settings.get("dataset_dir"), say)
     return replace(asked, dataset=data.name, dataset_fingerprint=data.fingerprint)
 
 
@@ -140,12 +143,13 @@ def resume_command(settings: Settings, spec: StudySpec) -> str:
 
 def _changed(known: StudySpec, request: StudyRequest, settings: Settings) -> StudySpec:
     """Return ``known`` with whatever was said."""
-    dataset = settings.get("dataset") if settings.is_explicit("dataset") else known.dataset
+    source = settings.get("dataset") if settings.is_explicit("dataset") else known.data_source
+    dataset, path = name_and_path(source)
     family = settings.get("network") if settings.is_explicit("network") else known.family
     if request.grid is not None:
-        networks = parse_grid(request.grid, dataset, family)
+        networks = parse_grid(request.grid, source, family)
     else:
-        networks = tuple(parse_network(network.short_name, dataset, family) for network in known.networks)
+        networks = tuple(parse_network(network.short_name, source, family) for network in known.networks)
     says_variants = request.modes is not None or request.grid == "first"
     return replace(
         known,
@@ -155,6 +159,7 @@ def _changed(known: StudySpec, request: StudyRequest, settings: Settings) -> Stu
         meta_loops=request.meta_loops or known.meta_loops,
         seed=known.seed if request.seed is None else request.seed,
         dataset=dataset,
+        dataset_path=path,
         hyperparameters=replace(known.hyperparameters, **settings.explicit_hyperparameters()),
         quick=request.quick or known.quick,
     )

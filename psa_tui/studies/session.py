@@ -8,7 +8,7 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
-from psa_tui.data import DATASETS
+from psa_tui.data import dataset_spec
 from psa_tui.engine.backend import AUTO
 from psa_tui.engine.parallelism import processes_for
 from psa_tui.errors import ConfigError
@@ -141,6 +141,11 @@ def _executor(
     if options.on == ON_RAY:
         from psa_tui.studies.executors.ray import RayWorkers
 
+        if spec.dataset_path is not None and options.address is not None:
+            raise ConfigError(
+                f"--address: {spec.dataset} is a file or a folder of this machine, and does not travel to a cluster; "
+                "leave --address out to train here"
+            )
         device = settings.get("device")
         if device not in ("auto", "cpu", "cuda"):
             raise ConfigError(f"--device {device}: on a Ray cluster expected auto, cpu or cuda")
@@ -168,7 +173,7 @@ def _cost_model(
     settings: Settings, spec: StudySpec, options: SessionOptions, backend: str, say: Callable[[str], None]
 ) -> tuple[Callable[[Network], float], bool]:
     """Return what predicts a trial's meta-loop: a measurement where the study is long enough to pay for it, or not."""
-    guess = partial(guess_s, data=DATASETS.find(spec.dataset))
+    guess = partial(guess_s, data=dataset_spec(spec.data_source))
     loops = len(spec.variants) * spec.trials * spec.meta_loops
     if options.on != LOCALLY or sum(map(guess, spec.networks)) * loops < _WORTH_MEASURING_S:
         return guess, False

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 from psa_tui.errors import ConfigError
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.variants import Variant, find_variant
-from psa_tui.networks import Mlp, Network
+from psa_tui.networks import NETWORKS, Mlp, Network
 from psa_tui.outside import is_plain_name
 from psa_tui.studies.grids import parse_network
 from psa_tui.studies.seeds import Seeding, TrialSeeds, trial_seeds
@@ -32,6 +33,9 @@ class StudySpec:
     seed: int
     seeding: Seeding = Seeding.PAIRED
     dataset: str
+    """What the data set is called."""
+    dataset_path: str | None = None
+    """Where data of one's own is; another place makes no other study."""
     dataset_fingerprint: str
     hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
     quick: bool = False
@@ -41,6 +45,19 @@ class StudySpec:
     def family(self) -> str:
         """The family of its networks."""
         return self.networks[0].family
+
+    @property
+    def data_source(self) -> str:
+        """What is loaded: the data set's name, or its path."""
+        return self.dataset_path or self.dataset
+
+    def parse(self, text: str) -> Network:
+        """Return the network that ``text`` describes in the notation of its family, for its images.
+
+        Raises:
+            ConfigError: it describes none.
+        """
+        return _parsed(text, self.family, self.networks[0].input_shape, self.networks[0].classes)
 
     def seeds(self, network: Network, variant: Variant, trial: int) -> TrialSeeds:
         """Return the seeds of one trial."""
@@ -61,6 +78,10 @@ class StudySpec:
         later: dict[str, Any] = {} if self.family == Mlp.family else {"network": self.family}
         later |= {} if self.seeding is Seeding.PAIRED else {"seeding": str(self.seeding)}
         later |= {"earlier": list(self.earlier)} if self.earlier else {}
+        if self.dataset_path is not None:
+            # Without the file nothing else says of what form its images are.
+            shape, classes = self.networks[0].input_shape, self.networks[0].classes
+            later |= {"dataset_path": self.dataset_path, "input_shape": list(shape), "classes": classes}
         return {
             "name": self.name,
             **later,
@@ -82,10 +103,14 @@ class StudySpec:
         Raises:
             ConfigError: a plug-in that the study needs is not installed here.
         """
-        dataset, family = values["dataset"], values.get("network", Mlp.family)
+        dataset, family, path = values["dataset"], values.get("network", Mlp.family), values.get("dataset_path")
+        parse = partial(parse_network, dataset=dataset, family=family)
+        if path is not None:
+            form = {"input_shape": tuple(values["input_shape"]), "classes": values["classes"]}
+            parse = partial(_parsed, family=family, **form)
         return cls(
             name=values["name"],
-            networks=tuple(parse_network(text, dataset, family) for text in values["shapes"]),
+            networks=tuple(parse(text) for text in values["shapes"]),
             variants=tuple(_installed_variant(values["name"], mode) for mode in values["modes"]),
             trials=values["trials"],
             meta_loops=values["meta_loops"],
@@ -93,6 +118,7 @@ class StudySpec:
             seed=values["seed"],
             seeding=_seeding(values),
             dataset=dataset,
+            dataset_path=path,
             dataset_fingerprint=values["dataset_fingerprint"],
             hyperparameters=Hyperparameters.from_json(values),
             quick=values["quick"],
@@ -107,8 +133,12 @@ class StudySpec:
         return [
             f"{name.replace('_', ' ')} {_brief(mine[name])}, not {_brief(theirs[name])}"
             for name in mine
-            if mine[name] != theirs[name]
+            if name != "dataset_path" and mine[name] != theirs.get(name)
         ]
+
+
+def _parsed(text: str, family: str, input_shape: tuple[int, ...], classes: int) -> Network:
+    return NETWORKS.find(family).parse(text, input_shape, classes)
 
 
 def check_name(name: str, origin: str = "--study ") -> str:

@@ -86,7 +86,7 @@ def format_study_file(spec: StudySpec) -> Iterator[str]:
     yield f"meta_loops = {spec.meta_loops}"
     yield f"seed = {spec.seed}"
     yield f"seeding = {_quoted(spec.seeding)}"
-    yield f"dataset = {_quoted(spec.dataset)}"
+    yield f"dataset = {_quoted(spec.data_source)}"
     yield f"network = {_quoted(spec.family)}"
     for one in HYPERPARAMETERS:
         yield f"{one.option} = {one.format(getattr(spec.hyperparameters, one.name))}"

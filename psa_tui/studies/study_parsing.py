@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from psa_tui.data import AUTO, DATASETS
+from psa_tui.data import AUTO, DATASETS, dataset_spec, is_own
+from psa_tui.data.own import looks_like_path, name_and_path, own_path
 from psa_tui.errors import ConfigError, UnknownNameError
 from psa_tui.method.hyperparameters import HYPERPARAMETERS, Hyperparameters
 from psa_tui.method.initialisation import INITIALISATIONS
@@ -99,10 +100,11 @@ class _Reader:
         variants = self._variants()
         design = read_design(self.values, trials, tuple(variants), self._with_init, self._fault)
         studies = []
-        for dataset in datasets:
-            networks = self._grid(dataset, family)
+        for source in datasets:
+            dataset, path = name_and_path(source)
+            networks = self._grid(source, family)
             self._check(networks, variants)
-            self._check_batches(numbers["batch_size"], dataset)
+            self._check_batches(numbers["batch_size"], source)
             studies += [
                 StudySpec(
                     name=self._named(name, dataset if len(datasets) > 1 else None, numbers, chosen),
@@ -113,6 +115,7 @@ class _Reader:
                     seed=seed,
                     seeding=seeding,
                     dataset=dataset,
+                    dataset_path=path,
                     dataset_fingerprint="",
                     hyperparameters=Hyperparameters(
                         **{_OPTIONS[option].name: value for option, value in zip(numbers, chosen, strict=True)}
@@ -124,10 +127,10 @@ class _Reader:
         return StudyFile(name, about, tuple(studies), design)
 
     def _check_batches(self, sizes: Iterable[int | None], dataset: str) -> None:
-        most = DATASETS.find(dataset).train_count if dataset in DATASETS else None
+        most = dataset_spec(dataset).train_count if is_own(dataset) or dataset in DATASETS else None
         for size in sizes:
             if size is not None and most is not None and size > most:
-                expected = f"expected at most the {most:,} training images of {dataset}"
+                expected = f"expected at most the {most:,} training images of {name_and_path(dataset)[0]}"
                 self._fault(("batch_size",), f"batch_size: {expected}, found {size:,}")
 
     def _fault(self, place: Path, text: str) -> None:
@@ -286,7 +289,10 @@ def _whole(least: int, most: int) -> Callable[[Any], int]:
 def _dataset(value: Any) -> str:
     if value == AUTO:
         raise ConfigError("a study must not choose its data set; name one")
-    return _known(_text(value), tuple(DATASETS))
+    if looks_like_path(_text(value)):
+        # Relative to the current folder, as on the command line; what is there is looked at now.
+        return str(dataset_spec(own_path(value)).path)
+    return _known(value, tuple(DATASETS))
 
 
 def _number_of(option: str) -> Callable[[Any], float]:

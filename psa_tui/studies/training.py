@@ -48,7 +48,12 @@ def load_study_data(spec: StudySpec, dataset_dir: Path, device: str) -> StudyDat
         DataError: it is missing or damaged, or not the edition the study was begun with.
         RetryableError: it is not there and cannot be downloaded now.
     """
-    data = load_dataset(spec.dataset, dataset_dir)
+    data = load_dataset(spec.data_source, dataset_dir)
+    if data.fingerprint != spec.dataset_fingerprint and data.spec.path is not None:
+        raise DataError(
+            f"{data.spec.path}: is not the {spec.dataset} that study {spec.name} was begun with; put that back, "
+            "or give the study on this one another name"
+        )
     if data.fingerprint != spec.dataset_fingerprint:
         raise DataError(
             f"study {spec.name} was begun with another edition of {spec.dataset} than the one in {dataset_dir}; "
@@ -107,7 +112,9 @@ class PartRun:
             Trial(one.draws, variant, counters, one.initialisation)
             for one, (_, variant), counters in zip(seeds, members, progress, strict=True)
         ]
-        self._population = Population(network, trials, lkg, choose_backend(backend, network, str(data.device)))
+        self._population = Population(
+            network, trials, lkg, choose_backend(backend, network, str(data.device), floats=data.train.are_floats)
+        )
         if saved is not None:
             moments, held = (
                 None if array is None else torch.from_numpy(array.copy()).to(data.device)

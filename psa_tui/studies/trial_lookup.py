@@ -11,7 +11,6 @@ from psa_tui.method.variants import Variant
 from psa_tui.networks import Network
 from psa_tui.storage.study_rows import LOCAL, TrialRow
 from psa_tui.storage.study_store import read_store, study_names
-from psa_tui.studies.grids import parse_network
 from psa_tui.studies.spec import StudySpec
 
 
@@ -38,7 +37,7 @@ def find_trial(results_dir: Path, study: str, shape: str, variant: Variant, tria
             )
         spec = StudySpec.from_settings(found.settings)
         rows = store.trials(study)
-    network = parse_network(shape, spec.dataset, spec.family)
+    network = spec.parse(shape)
     if network not in spec.networks or variant not in spec.variants or trial > spec.trials:
         raise ConfigError(
             f"study {study} has no trial {network.short_name} {variant} {trial}: it has {len(spec.networks)} shapes, "

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from psa_tui.data.own import name_and_path
 from psa_tui.settings import Settings
 from psa_tui.storage.study_rows import COMPLETE, TrialRow
 from psa_tui.storage.study_store import read_store
@@ -28,6 +29,7 @@ def trials_study(settings: Settings, trials: int, say: Callable[[str], None]) ->
         DataError, RetryableError: the data set is damaged, or cannot be downloaded.
     """
     trial = settings.run_config().trial
+    dataset, path = name_and_path(trial.dataset)
     asked = with_data(
         StudySpec(
             name="",
@@ -36,14 +38,15 @@ def trials_study(settings: Settings, trials: int, say: Callable[[str], None]) ->
             trials=trials,
             meta_loops=trial.meta_loops,
             seed=settings.get("seed") or 0,
-            dataset=trial.dataset,
+            dataset=dataset,
+            dataset_path=path,
             dataset_fingerprint="",
             hyperparameters=trial.hyperparameters,
         ),
         settings,
         say,
     )
-    design = {key: value for key, value in asked.as_settings().items() if key not in ("name", "trials")}
+    design = {key: value for key, value in asked.as_settings().items() if key not in ("name", "trials", "dataset_path")}
     digest = hashlib.sha256(json.dumps(design, sort_keys=True).encode()).hexdigest()[:10]
     asked = replace(asked, name=f"trials-{file_stem(trial.network)[:_LONGEST_STEM]}-{digest}")
     return agreed(known_study(settings.get("results_dir"), asked.name), asked)

@@ -56,7 +56,7 @@ def print_dataset(content: dict[str, Any]) -> None:
         "fingerprint": content["fingerprint"][:16],
         "split": content["split_rule"],
         "images": f"{content['pixels']}, {' x '.join(map(str, content['input_shape']))}",
-        "seen as": f"({seen} - {_numbers(content['mean'])}) / {_numbers(content['std'])}",
+        "pixels": f"({seen} - {_numbers(content['mean'])}) / {_numbers(content['std'])}",
     }
     for name, value in facts.items():
         lines = wrap(printable(value), _WIDTH - _LABEL, break_long_words=False, break_on_hyphens=False)

