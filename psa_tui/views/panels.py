@@ -144,6 +144,9 @@ def lkg(state: RunState, width: int, lines: int = 4) -> Text:
         first = Text(format_lkg(progress), style="bold green")
     in_a_row = progress.rollbacks_in_a_row
     row = f"{in_a_row} rollback{'' if in_a_row == 1 else 's'} in a row"
+    if variant_of(state.mode).promotion == "always":
+        # What is in force is the newest, and not the best known.
+        row = "every candidate is kept"
     counts = f"{progress.promotions} promoted, {progress.rollbacks} rolled back"
     bounty = "no bounty yet" if progress.best_correct is None else format_bounty(progress)
     sick = f", {progress.non_finite} not finite" if progress.non_finite else ""

@@ -29,7 +29,11 @@ class UnitCounts(Protocol):
 
 
 _ZERO = "zero"
-_IN_WORDS = {"none": "sham", "bias": "bias zeroed", "weights": "weights zeroed", "reinit": "drawn anew"}
+_IN_WORDS = {
+    **{"none": "sham at", "bias": "bias zeroed at", "weights": "weights zeroed at", "reinit": "drawn anew at"},
+    # The unit says how much; what is damaged is anywhere in the network.
+    "scatter": "scattered as much as",
+}
 """What effects are called where their names alone would puzzle."""
 _SELECTIONS = {
     "full": "zeroes a neuron of a layer drawn first",
@@ -134,7 +138,9 @@ def format_units(units: Sequence[AblatedUnit], layers: int, width: int | None = 
         if width is None or len(listed) <= width:
             return listed
         if len(units) == 1:
-            return _list_units(units, layers, _ZERO)
+            unit = _list_units(units, layers, _ZERO)
+            short = f"{'sham' if units[0].effect == 'none' else units[0].effect}, {unit}"
+            return short if units[0].effect != _ZERO and len(short) <= width else unit
     hit = sorted({unit.layer for unit in units})
     where = f" of layer {hit[0]}" if len(hit) == 1 else f" of {len(hit)} layers"
     named = "" if len(effects) > 1 else _named(next(iter(effects)))
@@ -155,7 +161,7 @@ def _list_units(units: Sequence[AblatedUnit], layers: int, effect: str) -> str:
 
 
 def _named(effect: str) -> str:
-    return "" if effect == _ZERO else f"{_IN_WORDS.get(effect, effect)} at "
+    return "" if effect == _ZERO else f"{_IN_WORDS.get(effect, f'{effect} at')} "
 
 
 def format_ablation(units: Sequence[AblatedUnit], layers: int, width: int | None = None) -> str:

@@ -38,7 +38,11 @@ def test_ablated_units_are_named_with_what_was_done_to_them_where_it_was_not_zer
     [
         (units((0, 3)), 5, "layer 0 neuron 3"),
         (units((3, 6), effect="weights"), 33, "weights zeroed at output neuron 6"),
-        (units((3, 6), effect="weights"), 32, "output neuron 6"),
+        (units((3, 6), effect="weights"), 32, "weights, output neuron 6"),
+        (units((3, 6), effect="weights"), 23, "output neuron 6"),
+        (units((3, 6), effect="none"), 21, "sham, output neuron 6"),
+        (units((3, 6), effect="scatter"), 40, "scattered as much as output neuron 6"),
+        (units((3, 6), effect="scatter"), 30, "scatter, output neuron 6"),
         (units((0, 3), (0, 4)), 20, "layer 0 neurons 3, 4"),
         (units((0, 3), (0, 4)), 19, "2 units of layer 0"),
         (units((3, 3), (3, 4)), 18, "2 output units"),
