@@ -12,8 +12,8 @@ from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.events import MetaLoopFinished, Outcome, RunFinished, RunStarted, SettingChange, Verdict
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.progress import Progress
-from psa_tui.method.promotion import STRICT
-from psa_tui.method.variants import Variant, describe_variant
+from psa_tui.method.promotion import ALWAYS, STRICT
+from psa_tui.method.variants import OptimizerState, Variant, describe_variant
 
 
 class UnitCounts(Protocol):
@@ -36,10 +36,21 @@ _IN_WORDS = {
 }
 """What effects are called where their names alone would puzzle."""
 _SELECTIONS = {
-    "full": "zeroes a neuron of a layer drawn first",
-    "hidden": "zeroes a hidden neuron and what leaves it",
-    "output": "zeroes an output neuron",
+    "full": "a neuron of a layer drawn first",
+    "hidden": "a hidden neuron and what leaves it",
+    "output": "an output neuron",
+    "dormant": "the least active hidden neuron",
 }
+_EFFECTS = {
+    "zero": "zeroes {}",
+    "reinit": "draws {} anew",
+    "noise": "adds noise to {}",
+    "scatter": "adds noise anywhere, as much as zeroing {} is",
+    "bias": "zeroes the bias of {}",
+    "weights": "zeroes the weights of {}",
+    "none": "draws {}, and leaves it as it is",
+}
+_OPTIMIZER = {OptimizerState.KEEP: "keeps one optimiser", OptimizerState.LKG: "goes on with the LKG's optimiser"}
 _UNITS_IN_A_LINE = 36
 """Characters that units may take in a plain line."""
 
@@ -104,11 +115,17 @@ def variant_of(mode: str) -> Variant:
 def format_variant(variant: Variant) -> str:
     """Return what a variant does to candidates and to their training, in a few words."""
     done = []
-    if variant.ablation is not None:
-        selection = variant.ablation.selection
-        done.append(_SELECTIONS.get(selection, f"ablates by {variant.ablation}"))
+    if (ablation := variant.ablation) is not None:
+        what, how = _SELECTIONS.get(ablation.selection), _EFFECTS.get(ablation.effect)
+        is_told = what is not None and how is not None and ablation.amount == "1"
+        done.append(how.format(what) if is_told and how is not None else f"ablates by {ablation}")
     done += ["weight decay"] if variant.weight_decay else []
     done += ["dropout"] if variant.dropout else []
+    done += ["new first weights each loop"] if variant.restarts else []
+    done += ["labels shuffled"] if variant.shuffled_labels else []
+    if variant.promotion != STRICT:
+        done.append("keeps every candidate" if variant.promotion == ALWAYS else f"promotes by {variant.promotion}")
+    done += [_OPTIMIZER[variant.optimizer_state]] if variant.optimizer_state in _OPTIMIZER else []
     return ", ".join(done) or "control: nothing"
 
 

@@ -6,7 +6,15 @@ import pytest
 
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.events import Outcome, RunFinished
-from psa_tui.views.text import format_ablation, format_finished, format_loop, format_session, format_units
+from psa_tui.views.text import (
+    format_ablation,
+    format_finished,
+    format_loop,
+    format_session,
+    format_units,
+    format_variant,
+    variant_of,
+)
 
 
 def units(*hit, effect="zero"):
@@ -119,3 +127,23 @@ def test_what_is_left_of_a_session_names_every_mode_that_was_in_force(build):
     first, *_ = lines = format_session(started, ["full", "output"], [], finished)
     assert first.endswith(", mode full, then output")
     assert any(line.endswith(" meta-loops, 1:15") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [
+        ("none", "control: nothing"),
+        ("output", "zeroes an output neuron"),
+        ("plain", "keeps every candidate, keeps one optimiser"),
+        ("restart", "new first weights each loop"),
+        ("sham", "draws an output neuron, and leaves it as it is"),
+        ("noise", "adds noise to an output neuron"),
+        ("scatter", "adds noise anywhere, as much as zeroing an output neuron is"),
+        ("output-bias", "zeroes the bias of an output neuron"),
+        ("ratchet-free", "zeroes an output neuron, keeps every candidate"),
+        ("shuffled-labels", "labels shuffled"),
+        ("output+amount=3", "ablates by 3 units of output"),
+    ],
+)
+def test_the_words_for_a_mode_say_what_it_does_and_nothing_else(mode, words):
+    assert format_variant(variant_of(mode)) == words
