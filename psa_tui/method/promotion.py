@@ -18,7 +18,7 @@ from psa_tui.registry import Registry
 if TYPE_CHECKING:
     import numpy as np
 
-STRICT = "strict"
+STRICT, ALWAYS = "strict", "always"
 PROMOTING, REPORTED = slice(0, None, 2), slice(1, None, 2)
 """The validation images on which a rule decides that ``splits_validation``, and those that are reported for it."""
 
@@ -173,7 +173,7 @@ PROMOTIONS.register(STRICT, _STRICT)
 PROMOTIONS.register("patience", PatientPromotion())
 PROMOTIONS.register("anneal", AnnealedPromotion())
 PROMOTIONS.register("half", HalfPromotion())
-PROMOTIONS.register("always", AlwaysPromotion())
+PROMOTIONS.register(ALWAYS, AlwaysPromotion())
 
 
 def find_promotion(text: str) -> PromotionRule:

@@ -131,10 +131,12 @@ class RunStore:
             row = connection.execute("SELECT checkpoint FROM runs WHERE run = ?", (run,)).fetchone()
         return None if row is None else Path(row[0])
 
-    def label(self, run: str, labels: Labels, removed: Collection[str] = ()) -> None:
-        """Add ``labels`` to those of ``run``, without the tags ``removed``."""
+    def label(self, run: str, labels: Labels, removed: Collection[str] = (), checkpoint: Path | None = None) -> None:
+        """Add ``labels`` to those of ``run``, without the tags ``removed``; its ``checkpoint`` may be elsewhere now."""
         with self._database.transaction() as connection:
             write_labels(connection, run, labels, removed)
+            if checkpoint is not None:
+                update(connection, "runs", {"checkpoint": str(checkpoint)}, {"run": run})
 
     def add(self, run: str, event: MetaLoopFinished) -> None:
         """Record a finished loop, in place of an earlier record of the same loop."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from rich.text import Text
 
 from psa_tui.method.events import ControlChanged
-from psa_tui.method.promotion import STRICT
+from psa_tui.method.variants import PUBLISHED
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.panels import format_resources
 from psa_tui.views.state import RunState
-from psa_tui.views.text import format_started, variant_of
+from psa_tui.views.text import format_started, format_variant, variant_of
 
 _RUN_KEYS = (
     ("space", "pause, go on"),
@@ -40,6 +40,12 @@ _STORY = (
     "hidden and output), trains one epoch and measures the validation accuracy. A strictly better candidate "
     "is promoted and becomes the LKG; any other is rolled back, ablation and all."
 )
+_TRAINING = (
+    "Training loss and accuracy are means over the epoch, of every image as its step saw it: by weights that still "
+    "changed, and with dropout where the mode has it. So training accuracy may lie below validation accuracy, which is "
+    "measured afterwards without dropout, most of all in the first loops: a gap below zero is no fault."
+)
+_PUBLISHED = [variant.without_look() for variant in PUBLISHED]
 
 
 def keys_help(mode: str, options: DisplayOptions) -> Text:
@@ -58,10 +64,10 @@ def keys_help(mode: str, options: DisplayOptions) -> Text:
         (glyphs.dead, "a dead unit of the LKG: all its incoming weights are zero"),
         (glyphs.now, "the unit that is ablated now"),
     )
-    promotion = variant_of(mode).promotion
-    other = [] if promotion == STRICT else ["", f"The mode {mode} promotes by the rule {promotion} instead."]
+    variant = variant_of(mode)
+    other = [] if variant.without_look() in _PUBLISHED else ["", f"The mode {mode}: {format_variant(variant)}."]
     lines = [*(f"{key:<14}{meaning}" for key, meaning in keys), "", *(f"{sign:<14}{what}" for sign, what in signs)]
-    return Text("\n".join([*lines, "", _STORY, *other]))
+    return Text("\n".join([*lines, "", _STORY, *other, "", _TRAINING]))
 
 
 def facts(state: RunState) -> Text:

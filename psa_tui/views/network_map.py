@@ -9,6 +9,7 @@ from operator import itemgetter
 from rich.text import Text
 
 from psa_tui.analysis.unit_map import UnitMap
+from psa_tui.formatting import first_fitting
 from psa_tui.method.layer_names import LayerNames
 from psa_tui.runs.ablation_statistics import NetworkAblations
 from psa_tui.views.glyphs import Glyphs
@@ -91,6 +92,11 @@ def network_map(
     chosen = None if cursor is None else layout.position(*cursor)
     untouched = Mark()
     text = _legend(measure, most, width, glyphs, with_dead=bool(ablations.dead_units))
+    hits = ablations.statistics
+    if hits.untouched.ablated and not hits.every.ablated and not ablations.under_way and not ablations.dead_units:
+        # A control without ablation: there is nothing for the marks to mean.
+        text = Text(first_fitting(width, "no unit was ablated yet", "none ablated yet", "none yet"), no_wrap=True)
+
     for row in range(max(layout.heights.values())):
         pointer = "" if chosen is None else glyphs.cursor if chosen[1] == row else " "
         parts, free = [("\n" + pointer, "")], 0

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from psa_tui.formatting import duration, format_bytes, percent
+from psa_tui.method.promotion import ALWAYS
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.state import RunState
 from psa_tui.views.text import format_ablation, format_bounty, format_lkg, variant_of
@@ -145,6 +146,9 @@ def lkg(state: RunState, width: int, lines: int = 4) -> Text:
         first = Text(format_lkg(progress), style="bold green")
     in_a_row = progress.rollbacks_in_a_row
     row = f"{in_a_row} rollback{'' if in_a_row == 1 else 's'} in a row"
+    if variant_of(state.mode).promotion == ALWAYS:
+        # What is in force is the newest, and not the best known.
+        row = "every candidate is kept"
     counts = f"{progress.promotions} promoted, {progress.rollbacks} rolled back"
     bounty = "no bounty yet" if progress.best_correct is None else format_bounty(progress)
     sick = f", {progress.non_finite} not finite" if progress.non_finite else ""

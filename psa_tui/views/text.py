@@ -13,8 +13,8 @@ from psa_tui.method.events import MetaLoopFinished, Outcome, RunFinished, RunSta
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.layer_names import OUTPUT, LayerNames
 from psa_tui.method.progress import Progress
-from psa_tui.method.promotion import STRICT
-from psa_tui.method.variants import Variant, describe_variant
+from psa_tui.method.promotion import ALWAYS, STRICT
+from psa_tui.method.variants import OptimizerState, Variant, describe_variant
 
 
 class UnitCounts(Protocol):
@@ -30,13 +30,28 @@ class UnitCounts(Protocol):
 
 
 _ZERO = "zero"
-_IN_WORDS = {"none": "sham", "bias": "bias zeroed", "weights": "weights zeroed", "reinit": "drawn anew"}
+_IN_WORDS = {
+    **{"none": "sham at", "bias": "bias zeroed at", "weights": "weights zeroed at", "reinit": "drawn anew at"},
+    # The unit says how much; what is damaged is anywhere in the network.
+    "scatter": "scattered as much as",
+}
 """What effects are called where their names alone would puzzle."""
 _SELECTIONS = {
-    "full": "zeroes a neuron of a layer drawn first",
-    "hidden": "zeroes a hidden neuron and what leaves it",
-    "output": "zeroes an output neuron",
+    "full": "a neuron of a layer drawn first",
+    "hidden": "a hidden neuron and what leaves it",
+    "output": "an output neuron",
+    "dormant": "the least active hidden neuron",
 }
+_EFFECTS = {
+    "zero": "zeroes {}",
+    "reinit": "draws {} anew",
+    "noise": "adds noise to {}",
+    "scatter": "adds noise anywhere, as much as zeroing {} is",
+    "bias": "zeroes the bias of {}",
+    "weights": "zeroes the weights of {}",
+    "none": "draws {}, and leaves it as it is",
+}
+_OPTIMIZER = {OptimizerState.KEEP: "keeps one optimiser", OptimizerState.LKG: "goes on with the LKG's optimiser"}
 _UNITS_IN_A_LINE = 36
 """Characters that units may take in a plain line."""
 
@@ -108,11 +123,17 @@ def variant_of(mode: str) -> Variant:
 def format_variant(variant: Variant) -> str:
     """Return what a variant does to candidates and to their training, in a few words."""
     done = []
-    if variant.ablation is not None:
-        selection = variant.ablation.selection
-        done.append(_SELECTIONS.get(selection, f"ablates by {variant.ablation}"))
+    if (ablation := variant.ablation) is not None:
+        what, how = _SELECTIONS.get(ablation.selection), _EFFECTS.get(ablation.effect)
+        is_told = what is not None and how is not None and ablation.amount == "1"
+        done.append(how.format(what) if is_told and how is not None else f"ablates by {ablation}")
     done += ["weight decay"] if variant.weight_decay else []
     done += ["dropout"] if variant.dropout else []
+    done += ["new first weights each loop"] if variant.restarts else []
+    done += ["labels shuffled"] if variant.shuffled_labels else []
+    if variant.promotion != STRICT:
+        done.append("keeps every candidate" if variant.promotion == ALWAYS else f"promotes by {variant.promotion}")
+    done += [_OPTIMIZER[variant.optimizer_state]] if variant.optimizer_state in _OPTIMIZER else []
     return ", ".join(done) or "control: nothing"
 
 
@@ -142,7 +163,9 @@ def format_units(units: Sequence[AblatedUnit], names: LayerNames, width: int | N
         if width is None or len(listed) <= width:
             return listed
         if len(units) == 1:
-            return _list_units(units, names, _ZERO)
+            unit = _list_units(units, names, _ZERO)
+            short = f"{'sham' if units[0].effect == 'none' else units[0].effect}, {unit}"
+            return short if units[0].effect != _ZERO and len(short) <= width else unit
     hit = sorted({unit.layer for unit in units})
     where = f" of {names.layer(hit[0])}" if len(hit) == 1 else f" of {len(hit)} layers"
     named = "" if len(effects) > 1 else _named(next(iter(effects)))
@@ -163,7 +186,7 @@ def _list_units(units: Sequence[AblatedUnit], names: LayerNames, effect: str) ->
 
 
 def _named(effect: str) -> str:
-    return "" if effect == _ZERO else f"{_IN_WORDS.get(effect, effect)} at "
+    return "" if effect == _ZERO else f"{_IN_WORDS.get(effect, f'{effect} at')} "
 
 
 def format_ablation(units: Sequence[AblatedUnit], names: LayerNames, width: int | None = None) -> str:

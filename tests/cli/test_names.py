@@ -9,6 +9,8 @@ import pytest
 
 from psa_tui.runs.checkpoint_files import DEFAULT_NAME
 from psa_tui.storage.checkpoint import read_checkpoint
+from psa_tui.storage.locks import locked
+from psa_tui.storage.run_store import read_runs
 from tests import program
 
 pytestmark = pytest.mark.slow
@@ -112,6 +114,38 @@ def test_labels_are_changed_afterwards_and_the_run_stays_as_recent_as_it_was(psa
     assert told("results", "show", "deep")["run"] == before | {"tags": ["good"], "note": None}
     for words, code in ((("deep",), 2), (("deep", "--tag", "a b"), 2), (("gone", "--tag", "a"), 2)):
         assert psa("results", "label", *words).returncode == code
+
+
+def test_a_run_gets_another_name_with_its_folder_its_history_and_all_that_is_said_of_it(psa, tmp_path):
+    for words in ("--arch [1*4] --name one --seed 1", "--arch [1*4] --name two --seed 2", "--arch [1*4] --seed 3"):
+        assert psa(*TINY, *words.split(), "--quiet").returncode == 0
+    models = tmp_path / "models"
+    before = (models / "one" / DEFAULT_NAME).read_bytes()
+    done = psa("results", "label", "one", "--name", "first", "--tag", "good")
+    assert (done.returncode, done.stderr) == (0, "psa: first: tags good; note none\n")
+    assert not (models / "one").exists()
+    assert (models / "first" / DEFAULT_NAME).read_bytes() == before
+    for words, said in (
+        (("first", "--name", "two"), "models/two already; choose another name"),
+        (("first", "--name", "../away"), "expected a name of letters"),
+        (("latest", "--name", "third"), "has no name, and so no folder of its own"),
+    ):
+        done = psa("results", "label", *words)
+        assert (done.returncode, said in done.stderr, done.stderr.count("\n")) == (2, True, 1), done.stderr
+    with locked(models / "first" / DEFAULT_NAME):
+        done = psa("results", "label", "first", "--name", "third")
+    assert (done.returncode, "is being trained by process" in done.stderr) == (1, True)
+    assert psa("resume", "--name", "first", "--meta-loops", "1", "--quiet").returncode == 0
+    # What a kill leaves that came between the folder and the history.
+    (models / "first").rename(models / "third")
+    assert psa("results", "label", "first", "--name", "third").returncode == 0
+    with read_runs(tmp_path / "results") as history:
+        found = {row.name: (Path(row.checkpoint), row.meta_loop) for row in history.latest(-1)}
+    homes = {"third": models / "third", "two": models / "two", None: models}
+    assert found == {name: (home / DEFAULT_NAME, 3 if name == "third" else 2) for name, home in homes.items()}
+    assert psa("clean", "--name", "third").returncode == 0
+    done = psa("results", "label", "third", "--name", "fourth")
+    assert (done.returncode, "psa clean --undo brings back" in done.stderr) == (2, True)
 
 
 def test_a_named_run_says_how_to_go_on_and_goes_on_by_its_name(psa):

@@ -8,6 +8,7 @@ import pytest
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.layer_names import LayerNames
 from psa_tui.runs.ablation_statistics import GAIN_BINS, AblationStatistics, NetworkAblations, Tally
+from psa_tui.views.display import DisplayOptions
 from psa_tui.views.gain_histogram import gain_histogram
 from psa_tui.views.glyphs import ASCII, UNICODE
 from psa_tui.views.layer_table import beside_chance, layer_table
@@ -178,3 +179,18 @@ def test_the_fullest_bin_is_full_and_a_single_candidate_is_seen():
     assert [line[-1:] for line in lines[1:3]] == ["█", "█"]
     assert lines[3] == "○ 10,001 rolled back"
     assert lines[4:6] == [" █", "▁█"]
+
+
+def test_controls_without_ablation_or_rollback_say_so_in_place_of_signs_that_mean_nothing(build):
+    started = build.run_started("[2*8]", mode="plain")
+    events, progress = [started], started.progress
+    for correct in (100, 200, 150):
+        events.append(build.finished_loop(progress, correct, promoted=True, mode="plain"))
+        progress = events[-1].progress
+    state, now = build.replay(events)
+    for size, words in (((140, 45), "no unit was ablated yet"), ((80, 24), "no unit was ablated yet")):
+        shown = "\n".join(build.picture(state, *size, now, DisplayOptions()))
+        assert words in shown
+        assert "every candidate is kept" in shown
+        assert "in a row" not in shown
+        assert "survived" not in shown.split("ablations and verdicts")[0].split("network:")[1]

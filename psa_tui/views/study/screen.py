@@ -200,7 +200,8 @@ def _spread(bounties: tuple[float | None, ...], glyphs: Glyphs) -> str:
         counts[min(int(bounty * _STRIP), _STRIP - 1)] += 1
     top = len(glyphs.strip) - 1
     strip = "".join(glyphs.strip[-(-count * top // max(counts))] for count in counts)
-    low, high = (math.floor(100 * extreme) for extreme in (min(reached), max(reached)))
+    # Outwards, so that the mean lies between them.
+    low, high = math.floor(round(100 * min(reached), 6)), math.ceil(round(100 * max(reached), 6))
     return f"|{strip}| {100 * fmean(reached):.1f} ({low}-{high})"
 
 

@@ -67,12 +67,13 @@ def undo_words(deletion: Words | None) -> Words:
     return ["clean", *home, "--undo"]
 
 
-def label_words(entry: Entry, tags: Collection[str], note: str) -> Words | None:
-    """Give a run these tags and this note, in place of those it has; None where it has them already."""
+def label_words(entry: Entry, name: str, tags: Collection[str], note: str) -> Words | None:
+    """Give a run this name, these tags and this note, in place of those it has; None where it has them already."""
     row = entry.run
     if row is None:
         return None
-    words = [word for tag in tags if tag not in row.tags for word in ("--tag", tag)]
+    words = ["--name", name] if name and name != row.name else []
+    words += [word for tag in tags if tag not in row.tags for word in ("--tag", tag)]
     words += [word for tag in row.tags if tag not in tags for word in ("--untag", tag)]
     words += ["--note", note] if note != (row.note or "") else []
     return ["results", "label", *words, *_name(entry.said)] if words else None

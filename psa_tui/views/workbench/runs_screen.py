@@ -44,7 +44,7 @@ class RunsScreen(WorkbenchScreen):
         key("d", "diff", "diff", "Differences of two marked runs"),
         key("x", "delete", "delete", "Delete: move the run's checkpoint into the trash"),
         key("u", "undo", "undo", "Undo the last delete"),
-        key("e", "label", "label", "Label the run: its tags and its note"),
+        key("e", "label", "label", "Label the run: its name, tags and note"),
         key("s", "sort", "sort", "Sort by the next column (or click its heading)"),
         key("S", "reverse", "", "Sort the other way round", show=False),
         key("escape", "clear", "", "Clear the filter, then the marks", "Esc", show=False),

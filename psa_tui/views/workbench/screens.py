@@ -56,7 +56,7 @@ class Amount(ModalScreen[int | None]):
 
 
 class Label(ModalScreen[Words | None]):
-    """The tags and the note of a run; it closes with the command that writes them, None where nothing changes."""
+    """The name, tags and note of a run; it closes with the command that writes them, None where nothing changes."""
 
     BINDINGS: ClassVar = [Binding("escape", "cancel", "back")]
 
@@ -69,7 +69,10 @@ class Label(ModalScreen[Words | None]):
         """Yield the two lines, and the command."""
         with VerticalScroll(classes="dialog form"):
             yield Static(Text(f"Label {self._entry.label}", "bold"))
-            for name, value in (("tags", self._entry.tags), ("note", self._entry.note)):
+            # Only a run with a folder of its own has a name that can be changed.
+            named = self._entry.run is not None and self._entry.run.name
+            names = (("name", self._entry.label),) if named else ()
+            for name, value in (*names, ("tags", self._entry.tags), ("note", self._entry.note)):
                 with Horizontal(classes="field"):
                     yield Static(Text(name), classes="label")
                     yield Input(value, id=name, compact=True)
@@ -81,8 +84,9 @@ class Label(ModalScreen[Words | None]):
         self.query_one("#tags").focus()
 
     def _words(self) -> Words | None:
-        tags, note = self.query_one("#tags", Input).value, self.query_one("#note", Input).value
-        return label_words(self._entry, tags.replace(",", " ").split(), note.strip())
+        values = {field.id: field.value.strip() for field in self.query(Input)}
+        tags = values["tags"].replace(",", " ").split()
+        return label_words(self._entry, values.get("name", ""), tags, values["note"])
 
     @on(Input.Changed)
     def _say(self) -> None:

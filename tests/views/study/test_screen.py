@@ -113,6 +113,15 @@ def test_a_mode_with_a_long_name_keeps_its_distance_from_what_its_trials_reached
     assert "  output+patience |         █| 95.0 (95-95)" in shown
 
 
+def test_the_range_of_trials_holds_their_mean(study):
+    events = [(0.0, study.started(grid="8*8", modes=("none", "full")))]
+    events.append(
+        (1.0, study.progressed("8*8", "worker 1", 3, trials=(1, 2), bounties=((0.1088, 0.1092), (0.5, None))))
+    )
+    state, now = study.replay(events)
+    assert "| 10.9 (10-11)" in "\n".join(study.picture(state, 140, 45, now, color_system=None))
+
+
 def test_text_from_outside_is_no_markup(study):
     state, now = study.replay(study.story())
     state.messages.appendleft("[bold]what[/bold] [/nonsense]")

@@ -131,7 +131,7 @@ def test_no_screen_of_the_workbench_lets_a_control_character_out_and_what_is_lis
             await look("List of all commands")
             await eyes.press("escape", "space")
         await eyes.press("d")
-        await look("differences", "device")
+        await look("differences", "  A  ")
         await eyes.press("escape", "o")
         await look("overlay", "2 runs")
         await eyes.press("escape", "up", "up", "enter")
