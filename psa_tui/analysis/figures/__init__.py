@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from psa_tui.analysis.figures.ablation_effect import ABLATION_EFFECT
 from psa_tui.analysis.figures.baseline_accuracy import BASELINE_ACCURACY
+from psa_tui.analysis.figures.chance import CHANCE
+from psa_tui.analysis.figures.contrasts import CONTRASTS
 from psa_tui.analysis.figures.convergence import CONVERGENCE
 from psa_tui.analysis.figures.design_space import DESIGN_SPACE
 from psa_tui.analysis.figures.instability import INSTABILITY
 from psa_tui.analysis.figures.late_breakthroughs import LATE_BREAKTHROUGHS
+from psa_tui.analysis.figures.mode_curves import PROFILES, SURVIVAL
 from psa_tui.analysis.figures.parameter_matching import PARAMETER_MATCHING
 from psa_tui.analysis.figures.regimes import REGIMES
 from psa_tui.analysis.figures.run_ablations import ABLATIONS, GAINS
@@ -24,6 +27,10 @@ FIGURES = {
         WINNING_MODE,
         PARAMETER_MATCHING,
         REGIMES,
+        CONTRASTS,
+        PROFILES,
+        CHANCE,
+        SURVIVAL,
         CONVERGENCE,
         LATE_BREAKTHROUGHS,
     )

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from psa_tui.analysis.comparison import compare_with_control
+from psa_tui.analysis.contrasts import contrast_table, placebo_table
+from psa_tui.analysis.endpoints import Endpoint, accuracy, escape_bar
+from psa_tui.analysis.escape_times import escape_times
 from psa_tui.analysis.frames import ABLATIVE, BASELINES, PUBLISHED_MODES
 from psa_tui.analysis.regimes import classify, majority_class
 from psa_tui.analysis.sources import load_meta_loops, load_trials
@@ -59,6 +62,28 @@ class StudyResults:
     def against_control(self) -> DataFrame:
         """``compare_with_control`` of the trials."""
         return compare_with_control(self.trials)
+
+    @cached_property
+    def accuracy(self) -> Endpoint:
+        """The best validation accuracy of each trial."""
+        return accuracy(self.trials)
+
+    @cached_property
+    def contrasts(self) -> DataFrame:
+        """``contrast_table`` of the accuracies."""
+        return contrast_table(self.trials, self.accuracy)
+
+    @cached_property
+    def placebos(self) -> DataFrame:
+        """``placebo_table`` of the accuracies."""
+        return placebo_table(self.trials, self.accuracy)
+
+    @cached_property
+    def escape_times(self) -> DataFrame | None:
+        """``escape_times`` of the loops; None without loops, or where the majority class is not known."""
+        if self.loops is None or self.majority is None:
+            return None
+        return escape_times(self.loops, escape_bar(self.trials, zero_r=self.majority))
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:

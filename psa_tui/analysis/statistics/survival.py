@@ -51,7 +51,7 @@ def kaplan_meier(times: Array, happened: Array, level: float = 0.95) -> DataFram
 def log_rank(times: Array, happened: Array, group: Array, strata: Array) -> float:
     """Return the p-value that groups differ in nothing, stratum by stratum (Mantel, 1966; Peto and Peto, 1972).
 
-    NaN where it happened to nobody, or where no stratum has both groups.
+    NaN where it happened to nobody, where no stratum has both groups, or where it happened to all of them at once.
     """
     import numpy as np
     from statsmodels.duration.survfunc import survdiff
@@ -65,5 +65,8 @@ def log_rank(times: Array, happened: Array, group: Array, strata: Array) -> floa
         return float("nan")
     _, codes = np.unique(group[tells], return_inverse=True)
     _, where = np.unique(strata[tells], return_inverse=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return float(survdiff(times[tells], happened[tells].astype(int), codes, strata=where)[1])
+    try:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return float(survdiff(times[tells], happened[tells].astype(int), codes, strata=where)[1])
+    except np.linalg.LinAlgError:
+        return float("nan")

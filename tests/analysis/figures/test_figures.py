@@ -18,7 +18,7 @@ from psa_tui.analysis.figures.winning_mode import WINNING_MODE
 
 pytestmark = pytest.mark.slow
 
-MAPS = [name for name, figure in FIGURES.items() if not figure.needs_loops]
+MAPS = [name for name, figure in FIGURES.items() if figure.terminal and not figure.needs_loops]
 
 
 @pytest.fixture(scope="module")

@@ -53,6 +53,10 @@ def test_nothing_that_happens_is_no_curve_and_no_test():
     assert np.isnan(log_rank(np.full(4, 100), nothing, np.array([0, 0, 1, 1]), np.zeros(4)))
 
 
+def test_what_happens_to_all_at_once_is_no_test():
+    assert np.isnan(log_rank(np.ones(4), np.ones(4, bool), np.array([0, 0, 1, 1]), np.zeros(4)))
+
+
 def test_a_curve_that_falls_to_nothing_has_no_band_there():
     curve = kaplan_meier(np.array([1, 2, 3]), np.ones(3, bool))
     assert curve["survival"].tolist() == pytest.approx([2 / 3, 1 / 3, 0])
