@@ -13,6 +13,7 @@ from psa_tui.cli.results import (
     follow,
     label,
     plot,
+    power,
     regimes,
     report,
     runs,
@@ -29,6 +30,7 @@ app.command()(summary.summary)
 app.command()(trials.trials)
 app.command()(regimes.regimes)
 app.command()(compare.compare)
+app.command()(power.power)
 app.command()(table.table)
 app.command()(export.export)
 app.command()(curves.curves)
