@@ -60,12 +60,16 @@ def questions_of(
 def design_of(trials: DataFrame, results_dir: Path) -> Registration | None:
     """Return the registration of the study that ``trials`` are of; None where there is none.
 
+    Args:
+        results_dir: or the database file in it.
+
     Raises:
         DataError: the registered design was changed since.
     """
     if trials.attrs.get("source") != "local":
         return None
-    return load_registration(results_dir, str(trials.attrs.get("study")))
+    folder = results_dir.parent if results_dir.is_file() else results_dir
+    return load_registration(folder, str(trials.attrs.get("study")))
 
 
 def _pair(text: str, modes: Sequence[str]) -> tuple[str, str]:

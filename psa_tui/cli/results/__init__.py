@@ -12,6 +12,7 @@ from psa_tui.cli.results import (
     fetch,
     follow,
     label,
+    methods,
     plot,
     power,
     regimes,
@@ -32,6 +33,7 @@ app.command()(regimes.regimes)
 app.command()(compare.compare)
 app.command()(power.power)
 app.command()(table.table)
+app.command()(methods.methods)
 app.command()(export.export)
 app.command()(curves.curves)
 app.command()(plot.plot)
