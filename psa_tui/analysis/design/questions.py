@@ -18,14 +18,18 @@ from psa_tui.studies.design.registration import Registration, load_registration
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+_ALPHA = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """Contrasts (treatment, control), endpoints, and the bar of escape; None where the majority class is not known."""
+    """Contrasts (treatment, control), endpoints, the bar of escape, and the risk that all contrasts share."""
 
     contrasts: tuple[tuple[str, str], ...]
     endpoints: tuple[Endpoint, ...]
     escape_above: float | None
+    """None where the majority class is not known."""
+    alpha: float
 
 
 def questions_of(
@@ -54,7 +58,8 @@ def questions_of(
     if registration is not None and zero_r is None:
         bar = registration.design.escape_above
     endpoints = tuple(Endpoint) if registration is None else registration.design.endpoints
-    return Questions(tuple(dict.fromkeys(wanted)), endpoints, bar)
+    alpha = _ALPHA if registration is None else registration.design.alpha
+    return Questions(tuple(dict.fromkeys(wanted)), endpoints, bar, alpha)
 
 
 def design_of(trials: DataFrame, results_dir: Path) -> Registration | None:

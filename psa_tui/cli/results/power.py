@@ -26,8 +26,11 @@ def power(
     by: Annotated[str, typer.Option(metavar="WHAT", help="pooled, or shape: each alone.")] = "pooled",
     aim: Annotated[float, typer.Option("--power", metavar="PERCENT", min=10, max=99.9, help="Power to reach.")] = 80,
     alpha: Annotated[
-        float, typer.Option(metavar="P", min=1e-6, max=0.5, help="Of all contrasts together (Bonferroni).")
-    ] = 0.05,
+        float | None,
+        typer.Option(
+            metavar="P", min=1e-6, max=0.5, help="Of all contrasts together (default: the design's, or 0.05)."
+        ),
+    ] = None,
     zero_r: options.ZeroR = None,
     json: Json = False,
 ) -> None:
@@ -50,7 +53,7 @@ def power(
         raise UnknownNameError(by, ways)
     trials = trials_of(source, study, settings.get("results_dir"))
     asked = questions_of(trials, settings.get("results_dir"), contrast, fraction(zero_r))
-    wanted = Aim(power=aim / 100, alpha=alpha / max(len(asked.contrasts), 1))
+    wanted = Aim(power=aim / 100, alpha=(alpha or asked.alpha) / len(asked.contrasts))
     found = list(
         sensitivities(
             trials,
