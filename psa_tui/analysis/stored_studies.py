@@ -60,7 +60,7 @@ def stored_trials(source: str, place: Path, study: str | None) -> DataFrame:
         for row in unfinished
     ]
     if found.source == LOCAL:
-        table.attrs["departures"] = departures(place if place.is_dir() else place.parent, found.study)
+        table.attrs["departures"] = departures(place.parent if place.is_file() else place, found.study)
     return table
 
 

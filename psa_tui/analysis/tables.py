@@ -69,11 +69,11 @@ def markdown_table(trials: DataFrame, kind: str) -> str:
 
 def latex_table(trials: DataFrame, kind: str) -> str:
     """Return the table as LaTeX for booktabs (longtable when it is longer than a page)."""
-    header, rows = _cells(trials, kind, _latex_accuracy, lambda text: _latex(text).replace("*", r"$\times$"))
+    header, rows = _cells(trials, kind, _latex_accuracy, lambda text: latex_text(text).replace("*", r"$\times$"))
     columns = "".join("r" if _is_right(name) else "l" for name in header)
     head = " & ".join(header) + r" \\"
     body = [" & ".join(row) + r" \\" for row in rows]
-    caption = rf"\caption{{{_latex(_caption(trials, kind))}}}\label{{tab:psa-{kind}}}"
+    caption = rf"\caption{{{latex_text(_caption(trials, kind))}}}\label{{tab:psa-{kind}}}"
     if len(rows) > _ROWS_OF_A_PAGE:
         top = [r"\toprule", head, r"\midrule"]
         lines = [
@@ -154,7 +154,8 @@ def _markdown(text: str) -> str:
     return text.replace("*", r"\*").replace("|", r"\|")
 
 
-def _latex(text: str) -> str:
+def latex_text(text: str) -> str:
+    """Return ``text`` as LaTeX prints it."""
     escapes = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     escapes |= {character: "\\" + character for character in "&%$#_{}"}
     return "".join(escapes.get(character, character) for character in text)

@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from psa_tui.analysis.comparison import SELECTION
+from psa_tui.analysis.design.methods import methods
 from psa_tui.analysis.figures import FIGURES
 from psa_tui.analysis.figures.study_results import StudyResults
 from psa_tui.analysis.figures.style import figure_style, to_bytes
@@ -57,6 +58,7 @@ def build_page(results: StudyResults, results_dir: Path) -> bytes:
         curves=curves(results),
         tables=tables(results),
         facts=facts(results, results_dir),
+        methods=methods(results.trials, results_dir),
         further=[(one.name, _words(one)) for one in results.variants if one not in PUBLISHED],
         rules=[(one.number, one.regime.full_name, one.words) for one in RULES if one.regime is not Regime.UNCLASSIFIED],
     )

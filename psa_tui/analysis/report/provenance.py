@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psa_tui import __version__
 from psa_tui.analysis.figures.study_results import StudyResults
 from psa_tui.analysis.sources import FETCHED, LOCAL, PUBLISHED, load_published_cost
 from psa_tui.formatting import percent, printable
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 _MODES_OF = {"weight_decay": " (mode decay)", "dropout": " (mode dropout)"}
 _SHOWN = (
@@ -37,13 +40,14 @@ def facts(results: StudyResults, results_dir: Path) -> list[tuple[str, str]]:
         found.append(("meta-loops a trial", " to ".join(str(n) for n in dict.fromkeys((loops[0], loops[-1])))))
     seeds = results.trials["seed"].dropna()
     found.append(("seeds", f"{seeds.nunique():,} different, one a shape and trial" if len(seeds) else "not recorded"))
-    found += _hardware(results, results_dir)
+    found += hardware(results.trials, results_dir)
     found.append(("page made by", f"psa-tui {__version__}"))
     return [(name, printable(value)) for name, value in found if value not in (None, "")]
 
 
-def _hardware(results: StudyResults, results_dir: Path) -> list[tuple[str, str]]:
-    source = results.trials.attrs.get("source")
+def hardware(trials: DataFrame, results_dir: Path) -> list[tuple[str, str]]:
+    """Return names and values of what trained ``trials``: machines, versions, time; empty where it is not known."""
+    source, study = trials.attrs.get("source"), str(trials.attrs.get("study"))
     if source == PUBLISHED:
         cost = load_published_cost()
         hours, dollars = cost["billable_hours_ml_g4dn_xlarge"].sum(), cost["usd"].sum()
@@ -54,8 +58,8 @@ def _hardware(results: StudyResults, results_dir: Path) -> list[tuple[str, str]]
     from psa_tui.storage.study_store import read_store
 
     with read_store(results_dir) as store:
-        sessions = [] if store is None else store.sessions(str(results.trials.attrs["study"]))
-        rows = [] if store is None else store.trials(str(results.trials.attrs["study"]))
+        sessions = [] if store is None else store.sessions(study)
+        rows = [] if store is None else store.trials(study)
     machines = list(dict.fromkeys(session.machine for session in sessions)) or list(
         dict.fromkeys(row.origin for row in rows if row.origin)
     )

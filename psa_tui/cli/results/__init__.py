@@ -13,7 +13,9 @@ from psa_tui.cli.results import (
     fetch,
     follow,
     label,
+    methods,
     plot,
+    power,
     profile,
     regimes,
     report,
@@ -35,7 +37,9 @@ app.command()(compare.compare)
 app.command()(aa.aa)
 app.command()(survival.survival)
 app.command()(profile.profile)
+app.command()(power.power)
 app.command()(table.table)
+app.command()(methods.methods)
 app.command()(export.export)
 app.command()(curves.curves)
 app.command()(plot.plot)

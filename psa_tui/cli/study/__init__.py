@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from psa_tui.cli.help import App
-from psa_tui.cli.study import generate, listing, look, plan, recipes, register, run, show, status
+from psa_tui.cli.study import generate, listing, look, plan, power, recipes, register, run, show, status
 
 app = App(help="Plan, run and watch studies of one's own design: a file, or a recipe that comes along.")
 app.command()(plan.plan)
+app.command()(power.power)
 app.command()(register.register)
 app.command()(run.run)
 app.command()(status.status)

@@ -19,10 +19,10 @@ def register(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A study file with a part [design].")],
     json: Json = False,
 ) -> None:
-    """Freeze a study's design with its hypotheses, and print its SHA-256: cite that number, and nobody can doubt it.
+    """Freeze a study's design with its hypotheses, and print its SHA-256, to be cited beside the results.
 
     The design is kept in the results folder. The same design again gives the same number, another one under the same
-    name is refused; whatever departs from it later is said beside the study's results.
+    name is refused; whatever departs from it later is said wherever the study is shown.
     """
     from psa_tui.errors import ConfigError
     from psa_tui.studies.design.freezing import frozen_designs

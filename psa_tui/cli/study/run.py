@@ -54,9 +54,10 @@ def run(
     code = 0
     with notifications(settings) as notifying:
         # All are checked before the first is begun.
-        for spec in chosen.resolve(settings, print_note):
-            for line in departures_before(settings.get("results_dir"), spec):
-                print_warning(line)
+        studies = chosen.resolve(settings, print_note)
+        for line in [line for spec in studies for line in departures_before(settings.get("results_dir"), spec)]:
+            print_warning(line)
+        for spec in studies:
             code = code or run_session(spec, settings, session, partial(choose_view, settings), print_note, notifying)
     if code:
         raise typer.Exit(code)

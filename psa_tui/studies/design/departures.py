@@ -81,7 +81,7 @@ def _of_trials(registration: Registration, study: StudyRow, trials: Sequence[Tri
     if failed := sum(row.state == FAILED for row in trials):
         yield f"{count(failed, 'trial')} failed and cannot be counted"
     if diverged := sum(row.state == COMPLETE and row.bounty is None for row in trials):
-        yield f"{count(diverged, 'complete trial')} never promoted anything, and have no accuracy"
+        yield f"{count(diverged, 'complete trial')} never promoted anything: without an accuracy"
     loops = registration.study["meta_loops"]
     if short := sum(row.state == COMPLETE and row.meta_loop != loops for row in trials):
         yield f"{count(short, 'complete trial')} with another number of meta-loops than the registered {loops}"

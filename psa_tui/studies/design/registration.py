@@ -2,7 +2,8 @@
 
 ``registrations/NAME/design.json`` is the design in one canonical form, so that ``sha256sum`` of it is the number that
 ``psa study register`` prints, and the same design has the same number everywhere. ``ledger.json`` beside it says that
-number, when it was registered, and every look that was taken. A design that is not what its ledger says is refused.
+number, when it was registered, and every look that was taken. A design that is not what its ledger says is refused, and
+so is a ledger that was edited.
 """
 
 from __future__ import annotations
@@ -97,12 +98,14 @@ def load_registration(results_dir: Path, study: str) -> Registration | None:
     content, ledger_content = _read(path), _read(ledger)
     if ledger_content is None:
         return None  # A kill before the ledger was written: nothing was printed yet.
-    remedy = "put back the registered file, or begin a study of another name"
+    remedy = "put back the registered files, or begin a study of another name"
     if content is None:
         raise DataError(f"{path}: missing, although {ledger.name} says that a design was registered; {remedy}")
     try:
         values = outside_json(ledger_content)
         digest, wanted = hashlib.sha256(content).hexdigest(), values["sha256"]
+        if values["digest"] != _ledger_digest(values):
+            raise DataError(f"{ledger}: changed since psa wrote it; {remedy}")
         if digest != wanted:
             raise DataError(
                 f"{path}: changed since it was registered: its SHA-256 is {digest[:12]}..., "
@@ -158,6 +161,7 @@ def write_ledger(results_dir: Path, registration: Registration) -> None:
         "registered_at": registration.registered_at,
         "looks": [asdict(look) for look in registration.looks],
     }
+    ledger |= {"digest": _ledger_digest(ledger)}
     _write(_ledger_path(results_dir, registration.name), (json.dumps(ledger, indent=2) + "\n").encode())
 
 
@@ -189,6 +193,12 @@ def _canonical(study: Mapping[str, Any], design: Design) -> bytes:
     """Return one form of a design: keys in order, two spaces a level, numbers as Python's shortest, UTF-8."""
     values = {"format": _FORMAT, "study": study, "design": design.as_json()}
     return (json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def _ledger_digest(ledger: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a ledger's content, by which a change with an editor is noticed."""
+    values = {name: value for name, value in ledger.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _read(path: Path) -> bytes | None:

@@ -70,11 +70,11 @@ def test_a_registration_that_was_changed_is_refused(tmp_path, spec, design, file
     register(tmp_path, spec, design)
     path = design_path(tmp_path, "mine").with_name(file)
     kept = path.read_bytes()
-    changed = kept.replace(b'"alpha": 0.1', b'"alpha": 0.2').replace(b'"sha256": "', b'"sha256": "0')
+    changed = kept.replace(b'"alpha": 0.1', b'"alpha": 0.2').replace(b'_at": "20', b'_at": "19')
     assert changed != kept
     for content in (changed, kept[:-10], b"[]", b"\xff"):
         path.write_bytes(content)
-        with pytest.raises(DataError, match=r"put back the registered file, or begin"):
+        with pytest.raises(DataError, match=r"put back the registered files, or begin"):
             load_registration(tmp_path, "mine")
         with pytest.raises(DataError):
             register(tmp_path, spec, design)
@@ -141,7 +141,7 @@ def test_every_departure_is_named(tmp_path, spec, design):
     ]
     assert found[3:6] == [
         "1 trial failed and cannot be counted",
-        "1 complete trial never promoted anything, and have no accuracy",
+        "1 complete trial never promoted anything: without an accuracy",
         "1 complete trial with another number of meta-loops than the registered 3",
     ]
     assert found[6].startswith("registered at ")
