@@ -163,9 +163,9 @@ def format_units(units: Sequence[AblatedUnit], names: LayerNames, width: int | N
         if width is None or len(listed) <= width:
             return listed
         if len(units) == 1:
-            unit = _list_units(units, names, _ZERO)
-            short = f"{'sham' if units[0].effect == 'none' else units[0].effect}, {unit}"
-            return short if units[0].effect != _ZERO and len(short) <= width else unit
+            place, effect = _list_units(units, names, _ZERO), units[0].effect
+            short = f"{'sham' if effect == 'none' else effect}, {place}"
+            return short if effect != _ZERO and len(short) <= width else place
     hit = sorted({unit.layer for unit in units})
     where = f" of {names.layer(hit[0])}" if len(hit) == 1 else f" of {len(hit)} layers"
     named = "" if len(effects) > 1 else _named(next(iter(effects)))
