@@ -79,7 +79,7 @@ SETTINGS: dict[str, Setting] = {
             parse=registered(NETWORKS),
             default="mlp",
             metavar="NAME",
-            help="The network's family: mlp (fully connected), or a plug-in's",
+            help="The network's family: mlp (fully connected), convnet (--arch 16,32,64: channels), or a plug-in's",
         ),
         Setting(
             name="arch",
