@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
     from psa_tui.method.events import Block
 
-_SIDE = 3
-_PATCH = _SIDE * _SIDE
+_SIDE, _PATCH = 3, 9
 _POOLED = 2
 
 
@@ -267,9 +266,11 @@ class ConvNet(Network):
             seen = conv2d(seen, filters, padding=_SIDE // 2)
             if prod(layer.pooling) > 1:
                 seen = max_pool2d(seen, layer.pooling)
-            norm = [tensors[f"norm{layer.number}.{name}"] for name in ("running_mean", "running_var", "weight", "bias")]
+            norm = f"norm{layer.number}."
+            mean, variance = tensors[f"{norm}running_mean"], tensors[f"{norm}running_var"]
             of_batch = training and len(inputs) * prod(layer.pooled) > 1
-            seen = batch_norm(seen, *norm, training=of_batch).relu()
+            scale, shift = tensors[f"{norm}weight"], tensors[f"{norm}bias"]
+            seen = batch_norm(seen, mean, variance, scale, shift, training=of_batch).relu()
             if dropout is not None:
                 seen = dropout(seen, unit)
             unit += layer.channels

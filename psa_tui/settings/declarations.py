@@ -80,8 +80,8 @@ SETTINGS: dict[str, Setting] = {
             default="mlp",
             metavar="NAME",
             help="The network's family: mlp (fully connected), resmlp (residual), resmlp-published (its published "
-            "units), convnet (convolutions) or a plug-in's; or code of yours that makes a torch.nn.Module, which is "
-            "run: package.module:factory, path/file.py:factory",
+            "units), convnet (--arch 16,32,64: channels) or a plug-in's; or code of yours that makes a "
+            "torch.nn.Module, which is run: package.module:factory, path/file.py:factory",
         ),
         Setting(
             name="arch",
