@@ -35,12 +35,13 @@ class Trial:
         draws = torch.Generator().manual_seed(_SEED)
         before = {name: parameter.clone() for name, parameter in self.parameters.items()}
         after = {name: parameter.clone() for name, parameter in self.parameters.items()}
-        for place in (place for places in changed for place in places):
-            part = after[place.parameter].select(place.dimension, place.index)
-            part += torch.randn(part.shape, generator=draws).to(part)
-        for place in (place for places in zero for place in places):
+        for (name, dimension), indices in _together(changed).items():
+            noise = torch.randn(after[name].shape, generator=draws).to(after[name])
+            indices = indices.to(noise.device)
+            after[name].index_add_(dimension, indices, noise.index_select(dimension, indices))
+        for (name, dimension), indices in _together(zero).items():
             for parameters in (before, after):
-                parameters[place.parameter].select(place.dimension, place.index).zero_()
+                parameters[name].index_fill_(dimension, indices.to(parameters[name].device), 0)
         pairs = zip(self._outputs(before), self._outputs(after), strict=True)
         # Kernels of some devices do not add in the same order twice.
         return all(torch.allclose(one, other, rtol=1e-4, atol=1e-5, equal_nan=True) for one, other in pairs)
@@ -49,6 +50,14 @@ class Trial:
         with torch.random.fork_rng():
             torch.manual_seed(_SEED)
             return tensors_in(functional_call(self.model, parameters, self.arguments))
+
+
+def _together(places: Iterable[Iterable[Place]]) -> dict[tuple[str, int], Tensor]:
+    """Return the indices of ``places`` by parameter and dimension, so that they are changed in one call."""
+    found: dict[tuple[str, int], set[int]] = {}
+    for place in (place for some in places for place in some):
+        found.setdefault((place.parameter, place.dimension), set()).add(place.index)
+    return {where: torch.tensor(sorted(indices)) for where, indices in found.items()}
 
 
 def failing(trial: Trial, layers: Sequence[Sequence[Unit]], read_by_others: Sequence[bool]) -> list[int]:

@@ -57,6 +57,9 @@ def normalisation(channel: int, *, weight: int, mixes: bool = False, has_bias: b
         own = [call.argument(weight, "weight"), call.argument(weight + 1, "bias") if has_bias else None]
         if found is None or labels is None:
             return Traced(parents=call.parents)
+        if found.loud is not None:
+            call.refuse(found.loud, source)
+            return Traced(parents=call.parents)
         names = [name for one in own if one is not None and (name := call.parameter(one)) is not None]
         others = tuple(dim for dim in range(labels.dim()) if dim != channel % labels.dim())
         if found.mixed or not is_constant(labels, others) or any(one is not None and one.dim() != 1 for one in own):
@@ -68,7 +71,7 @@ def normalisation(channel: int, *, weight: int, mixes: bool = False, has_bias: b
         # A mean is taken away and a bias added: only what is multiplied by a zero of its own is zero.
         silent = len(names) == (2 if has_bias else 1)
         loud = None if silent else f"{call.name} without weights of its own makes of zero something else"
-        return Traced(labels, found.loud or loud, False, (found,))
+        return Traced(labels, loud, False, (found,))
 
     return rule
 
