@@ -127,7 +127,7 @@ class DashboardView(Dashboard[Event]):
     def __init__(
         self, stream: TextIO, control: Control, *, ascii_only: bool, read_only: bool = False, stays: bool | None = None
     ) -> None:
-        """With ``read_only`` the run is another process's, and its end ends the dashboard only if it ``stays`` not."""
+        """With ``read_only`` the run is another's; its end does not end the dashboard, unless ``stays`` is false."""
         self._started: RunStarted | None = None
         self._loops: list[MetaLoopFinished] = []
         self._modes: list[str] = []
