@@ -88,13 +88,13 @@ def _spec(path: str, stamps: tuple[int, ...]) -> DatasetSpec:
 def _stamps(path: Path) -> tuple[int, ...]:
     """Return what changes when the file does, or a folder's listing: sizes and times; nothing where there is nothing.
 
-    Of a folder, those of the folders in it and of the folders in these.
+    Of a folder, those of the folders in it too, and of the folders in its parts.
     """
     try:
         found = path.stat()
         stamps: tuple[int, ...] = (found.st_size, found.st_mtime_ns, found.st_ino)
         if path.is_dir():
-            inner = [one for one in (*path.glob("*/"), *path.glob("*/*/"))]
+            inner = (*path.glob("*/"), *path.glob("[tv]*/*/"))
             stamps += tuple(sorted(one.stat().st_mtime_ns for one in inner))
     except OSError:
         return ()

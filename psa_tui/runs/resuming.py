@@ -12,7 +12,7 @@ from psa_tui.data import is_own, is_substitute
 from psa_tui.errors import CheckpointError, ConfigError, DataError
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
 from psa_tui.method.variants import Variant, describe_variant
-from psa_tui.settings import MOST_THREADS, SETTINGS, Settings
+from psa_tui.settings import MOST_THREADS, Settings
 from psa_tui.storage.checkpoint import network_of, previous_path, read_checkpoint
 from psa_tui.storage.header import Record
 
@@ -74,8 +74,9 @@ def pinned_settings(settings: Settings, record: Record) -> tuple[str, ...]:
     Raises:
         ConfigError: it names another data set.
     """
-    said = settings.find("dataset")
-    if said is None or said.origin != SETTINGS["dataset"].option:
+    # What else says it, is not looked at.
+    said = settings.find("dataset") if "dataset" in settings.layers[0].values else None
+    if said is None:
         return PINNED
     if is_own(said.value) and is_own(record.data_source):
         return tuple(name for name in PINNED if name != "dataset")
