@@ -50,6 +50,8 @@ _EFFECTS = {
     "weights": "zeroes the weights of {}",
     "none": "draws {}, and leaves it as it is",
 }
+CONTROL = "control: nothing"
+"""What a mode does that does nothing."""
 _OPTIMIZER = {OptimizerState.KEEP: "keeps one optimiser", OptimizerState.LKG: "goes on with the LKG's optimiser"}
 _UNITS_IN_A_LINE = 36
 """Characters that units may take in a plain line."""
@@ -126,7 +128,7 @@ def format_variant(variant: Variant) -> str:
     if variant.promotion != STRICT:
         done.append("keeps every candidate" if variant.promotion == ALWAYS else f"promotes by {variant.promotion}")
     done += [_OPTIMIZER[variant.optimizer_state]] if variant.optimizer_state in _OPTIMIZER else []
-    return ", ".join(done) or "control: nothing"
+    return ", ".join(done) or CONTROL
 
 
 def format_units(units: Sequence[AblatedUnit], layers: int, width: int | None = None) -> str:
@@ -155,9 +157,9 @@ def format_units(units: Sequence[AblatedUnit], layers: int, width: int | None = 
         if width is None or len(listed) <= width:
             return listed
         if len(units) == 1:
-            unit = _list_units(units, layers, _ZERO)
-            short = f"{'sham' if units[0].effect == 'none' else units[0].effect}, {unit}"
-            return short if units[0].effect != _ZERO and len(short) <= width else unit
+            only, effect = _list_units(units, layers, _ZERO), units[0].effect
+            short = f"{'sham' if effect == 'none' else effect}, {only}"
+            return short if effect != _ZERO and len(short) <= width else only
     hit = sorted({unit.layer for unit in units})
     where = f" of layer {hit[0]}" if len(hit) == 1 else f" of {len(hit)} layers"
     named = "" if len(effects) > 1 else _named(next(iter(effects)))
