@@ -13,6 +13,7 @@ from pathlib import Path
 from psa_tui.errors import CheckpointError, ConfigError
 from psa_tui.formatting import printable
 from psa_tui.runs.resuming import holds_run
+from psa_tui.storage.checkpoint import previous_path
 from psa_tui.storage.labels import Labels
 from psa_tui.storage.locks import locked
 from psa_tui.storage.run_store import RunRow, RunStore
@@ -50,7 +51,8 @@ def rename(store: RunStore, row: RunRow, name: str) -> None:
 
 def _move(home: Path, there: Path) -> None:
     with ExitStack() as stack:
-        for file in sorted(home.glob("*.safetensors")):
+        files = set(home.glob("*.safetensors"))
+        for file in sorted(files - {previous_path(one) for one in files}):
             stack.enter_context(locked(file))
         try:
             os.rename(home, there)

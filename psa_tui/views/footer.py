@@ -9,7 +9,7 @@ from psa_tui.method.variants import PUBLISHED
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.panels import format_resources
 from psa_tui.views.state import RunState
-from psa_tui.views.text import format_started, format_variant, variant_of
+from psa_tui.views.text import CONTROL, format_started, format_variant, variant_of
 
 _RUN_KEYS = (
     ("space", "pause, go on"),
@@ -64,8 +64,10 @@ def keys_help(mode: str, options: DisplayOptions) -> Text:
         (glyphs.dead, "a dead unit of the LKG: all its incoming weights are zero"),
         (glyphs.now, "the unit that is ablated now"),
     )
-    variant = variant_of(mode)
-    other = [] if variant.without_look() in _PUBLISHED else ["", f"The mode {mode}: {format_variant(variant)}."]
+    variant, words = variant_of(mode), format_variant(variant_of(mode))
+    # Of a mode that is not installed here nothing is known.
+    is_told = variant.without_look() in _PUBLISHED or words == CONTROL
+    other = [] if is_told else ["", f"The mode {mode}: {words}."]
     lines = [*(f"{key:<14}{meaning}" for key, meaning in keys), "", *(f"{sign:<14}{what}" for sign, what in signs)]
     return Text("\n".join([*lines, "", _STORY, *other, "", _TRAINING]))
 

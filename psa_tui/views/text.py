@@ -51,6 +51,8 @@ _EFFECTS = {
     "weights": "zeroes the weights of {}",
     "none": "draws {}, and leaves it as it is",
 }
+CONTROL = "control: nothing"
+"""What a mode does that does nothing."""
 _OPTIMIZER = {OptimizerState.KEEP: "keeps one optimiser", OptimizerState.LKG: "goes on with the LKG's optimiser"}
 _UNITS_IN_A_LINE = 36
 """Characters that units may take in a plain line."""
@@ -134,7 +136,7 @@ def format_variant(variant: Variant) -> str:
     if variant.promotion != STRICT:
         done.append("keeps every candidate" if variant.promotion == ALWAYS else f"promotes by {variant.promotion}")
     done += [_OPTIMIZER[variant.optimizer_state]] if variant.optimizer_state in _OPTIMIZER else []
-    return ", ".join(done) or "control: nothing"
+    return ", ".join(done) or CONTROL
 
 
 def format_units(units: Sequence[AblatedUnit], names: LayerNames, width: int | None = None) -> str:

@@ -124,6 +124,7 @@ def test_a_run_gets_another_name_with_its_folder_its_history_and_all_that_is_sai
     done = psa("results", "label", "one", "--name", "first", "--tag", "good")
     assert (done.returncode, done.stderr) == (0, "psa: first: tags good; note none\n")
     assert not (models / "one").exists()
+    assert not list((models / "first").glob(".*previous*.lock"))
     assert (models / "first" / DEFAULT_NAME).read_bytes() == before
     for words, said in (
         (("first", "--name", "two"), "models/two already; choose another name"),
