@@ -56,8 +56,9 @@ def look_text(registration: Registration, is_new: bool) -> Iterator[Text]:
         [_row(one) for one in look.results],
         3,
     )
-    if number < len(design.looks) and any(one["shown_at"] is None for one in look.results):
-        yield f"What is not shown yet may be at the next look, at {design.looks[number]} trials."
+    to_come = [trials for trials in design.looks if trials > look.trials]
+    if to_come and any(one["shown_at"] is None for one in look.results):
+        yield f"What is not shown yet may be at the next look, at {to_come[0]} trials."
     elif any(one["shown_at"] is None for one in look.results):
         yield "What is not shown is not refuted. psa results power says which effects the study could have seen."
     equivalence = any(one.direction is Direction.EQUIVALENT for one in design.hypotheses)

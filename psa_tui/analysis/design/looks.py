@@ -176,8 +176,8 @@ def _numbers(evidence: Evidence | None, bound: float) -> dict[str, Any]:
     return {
         "n": evidence.n,
         "estimate": evidence.estimate,
-        "low": evidence.estimate - reach if known else None,
-        "high": evidence.estimate + reach if known else None,
+        "low": max(evidence.estimate - reach, -1.0) if known else None,
+        "high": min(evidence.estimate + reach, 1.0) if known else None,
         "p": evidence.p,
         "test": evidence.test,
     }

@@ -132,7 +132,7 @@ def _analysed(registration: Registration | None) -> Iterator[str]:
     if len(design.looks) > 1:
         yield (
             f"{len(design.looks)} looks were planned, at {', '.join(map(str, design.looks))} trials of each shape and "
-            f"variant, with {design.spending} spending; {len(registration.looks)} were taken."
+            f"variant, with {design.spending} spending; taken so far: {len(registration.looks)}."
         )
 
 

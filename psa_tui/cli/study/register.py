@@ -25,10 +25,11 @@ def register(
     name is refused; whatever departs from it later is said wherever the study is shown.
     """
     from psa_tui.errors import ConfigError
+    from psa_tui.studies.design.departures import departures
     from psa_tui.studies.design.freezing import frozen_designs
     from psa_tui.studies.design.registration import design_path, register
     from psa_tui.studies.study_file import load_study_file
-    from psa_tui.views.messages import print_note
+    from psa_tui.views.messages import print_note, print_warning
 
     folder = settings.get("results_dir")
     found = load_study_file(Path(file))
@@ -49,3 +50,5 @@ def register(
         print_note(f"study {one.name}: {'registered' if is_new else f'as it was registered at {when} UTC'}")
         for hypothesis in one.design.hypotheses:
             print_note(f"  {hypothesis}")
+        for departure in departures(folder, one.name):
+            print_warning(f"study {one.name} departs from its registration: {departure}")

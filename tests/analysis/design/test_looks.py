@@ -1,4 +1,5 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -58,6 +59,12 @@ def test_a_look_at_another_time_than_planned_has_its_price_and_is_a_departure(tm
     assert departures(tmp_path, "mine") == ["look 1 was taken at 10 trials, planned at 20"]
 
 
+def test_after_the_last_trial_no_look_is_promised(tmp_path, registered):
+    registered()(40, RATES)
+    registration, _ = take_look(tmp_path, "mine")
+    assert "is not refuted" in list(look_text(registration, True))[2]
+
+
 def test_a_look_that_cannot_be_counted_shows_nothing(tmp_path, registered):
     registered()(20, RATES)
     blocked = design_path(tmp_path, "mine").with_name(".ledger.json.tmp")
@@ -67,6 +74,14 @@ def test_a_look_that_cannot_be_counted_shows_nothing(tmp_path, registered):
     assert load_registration(tmp_path, "mine").looks == ()
     blocked.rmdir()
     assert take_look(tmp_path, "mine")[1]
+
+
+def test_of_looks_at_the_same_time_one_is_counted(tmp_path, registered):
+    registered()(20, RATES)
+    with ThreadPoolExecutor(4) as several:
+        taken = list(several.map(lambda _: take_look(tmp_path, "mine"), range(4)))
+    assert sorted(is_new for _, is_new in taken) == [False, False, False, True]
+    assert len(load_registration(tmp_path, "mine").looks) == 1
 
 
 def test_what_cannot_be_looked_at_is_told(tmp_path, registered):
@@ -162,3 +177,25 @@ def test_in_2000_data_sets_without_a_difference_five_looks_show_one_in_five_perc
     text = text.replace(', "sham"]', "]")
     found = false_positives(unwritten(text), 2000, SAME, seeding == "paired")
     assert least <= found <= 0.06
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize(("endpoint", "seeding"), [("escape", "paired"), ("test", "independent")])
+def test_in_2000_data_sets_with_a_difference_the_last_interval_has_it_in_95_percent_or_more(
+    unwritten, endpoint, seeding
+):
+    """Repeated confidence intervals hold at all looks together, so the last alone is a little wider than it need be."""
+    hypothesis = f'{{contrast = "output - none", endpoint = "{endpoint}"}}'
+    text = FILE.replace(
+        '"output - none", {contrast = "sham - none", direction = "greater", endpoint = "test"}', hypothesis
+    )
+    registration = unwritten(text.replace("trials = 40", f'trials = 40\nseeding = "{seeding}"'))
+    rates = {"none": 0.3, "output": 0.6, "sham": 0.3}
+    true = 0.3 if endpoint == "escape" else 0.3 * (0.55 - 0.11)
+    look = TakenLook(taken_at="", trials=20, fraction=0.5, results=({"shown_at": None},))
+    covered = 0
+    for seed in range(2000):
+        rows = bimodal(registration.study, 40, rates, seed, seeding == "paired")
+        (result,) = results_of(with_look(registration, look), rows, 40)
+        covered += result["low"] <= true <= result["high"]
+    assert 0.94 <= covered / 2000 <= 0.97

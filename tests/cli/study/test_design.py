@@ -71,6 +71,7 @@ def test_a_study_is_registered_run_looked_at_twice_and_written_up(psa, said, tmp
     assert f"warning: study pilot {departure}" in more[2]
     assert departure in said("study", "status")[1]
     assert departure in said("results", "power")[2]
+    assert departure in said("study", "register", "pilot.toml")[2]
 
     (tmp_path / path).write_text((tmp_path / path).read_text().replace('"alpha": 0.05', '"alpha": 0.5'))
     for words in (("study", "look", "pilot"), ("study", "run", "pilot", *run), ("results", "methods")):
