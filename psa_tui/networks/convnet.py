@@ -36,7 +36,7 @@ class Convolution:
     """One layer: what it reads, and what it makes of it."""
 
     number: int
-    """From 1: its tensors are ``conv1.weight``, ``norm1.weight``, ..."""
+    """From 0: its tensors are ``conv0.weight``, ``norm0.weight``, ..."""
     inputs: int
     channels: int
     size: tuple[int, int]
@@ -93,7 +93,7 @@ class ConvNet(Network):
         for stage, size, pooled in zip(self.stages, sizes, sizes[1:], strict=False):
             pooling = (size[0] // pooled[0], size[1] // pooled[1])
             for left in reversed(range(stage.count)):
-                found.append(Convolution(len(found) + 1, inputs, stage.width, size, (1, 1) if left else pooling))
+                found.append(Convolution(len(found), inputs, stage.width, size, (1, 1) if left else pooling))
                 inputs = stage.width
         return tuple(found)
 
@@ -168,7 +168,7 @@ class ConvNet(Network):
 
     @cached_property
     def tensors(self) -> tuple[ParameterSpec, ...]:
-        """What is trained, under the names of modules ``conv1``, ``norm1``, ..., ``head``; then the buffers."""
+        """What is trained, under the names of modules ``conv0``, ``norm0``, ..., ``head``; then the buffers."""
         shapes: dict[str, tuple[int, ...]] = {}
         for layer in self.layers:
             shapes[f"conv{layer.number}.weight"] = (layer.channels, layer.inputs, _SIDE, _SIDE)
@@ -194,8 +194,8 @@ class ConvNet(Network):
 
     @property
     def layer_names(self) -> Sequence[str]:
-        """``conv1``, ``conv2``, ..., ``output``."""
-        return (*(f"conv{number}" for number in range(1, self.depth + 1)), "output")
+        """``conv0``, ``conv1``, ..., ``output``."""
+        return (*(f"conv{number}" for number in range(self.depth)), "output")
 
     @property
     def unit_kinds(self) -> Sequence[str]:
@@ -210,11 +210,10 @@ class ConvNet(Network):
 
         if layer == self.depth:
             return UnitParameters((own("head.weight"),), (own("head.bias"),), ())
-        number = layer + 1
-        following = self._named["head.weight" if number == self.depth else f"conv{number + 1}.weight"]
+        following = self._named["head.weight" if layer + 1 == self.depth else f"conv{layer + 1}.weight"]
         return UnitParameters(
-            incoming=(own(f"conv{number}.weight"), own(f"norm{number}.weight")),
-            bias=(own(f"norm{number}.bias"),),
+            incoming=(own(f"conv{layer}.weight"), own(f"norm{layer}.weight")),
+            bias=(own(f"norm{layer}.bias"),),
             outgoing=following.reading(unit, self.unit_counts[layer]),
         )
 

@@ -33,7 +33,7 @@ class PlainConvNet(nn.Module):
         self.head = nn.Linear(network.head_inputs, network.classes)
 
     def of(self, kind):
-        return [getattr(self, f"{kind}{number}") for number in range(1, self.depth + 1)]
+        return [getattr(self, f"{kind}{number}") for number in range(self.depth)]
 
     def forward(self, x):
         for conv, pool, norm, dropout in zip(*map(self.of, ("conv", "pool", "norm", "dropout")), strict=True):
