@@ -79,8 +79,8 @@ SETTINGS: dict[str, Setting] = {
             parse=registered(NETWORKS),
             default="mlp",
             metavar="NAME",
-            help="The network's family: mlp (fully connected), resmlp (residual), resmlp-published (its published units), or a "
-            "plug-in's",
+            help="The network's family: mlp (fully connected), resmlp (residual), resmlp-published (with its published "
+            "units), or a plug-in's",
         ),
         Setting(
             name="arch",
