@@ -7,7 +7,7 @@ import torch
 
 from examples import psa_in_60_lines
 from psa_tui.engine.activity import hidden_activations
-from psa_tui.engine.backend import BACKENDS
+from psa_tui.engine.backend import BACKENDS, choose_backend
 from psa_tui.method.variants import PUBLISHED, find_variant
 from psa_tui.networks import NETWORKS
 from tests.engine import comparison, oracle
@@ -63,3 +63,26 @@ def test_with_the_published_faults_every_mode_drops_and_decays_so_three_of_them_
     end_of(BACKENDS.find(backend).train_epoch(weights, network, images, epoch()))
     end_of(oracle.train_epoch(expected, network, images, epoch()))
     assert (weights - expected).abs().max() <= 1e-12
+
+
+@pytest.mark.parametrize("family", residual.KINDS)
+def test_backends_mark_the_same_hidden_units_as_active(family, validation_images):
+    network = parse("[2*6, 1*5]", family)
+    weights, _ = prepare(network, [(seed, variant) for seed in (1, 2) for variant in PUBLISHED], 100, torch.float64)
+    active = torch.stack([hidden_activations(row, network, validation_images).any(0) for row in weights])
+    if family == "resmlp":
+        # A coordinate is active where it is so anywhere in its stack, not only at its end.
+        active = torch.zeros_like(active)
+        BACKENDS.find("module").count_correct(weights, network, validation_images, active=active)
+    assert 0 < active.sum() < active.numel()
+    for name in NAMES:
+        marks = torch.zeros_like(active)
+        BACKENDS.find(name).count_correct(weights, network, validation_images, active=marks)
+        assert torch.equal(marks, active)
+
+
+def test_a_first_stack_as_wide_as_the_images_is_left_to_the_backend_that_trains_any_network():
+    network = parse("[1*784]", "resmlp")
+    assert choose_backend("auto", network, "cpu").name == "module"
+    for name in ("numba", "torch"):
+        assert "first width" in (BACKENDS.find(name).refusal(network, "cpu") or "")
