@@ -42,6 +42,7 @@ def resume(
 
     One of a network of your own needs --network again: no checkpoint makes psa run code.
     """
+    settings.named_network()
     add = 0 if meta_loops is None else settings.with_option("meta_loops", meta_loops).get("meta_loops")
 
     from psa_tui.cli.run_session import carry_out

@@ -84,7 +84,7 @@ def load_subjects(
     found = detect()
     # What the settings say wrongly is wrong for all.
     settings.get("backend")
-    settings.get("network")
+    settings.named_network()
     if settings.is_explicit("device"):
         choose(settings.get("device"), found)
     folder: Path = settings.get("dataset_dir")

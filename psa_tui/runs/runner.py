@@ -67,11 +67,10 @@ def resume(settings: Settings, add: int, context: RunContext) -> RunFinished | N
         As ``train``; also CheckpointError when there is no checkpoint.
     """
     path = find_checkpoint(settings.run_folder())
-    # Code of the user's own must be known by now for the checkpoint to be what it says.
-    named = settings.find("network")
+    named = settings.named_network()
     record = read_checkpoint(path).record
-    if named is not None and settings.is_explicit("network") and named.rank == 0 and named.value != record.network:
-        raise ConfigError(f"{path} was trained with network {record.network}, and {named.value} was asked for")
+    if named not in (None, record.network):
+        raise ConfigError(f"{path} was trained with network {record.network}, and {named} was asked for")
     with locked(path):
         checkpoint = read_checkpoint(path)
         record = checkpoint.record

@@ -144,6 +144,17 @@ class Settings:
         found = self.find(name)
         return found is not None and found.origin not in ("checkpoint", "default")
 
+    def named_network(self) -> str | None:
+        """Return the network that the command line itself names, None where it names none; code of the user's is run.
+
+        What reads checkpoints and studies asks for it first: they are of that network, and cannot run it.
+
+        Raises:
+            ConfigError: there is none such.
+        """
+        found = self.find("network") if "network" in self.layers[0].values else None
+        return None if found is None else str(found.value)
+
     def hyperparameters(self) -> Hyperparameters:
         """Return what a trial trains with.
 

@@ -35,7 +35,7 @@ def own(tmp_path_factory):
     """The program in a folder with the example, which tells when it is run, and a run of it that was killed."""
     psa = Program(tmp_path_factory.mktemp("own"))
     (psa.folder / "own_module.py").write_text(EXAMPLE.read_text() + MARK)
-    train = ("train", "--network", "own_module.py:build", *OPTIONS, "--meta-loops", "4", "--with", "dropout")
+    train = ("train", "--network", "own_module.py:build", *OPTIONS, "--meta-loops", "3", "--with", "dropout")
     process = program.Popen(
         psa.command(*train, "--json"), cwd=psa.folder, env=psa.environment(None), stdout=subprocess.PIPE, text=True
     )
@@ -85,7 +85,7 @@ def test_a_killed_run_ends_with_the_bits_of_one_that_was_not_and_loads_into_the_
     own("resume", "--network", "own_module.py:build", "--quiet", plugin=None)
     undisturbed = Program(tmp_path)
     undisturbed(
-        "train", "--network", f"{EXAMPLE}:build", *OPTIONS, "--meta-loops", "4", "--with", "dropout", plugin=None
+        "train", "--network", f"{EXAMPLE}:build", *OPTIONS, "--meta-loops", "3", "--with", "dropout", plugin=None
     )
     resumed, whole = load_file(own.folder / LKG), load_file(tmp_path / LKG)
     assert resumed.keys() == whole.keys()
@@ -111,17 +111,21 @@ def test_the_weights_of_a_checkpoint_with_an_optimiser_in_it_load_too(own, tmp_p
     assert torch.equal(module[0].weight, load_file(tmp_path / LKG)["0.weight"])
 
 
-def test_a_study_of_it_is_trained_by_workers_and_goes_on_only_where_it_is_named_again(own):
+def test_a_study_of_it_is_trained_by_workers_and_goes_on_only_where_it_is_named_again(own, monkeypatch):
     (own.folder / "mine.toml").write_text(
         'network = "own_module.py:build"\ngrid = ["4"]\nvariants = ["hidden"]\n'
         'dataset = "mnist5k"\ntrials = 1\nmeta_loops = 1\nlr = 1e-2\n'
     )
     own("study", "run", "mine.toml", "--workers", "1", "--quiet", plugin=None)
-    line = refusal(own.run("study", "run", "mine", "--quiet", plugin=None))
-    assert "--network PATH/own_module.py:build" in line
+    monkeypatch.chdir(own.folder)
+    monkeypatch.setenv("COLUMNS", "120")
+    refused = CliRunner().invoke(app, ["study", "run", "mine", "--quiet"])
+    assert "--network PATH/own_module.py:build" in str(refused.exception)
     named = ("--network", "own_module.py:build")
     own("study", "run", "mine", *named, "--trials", "2", "--workers", "1", "--quiet", plugin=None)
     before = times_run(own)
-    (listed,) = (line for line in own("study", "list", plugin=None).splitlines() if line.startswith("mine "))
+    (listed,) = (
+        line for line in CliRunner().invoke(app, ["study", "list"]).output.splitlines() if line.startswith("mine ")
+    )
     assert listed.split()[-4:] == ["1", "2", "2", "0"]
     assert times_run(own) == before

@@ -34,7 +34,7 @@ def plan(
     """
     from psa_tui.studies.chosen import ChosenStudies
 
-    settings.find("network")
+    settings.named_network()
     chosen = ChosenStudies(study=study, recipe=recipe, name=None, trials=trials, meta_loops=meta_loops)
     print_plans(chosen.load(settings.get("results_dir")), settings, workers, json=json)
 

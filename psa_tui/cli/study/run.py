@@ -48,7 +48,7 @@ def run(
     from psa_tui.views.messages import print_note, print_warning
     from psa_tui.views.output import notifications
 
-    settings.find("network")
+    settings.named_network()
     chosen = ChosenStudies(study=study, recipe=recipe, name=name, trials=trials, meta_loops=meta_loops)
     session = SessionOptions(on=on, workers=workers, max_hours=max_hours, max_parameters=max_params, address=address)
     code = 0

@@ -187,7 +187,7 @@ def _collected(known: Knowledge, recorder: Recorder, found: dict[int, list[Unit]
     units: list[Unit] = []
     for layer in known.layers:
         units += found.get(id(layer), [])
-        for _ in (one for one in known.blocks if one.layer is layer):
+        if layer.ends_branch:
             own = tuple(dict.fromkeys(place for unit in layer.units for place in known.incoming[unit]))
             tied = next((known.shared[place.parameter] for place in own if place.parameter in known.shared), None)
             if tied is None:

@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from psa_tui.networks.tracing import layers
 from psa_tui.networks.tracing import operations as op
-from psa_tui.networks.tracing.units import Block, Knowledge, Layer, Traced
+from psa_tui.networks.tracing.units import Knowledge, Layer, Traced
 
 
 def _rules() -> dict[str, op.Rule]:
@@ -188,7 +188,7 @@ class Recorder(TorchFunctionMode):
         both = (self._last_layer(branch, stream) for branch, stream in (sides, sides[::-1]))
         ends = [layer for layer in both if layer is not None]
         if len(ends) == 1:
-            self.known.blocks.append(Block(ends[0]))
+            ends[0].ends_branch = True
 
     def _last_layer(self, branch: Traced, stream: Traced) -> Layer | None:
         """Return the layer that a branch off ``stream`` ends with; None where it is none.

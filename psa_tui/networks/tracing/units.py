@@ -32,6 +32,8 @@ class Layer:
     normalised: bool = False
     """Whether its numbers take part in the mean and the variance that others of its layer are divided by."""
     returned: bool = False
+    ends_branch: bool = False
+    """Whether what it gives is added to the stream that its branch came from: all its units are a residual block."""
 
     @property
     def units(self) -> range:
@@ -65,18 +67,10 @@ class Traced:
 
 
 @dataclass
-class Block:
-    """What a residual block adds to its stream: all units of the branch's last layer."""
-
-    layer: Layer
-
-
-@dataclass
 class Knowledge:
     """All layers of a run, and the numbers that lead into and out of their units."""
 
     layers: list[Layer] = field(default_factory=list)
-    blocks: list[Block] = field(default_factory=list)
     incoming: dict[int, list[Place]] = field(default_factory=dict)
     outgoing: dict[int, list[Place]] = field(default_factory=dict)
     shared: dict[str, str] = field(default_factory=dict)
