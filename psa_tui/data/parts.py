@@ -31,8 +31,8 @@ def split_sizes(counts: Mapping[str, int]) -> tuple[int, int, int]:
     return counts[TRAIN] - missing * cut, counts.get(VALIDATION, cut), counts.get(TEST, cut)
 
 
-def check_labels(where: str, labels: np.ndarray, names: Mapping[int, str] | None = None) -> int:
-    """Return how many classes training ``labels`` are of; ``names`` are what classes are called.
+def check_labels(where: str, labels: np.ndarray) -> int:
+    """Return how many classes training ``labels`` are of.
 
     Raises:
         DataError: a class has no image, or there are fewer than two.

@@ -80,7 +80,7 @@ def test_a_file_is_trained_moved_resumed_and_seen_by_its_name(psa, digits):
     Path("sub").mkdir()
     from_below = ("--model-dir", "../models", "--results-dir", "../results")
     assert "loop 7/7" in psa("resume", "--meta-loops", "1", *from_below, cwd=Path("sub").absolute()).stdout
-    for command in (("status",), ("results", "runs"), ("results", "show", "latest")):
+    for command in (("status",), ("results", "show", "latest")):
         shown = psa(*command).stdout
         assert "digits.npz" in shown
         assert str(digits.parent) not in shown
@@ -163,6 +163,7 @@ def test_a_folder_of_colour_images_is_trained_by_name_of_its_kind(psa, flowers):
     assert len(content["mean"]) == 3
 
 
+@pytest.mark.campaign
 def test_a_study_of_ones_own_data_is_begun_moved_and_gone_on_with(psa, digits):
     Path("own.toml").write_text(
         'name = "own"\ngrid = ["1*4"]\nvariants = ["none"]\ntrials = 1\nmeta_loops = 2\ndataset = "data/digits.npz"\n'
