@@ -193,6 +193,8 @@ def _family(trials: DataFrame, endpoint: Endpoint, contrasts: Sequence[Contrast]
 def _placebos(trials: DataFrame, endpoint: Endpoint, contrasts: Sequence[Contrast]) -> Iterator[_Compared]:
     """Yield the A/A comparisons: modes that train as none does, and halves of the contrasts' controls."""
     for pair in map(Contrast, placebo_modes(trials)):
+        if pair in contrasts:  # of the family, then
+            continue
         design = _design(trials, pair)
         yield str(pair), PLACEBO, design, arms_of(trials, endpoint.values, pair, design)
     for control in dict.fromkeys(contrast.control for contrast in contrasts) or [CONTROL]:

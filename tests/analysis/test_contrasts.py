@@ -133,6 +133,12 @@ def test_a_contrast_named_twice_is_refused(published):
         parse_contrasts(["output - none", "output - none"], published)
 
 
+def test_a_declared_contrast_is_no_a_a(published):
+    some = published[published["architecture"] == "8*8"]
+    table = contrast_table(some, accuracy(some), [Contrast("decay")])
+    assert pooled(table)["kind"].to_dict() == {"decay - none": "declared", "none: odd - even trials": "A/A"}
+
+
 def test_seeds_tell_how_trials_were_seeded(ours, published):
     assert design_within(ours) is Design.PAIRED
     assert design_within(published) is Design.INDEPENDENT

@@ -54,6 +54,7 @@ def compare(
             print_text(*control_text(ours, cells))
         return
     theirs = trials_of(other, other_study, folder)
+    theirs = theirs[theirs["architecture"].isin(ours["architecture"])] if arch else theirs
     cells = comparison.compare_sources(ours, theirs, reach)
     pooled = comparison.pooled_sources(ours, theirs, reach)
     try:

@@ -17,7 +17,8 @@ def test_tests_find_what_is_not_there_in_a_twentieth_and_intervals_miss_as_often
     shares = {name.strip(): float(share) for name, share in re.findall(r"^(.{40}) +([\d.]+)%", done.stdout, re.M)}
     assert len(shares) == 18
     for name, share in shares.items():
-        # Few trials have few possible p-values, and wide intervals where a cell has two modes.
-        assert share <= 6, name
-        if "one cell" not in name and "McNemar" not in name and "log-rank" not in name:
-            assert share >= 3.5, name
+        # Two thousand data sets tell a share to one point. A cell of ten trials has few possible p-values, as have the
+        # few pairs that disagree; these tests find less.
+        assert share <= 7, name
+        if "one cell" not in name and "McNemar" not in name:
+            assert share >= 3, name
