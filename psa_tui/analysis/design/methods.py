@@ -145,7 +145,8 @@ def _deviations(trials: DataFrame, registration: Registration | None) -> str:
     if registration is None:
         return "No design was registered that could be departed from."
     found = trials.attrs.get("departures") or []
-    return "; ".join(found) + "." if found else "None that the program could see."
+    said = "; ".join(found)
+    return f"{said[:1].upper()}{said[1:]}." if found else "None that the program could see."
 
 
 def _missing(trials: DataFrame) -> str:
