@@ -8,25 +8,31 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from psa_tui.data import AUTO, DATASETS, dataset_spec, is_own
-from psa_tui.data.own import looks_like_path, name_and_path, own_path
+from psa_tui.data import DATASETS, dataset_spec, is_own
+from psa_tui.data.own import name_and_path
 from psa_tui.errors import ConfigError, UnknownNameError
-from psa_tui.method.hyperparameters import HYPERPARAMETERS, Hyperparameters
+from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.initialisation import INITIALISATIONS
 from psa_tui.method.variants import Variant, find_variant, ordered, scheduled, split_list, with_axes
-from psa_tui.networks import NETWORKS, Mlp, Network
-from psa_tui.networks.modules.code import run_named_code
-from psa_tui.networks.modules.names import names_code
+from psa_tui.networks import Mlp, Network
 from psa_tui.settings import AXES_OF
 from psa_tui.studies.design.parsing import TABLES, read_design
 from psa_tui.studies.design.plan import Design
+from psa_tui.studies.file_values import (
+    OPTIONS,
+    data_source_of,
+    family_of,
+    hyperparameter,
+    one_of,
+    text_of,
+    whole_number,
+)
 from psa_tui.studies.grids import GRIDS, PUBLISHED_DATASET, parse_grid, parse_modes
 from psa_tui.studies.seeds import Seeding
 from psa_tui.studies.spec import StudySpec, check_name
 from psa_tui.studies.toml_lines import Path, value_lines
 
 _MOST_STUDIES = 1000
-_OPTIONS = {one.option: one for one in HYPERPARAMETERS}
 _OWN = ("about", "name", "grid", "variants", "trials", "meta_loops", "seed", "seeding", "dataset", "network", "init")
 _AXES = {"with" if name == "regularisers" else name: axis for name, axis in AXES_OF.items()}
 _VARIANT_KEYS = ("mode", "schedule", *_AXES)
@@ -84,19 +90,21 @@ class _Reader:
         self._places: dict[str, Path] = {}
 
     def read(self) -> StudyFile:
-        known = (*_OWN, *_OPTIONS, *TABLES)
+        known = (*_OWN, *OPTIONS, *TABLES)
         for key in self.values:
             if key not in known:
                 self._fault((key,), f"no key of a study file: {UnknownNameError(key, known)}")
-        name = self._one("name", _text, self._name, lambda text: check_name(text, ""))
-        about = self._one("about", _text, "")
-        family = self._one("network", _text, Mlp.family, _family)
-        trials = self._one("trials", _whole(1, 10_000), 10)
-        meta_loops = self._one("meta_loops", _whole(1, 1_000_000), 100)
-        seed = self._one("seed", _whole(0, 2**63 - 1), 0)
-        seeding = self._one("seeding", _text, Seeding.PAIRED, lambda text: Seeding(_known(text, tuple(Seeding))))
-        datasets = self._several("dataset", _dataset, PUBLISHED_DATASET)
-        numbers = {option: self._several(option, _number_of(option), one.default) for option, one in _OPTIONS.items()}
+        name = self._one("name", text_of, self._name, lambda text: check_name(text, ""))
+        about = self._one("about", text_of, "")
+        family = self._one("network", text_of, Mlp.family, family_of)
+        trials = self._one("trials", whole_number(1, 10_000), 10)
+        meta_loops = self._one("meta_loops", whole_number(1, 1_000_000), 100)
+        seed = self._one("seed", whole_number(0, 2**63 - 1), 0)
+        seeding = self._one("seeding", text_of, Seeding.PAIRED, lambda text: Seeding(one_of(text, tuple(Seeding))))
+        datasets = self._several("dataset", data_source_of, PUBLISHED_DATASET)
+        numbers = {
+            option: self._several(option, hyperparameter(option), one.default) for option, one in OPTIONS.items()
+        }
         variants = self._variants()
         design = read_design(self.values, trials, tuple(variants), self._with_init, self._fault)
         studies = []
@@ -118,7 +126,7 @@ class _Reader:
                     dataset_path=path,
                     dataset_fingerprint="",
                     hyperparameters=Hyperparameters(
-                        **{_OPTIONS[option].name: value for option, value in zip(numbers, chosen, strict=True)}
+                        **{OPTIONS[option].name: value for option, value in zip(numbers, chosen, strict=True)}
                     ),
                 )
                 for chosen in product(*numbers.values())
@@ -187,7 +195,7 @@ class _Reader:
 
     def _with_init(self, variants: Sequence[Variant]) -> dict[str, Variant]:
         """Return the variants by name, with the file's law of first weights where they have none of their own."""
-        law = self._one("init", _text, None, lambda text: _known(text, INITIALISATIONS))
+        law = self._one("init", text_of, None, lambda text: one_of(text, INITIALISATIONS))
         if law is None:
             return {one.name: one for one in variants}
         usual = Variant(name="").initialisation
@@ -258,50 +266,3 @@ def _variant(said: Any) -> Variant:
     return with_axes(
         find_variant(texts.get("mode", "none")), {_AXES[key]: text for key, text in texts.items() if key != "mode"}
     )
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ConfigError(f"expected text, found {str(value)[:40]!r}")
-    return value
-
-
-def _family(text: str) -> str:
-    """Return the name of a family; code of the user's own is run, because they named the file that names it."""
-    return run_named_code(text) if names_code(text) else _known(text, tuple(NETWORKS))
-
-
-def _known(text: str, names: Sequence[str]) -> str:
-    if text not in names:
-        raise UnknownNameError(text, names)
-    return text
-
-
-def _whole(least: int, most: int) -> Callable[[Any], int]:
-    def parse(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise ConfigError(f"expected a whole number from {least} to {most}, found {str(value)[:40]!r}")
-        return value
-
-    return parse
-
-
-def _dataset(value: Any) -> str:
-    if value == AUTO:
-        raise ConfigError("a study must not choose its data set; name one")
-    if looks_like_path(_text(value)):
-        # Relative to the current folder, as on the command line; what is there is looked at now.
-        return str(dataset_spec(own_path(value)).path)
-    return _known(value, tuple(DATASETS))
-
-
-def _number_of(option: str) -> Callable[[Any], float]:
-    def parse(value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ConfigError(f"expected {_OPTIONS[option].expected}, found {str(value)[:40]!r}")
-        try:
-            return _OPTIONS[option].parse(repr(value))
-        except ConfigError as error:
-            raise ConfigError(f"{error}, found {value!r}") from None
-
-    return parse
