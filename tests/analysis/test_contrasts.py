@@ -69,7 +69,7 @@ def test_our_contrasts_are_paired(ours):
     assert table.loc["output - none", "design"] == "paired"
     # With the same seeds decay is none to the last bit; the halves of none are the A/A that says something.
     assert table.loc["decay - none", ["difference", "p"]].tolist() == [0, 1]
-    assert table.loc["none: odd - even trials", ["design", "n_a", "n_b"]].tolist() == ["independent", 60, 60]
+    assert table.loc["none: odd - even", ["design", "n_a", "n_b"]].tolist() == ["independent", 60, 60]
 
 
 def test_an_escape_is_counted_on_test_images_where_there_are_any(ours, published):
@@ -137,7 +137,7 @@ def test_a_contrast_named_twice_is_refused(published):
 def test_a_declared_contrast_is_no_a_a(published):
     some = published[published["architecture"] == "8*8"]
     table = contrast_table(some, accuracy(some), [Contrast("decay")])
-    assert pooled(table)["kind"].to_dict() == {"decay - none": "declared", "none: odd - even trials": "A/A"}
+    assert pooled(table)["kind"].to_dict() == {"decay - none": "declared", "none: odd - even": "A/A"}
 
 
 def test_seeds_tell_how_trials_were_seeded(ours, published):
