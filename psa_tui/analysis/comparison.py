@@ -134,19 +134,31 @@ def compare_regimes(
 
 
 def pooled_sources(ours: DataFrame, theirs: DataFrame, margin: float = TOLERANCE) -> DataFrame:
-    """Return the mean over the cells that both sources have of ours - theirs, every cell of the same weight: one row.
+    """Return the mean over the shapes that both sources have of ours - theirs, every shape of the same weight: one row.
 
-    Columns: ``cells``, ``design``, ``difference`` with its 95 % interval ``low``, ``high``, ``p_equivalent`` (TOST by
-    ``margin``). Fractions; NaN where it cannot be computed.
+    A trial counts once, with the mean over the modes that its shape has in both sources: modes that share its seed rise
+    and fall together, and are not so many findings. A trial that lacks one of these modes is left out.
+
+    Columns: ``shapes``, ``cells``, ``design``, ``difference`` with its 95 % interval ``low``, ``high``,
+    ``p_equivalent`` (TOST by ``margin``). Fractions; NaN where it cannot be computed.
     """
     import pandas as pd
 
-    a, b, design = _cells(ours), _cells(theirs), design_between(ours, theirs)
-    pairs = [_aligned(one, b[cell], design) for cell, one in a.items() if cell in b]
-    found = _difference([pair for pair in pairs if len(pair[0])], design)
+    a, b, design, strata, cells = _cells(ours), _cells(theirs), design_between(ours, theirs), [], 0
+    for architecture in dict.fromkeys(architecture for architecture, _ in a):
+        modes = [mode for shape, mode in a if shape == architecture and (shape, mode) in b]
+        if not modes:
+            continue
+        one, other = (_over_modes([side[architecture, mode] for mode in modes]) for side in (a, b))
+        pair = _aligned(one, other, design)
+        if min(map(len, pair)):
+            strata.append(pair)
+            cells += len(modes)
+    found = _difference(strata, design)
     low, high = found.interval()
     row = {
-        "cells": len(pairs),
+        "shapes": len(strata),
+        "cells": cells,
         "design": str(design),
         "difference": found.value / 100,
         "low": low / 100,
@@ -154,6 +166,14 @@ def pooled_sources(ours: DataFrame, theirs: DataFrame, margin: float = TOLERANCE
         "p_equivalent": found.equivalence(100 * margin),
     }
     return pd.DataFrame([row])
+
+
+def _over_modes(cells: Sequence[_Cell]) -> _Cell:
+    """Return the mean over ``cells`` of each trial that all of them have."""
+    import pandas as pd
+
+    wide = pd.concat([pd.Series(cell.values, index=cell.trials) for cell in cells], axis=1, join="inner")
+    return _Cell(wide.mean(axis=1).to_numpy(), wide.index.to_numpy(), float("nan"))
 
 
 def _cells(trials: DataFrame) -> dict[tuple[str, str], _Cell]:

@@ -80,8 +80,9 @@ def _together(both: DataFrame, pooled: DataFrame, margin: float) -> Iterator[str
     if found["difference"] == found["difference"]:
         shown = "shown" if found["p_equivalent"] < 0.05 else "not shown"
         yield (
-            f"pooled over {found['cells']} cells: ours - theirs {percentage(found['difference'], '+.2f')} points, 95 % "
-            f"interval {percentage(found['low'], '+.2f')} to {percentage(found['high'], '+.2f')}; smaller than "
+            f"pooled over {found['shapes']} shapes ({found['cells']} cells): ours - theirs "
+            f"{percentage(found['difference'], '+.2f')} points, 95 % interval {percentage(found['low'], '+.2f')} to "
+            f"{percentage(found['high'], '+.2f')}; smaller than "
             f"{100 * margin:g} points: {shown} (TOST p {probability(found['p_equivalent'])})"
         )
 

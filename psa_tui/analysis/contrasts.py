@@ -198,7 +198,7 @@ def _placebos(trials: DataFrame, endpoint: Endpoint, contrasts: Sequence[Contras
         design = _design(trials, pair)
         yield str(pair), PLACEBO, design, arms_of(trials, endpoint.values, pair, design)
     for control in dict.fromkeys(contrast.control for contrast in contrasts) or [CONTROL]:
-        yield f"{control}: odd - even trials", PLACEBO, Design.INDEPENDENT, halves(trials, endpoint.values, control)
+        yield f"{control}: odd - even", PLACEBO, Design.INDEPENDENT, halves(trials, endpoint.values, control)
 
 
 def _design(trials: DataFrame, contrast: Contrast) -> Design:

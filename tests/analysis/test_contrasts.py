@@ -1,6 +1,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -68,7 +69,7 @@ def test_our_contrasts_are_paired(ours):
     assert table.loc["output - none", "design"] == "paired"
     # With the same seeds decay is none to the last bit; the halves of none are the A/A that says something.
     assert table.loc["decay - none", ["difference", "p"]].tolist() == [0, 1]
-    assert table.loc["none: odd - even trials", ["design", "n_a", "n_b"]].tolist() == ["independent", 60, 60]
+    assert table.loc["none: odd - even", ["design", "n_a", "n_b"]].tolist() == ["independent", 60, 60]
 
 
 def test_an_escape_is_counted_on_test_images_where_there_are_any(ours, published):
@@ -136,7 +137,7 @@ def test_a_contrast_named_twice_is_refused(published):
 def test_a_declared_contrast_is_no_a_a(published):
     some = published[published["architecture"] == "8*8"]
     table = contrast_table(some, accuracy(some), [Contrast("decay")])
-    assert pooled(table)["kind"].to_dict() == {"decay - none": "declared", "none: odd - even trials": "A/A"}
+    assert pooled(table)["kind"].to_dict() == {"decay - none": "declared", "none: odd - even": "A/A"}
 
 
 def test_seeds_tell_how_trials_were_seeded(ours, published):
@@ -164,12 +165,23 @@ def test_two_sources_with_the_same_seeds_are_paired(ours, published):
 
 def test_the_published_study_is_agreed_with_as_a_whole(ours, published):
     found = pooled_sources(ours, published).iloc[0]
-    assert found["cells"] == 252
+    assert (found["shapes"], found["cells"]) == (42, 252)
     assert found["low"] < 0 < found["high"]
     assert found["p_equivalent"] < 0.001
     cells = compare_sources(ours, published).dropna(subset=["p"])
     assert cells["inside"].astype(bool).all()
     assert (cells["joint_low"].dropna() <= cells["low"].dropna()).all()
+
+
+def test_modes_that_share_a_seed_are_one_finding(ours, published):
+    # The same trials under six names are no more than under one.
+    one = ours[ours["mode"] == "none"]
+    six = pd.concat([one.assign(mode=mode) for mode in ours["mode"].unique()], ignore_index=True)
+    theirs = published[published["mode"] == "none"]
+    again = pd.concat([theirs.assign(mode=mode) for mode in ours["mode"].unique()], ignore_index=True)
+    names = ["difference", "low", "high"]
+    once, often = pooled_sources(one, theirs).iloc[0][names], pooled_sources(six, again).iloc[0][names]
+    assert often.tolist() == pytest.approx(once.tolist())
 
 
 def test_modes_of_a_paired_study_are_compared_by_pairs(ours, published):

@@ -48,7 +48,7 @@ def test_the_published_decay_is_an_a_a_that_misses_two_points_at_19_shapes(publi
     assert (decay["shapes"], decay["beyond"]) == (98, 19)
     assert decay["share_low"] < 0.05 < decay["share_high"]
     assert decay["low"] < 0 < decay["high"]
-    assert "output: odd - even trials" in table.index
+    assert "output: odd - even" in table.index
 
 
 def test_the_spread_is_split_where_seeds_are_separate(published):

@@ -39,10 +39,10 @@ def test_the_forest_has_a_row_a_shape_and_a_diamond_for_all(squares):
 
 def test_chance_counts_what_is_found_where_nothing_is(squares):
     words = FIGURES["chance"].describe(squares)
-    assert re.search(r": decay - none [01] of 16; none: odd - even trials \d of 16; ", words)
+    assert re.search(r": decay - none [01] of 16; none: odd - even \d of 16; ", words)
     with figure_style():
         figure = FIGURES["chance"].draw(squares)
-    assert {"decay - none", "none: odd - even trials"} <= set(words_of(figure))
+    assert {"decay - none", "none: odd - even"} <= set(words_of(figure))
 
 
 def test_no_word_of_a_figure_is_cut_off(squares):

@@ -91,7 +91,8 @@ def test_compare_shows_cells_totals_regimes_and_what_selection_does(psa, quick_s
     assert "576 cells only in theirs" in done.stdout
     assert "0 lies in the joint interval" in done.stdout
     assert re.search(
-        r"pooled over 12 cells: ours - theirs \+\d+\.\d\d points, .*; smaller than 2 points: not shown", done.stdout
+        r"pooled over 2 shapes \(12 cells\): ours - theirs \+\d+\.\d\d points, .*; smaller than 2 points: not shown",
+        done.stdout,
     )
     assert "The publishers' trials had no seeds" in done.stdout
     assert "regimes: 0 of 0 shapes agree; 2 shapes lack modes or trials" in done.stdout
