@@ -21,7 +21,7 @@ from psa_tui.engine.images import Images
 from psa_tui.method.randomness import DropoutMaskDraws
 from psa_tui.networks.base import DropoutMasks, Network
 
-_EVALUATION_BATCH = 1000
+_EVALUATION_BATCH = 256
 
 
 def train_epoch(
