@@ -2,8 +2,8 @@
 
     python examples/own_training_loop.py --loops 10
 
-Stop it in any way and start it again: it goes on with ``search.safetensors``, to the bit. What is a unit here is
-written down by hand: a channel is its filter and its part of the BatchNorm behind it.
+Stop it in any way and start it again: it goes on with ``search.safetensors``, to the bit. ``psa.units`` finds what can be
+ablated: a channel is its filter, its part of the BatchNorm behind it, and the columns of the linear layer that read it.
 """
 
 import argparse
@@ -16,7 +16,6 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import psa_tui as psa
 from psa_tui.data import load_dataset
-from psa_tui.networks.unit import Place, Unit
 
 CHANNELS, CLASSES = 12, 10
 
@@ -37,16 +36,6 @@ def network():
         nn.Flatten(),
         nn.Linear(16 * CHANNELS, CLASSES),
     )
-
-
-def units():
-    """Name the numbers that lead into each unit and out of it: (parameter, dimension, index)."""
-    for n in range(CHANNELS):
-        own = [Place(name, 0, n) for name in ("0.weight", "0.bias", "1.weight", "1.bias")]
-        readers = [Place("5.weight", 1, column) for column in range(16 * n, 16 * n + 16)]
-        yield Unit(f"channel {n}", "channel", "convolution", tuple(own), tuple(readers))
-    for n in range(CLASSES):
-        yield Unit(f"digit {n}", "output", "output", (Place("5.weight", 0, n), Place("5.bias", 0, n)))
 
 
 def train_one_epoch(model, optimizer, images):
@@ -77,10 +66,11 @@ if __name__ == "__main__":
     train, validation, test = (tensors(split) for split in (digits.train, digits.validation, digits.test))
     torch.manual_seed(given.seed)
     model = network()
+    units = psa.units(model, example_input=train.tensors[0][:2])
     if given.file.exists():
-        search = psa.Search.load(given.file, model, units(), variant=given.variant, seed=given.seed)
+        search = psa.Search.load(given.file, model, units, variant=given.variant, seed=given.seed)
     else:
-        search = psa.Search(model, units(), variant=given.variant, seed=given.seed)
+        search = psa.Search(model, units, variant=given.variant, seed=given.seed)
     psa.watch(search)
 
     for loop in search.loops(given.loops):

@@ -21,7 +21,7 @@ def test_no_shell_takes_a_part_of_a_line_for_a_pattern_of_files(line):
 
 
 def test_the_lines_that_train_have_no_comment_and_each_a_run_of_its_own():
-    assert len(NAMED) == 7
+    assert len(NAMED) == 9
     assert not any("#" in line for line in NAMED)
     assert len({shlex.split(line)[3] for line in NAMED}) == len(NAMED)
 
