@@ -2,8 +2,8 @@
 
     python examples/own_training_loop.py --loops 10
 
-Stop it in any way and start it again: it goes on with ``search.safetensors``, to the bit. ``psa.units`` finds what can be
-ablated: a channel is its filter, its part of the BatchNorm behind it, and the columns of the linear layer that read it.
+Stop it in any way and start it again: it goes on with ``search.safetensors``, to the bit. ``psa.units`` finds what can
+be ablated: a channel is its filter, its part of the BatchNorm behind it, and the columns of Linear that read it.
 """
 
 import argparse

@@ -66,6 +66,10 @@ class UnitTable:
         self.unit_counts = tuple(len(some) for some in self.layers.values())
         self.hidden_layers = range(len(self.layers) - len(outputs))
         self._by_layer = tuple(self.layers.values())
+        self.layer_names = tuple(_shown(name, some) for name, some in self.layers.items())
+        """What people call each layer."""
+        self.unit_kinds = tuple("neuron" if some[0].kind == OUTPUT else some[0].kind for some in self._by_layer)
+        """What a unit of each layer is."""
         for unit in units:
             _check(unit, self.parameters)
 
@@ -82,6 +86,11 @@ class UnitTable:
             bias=_slices(self.parameters, biases),
             outgoing=_slices(self.parameters, found.outgoing),
         )
+
+
+def _shown(name: str, units: Sequence[Unit]) -> str:
+    """Return a layer's name; a module of an ``nn.Sequential`` is called by a number, which alone says little."""
+    return OUTPUT if units[0].kind == OUTPUT else f"layer {name}" if name.isdigit() else name
 
 
 def _check(unit: Unit, parameters: Mapping[str, ParameterSpec]) -> None:

@@ -74,6 +74,8 @@ def started_event(search: Search, model: Model, last: int, dead: DeadUnits) -> R
         architecture=type(search.model).__name__,
         parameters=model.size,
         unit_counts=search.table.unit_counts,
+        layer_names=search.table.layer_names,
+        unit_kinds=search.table.unit_kinds,
         blocks=tuple(
             Block(
                 name=name,

@@ -85,6 +85,16 @@ class ModuleNetwork(Network):
         return self.built.table.unit_counts
 
     @property
+    def layer_names(self) -> Sequence[str]:
+        """The names of the modules that make the units."""
+        return self.built.table.layer_names
+
+    @property
+    def unit_kinds(self) -> Sequence[str]:
+        """Neurons, channels, heads or blocks."""
+        return self.built.table.unit_kinds
+
+    @property
     def hidden_layers(self) -> Sequence[int]:
         """The layers but the output."""
         return self.built.table.hidden_layers
