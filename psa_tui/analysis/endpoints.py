@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from psa_tui.analysis.regimes import majority_class
 from psa_tui.formatting import percent
+from psa_tui.method.progress import ESCAPE_ABOVE_MAJORITY
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-ABOVE_MAJORITY = 0.15
-"""An escaped trial is at least so much better than always answering the most frequent class."""
 _EXACT = 1e-9
 
 
@@ -50,7 +49,7 @@ def escape_bar(trials: DataFrame, bar: float | None = None, zero_r: float | None
     Raises:
         ConfigError: neither is known.
     """
-    return majority_class(trials, zero_r) + ABOVE_MAJORITY if bar is None else bar
+    return majority_class(trials, zero_r) + ESCAPE_ABOVE_MAJORITY if bar is None else bar
 
 
 def escape(trials: DataFrame, bar: float) -> Endpoint:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 MOST_LOOPS = 10**15
 """More than any run has; sums of them stay far from the end of 64 bits."""
+ESCAPE_ABOVE_MAJORITY = 0.15
+"""A trial has escaped chance once it is so much more accurate than always answering the most frequent class."""
 FRACTIONS = 2**62
 """The validation count of a trial that is told accuracies as fractions: each is a whole number of such parts, exactly
 so from a thousandth on, and as exact as any count of images can tell below it."""

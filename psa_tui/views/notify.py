@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from psa_tui.formatting import count, duration, percent, printable
 from psa_tui.method.events import Event, MetaLoopFinished, Outcome, RunFinished, RunStarted
+from psa_tui.method.progress import ESCAPE_ABOVE_MAJORITY
 from psa_tui.settings.targets import BELL, Targets
 from psa_tui.studies.events import StudyEvent, StudyFinished, StudyOutcome, StudyStarted
 from psa_tui.views.messages import print_warning
@@ -22,8 +23,6 @@ log = logging.getLogger(__name__)
 
 _PATIENCE_S = 6.0
 """How long the end waits. Apprise itself lets 5.5 seconds pass between two messages to most services."""
-_ESCAPE = 0.15
-"""How far above the majority class's accuracy a network has escaped from answering always the same."""
 
 
 class NotifyView:
@@ -53,7 +52,7 @@ class NotifyView:
             case RunStarted():
                 self._under_way, self._started = f"run {event.run}", event
                 majority, lkg = event.majority_class_accuracy, event.progress.lkg_accuracy
-                self._escape_at = None if majority is None else majority + _ESCAPE
+                self._escape_at = None if majority is None else majority + ESCAPE_ABOVE_MAJORITY
                 if self._escape_at is not None and lkg is not None and lkg >= self._escape_at:
                     self._escape_at = None
             case MetaLoopFinished():

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from psa_tui.analysis.comparison import CONTROL
 from psa_tui.analysis.regimes import majority_class
 from psa_tui.errors import ConfigError, UnknownNameError
+from psa_tui.method.progress import ESCAPE_ABOVE_MAJORITY
 from psa_tui.method.variants import ordered
-from psa_tui.studies.design.freezing import ESCAPE_POINTS
 from psa_tui.studies.design.plan import Endpoint
 from psa_tui.studies.design.registration import Registration, load_registration
 
@@ -52,7 +52,7 @@ def questions_of(
     if not wanted:
         raise ConfigError(f"no mode {CONTROL} to compare with; say --contrast 'A - B', of {', '.join(modes) or 'none'}")
     try:
-        bar = majority_class(trials, zero_r) + ESCAPE_POINTS
+        bar = majority_class(trials, zero_r) + ESCAPE_ABOVE_MAJORITY
     except ConfigError:
         bar = None
     if registration is not None and zero_r is None:

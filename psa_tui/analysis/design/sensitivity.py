@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from psa_tui.analysis.design.power import Aim, mcnemar_n
 from psa_tui.analysis.frames import shown_architectures
+from psa_tui.analysis.seeding import Design, design_within
 from psa_tui.studies.design.plan import Endpoint
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def sensitivities(
         [(shape, [shape]) for shape in shapes] if by_shape else [(None, shapes)]
     )
     for treatment, control in contrasts:
-        paired = seeds_are_shared(trials, treatment, control)
+        paired = design_within(trials[trials["mode"].isin([treatment, control])]) is Design.PAIRED
         for endpoint in endpoints:
             column = _measured(trials, endpoint, escape_above)
             if column is None:
@@ -77,15 +78,6 @@ def sensitivities(
                         spread=spread,
                         smallest=smallest,
                     )
-
-
-def seeds_are_shared(trials: DataFrame, treatment: str, control: str) -> bool:
-    """Whether the trials of two variants are pairs: all of them have their seeds in common."""
-    seeds = [
-        trials[trials["mode"] == mode].set_index(["architecture", "trial"])["seed"] for mode in (treatment, control)
-    ]
-    joined = seeds[0].to_frame("a").join(seeds[1].to_frame("b"), how="inner")
-    return bool(len(joined)) and bool(joined.notna().all(axis=None)) and bool((joined["a"] == joined["b"]).all())
 
 
 def _measured(trials: DataFrame, endpoint: Endpoint, escape_above: float | None) -> DataFrame | None:

@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from psa_tui.data import load_dataset, majority_class_accuracy
+from psa_tui.method.progress import ESCAPE_ABOVE_MAJORITY
 from psa_tui.settings import Settings
 from psa_tui.studies.design.plan import Design
 from psa_tui.studies.spec import StudySpec
 from psa_tui.studies.study_parsing import StudyFile
-
-ESCAPE_POINTS = 0.15
-"""How far above the majority class a trial has escaped, where a design names no bar."""
 
 
 def frozen_designs(
@@ -29,7 +27,9 @@ def frozen_designs(
         bar = file.design.escape_above
         if bar is None:
             known = data.spec.majority_class_accuracy
-            bar = round((majority_class_accuracy(data.validation) if known is None else known) + ESCAPE_POINTS, 6)
+            bar = round(
+                (majority_class_accuracy(data.validation) if known is None else known) + ESCAPE_ABOVE_MAJORITY, 6
+            )
         yield (
             replace(spec, dataset=data.name, dataset_fingerprint=data.fingerprint),
             replace(file.design, escape_above=bar),
