@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, ClassVar
 from psa_tui.errors import ConfigError
 from psa_tui.method.ablation import UnitParameters
 from psa_tui.method.initialisation import DEFAULT, HE, INITIALISATIONS, ORTHOGONAL, he_weights, orthogonal_weights
-from psa_tui.networks.base import NETWORKS, DropoutMasks, Network, ParameterSpec
+from psa_tui.networks.base import DropoutMasks, Network, ParameterSpec
 from psa_tui.networks.notation import Group, parse_stages
 
 if TYPE_CHECKING:
@@ -294,6 +294,3 @@ class ConvNetFamily:
                 "choose --network mlp"
             )
         return ConvNet(stages, input_shape, classes)
-
-
-NETWORKS.register(ConvNet.family, ConvNetFamily())

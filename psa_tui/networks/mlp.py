@@ -13,7 +13,6 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
-from psa_tui.networks.base import NETWORKS
 from psa_tui.networks.notation import Group, groups_of_widths, parse_groups
 from psa_tui.networks.stacked import Linear, StackedNetwork, UnitLayer
 
@@ -98,6 +97,3 @@ class MlpFamily:
             ConfigError: the text is anything else; the message shows it with a caret under the fault.
         """
         return Mlp.of_groups(parse_groups(text), input_shape, classes)
-
-
-NETWORKS.register(Mlp.family, MlpFamily())

@@ -26,7 +26,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from psa_tui.method.layer_names import OUTPUT
-from psa_tui.networks.base import NETWORKS
 from psa_tui.networks.notation import Group, parse_groups
 from psa_tui.networks.stacked import Linear, StackedNetwork, UnitLayer
 
@@ -189,7 +188,3 @@ class ResMlpFamily:
             ConfigError: the text is anything else; the message shows it with a caret under the fault.
         """
         return self._kind.of_groups(parse_groups(text), input_shape, classes)
-
-
-NETWORKS.register(ResMlp.family, ResMlpFamily(ResMlp))
-NETWORKS.register(PublishedResMlp.family, ResMlpFamily(PublishedResMlp))

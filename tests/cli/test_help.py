@@ -73,7 +73,7 @@ def test_where_something_is_written_is_one_option_everywhere():
         for parameter in one.params
         if {"--out", "--output", "-o"} & set(parameter.opts)
     }
-    assert len(found) == 12
+    assert len(found) == 13
     assert all(set(names) == {"--out", "-o"} for names in found.values())
 
 

@@ -41,14 +41,17 @@ class PlainConvNet(nn.Module):
         return self.head(x.flatten(1))
 
 
-def psa(network, train, validation, variant, seed, loops, lr, batch, rate, decay):
-    """Yield (loop, ablated, correct, promoted, LKG) as the example does; ``train`` is (images, labels)."""
+def psa(network, train, validation, variant, seed, loops, lr, batch, rate, decay, twin=None):
+    """Yield (loop, ablated, correct, promoted, LKG) as the example does; ``train`` is (images, labels).
+
+    A ``twin``, a generator of random numbers, sees the images of each batch in another order: nothing but rounding.
+    """
     lkg, best = begun(network, seed), -1
     for loop in range(1, loops + 1):
         candidate, ablated = copy.deepcopy(lkg), None
         if loop > 1 and variant.ablates:
             ablated = ablate(candidate, variant.name, draws(seed, loop, ABLATION))
-        train_epoch(candidate, *train, variant, seed, loop, lr, batch, rate, decay)
+        train_epoch(candidate, *train, variant, seed, loop, lr, batch, rate, decay, twin)
         correct = count_correct(candidate, *validation)
         if promoted := correct > best:
             lkg, best = candidate, correct
@@ -87,19 +90,20 @@ def ablate(model, mode, draw):
     return int(at), int(unit)
 
 
-def train_epoch(model, images, labels, variant, seed, loop, lr, batch, rate, decay):
+def train_epoch(model, images, labels, variant, seed, loop, lr, batch, rate, decay, twin):
     """Show every image once, in random order, to a fresh AdamW."""
     weight_decay = decay if variant.weight_decay else 0.0
     optimizer = torch.optim.AdamW(model.train().parameters(), lr=lr, weight_decay=weight_decay)
     bits, dropped = draws(seed, loop, DROPOUT).bit_generator, round(rate * 65536)
     channels = [conv.out_channels for conv in model.of("conv")]
     for some in torch.from_numpy(draws(seed, loop, SHUFFLE).permutation(len(images))).split(batch):
+        within = np.arange(len(some)) if twin is None else twin.permutation(len(some))
         if variant.dropout:
             count = sum(channels) * len(some)
             kept = bits.random_raw(-(-count // 4)).view(np.uint16)[:count].reshape(-1, len(some)) >= dropped
             for module, rows in zip(model.of("dropout"), torch.from_numpy(kept).split(channels), strict=True):
-                module.kept = rows.T / (1 - dropped / 65536)
-        loss = nn.functional.cross_entropy(model(images[some]), labels[some])
+                module.kept = rows.T[within].double() / (1 - dropped / 65536)
+        loss = nn.functional.cross_entropy(model(images[some[within]]), labels[some[within]])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -44,7 +44,7 @@ def test_auto_says_when_its_first_choice_lacks_something_here_and_not_when_it_is
 
 
 def test_what_a_backend_cannot_do_it_refuses_in_words():
-    with pytest.raises(ConfigError, match=r"--backend torch cannot train 4 on cpu \(torch: .* mlp only, not filters\)"):
+    with pytest.raises(ConfigError, match=r"--backend torch cannot train 4 on cpu \(torch: .* of family filters\)"):
         choose_backend("torch", FILTERS, "cpu")
     for shape in ((3, 32, 32), (3, 32)):
         with pytest.raises(ConfigError, match=r"images of one channel only, not of 3"):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,6 +16,7 @@ from psa_tui.method.variants import HIDDEN, PUBLISHED
 from psa_tui.networks import NETWORKS
 from tests.engine import plain_convnet
 from tests.engine.trials import HYPERPARAMETERS, SIX_VARIANTS, end_of, finished, population, prepare, real_images
+from tests.engine.twins import TWINS, assert_near
 
 NETWORK = NETWORKS.find("convnet").parse("[4, 2*3]", (1, 10, 10), 10)
 MODULE = BACKENDS.find("module")
@@ -40,6 +42,10 @@ def one_thread():
     torch.set_num_threads(before)
 
 
+def _flat(state):
+    return torch.cat([state[tensor.name].flatten() for tensor in NETWORK.tensors])
+
+
 @pytest.mark.parametrize("variant", PUBLISHED, ids=str)
 def test_every_loop_is_that_of_a_plain_script_with_pytorchs_modules(variant, splits):
     trained = population(NETWORK, (SEED, variant), count=200, backend="module", dtype=torch.float64)
@@ -57,12 +63,16 @@ def test_every_loop_is_that_of_a_plain_script_with_pytorchs_modules(variant, spl
         (((part.pixels.double() / 255 - part.mean[0]) / part.std[0]).view(-1, 1, 10, 10), part.labels)
         for part in splits
     ]
-    plain = list(plain_convnet.psa(NETWORK, *parts, variant, SEED, LOOPS, *rates, RATES.weight_decay))
-    assert [(loop, hit and [hit], correct, promoted) for loop, hit, correct, promoted, _ in plain] == loops
-    expected = plain[-1][4].state_dict()
-    # AdamW divides by the root of tiny moments: that is what rounding grows by.
-    for name, array in named_weights(NETWORK, trained.lkg).items():
-        torch.testing.assert_close(torch.from_numpy(array), expected[name], rtol=0, atol=1e-8)
+    settings = NETWORK, *parts, variant, SEED, LOOPS, *rates, RATES.weight_decay
+    plain, *twins = (
+        list(plain_convnet.psa(*settings, twin=twin)) for twin in (None, *map(np.random.default_rng, range(TWINS)))
+    )
+    for one in (plain, *twins):
+        assert [(loop, hit and [hit], correct, promoted) for loop, hit, correct, promoted, _ in one] == loops
+    expected, *others = (_flat(one[-1][4].state_dict()) for one in (plain, *twins))
+    found = torch.cat([torch.from_numpy(array).flatten() for array in named_weights(NETWORK, trained.lkg).values()])
+    # AdamW divides by the root of tiny moments: how far that carries rounding, the twins show.
+    assert_near(found, expected, torch.stack(others))
     assert sum(promoted for *_, promoted in loops) > 1
 
 

@@ -52,7 +52,9 @@ def _draw(results: StudyResults) -> Figure:
     box = {"top": 1 - 0.7 / height, "bottom": 0.22 / height, "left": 0.17, "right": 0.985, "wspace": 0.08}
     grid = figure.add_gridspec(1, max(len(contrasts), 1), **box)
     if not contrasts:
-        figure.text(0.5, 0.4, "no contrast of an ablative mode with none", ha="center", color=MUTED)
+        axes = figure.add_subplot(grid[0, 0])
+        axes.set_axis_off()
+        axes.text(0.5, 0.4, "no contrast of an ablative mode with none", ha="center", color=MUTED)
         return figure
     table = results.contrasts
     single = table[table["architecture"].isin(shapes) & table["contrast"].isin(contrasts)]

@@ -186,11 +186,11 @@ def _made(network: ModuleNetwork, seed: int) -> nn.Module:
 
 
 def _state(module: nn.Module) -> list[tuple[str, Tensor, bool]]:
-    """Return names, tensors and whether they are trained: parameters, then the floating buffers of the state."""
+    """Return names, tensors and whether they are trained: such come first, then frozen ones and floating buffers."""
     kept = module.state_dict(keep_vars=True)
     parameters = [(name, one, one.requires_grad) for name, one in module.named_parameters()]
     buffers = [(name, one, False) for name, one in module.named_buffers() if name in kept and one.is_floating_point()]
-    return parameters + buffers
+    return sorted(parameters + buffers, key=lambda one: not one[2])
 
 
 def _values(module: nn.Module) -> list[Tensor]:

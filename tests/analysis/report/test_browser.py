@@ -42,7 +42,7 @@ def opened(browser, path):
 
 def test_the_page_renders_with_no_console_message_and_no_request_but_itself(opened):
     with opened() as (page, said, requests):
-        assert page.locator("figure svg").count() == 9
+        assert page.locator("figure svg").count() == 13
         assert all(box["height"] > 100 for box in (svg.bounding_box() for svg in page.locator("figure svg").all()))
         assert page.locator("#findings li").count() > 5
         assert said == []
@@ -115,6 +115,6 @@ def test_the_dark_scheme_turns_page_and_figures_dark(opened):
 def test_without_javascript_tables_and_figures_are_all_there(opened):
     with opened(java_script_enabled=False) as (page, _, _):
         assert page.locator("#table-shapes tbody tr").count() == 2
-        assert page.locator("figure svg").count() == 9
+        assert page.locator("figure svg").count() == 13
         assert page.locator("#chart").is_hidden()
         assert page.locator(".without-script").is_visible()

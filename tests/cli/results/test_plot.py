@@ -8,16 +8,19 @@ def test_the_published_figures_are_written_and_those_of_meta_loops_skipped_by_na
     assert done.returncode == 0
     assert done.stdout == ""
     first, *rest = done.stderr.splitlines()
-    assert first.startswith("psa: not drawn: convergence, late-breakthroughs; the published study has")
+    assert first.startswith("psa: not drawn: survival, convergence, late-breakthroughs; the published study has")
     names = sorted(path.name for path in (tmp_path / "results" / "figures").iterdir())
     assert names == sorted(
         f"{name}.svg"
         for name in (
             "ablation-effect",
             "baseline-accuracy",
+            "chance",
+            "contrasts",
             "design-space",
             "instability",
             "parameter-matching",
+            "profiles",
             "regimes",
             "winning-mode",
         )

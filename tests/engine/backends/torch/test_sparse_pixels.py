@@ -3,7 +3,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_tui.engine.backends.torch.sparse_pixels import divide_pixels
+from psa_tui.engine.backends.torch.sparse_pixels import PixelScale, divide_pixels
+
+AS_THEY_ARE = PixelScale(0.0, None, 1.0)
 
 
 def digits(count, busy, strays, seed):
@@ -33,7 +35,7 @@ def test_dense_pixels_and_factors_together_are_the_pixels(busy, strays, seed, ba
     draws = np.random.default_rng(seed)
     visits = torch.from_numpy(np.stack([draws.permutation(320) for _ in range(orders)]))
     visits = visits[:, : 320 - 320 % batch].view(orders, -1, batch)
-    factors = divided.factors(visits, torch.float64)
+    factors = divided.factors(visits, AS_THEY_ARE, torch.float64)
     assert sorted(divided.pixel_order.tolist()) == list(range(784))
     assert len(factors.index) == visits.shape[1]
     for step, sparse in enumerate(products(factors, orders, batch, divided)):
@@ -46,7 +48,7 @@ def test_steps_that_see_only_some_of_the_images_have_factors_of_those():
     pixels = digits(300, 500, 9, 1)
     divided = divide_pixels(pixels)
     images = torch.arange(300).flip(0)[256:]
-    (sparse,) = products(divided.factors(images.view(1, 1, -1), torch.float64), 1, 44, divided)
+    (sparse,) = products(divided.factors(images.view(1, 1, -1), AS_THEY_ARE, torch.float64), 1, 44, divided)
     assert torch.equal(sparse[0], pixels[images][:, divided.pixel_order[divided.dense.shape[1] :]].double())
 
 
@@ -56,7 +58,7 @@ def test_an_image_is_one_factor_however_much_ink_it_has_in_sparse_pixels():
     pixels[7, black[:50]] = 9
     pixels[8, black[:20]] = 9
     divided = divide_pixels(pixels)
-    factors = divided.factors(torch.arange(320).view(1, 5, 64), torch.float32)
+    factors = divided.factors(torch.arange(320).view(1, 5, 64), AS_THEY_ARE, torch.float32)
     # Of the pixels that are black elsewhere 12 fill up the dense ones.
     assert (divided.sparse_count, factors.rank) == (784 - 512, 1 + 2)
     assert [len(index) for index in factors.index] == [2 + 38 + 8, 0, 0, 0, 0]
