@@ -8,7 +8,7 @@ import re
 from textual.drivers.headless_driver import HeadlessDriver
 
 IS_WHOLE = "HOSTILE_STRINGS" in os.environ
-ALL = int(os.environ.get("HOSTILE_STRINGS", "150"))
+ALL = int(os.environ.get("HOSTILE_STRINGS", "80"))
 PIECES = (
     *("\x1b]0;title\x07", "\x1b]52;c;Y2xpcA==\x07", "\x1b[2J", "\x1b[31m", "\x1bPq\x1b\\", "\x9b2J", "\x9d0;t\x9c"),
     *("\x1b]2;other\x07", "\x1b]9;4;1;7777\x07", "\x1b]8;;http://x\x1b\\", "\x1b[7777m", "\x1b[7777;1H", "\x1b[?7777h"),

@@ -84,8 +84,8 @@ def test_a_run_that_is_interrupted_after_any_loop_ends_with_the_same_bits(
     ]
 
 
-@BACKENDS
 @pytest.mark.slow
+@pytest.mark.parametrize("backend", ["torch", pytest.param("module", marks=pytest.mark.campaign), "numba"])
 def test_a_trial_ends_alike_alone_and_among_others_of_all_kinds(backend, train_images, validation_images):
     names = ["none", *AXES, *(control.name for control in CONTROLS)]
     settings = train_images, validation_images, HYPERPARAMETERS

@@ -27,7 +27,8 @@ RESIDUAL = [
     BY_NAME.find(family).parse(text, INPUT_SHAPE, 10)
     for family, text in (("resmlp", "[2*6, 1*5]"), ("resmlp-published", "[3*8]"), ("resmlp", "[1*1, 1*72, 2*3]"))
 ]
-EVERY = [*NETWORKS, RESIDUAL[0], *(pytest.param(network, marks=pytest.mark.slow) for network in RESIDUAL[1:])]
+WIDER = [NETWORKS[-1], *RESIDUAL]
+EVERY = [*NETWORKS[:-1], *(pytest.param(network, marks=pytest.mark.slow) for network in WIDER)]
 SCATTERED = [(seed, variant) for variant in (DROPOUT, DECAY, NONE) for seed in (3, 1, 1, 2)]
 RATES = Hyperparameters(learning_rate=1e-3, batch_size=64, weight_decay=1e-4, dropout=0.1)
 DTYPES = [torch.float32, torch.float64]
@@ -107,7 +108,7 @@ class TestBackend:
         "everyone",
         [
             pytest.param(SIX_VARIANTS, id="six variants"),
-            pytest.param(SCATTERED, id="scattered", marks=pytest.mark.slow),
+            pytest.param(SCATTERED, id="scattered", marks=pytest.mark.campaign),
         ],
     )
     @pytest.mark.parametrize("network", EVERY, ids=name_of)

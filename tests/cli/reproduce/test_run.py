@@ -29,7 +29,10 @@ def test_any_network_variant_and_backend_trains_and_shows_its_trials_command(psa
     ("options", "said"),
     [
         (("--backend", "abacus"), "--backend: expected one of auto, numba, torch, module, found 'abacus'"),
-        (("--network", "cathedral"), "--network: expected one of mlp, resmlp, resmlp-published, convnet, found 'cathedral'"),
+        (
+            ("--network", "cathedral"),
+            "--network: expected one of mlp, resmlp, resmlp-published, convnet, found 'cathedral'",
+        ),
         (("--on", "mars"), "--on 'mars': expected local or ray"),
         (("--address", "here:1"), "--address names a Ray cluster; say --on ray with it"),
     ],
