@@ -44,7 +44,10 @@ class Difference:
 
 
 def paired_difference(strata: Sequence[Array]) -> Difference:
-    """Return the mean over strata of the mean of their paired differences; of one stratum, the paired t test's."""
+    """Return the mean over strata of the mean of their paired differences; of one stratum, the paired t test's.
+
+    Of values that are no differences it is their mean.
+    """
     return _pooled([float(stratum.mean()) for stratum in strata], [[stratum] for stratum in strata])
 
 

@@ -19,6 +19,7 @@ def test_tests_find_what_is_not_there_in_a_twentieth_and_intervals_miss_as_often
     for name, share in shares.items():
         # Two thousand data sets tell a share to one point. A cell of ten trials has few possible p-values, as have the
         # few pairs that disagree; these tests find less.
-        assert share <= 7, name
+        # The mean of trials that rarely escape is skewed, which ten of them show too seldom.
+        assert share <= (9 if name == "interval (t) of the mean" else 7), name
         if "one cell" not in name and "McNemar" not in name:
             assert share >= 3, name
