@@ -10,6 +10,8 @@ from psa_tui.analysis.comparison import (
     compare_with_control,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_source_compared_with_itself_agrees_in_everything():
     trials = load_trials("published")

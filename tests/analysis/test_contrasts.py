@@ -14,6 +14,8 @@ from psa_tui.analysis.seeding import Design, design_between, design_within, has_
 from psa_tui.errors import ConfigError
 from psa_tui.studies.seeds import crossed
 
+pytestmark = pytest.mark.slow
+
 OURS = "results/reproduction/trials.csv"
 
 

@@ -16,6 +16,8 @@ from psa_tui.method.variants import CONTROLS, NONE, OUTPUT, find_variant
 from psa_tui.storage.checkpoint import STATE
 from tests.engine.trials import HYPERPARAMETERS, MIXED, finished, mlp, population, resumed_copy
 
+pytestmark = pytest.mark.slow
+
 BACKENDS = pytest.mark.parametrize("backend", ["torch", "module", "numba"])
 AXES = [
     "output+optimizer=lkg",

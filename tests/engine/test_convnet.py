@@ -18,6 +18,8 @@ from tests.engine import plain_convnet
 from tests.engine.trials import HYPERPARAMETERS, SIX_VARIANTS, end_of, finished, population, prepare, real_images
 from tests.engine.twins import TWINS, assert_near
 
+pytestmark = pytest.mark.slow
+
 NETWORK = NETWORKS.find("convnet").parse("[4, 2*3]", (1, 10, 10), 10)
 MODULE = BACKENDS.find("module")
 SEED, LOOPS = 2, 5

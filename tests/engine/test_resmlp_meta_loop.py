@@ -14,6 +14,8 @@ from tests.engine import comparison, oracle
 from tests.engine.trials import INPUT_SHAPE, end_of, prepare
 from tests.networks import residual
 
+pytestmark = pytest.mark.slow
+
 NAMES = ["module", "numba", "torch"]
 
 

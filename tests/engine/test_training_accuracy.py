@@ -22,6 +22,8 @@ from tests.engine.trials import (
     prepare,
 )
 
+pytestmark = pytest.mark.slow
+
 RATES = {"learning_rate": 1e-2, "weight_decay": 0.1, "dropout": 0.25}
 DTYPES = [torch.float32, torch.float64]
 

@@ -21,6 +21,8 @@ from psa_tui.views.display import ChartWindow, DisplayOptions
 from psa_tui.views.glyphs import UNICODE
 from psa_tui.views.state import RunState
 
+pytestmark = pytest.mark.slow
+
 WIDTH, HEIGHT = 90, 20
 
 

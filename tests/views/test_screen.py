@@ -17,6 +17,8 @@ from psa_tui.views.glyphs import ASCII, UNICODE
 from psa_tui.views.live.run_screen import RunScreen
 from psa_tui.views.state import RunState
 
+pytestmark = pytest.mark.slow
+
 SCREENS = Path(__file__).parent / "screens"
 SIZES = [(40, 10), (60, 15), (69, 24), (70, 19), (80, 24), (115, 40), (116, 36), (140, 45), (200, 60)]
 ROOMY = [size for size in SIZES if size >= (80,) and size[1] >= 24]

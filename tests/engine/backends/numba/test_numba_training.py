@@ -20,6 +20,8 @@ from tests.engine import oracle
 from tests.engine.conftest import random_images
 from tests.engine.trials import MIXED, SIX_VARIANTS, end_of, mlp, prepare, real_images
 
+pytestmark = pytest.mark.slow
+
 NUMBA = BACKENDS.find("numba")
 
 
