@@ -1,9 +1,9 @@
 """One epoch and its evaluation for any network: autograd over ``Network.train_forward``, member by member.
 
 Members are not batched: whatever a network computes will do, and a trial ends with the same bits alone and among
-others. Stacked by ``torch.func.vmap``, on one core of a CPU, ten members of ``[2*16]`` at batch 64 took 0.42 instead of
-1.15 ms a step, ten of ``[4*8]`` at batch 256 0.86 instead of 1.28; but one alone 2.1 instead of 0.5, and 3.5 instead of
-0.9. Convolutions of 8 filters gained at most a factor of 1.6, and their bits depended on how many members there were
+others. Stacked by ``torch.func.vmap``, on one core of a CPU, ten members of ``[2*16]`` at batch 64 took 0.31 instead of
+0.60 ms a step, ten of ``[4*8]`` at batch 256 0.70 instead of 0.96; but one alone 1.7 instead of 0.6, and 2.9 instead of
+0.9. Convolutions of 4 and 8 channels gained nothing, and their bits depended on how many members there were
 (``benchmarks/members_by_vmap.py``). No GPU was tried.
 """
 
