@@ -117,15 +117,6 @@ class RunDetails:
         """Seconds of a loop in the middle; None without loops."""
         return median(_seconds(self.loops)) if self.loops else None
 
-    @property
-    def lkg_accuracies(self) -> list[float | None]:
-        """The LKG's accuracy after every loop, that of the last promoted candidate; None before the first one."""
-        levels: list[float | None] = []
-        for loop in self.loops:
-            before = levels[-1] if levels else None
-            levels.append(loop.validation_accuracy if loop.verdict == Verdict.PROMOTED else before)
-        return levels
-
     def settings(self) -> dict[str, Any]:
         """What a user can choose or a machine decides, by name; machine and versions are those of the last session."""
         row, last = self.row, self.sessions[-1] if self.sessions else {}

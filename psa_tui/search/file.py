@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ import safetensors
 import safetensors.torch
 import torch
 
-from psa_tui.errors import CheckpointError, ConfigError, NoCheckpointError
+from psa_tui.errors import CheckpointError
 from psa_tui.formatting import printable
 from psa_tui.method.dead_units import dead_units
 from psa_tui.method.event_codec import decode_event, encode_event
@@ -33,6 +31,7 @@ from psa_tui.search.model import RESERVED, Model, Tensors
 from psa_tui.search.state import PastLoop, SearchState, as_event, from_event
 from psa_tui.search.variants import decode_variant, encode_variant
 from psa_tui.storage.atomic_write import UnsyncedError, atomic_write
+from psa_tui.storage.read_errors import read_errors
 
 FORMAT, FORMAT_VERSION = "psa-tui search", "1"
 """The name of the header's entry, and what it begins with."""
@@ -130,7 +129,7 @@ def read_search(path: Path) -> SavedSearch:
     Raises:
         CheckpointError: it is missing, damaged, foreign or from a newer version.
     """
-    with _errors(path):
+    with read_errors(path, "a search", if_missing="there is no such file; search.save(path) makes one"):
         with safetensors.safe_open(path, framework="pt") as file:
             entry = (file.metadata() or {}).get(FORMAT)
             if entry is None:
@@ -204,23 +203,3 @@ def _digest(content: str, tensors: Tensors) -> str:
         numbers = torch.view_as_real(tensor) if tensor.is_complex() else tensor
         digest.update(numbers.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-@contextmanager
-def _errors(path: Path) -> Iterator[None]:
-    """Say in one line what is wrong with ``path``, which the block reads."""
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise CheckpointError(f"{path}: not a file")
-        yield
-    except FileNotFoundError:
-        raise NoCheckpointError(f"{path}: there is no such file; search.save(path) makes one") from None
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except CheckpointError:
-        raise
-    except Exception as error:
-        # Whatever its bytes do to a library, there is one line to say of it.
-        telling = isinstance(error, safetensors.SafetensorError | ConfigError | KeyError | TypeError | ValueError)
-        brief = " ".join(str(error).split()) if telling else type(error).__name__
-        raise CheckpointError(f"{path}: damaged or not a search ({printable(brief)[:160]})") from None

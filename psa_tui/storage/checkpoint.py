@@ -15,9 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -25,11 +23,12 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from psa_tui.errors import CheckpointError, ConfigError, NoCheckpointError
+from psa_tui.errors import CheckpointError
 from psa_tui.formatting import printable
 from psa_tui.networks.base import NETWORKS, Network
 from psa_tui.storage.atomic_write import UnsyncedError, atomic_write
 from psa_tui.storage.header import Record, decode_record
+from psa_tui.storage.read_errors import read_errors
 
 FORMAT = "psa-tui checkpoint"
 FORMAT_VERSION = 5
@@ -163,22 +162,13 @@ def _metadata(path: Path, found: dict[str, str] | None) -> dict[str, str]:
     return metadata
 
 
-@contextmanager
-def _errors(path: Path) -> Iterator[None]:
-    """Say in one line what is wrong with ``path``, which the block reads."""
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise CheckpointError(f"{path}: not a file; move it away, or use another --model-dir")
-        yield
-    except FileNotFoundError:
-        raise NoCheckpointError(f"{path}: there is no such checkpoint; psa train makes one") from None
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except CheckpointError:
-        raise
-    except Exception as error:
-        # Whatever its bytes do to a library, the other files are still to be read.
-        raise CheckpointError(f"{path}: damaged or not a checkpoint ({_brief(error)})") from None
+def _errors(path: Path) -> AbstractContextManager[None]:
+    return read_errors(
+        path,
+        "a checkpoint",
+        if_missing="there is no such checkpoint; psa train makes one",
+        if_no_file="; move it away, or use another --model-dir",
+    )
 
 
 def network_of(record: Record) -> Network | None:
@@ -226,11 +216,3 @@ def _weights_digest(weights: dict[str, np.ndarray]) -> str:
 
 def _record_digest(metadata: dict[str, str]) -> str:
     return hashlib.sha256(json.dumps(metadata, sort_keys=True).encode()).hexdigest()
-
-
-_TELLING = (safetensors.SafetensorError, ConfigError, KeyError, TypeError, ValueError)
-
-
-def _brief(error: Exception) -> str:
-    text = " ".join(str(error).split()) if isinstance(error, _TELLING) else type(error).__name__
-    return printable(text)[:160]

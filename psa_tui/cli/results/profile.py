@@ -20,7 +20,7 @@ def profile(
 ) -> None:
     """Show what each mode comes to over all shapes that have trials of every mode.
 
-    Mean, median and the mean of the middle half with bootstrap intervals, how often a trial beats one of none, the best
+    Mean, median and the mean of the middle half with 95 % intervals, how often a trial beats one of none, the best
     of so many trials that luck alone gives, and the share of trials above each accuracy. --json has every percent.
     """
     import numpy as np

@@ -138,11 +138,6 @@ def style_of(group: int) -> str:
     return _COLOURS[group % len(_COLOURS)]
 
 
-def glyph_of(group: int) -> str:
-    """Return the letter of a group by its number."""
-    return _GLYPHS[group % len(_GLYPHS)]
-
-
 def _filled(levels: np.ndarray) -> np.ndarray:
     """Return ``levels`` [N] with the value before in place of each NaN, where there is one."""
     places = np.where(np.isfinite(levels), np.arange(len(levels)), -1)
