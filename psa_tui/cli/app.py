@@ -15,8 +15,9 @@ from psa_tui import __version__
 from psa_tui.cli import aws, clean, config, dataset, device, probe, reproduce, results, resume, status, study, train
 from psa_tui.cli.help import MACHINE, App
 from psa_tui.errors import PsaError
+from psa_tui.machine.signals import LeaveAtOnce
 from psa_tui.settings import load_settings
-from psa_tui.views.messages import print_error
+from psa_tui.views.messages import print_error, print_note
 
 _WRITERS = ("click.", "json.", "psa_tui.cli.", "psa_tui.views.", "rich.", "typer.")
 
@@ -138,6 +139,9 @@ def _run() -> str | int | None:
         return 1
     except (KeyboardInterrupt, typer.Abort):
         return 130
+    except LeaveAtOnce as leave:
+        print_note(f"stopped ({leave})")
+        return leave.exit_code
     except Exception as error:
         if hasattr(error, "format_message"):
             return _say_usage(error)

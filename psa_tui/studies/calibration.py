@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from psa_tui.data import DATASETS, DatasetSpec, dataset_spec
 from psa_tui.errors import PsaError
+from psa_tui.machine.signals import StopRequest
 from psa_tui.method.variants import Variant
 from psa_tui.networks import Network
 from psa_tui.studies.parts import parts_of
@@ -41,24 +42,28 @@ def calibrate(
     go on alike.
 
     Raises:
+        LeaveAtOnce: Ctrl-C, TERM or HUP came, which end the workers too.
         PsaError: a worker ended before it had measured all.
     """
-    started = [start_worker(_serve, spec, device, backend, budget_s, name="psa calibration") for _ in range(workers)]
-    pipes = [pipe for _, pipe in started]
-    try:
-        for pipe in pipes:
-            _receive(pipe)
-        measured = {}
-        for network in networks:
+    with StopRequest():
+        started = [
+            start_worker(_serve, spec, device, backend, budget_s, name="psa calibration") for _ in range(workers)
+        ]
+        pipes = [pipe for _, pipe in started]
+        try:
             for pipe in pipes:
-                pipe.send(network)
-            measured[network] = statistics.fmean([_receive(pipe) for pipe in pipes])
-        return measured
-    finally:
-        for process, pipe in started:
-            process.kill()
-            process.join()
-            pipe.close()
+                _receive(pipe)
+            measured = {}
+            for network in networks:
+                for pipe in pipes:
+                    pipe.send(network)
+                measured[network] = statistics.fmean([_receive(pipe) for pipe in pipes])
+            return measured
+        finally:
+            for process, pipe in started:
+                process.kill()
+                process.join()
+                pipe.close()
 
 
 def _receive(pipe: Connection) -> float:

@@ -76,9 +76,9 @@ def run_session(
     resume = resume_command(settings, spec)
     try:
         cost_s, costs_measured = _cost_model(settings, spec, options, backend.name, say)
-    except KeyboardInterrupt:
-        say("left before anything was begun")
-        return 130
+    except LeaveAtOnce as leave:
+        say(f"left before anything was begun ({leave})")
+        return leave.exit_code
     outcome: StudyOutcome | None = None
     with StopRequest() as stop, open_store(settings.get("results_dir")) as store:
         driver = Driver(
