@@ -16,13 +16,12 @@ from psa_tui.engine.backends.numba.kernels.adamw import BETA1, BETA2
 from psa_tui.engine.backends.numba.kernels.memory import STEPS, STOP, Patches, Task
 from psa_tui.engine.backends.numba.kernels.steps import run_steps
 from psa_tui.engine.backends.numba.layout import Layout
+from psa_tui.engine.backends.numba.mask_draws import mask_states
 from psa_tui.engine.images import Images
 from psa_tui.networks.stacked import StackedNetwork
 
 _STATE_BYTES = 16 << 20
 """Weights and moments of members that train together should stay in the last-level cache."""
-_MASK_BYTES = 4 << 20
-"""Steps are taken in one call while their dropout masks fit in this."""
 _PROGRESS_EVERY_S = 0.1
 _EVALUATION_BATCH = 256
 
@@ -60,7 +59,7 @@ def count_correct(weights: Tensor, network: StackedNetwork, images: Images, acti
         batch,
         False,
         np.zeros((1, 1, 3), rows.dtype),
-        np.zeros((1, 1, 0, 0), rows.dtype),
+        *mask_states([], 0, batch, 0, batch, 0),
         np.zeros((0, 0, 0)),
         correct,
         marks,
@@ -96,28 +95,20 @@ def _train(
         weights[list(members)].numpy(),
         None if some.moments is None else some.moments.numpy(),
         [arrays[id(one)] for one in labels],
-        [None if draws is None else draws.scale for draws in some.dropout],
+        some.dropout,
     )
     order = epoch.orders[some.order_of[0]].numpy()
     size = min(epoch.hyperparameters.batch_size, len(order))
     seen = _of_dtype(layout.images, dtype)
     dropping = [draws for draws in some.dropout if draws is not None]
-    units = network.dropped_units
     space = layout.workspace(size, dtype)
     lists = layout.pixel_lists(size, dtype)
-    together = len(order) // size
-    if dropping:
-        together = max(1, min(together, _MASK_BYTES // (len(dropping) * units * size * dtype.itemsize)))
     marks = np.zeros((0, 0), np.bool_)
     correct = np.zeros(len(members), np.int64)
     begin, step = 0, 0
     while begin < len(order):
         batch = min(size, len(order) - begin)
-        count = min(together, (len(order) - begin) // batch)
-        masks = np.empty((max(1, len(dropping)), count, units, batch) if dropping else (1, count, 0, 0), dtype)
-        for draws, mask in zip(dropping, masks, strict=False):
-            for one in mask:
-                draws.fill_dropout_mask(one)
+        count = (len(order) - begin) // batch
         rates = _rates(some, step, count).astype(dtype)
         found_losses = np.zeros((shares, len(members), count))
         found_correct = np.zeros(found_losses.shape, np.int64)
@@ -132,7 +123,7 @@ def _train(
             batch,
             True,
             rates,
-            masks,
+            *mask_states(dropping, network.dropped_units, size, step, batch, count),
             found_losses,
             found_correct,
             marks,

@@ -15,9 +15,8 @@ import numpy as np
 from psa_tui.engine.backends.numba.kernels.adamw import update
 from psa_tui.engine.backends.numba.kernels.calling import Phase
 from psa_tui.engine.backends.numba.kernels.compiling import kernel
-from psa_tui.engine.backends.numba.kernels.memory import Task, share_of, units_of
+from psa_tui.engine.backends.numba.kernels.memory import BLOCK, Task, share_of, units_of
 from psa_tui.engine.backends.numba.kernels.processor import prefetch
-from psa_tui.engine.backends.numba.kernels.products import BLOCK
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES, registers
 from psa_tui.engine.backends.numba.kernels.vectors import (
     copy_bytes,

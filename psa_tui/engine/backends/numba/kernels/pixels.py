@@ -16,9 +16,8 @@ import numpy as np
 from psa_tui.engine.backends.numba.kernels.adamw import update
 from psa_tui.engine.backends.numba.kernels.calling import Phase
 from psa_tui.engine.backends.numba.kernels.compiling import kernel, part
-from psa_tui.engine.backends.numba.kernels.memory import PixelLists, Task, share_of, units_of
+from psa_tui.engine.backends.numba.kernels.memory import BLOCK, PixelLists, Task, share_of, units_of
 from psa_tui.engine.backends.numba.kernels.processor import prefetch
-from psa_tui.engine.backends.numba.kernels.products import BLOCK
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES, registers
 from psa_tui.engine.backends.numba.kernels.vectors import fma, load, relu, splat, splat_at, store, transpose
 
