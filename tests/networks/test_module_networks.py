@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -318,15 +319,33 @@ def test_code_runs_for_the_command_line_alone(file, tmp_path, monkeypatch):
     assert file.with_suffix(".ran").read_text() == "once\n" * 2
 
 
-def test_another_process_runs_the_same_file_or_none(file):
+def test_another_process_on_another_machine_runs_what_the_file_held(file):
     found = network(file)
     sent = pickle.dumps(found)
     NETWORKS._items.pop("mine.py:build")
-    assert pickle.loads(sent) == found
+    file.write_text("raise SystemExit")
+    again = pickle.loads(sent)
+    assert again == found
+    assert again.versions == found.versions
+    file.unlink()
     NETWORKS._items.pop("mine.py:build")
-    file.write_text(CODE + "\n")
-    with pytest.raises(ConfigError, match="the file was changed while it was used"):
-        pickle.loads(sent)
+    assert pickle.loads(pickle.dumps(again)).tensors == found.tensors
+
+
+def test_a_module_that_is_another_one_in_another_process_is_refused(file, monkeypatch):
+    monkeypatch.syspath_prepend(file.parent)
+    installed = file.rename(file.with_name("psa_installed.py"))
+    name = run_named_code("psa_installed:build")
+    sent = pickle.dumps(NETWORKS.find(name).parse("4+6", (1, 28, 28), 10))
+    for changed, message in ((CODE, None), (CODE + "\n", "not the file that the command began with")):
+        installed.write_text(changed)
+        NETWORKS._items.pop(name)
+        del sys.modules["psa_installed"]
+        if message is None:
+            assert str(pickle.loads(sent)) == "4+6"
+            continue
+        with pytest.raises(ConfigError, match=message):
+            pickle.loads(sent)
 
 
 def test_masks_are_of_the_units_and_not_of_the_layers_own_rate(file):
