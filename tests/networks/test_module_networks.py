@@ -70,6 +70,35 @@ fails = lambda architecture, input_shape, classes: 1 / 0
 fails_later = made(lambda net, x: net.b(x))
 no_module = lambda architecture, input_shape, classes: [1, 2]
 doubles = lambda architecture, input_shape, classes: plain(0, 0, 0).double()
+def stateful(state, forward, persistent=True):
+    """A module with a buffer that ``state`` makes; ``forward`` is called with it in each pass."""
+
+    def run(net, inputs):
+        forward(net)
+        return net.b(net.a(inputs).relu())
+
+    def make(architecture, input_shape, classes):
+        net = Own(run)
+        net.register_buffer("state", state(), persistent)
+        return net
+
+    return make
+
+
+def replace(net):
+    net.state = net.state + 1
+
+
+zero = lambda: torch.zeros(3)
+counting = stateful(lambda: torch.zeros(3, dtype=torch.int64), lambda net: net.state.add_(net.training))
+replacing = stateful(zero, lambda net: net.training and replace(net))
+replacing_ints = stateful(lambda: torch.tensor(3), lambda net: net.training and replace(net))
+while_evaluated = stateful(zero, lambda net: net.state.add_(not net.training))
+random_ints = stateful(lambda: torch.randperm(20), lambda net: None)
+random_hidden = stateful(lambda: torch.randn(20), lambda net: None, persistent=False)
+constant = stateful(lambda: torch.arange(20), lambda net: None)
+cache = stateful(zero, replace, persistent=False)
+running = stateful(zero, lambda net: net.state.add_(net.training))
 cumulative = made(lambda net, x: net.b(net.layers[0](net.a(x)).relu()), nn.BatchNorm1d(6, momentum=None))
 
 
@@ -253,6 +282,12 @@ def test_the_factory_chooses_among_the_units(file):
 
 
 REFUSED = {
+    "counting": r"its buffer state \(int64\) changes in training; what changes must be a float32 buffer",
+    "replacing": r"its buffer state is replaced in training; change it in place",
+    "replacing_ints": r"its buffer state \(int64\) changes in training",
+    "while_evaluated": r"its buffer state \(float32\) changes in evaluation",
+    "random_ints": "its buffer state is drawn at random and in no checkpoint",
+    "random_hidden": "its buffer state is drawn at random and in no checkpoint",
     "noisy": "its forward pass draws random numbers other than those of nn.Dropout layers",
     "numpy_noise": "its forward pass draws random numbers",
     "wrong_shape": r"expected logits of shape \(3, 10\) from it, found \(3, 6\)",
@@ -266,6 +301,12 @@ REFUSED = {
     "nothing_chosen": "whose output units are not sure",
     "build": "say --arch TEXT, which mine.py:build gets",
 }
+
+
+@pytest.mark.parametrize(("factory", "kept"), [("constant", False), ("cache", False), ("running", True)])
+def test_constants_and_caches_are_the_factorys_and_running_numbers_are_in_the_row(file, factory, kept):
+    found = network(file, factory, "x")
+    assert ("state" in {spec.name for spec in found.tensors}) == kept
 
 
 @pytest.mark.parametrize("factory", REFUSED)
