@@ -95,9 +95,26 @@ def outcomes(search):
     return list(zip(found.meta_loops, found.promoted, found.ablations, found.gains, strict=True))
 
 
-@pytest.mark.parametrize("variant", ["full", "output+promote=patience:2"])
-def test_a_trainer_with_the_callback_is_a_plain_loop_around_a_search_to_the_bit(variant, tmp_path):
-    expected, model = Classifier(draws=0.1), Classifier(draws=0.1)
+class Manual(Classifier):
+    """One that steps its optimiser itself."""
+
+    def __init__(self, draws):
+        super().__init__(draws)
+        self.automatic_optimization = False
+
+    def training_step(self, batch, index):
+        optimizer = self.optimizers()
+        optimizer.zero_grad()
+        self.manual_backward(super().training_step(batch, index))
+        optimizer.step()
+        self.lr_schedulers().step()
+
+
+@pytest.mark.parametrize(
+    ("variant", "kind"), [("full", Classifier), ("output+promote=patience:2", Classifier), ("full", Manual)]
+)
+def test_a_trainer_with_the_callback_is_a_plain_loop_around_a_search_to_the_bit(variant, kind, tmp_path):
+    expected, model = Classifier(draws=0.1), kind(draws=0.1)
     search = plain(variant, expected)
     callback = ablation(variant)
     fit(model, [callback], tmp_path, enable_checkpointing=False)
