@@ -19,7 +19,7 @@ from psa_tui.studies.parts import Part
 from psa_tui.studies.seeds import Seeding
 from psa_tui.studies.spec import StudySpec, check_name
 
-_OF_THE_WHOLE_STUDY = ("name", "shapes", "sizes", "modes", "dataset_fingerprint", "quick", "earlier")
+_OF_THE_WHOLE_STUDY = ("name", "shapes", "modes", "dataset_fingerprint", "quick", "earlier")
 
 
 def sagemaker_study(

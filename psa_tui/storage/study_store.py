@@ -225,7 +225,7 @@ def _study_row(values: dict[str, Any]) -> StudyRow:
     if not all(type(number) is int and number > 0 for number in form):
         raise TypeError("settings without a form of images")
     sizes = settings.get("sizes", [])
-    if not (isinstance(sizes, list) and all(map(_are_sizes, sizes))):
+    if not (isinstance(sizes, list) and all(map(_are_sizes, sizes)) and len(sizes) in (0, len(lists["shapes"]))):
         raise TypeError("settings without sizes of networks")
     return checked_row(StudyRow, values | {"quick": bool(values["quick"]), "settings": settings})
 

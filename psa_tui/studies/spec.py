@@ -86,8 +86,6 @@ class StudySpec:
             # Without the file nothing else says of what form its images are.
             shape, classes = self.networks[0].input_shape, self.networks[0].classes
             later |= {"dataset_path": self.dataset_path, "input_shape": list(shape), "classes": classes}
-        if names_code(self.family):
-            later |= {"sizes": [recorded_sizes(network) for network in self.networks]}
         return {
             "name": self.name,
             **later,
@@ -102,9 +100,15 @@ class StudySpec:
             "quick": self.quick,
         }
 
+    def as_recorded(self) -> dict[str, Any]:
+        """Return ``as_settings`` for the database, with what shows networks of code that nobody names."""
+        if not names_code(self.family):
+            return self.as_settings()
+        return self.as_settings() | {"sizes": [recorded_sizes(network) for network in self.networks]}
+
     @classmethod
     def from_settings(cls, values: Mapping[str, Any], *, to_show: bool = False) -> StudySpec:
-        """Return the spec of ``as_settings``; hyperparameters that ``values`` lacks take their defaults.
+        """Return the spec of ``as_recorded``, or of ``as_settings``; hyperparameters it lacks take their defaults.
 
         What is only ``to_show`` has networks of code that this command does not name, too, as far as recorded.
 

@@ -57,11 +57,13 @@ def loop(number, correct=5, ablations=()):
     return TrialLoop("2*4", 1, row)
 
 
-@pytest.mark.parametrize("sizes", [3, ["x"], [{"parameters": 1}], [dict.fromkeys(SIZES, "1")]], ids=str)
+@pytest.mark.parametrize(
+    "sizes", [3, ["x"], [{"parameters": 1}], [dict.fromkeys(SIZES, "1")] * 2, [dict.fromkeys(SIZES, 1)]], ids=str
+)
 def test_sizes_of_networks_that_are_none_are_said_in_one_line(sizes, tmp_path):
     with open_store(tmp_path) as store:
         enter(store)
-        good = SETTINGS | {"sizes": [dict.fromkeys(SIZES, 1)]}
+        good = SETTINGS | {"sizes": [dict.fromkeys(SIZES, 1)] * 2}
         store.enter("s", LOCAL, good)
         assert store.study("s").settings == good
         store.enter("s", LOCAL, SETTINGS | {"sizes": sizes})
