@@ -8,10 +8,11 @@ from scipy import stats
 from psa_tui import load_trials
 from psa_tui.analysis.comparison import compare_sources, compare_with_control, pooled_sources
 from psa_tui.analysis.contrasts import Contrast, contrast_table, parse_contrasts
-from psa_tui.analysis.endpoints import TEST, accuracy, escape, escape_bar
+from psa_tui.analysis.endpoints import accuracy, escape, escape_bar
 from psa_tui.analysis.placebo import placebo_modes
 from psa_tui.analysis.seeding import Design, design_between, design_within, has_separate_seeds
 from psa_tui.errors import ConfigError
+from psa_tui.studies.design.plan import Endpoint
 from psa_tui.studies.seeds import crossed
 
 pytestmark = pytest.mark.slow
@@ -83,7 +84,7 @@ def test_an_escape_is_counted_on_test_images_where_there_are_any(ours, published
     fallen_back = escape(published, bar)
     assert fallen_back.words == "escape (best validation accuracy above 26.02 %)"
     assert fallen_back.remark.startswith("Test accuracies are missing here")
-    assert accuracy(published, TEST).remark == fallen_back.remark
+    assert accuracy(published, Endpoint.TEST).remark == fallen_back.remark
     table = pooled(contrast_table(trials := chaotic_squares(ours), escape(trials, bar)))
     row = table.loc["output - none"]
     wide = trials.assign(up=trials["test_accuracy"] > bar).pivot(

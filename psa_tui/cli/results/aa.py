@@ -13,7 +13,7 @@ def aa(
     source: options.Source = "local",
     study: options.Study = None,
     arch: options.Shapes = None,
-    of: compare_options.Of = compare_options.Accuracy.VALIDATION,
+    of: compare_options.Of = compare_options.Measure.VALIDATION,
     json: Json = False,
 ) -> None:
     """Show what chance alone does: comparisons whose two sides train alike.
@@ -24,14 +24,12 @@ def aa(
     from psa_tui.analysis.chance import chance_table, seed_table
     from psa_tui.analysis.chance_text import chance_text
     from psa_tui.analysis.contrasts import placebo_table
-    from psa_tui.analysis.endpoints import accuracy
     from psa_tui.analysis.seeding import has_separate_seeds
     from psa_tui.analysis.text_tables import about
-    from psa_tui.cli.results.loading import only, trials_of
+    from psa_tui.cli.results.measuring import measured_trials
     from psa_tui.cli.results.printing import described, print_json, print_text
 
-    trials = only(trials_of(source, study, settings.get("results_dir")), arch)
-    endpoint = accuracy(trials, of)
+    trials, endpoint = measured_trials(source, study, settings.get("results_dir"), arch, of)
     placebos = placebo_table(trials, endpoint)
     table = chance_table(placebos)
     seeds = seed_table(trials, endpoint.values) if has_separate_seeds(trials) else None

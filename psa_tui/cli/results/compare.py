@@ -23,7 +23,7 @@ def compare(
     pool: compare_options.Pool = False,
     contrast: compare_options.Contrast = None,
     by: compare_options.ByShape = None,
-    of: compare_options.Of = compare_options.Accuracy.VALIDATION,
+    of: compare_options.OfContrasts = compare_options.Measure.VALIDATION,
     bar: compare_options.Bar = None,
     json: Json = False,
 ) -> None:
@@ -36,16 +36,19 @@ def compare(
     from psa_tui.analysis.comparison_text import control_text, sources_text
     from psa_tui.cli.results.contrasts import show_contrasts
     from psa_tui.cli.results.loading import fraction, only, trials_of
+    from psa_tui.cli.results.measuring import measured_trials
     from psa_tui.cli.results.printing import described, print_json, print_text
 
     folder = settings.get("results_dir")
-    ours, reach = only(trials_of(source, study, folder), arch), margin / 100
-    if pool or contrast or by:
+    reach = margin / 100
+    if pool or contrast or by or of is not compare_options.Measure.VALIDATION or bar is not None:
         if (other, other_study, within) != ("published", None, False):
             raise ConfigError("contrasts are of one source: --with, --with-study and --within do not go with them")
+        trials, endpoint = measured_trials(source, study, folder, arch, of)
         level, majority = fraction(bar), fraction(zero_r)
-        show_contrasts(ours, contrast or [], of, level, majority, reach, by_shape=by is not None, json=json)
+        show_contrasts(trials, endpoint, contrast or [], of, level, majority, reach, by_shape=by is not None, json=json)
         return
+    ours = only(trials_of(source, study, folder), arch)
     if within:
         cells = comparison.compare_with_control(ours)
         if json:

@@ -139,6 +139,9 @@ def test_chance_escapes_and_profiles_are_shown(psa, make_study):
     content = json.loads(psa("results", "survival", "--json").stdout)
     assert content["bar"] == pytest.approx(0.2602)
     assert [mode["n"] for mode in content["modes"]] == [6] * 6
+    content = json.loads(psa("results", "compare", "--of", "harm", "--json").stdout)
+    assert {one["contrast"] for one in content["harm"]} >= {"output - none", "decay - none"}
+    assert list(content["endpoints"]) == ["harm"]
     content = json.loads(psa("results", "profile", "--of", "test", "--json").stdout)
     assert content["endpoint"] == "test accuracy"
     assert len(content["profiles"]) == 6 * 99
