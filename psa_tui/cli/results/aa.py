@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from psa_tui.cli.options import Json, takes_settings
-from psa_tui.cli.results import compare_options, options
+from psa_tui.cli.results import compare_options, forms, options
 from psa_tui.settings import Settings
 
 
@@ -14,6 +14,7 @@ def aa(
     study: options.Study = None,
     arch: options.Shapes = None,
     of: compare_options.Of = compare_options.Measure.VALIDATION,
+    form: forms.Form = forms.TextForm.TEXT,
     json: Json = False,
 ) -> None:
     """Show what chance alone does: comparisons whose two sides train alike.
@@ -27,8 +28,9 @@ def aa(
     from psa_tui.analysis.seeding import has_separate_seeds
     from psa_tui.analysis.text_tables import about
     from psa_tui.cli.results.measuring import measured_trials
-    from psa_tui.cli.results.printing import described, print_json, print_text
+    from psa_tui.cli.results.printing import described, print_json
 
+    forms.check_form(form, json)
     trials, endpoint = measured_trials(source, study, settings.get("results_dir"), arch, of)
     placebos = placebo_table(trials, endpoint)
     table = chance_table(placebos)
@@ -40,4 +42,4 @@ def aa(
             described(trials) | words, comparisons=table, shapes=shapes, **({} if seeds is None else {"seeds": seeds})
         )
     else:
-        print_text(about(trials), *chance_text(table, seeds, endpoint))
+        forms.print_in_form(form, "aa", about(trials), *chance_text(table, seeds, endpoint))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from psa_tui.cli.results.compare_options import Measure
+from psa_tui.cli.results.forms import TextForm, print_in_form
 from psa_tui.errors import ConfigError
 from psa_tui.views.messages import print_note
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from psa_tui.analysis.endpoints import Endpoint
+    from psa_tui.analysis.text_tables import Text
 
 
 def show_contrasts(
@@ -24,6 +26,7 @@ def show_contrasts(
     margin: float,
     *,
     by_shape: bool,
+    form: TextForm,
     json: bool,
 ) -> None:
     """Print contrasts of ``endpoint``, which is ``measure`` of the trials, and beside accuracies those of escapes.
@@ -34,7 +37,7 @@ def show_contrasts(
     from psa_tui.analysis.contrasts_text import contrasts_text
     from psa_tui.analysis.seeding import design_within, seeding_words
     from psa_tui.analysis.text_tables import about
-    from psa_tui.cli.results.printing import described, print_json, print_text
+    from psa_tui.cli.results.printing import described, print_json
 
     contrasts = parse_contrasts(texts, trials)
     if measure in (Measure.GAIN, Measure.HARM):
@@ -52,9 +55,10 @@ def show_contrasts(
         shown = {name: table if by_shape else table[table["architecture"].isna()] for name, table in found.items()}
         print_json(described(trials) | design | {"endpoints": words}, **shown)
         return
-    print_text(about(trials), seeding_words(trials))
+    parts: list[Text] = [about(trials), seeding_words(trials)]
     for name, table in found.items():
-        print_text("", *contrasts_text(table, endpoints[name], margin, by_shape=by_shape))
+        parts += ["", *contrasts_text(table, endpoints[name], margin, by_shape=by_shape)]
+    print_in_form(form, "contrasts", *parts)
 
 
 def _escape(trials: DataFrame, bar: float | None, zero_r: float | None) -> Endpoint | None:

@@ -136,6 +136,10 @@ def test_chance_escapes_and_profiles_are_shown(psa, make_study):
     assert re.search(r"\ndecay - none +96/98 .* 19\n", shown)
     loops = psa("results", "survival", "--arch", "8*8", "--bar", "90").stdout
     assert "escape: the LKG is above 90.00 % on the validation images; 1 shape" in loops
+    latex = psa("results", "profile", "--format", "latex").stdout
+    assert r"percent, 2 shapes that have all modes.}\label{tab:psa-profile-1}" in latex
+    twice = psa("results", "aa", "--format", "markdown", "--json")
+    assert (twice.returncode, twice.stdout) == (2, "")
     content = json.loads(psa("results", "survival", "--json").stdout)
     assert content["bar"] == pytest.approx(0.2602)
     assert [mode["n"] for mode in content["modes"]] == [6] * 6
