@@ -23,7 +23,7 @@ _HEADINGS = {
 _CORRECTED = {DECLARED: "p Holm", EXPLORATORY: "p BH", PLACEBO: ""}
 _TESTS = {
     (Design.PAIRED, False): "signs of pairs flipped at random; interval: Student's t of pairs",
-    (Design.PAIRED, True): "McNemar's exact test of pairs that disagree; interval: Student's t of pairs",
+    (Design.PAIRED, True): "McNemar's test (mid-p) of pairs that disagree; interval: Student's t of pairs",
     (Design.INDEPENDENT, False): "labels exchanged at random within each shape; interval: Welch's t",
     (Design.INDEPENDENT, True): "labels exchanged at random within each shape; interval: Welch's t",
 }

@@ -62,7 +62,8 @@ def profiles_text(table: DataFrame, profiles: DataFrame, endpoint: Endpoint) -> 
     yield (
         "middle half: mean of the trials between the lowest and the highest quarter, which wild ones do not move; "
         f"beats {CONTROL}: how often a trial is better than one of {CONTROL} of the same shape (50: a coin). 95 %: "
-        "Student's t for the mean, and a bootstrap within shapes for the others (Agarwal et al., 2021)"
+        "studentised bootstrap for the mean (Hall, 1988), percentile bootstrap for the others (Agarwal et al., 2021), "
+        "within shapes"
     )
 
 

@@ -91,7 +91,8 @@ def test_an_escape_is_counted_on_test_images_where_there_are_any(ours, published
         index=["architecture", "trial"], columns="mode", values="up"
     )
     gained, lost = (wide["output"] & ~wide["none"]).sum(), (~wide["output"] & wide["none"]).sum()
-    assert row["p"] == pytest.approx(stats.binomtest(gained, gained + lost).pvalue)
+    exact = stats.binomtest(gained, gained + lost).pvalue
+    assert row["p"] == pytest.approx(exact - stats.binom.pmf(lost, gained + lost, 0.5))
     assert row["odds_low"] > 1
     assert table.loc["decay - none", "odds_problem"] == "in every shape as many trials escaped as of the control"
 
