@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from psa_tui.analysis.comparison import compare_with_control
 from psa_tui.analysis.contrasts import contrast_table, placebo_table
-from psa_tui.analysis.endpoints import Endpoint, accuracy, escape_bar
+from psa_tui.analysis.endpoints import Endpoint, accuracy, escape, escape_bar
 from psa_tui.analysis.escape_times import escape_times
 from psa_tui.analysis.frames import ABLATIVE, BASELINES, PUBLISHED_MODES
 from psa_tui.analysis.regimes import classify, majority_class
@@ -72,6 +72,14 @@ class StudyResults:
     def contrasts(self) -> DataFrame:
         """``contrast_table`` of the accuracies."""
         return contrast_table(self.trials, self.accuracy)
+
+    @cached_property
+    def escapes(self) -> tuple[DataFrame, Endpoint] | None:
+        """``contrast_table`` of escapes with what they are; None where the majority class is not known."""
+        if self.majority is None:
+            return None
+        endpoint = escape(self.trials, escape_bar(self.trials, zero_r=self.majority))
+        return contrast_table(self.trials, endpoint), endpoint
 
     @cached_property
     def placebos(self) -> DataFrame:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from psa_tui.analysis.comparison import compare_sources, has_further_modes
+from psa_tui.analysis.contrasts import DECLARED, PLACEBO
 from psa_tui.analysis.figures.ablation_effect import NOTABLE
 from psa_tui.analysis.figures.late_breakthroughs import breakthroughs
 from psa_tui.analysis.figures.study_results import StudyResults
@@ -13,6 +14,7 @@ from psa_tui.analysis.frames import ABLATIVE, BASELINES
 from psa_tui.analysis.regimes import Regime
 from psa_tui.analysis.sources import PUBLISHED, load_trials
 from psa_tui.analysis.summary import other_settings
+from psa_tui.analysis.text_tables import probability
 from psa_tui.formatting import percent, points
 
 _SIGNIFICANT = 0.05
@@ -20,7 +22,19 @@ _SIGNIFICANT = 0.05
 
 def findings(results: StudyResults) -> list[str]:
     """Return the sentences, the most general first."""
-    parts = (_extent, _best, _regimes, _effects, _escapes, _tests, _instability, _late, _test_accuracy, _published)
+    parts = (
+        _extent,
+        _best,
+        _regimes,
+        _effects,
+        _escapes,
+        _pooled,
+        _tests,
+        _instability,
+        _late,
+        _test_accuracy,
+        _published,
+    )
     return [sentence for part in parts for sentence in part(results)]
 
 
@@ -95,6 +109,25 @@ def _escapes(results: StudyResults) -> Iterator[str]:
             f"In {_count(len(escaped), 'shape')} no baseline trial rose above the majority class but an ablative one "
             f"did; the furthest is {name}, mode {mode}, with {percent(escaped.loc[name].max())} in its best trial."
         )
+
+
+def _pooled(results: StudyResults) -> Iterator[str]:
+    table = results.contrasts[results.contrasts["architecture"].isna()]
+    declared = table[(table["kind"] == DECLARED) & table["low"].notna()]
+    if declared.empty:
+        return
+    said = "; ".join(_contrast(row, f"p {probability(row.p_corrected)} after Holm") for row in declared.itertuples())
+    yield f"Pooled over {_count(int(declared['shapes'].max()), 'shape')}, in points with 95 % intervals: {said}."
+    placebos = table[(table["kind"] == PLACEBO) & table["low"].notna()]
+    if len(placebos):
+        yield (
+            "Beside them, what chance alone does where both sides train alike (A/A): "
+            f"{'; '.join(_contrast(row, f'p {probability(row.p)}') for row in placebos.itertuples())}."
+        )
+
+
+def _contrast(row: Any, p: str) -> str:
+    return f"{row.contrast} {points(row.difference)} ({points(row.low)} to {points(row.high)}; {p})"
 
 
 def _tests(results: StudyResults) -> Iterator[str]:
