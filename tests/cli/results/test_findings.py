@@ -120,6 +120,7 @@ def test_contrasts_are_pooled_and_shown_by_shape(psa, tmp_path):
     assert "exploratory, declared by nobody" not in done.stdout
     assert "output - none, shape by shape (exploratory)" in lines
     assert len([one for one in lines if one.startswith("11*11 ")]) == 6  # two endpoints; a contrast and two A/A
+    assert len([one for one in lines if one.startswith("shapes alone in which an A/A has p < .05, ")]) == 2
     content = json.loads(psa(*line, "--pool", "--json").stdout)
     assert [one["contrast"] for one in content["accuracy"] if one["kind"] == "declared"] == [
         "full - none",
