@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from psa_tui.analysis.comparison import compare_sources, has_further_modes
+from psa_tui.analysis.comparison import has_further_modes
 from psa_tui.analysis.contrasts import DECLARED, PLACEBO
 from psa_tui.analysis.figures.ablation_effect import NOTABLE
 from psa_tui.analysis.figures.late_breakthroughs import breakthroughs
 from psa_tui.analysis.figures.study_results import StudyResults
 from psa_tui.analysis.frames import ABLATIVE, BASELINES
 from psa_tui.analysis.regimes import Regime
-from psa_tui.analysis.sources import PUBLISHED, load_trials
-from psa_tui.analysis.summary import other_settings
 from psa_tui.analysis.text_tables import probability
 from psa_tui.formatting import percent, points
 
@@ -182,7 +180,7 @@ def _test_accuracy(results: StudyResults) -> Iterator[str]:
 
 
 def _published(results: StudyResults) -> Iterator[str]:
-    table = against_published(results)
+    table = results.against_published
     if table is None:
         return
     both = table.dropna(subset=["difference"])
@@ -195,17 +193,6 @@ def _published(results: StudyResults) -> Iterator[str]:
         f"Of {_count(len(both), 'cell')} that the published study has too, {within} have a mean within 2 points "
         f"of the published one; the furthest is {far['architecture']}, mode {far['mode']} ({gap} points)."
     )
-
-
-def against_published(results: StudyResults) -> Any:
-    """Return ``compare_sources`` with the published trials, of the study's own cells; None where that means nothing."""
-    attrs = results.trials.attrs
-    if attrs.get("source") == PUBLISHED or attrs.get("quick") or attrs.get("dataset") not in (None, "mnist"):
-        return None
-    if other_settings(results.trials):
-        return None
-    table = compare_sources(results.trials, load_trials(PUBLISHED))
-    return table[table["n_a"] > 0]
 
 
 def _count(number: int, noun: str) -> str:

@@ -19,7 +19,6 @@ from psa_tui.analysis.report.cells import (
     probability_cell,
     shape_cell,
 )
-from psa_tui.analysis.report.findings import against_published
 from psa_tui.analysis.seeding import seeding_words
 from psa_tui.analysis.summary import missing_cells
 from psa_tui.analysis.tables import parameter_matching
@@ -97,7 +96,7 @@ def _control(results: StudyResults) -> Table:
 
 
 def _published(results: StudyResults) -> Table | None:
-    table = against_published(results)
+    table = results.against_published
     if table is None:
         return None
     rows = [
