@@ -117,10 +117,8 @@ def _draw_survival(results: StudyResults) -> Figure:
     turned = steps.assign(share=1 - steps["survival"], low=1 - steps["high"], high=1 - steps["low"])
     axes.set_xlim(0, last)
     banded = turned if len(modes) <= _MOST_BANDS else turned[turned["mode"] == NONE.name]
-    highest = 100 * max(
-        1.08 * float(turned["share"].max()), float(banded["high"].fillna(0).max() if len(banded) else 0)
-    )
-    axes.set_ylim(0, max(10.0, min(100.0, 1.05 * highest)))
+    highest = max(1.08 * turned["share"].max(), *banded["high"].dropna(), 0)
+    axes.set_ylim(0, max(10.0, min(100.0, 105 * highest)))
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     _curves(results, figure, axes, turned, "time", steps=True)
     return figure
