@@ -45,30 +45,30 @@ def contrasts_text(table: DataFrame, endpoint: Endpoint, margin: float, *, by_sh
         if len(rows):
             yield ""
             yield heading
-            yield _table(rows, kind, endpoint.is_escape, margin)
+            yield _table(rows, kind, endpoint, margin)
     yield ""
     yield from legend(pooled, endpoint, margin)
     if by_shape:
         yield from chance_words(table)
-        yield from _shapes(table, margin)
+        yield from _shapes(table, endpoint, margin)
 
 
-def _table(rows: DataFrame, kind: str, is_escape: bool, margin: float) -> TextTable:
+def _table(rows: DataFrame, kind: str, endpoint: Endpoint, margin: float) -> TextTable:
     corrected = [_CORRECTED[kind]] if _CORRECTED[kind] else []
     columns = ["contrast", "n", "a", "b", "a - b", "from", "to", "p", *corrected]
-    columns += ["odds", "from", "to"] if is_escape else [_within(margin)]
+    columns += ["odds", "from", "to"] if endpoint.is_escape else [_within(margin)]
     lines = []
     for row in rows.itertuples():
         line = [row.contrast, *_numbers(row), *([probability(row.p_corrected)] if corrected else [])]
-        if is_escape:
+        if endpoint.is_escape:
             line += [number(value, ".1f") for value in (row.odds_ratio, row.odds_low, row.odds_high)]
         else:
             line.append(_shown(row.p_equivalent))
         lines.append(line)
-    return TextTable(columns, lines)
+    return TextTable(columns, lines, about=endpoint.words)
 
 
-def _shapes(table: DataFrame, margin: float) -> Iterator[Text]:
+def _shapes(table: DataFrame, endpoint: Endpoint, margin: float) -> Iterator[Text]:
     """Show every contrast shape by shape."""
     single = table[table["architecture"].notna()]
     for contrast, rows in single.groupby("contrast", sort=False):
@@ -86,6 +86,7 @@ def _shapes(table: DataFrame, margin: float) -> Iterator[Text]:
                 ]
                 for row in rows.itertuples()
             ],
+            about=endpoint.words,
         )
 
 

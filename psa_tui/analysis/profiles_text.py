@@ -47,6 +47,7 @@ def profiles_text(table: DataFrame, profiles: DataFrame, endpoint: Endpoint) -> 
     yield TextTable(
         ["mode", *map(str, BUDGETS)],
         [[row.mode, *(percentage(getattr(row, f"best_of_{one}")) for one in BUDGETS)] for row in table.itertuples()],
+        about=endpoint.words,
     )
     yield ""
     yield "percent of the trials above an accuracy of"
@@ -57,6 +58,7 @@ def profiles_text(table: DataFrame, profiles: DataFrame, endpoint: Endpoint) -> 
             [str(mode), *(percentage(share, ".1f") for share in rows["share"])]
             for mode, rows in profiles.groupby("mode", sort=False)
         ],
+        about=endpoint.words,
     )
     yield ""
     yield (

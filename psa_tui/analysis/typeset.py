@@ -93,7 +93,7 @@ def markdown(parts: Iterable[Text]) -> str:
 
 
 def latex(parts: Iterable[Text], name: str) -> str:
-    """Return text and tables as LaTeX; what stands right before a table is its caption.
+    """Return text and tables as LaTeX; what a table is about and stands right before it is its caption.
 
     Labels are tab:psa-``name``-1 and so on.
     """
@@ -104,7 +104,7 @@ def latex(parts: Iterable[Text], name: str) -> str:
             lines += [f"{latex_text(sentence)}\n" for sentence in said]
         else:
             columns, rows = _cells(table, latex_cell)
-            caption = latex_text(" ".join(map(_sentence, said)))
+            caption = latex_text(" ".join(map(_sentence, filter(None, [table.about, *said]))))
             label = f"tab:psa-{name}-{next(numbers)}"
             lines += [*latex_table(columns, _is_right(table), rows, caption, label), ""]
     return "\n".join(lines)

@@ -8,6 +8,7 @@ from scipy import stats
 from psa_tui import load_trials
 from psa_tui.analysis.comparison import compare_sources, compare_with_control, pooled_sources
 from psa_tui.analysis.contrasts import Contrast, contrast_table, parse_contrasts
+from psa_tui.analysis.contrasts_text import contrasts_text
 from psa_tui.analysis.endpoints import accuracy, escape, escape_bar
 from psa_tui.analysis.placebo import placebo_modes
 from psa_tui.analysis.seeding import Design, design_between, design_within, has_separate_seeds
@@ -142,6 +143,8 @@ def test_a_declared_contrast_is_no_a_a(published):
     some = published[published["architecture"] == "8*8"]
     table = contrast_table(some, accuracy(some), [Contrast("decay")])
     assert pooled(table)["kind"].to_dict() == {"decay - none": "declared", "none: odd - even": "A/A"}
+    shown = [part for part in contrasts_text(table, accuracy(some), 0.02, by_shape=True) if not isinstance(part, str)]
+    assert [part.about for part in shown] == ["best validation accuracy"] * 4
 
 
 def test_seeds_tell_how_trials_were_seeded(ours, published):

@@ -119,7 +119,7 @@ def test_names_from_outside_are_text_in_a_paper():
 
 
 def test_text_that_stands_apart_from_a_table_is_no_caption():
-    table = TextTable(["mode", "n"], [["none", "1"]])
+    table = TextTable(["mode", "n"], [["none", "1"]], about="accuracy")
     found = latex(["what it is", "", "first", "second.", table, "after"], "x")
-    assert found.index("what it is\n") < found.index(r"\caption{First. Second.}") < found.index("after")
+    assert found.index("what it is\n") < found.index(r"\caption{Accuracy. First. Second.}") < found.index("after")
     assert "| mode | n |\n| --- | ---: |\n| none | 1 |\n" in markdown(["what it is", table])
