@@ -45,7 +45,8 @@ def compare(
     reach = margin / 100
     if pool or contrast or by or of is not compare_options.Measure.VALIDATION or bar is not None:
         if (other, other_study, within) != ("published", None, False):
-            raise ConfigError("contrasts are of one source: --with, --with-study and --within do not go with them")
+            family = "--pool, --contrast, --by, --of, --bar"
+            raise ConfigError(f"contrasts are of one source: {family} do not go with --with, --with-study or --within")
         trials, endpoint = measured_trials(source, study, folder, arch, of)
         level, majority = fraction(bar), fraction(zero_r)
         show_contrasts(
