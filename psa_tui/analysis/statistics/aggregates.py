@@ -39,7 +39,7 @@ def mean_interval(sample: Sequence[Array], level: float = 0.95, repeats: int = R
 
     Student's t takes the mean and its error as independent; where few trials of a cell escape they rise together, and
     it misses too often. How far a bootstrap's mean lies from the one found, in its own standard errors, is drawn
-    instead. NaN where a shape has one trial or nothing has any spread.
+    instead. NaN where a shape has one trial, or so few values differ that a twentieth of the bootstraps have no spread.
     """
     import numpy as np
 
@@ -58,6 +58,8 @@ def mean_interval(sample: Sequence[Array], level: float = 0.95, repeats: int = R
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.where(off**2 < _EXACT, 0.0, off / np.sqrt(errors))
     reach = float(np.quantile(ratios, level, method="higher")) * error**0.5 / len(sample)
+    if not np.isfinite(reach):
+        return float("nan"), float("nan")
     return found / len(sample) - reach, found / len(sample) + reach
 
 

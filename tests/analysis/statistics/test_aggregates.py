@@ -55,6 +55,7 @@ def test_the_interval_of_the_mean_reaches_as_far_as_95_percent_of_bootstraps_in_
 def test_a_mean_without_spread_or_of_one_trial_has_no_interval():
     assert np.isnan(mean_interval([np.full(10, 0.1)])).all()
     assert np.isnan(mean_interval([SAMPLE[0], np.array([0.5])])).all()
+    assert np.isnan(mean_interval([np.r_[np.full(9, 0.1102), 0.1101]])).all()
     low, high = mean_interval([SAMPLE[0], np.full(10, 0.1)])
     assert low < (SAMPLE[0].mean() + 0.1) / 2 < high
 
