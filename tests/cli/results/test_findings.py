@@ -229,6 +229,11 @@ def test_measures_are_shown_once_each_in_the_order_in_which_they_are_asked_for(p
     [
         (["summary"], 2, "no local study there; psa reproduce makes one, or say --source published"),
         (["growth", "--source", "published"], 1, "no meta-loops; psa reproduce records every one of them"),
+        (
+            ["compare", "--of", "gain", "--source", "published"],
+            1,
+            "the published study has each trial's best accuracy only",
+        ),
         (["export", "-o", "x.xlsx", "--source", "published"], 2, "expected one of .csv, .parquet, .json"),
         (["curves", "--trial", "1", "--best"], 2, "--trial and --best exclude each other"),
         (["curves", "--measure", "loss"], 2, "accuracy"),
