@@ -46,8 +46,7 @@ class Layout:
             self.units, self.places_of_patch = self.first_units * LANES, 1
             tiles = -(-width // self.units)
         else:
-            # As many tiles for each thread.
-            tiles = min(-(-width // (_MOST_UNITS * shares)) * shares, width)
+            tiles = -(-width // _MOST_UNITS)
             self.first_units = self.units = -(-width // tiles)
             self.places_of_patch = LANES
         narrowest = min(layer.outputs for layer in self.layers[1:])
@@ -99,9 +98,9 @@ class Layout:
             tiles = filled.reshape(count, -1, self.units, self.patches, self.places_of_patch)
             first[which] = tiles.transpose(0, 1, 3, 2, 4).reshape(count, -1)
             rest[which, :, : rows.shape[1] - self.rest_at] = numbers[:, self.rest_at :]
-        sums = zeros((count, self.rows), dtype)
+        sums = zeros((count, self.shares, self.rows), dtype)
         weights = rows[:, : self.rest_at].reshape(count, -1, len(self.pixels))
-        sums[:, : weights.shape[1]] = weights.sum(2, dtype=np.float64)
+        sums[:, 0, : weights.shape[1]] = weights.sum(2, dtype=np.float64)
         sets = list({id(one): one for one in labels}.values())
         labels_of = [[id(one) for one in sets].index(id(one)) for one in labels]
         dropping = [draws is not None for draws in dropout]

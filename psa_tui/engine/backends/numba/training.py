@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, wait
-from threading import Thread
+from contextlib import suppress
+from threading import Barrier, Thread
 
 import numpy as np
 import torch
@@ -27,22 +29,23 @@ _EVALUATION_BATCH = 256
 
 
 def train_epoch(
-    weights: Tensor, network: StackedNetwork, images: Images, epoch: Epoch
+    weights: Tensor, network: StackedNetwork, images: Images, epoch: Epoch, shares: int
 ) -> Generator[tuple[int, Tensor], None, Tensor]:
-    """Train ``weights`` [M, parameters] for one epoch, see ``psa_tui.engine.backend.Backend``."""
+    """Train ``weights`` [M, parameters] for one epoch with ``shares`` threads, see ``Backend``."""
     losses = np.zeros((len(weights), 1))
     seen = 0
     for members in chunks(epoch.order_of, network.parameters * weights.element_size()):
-        for images_seen in _train(weights, network, images, epoch, members, losses):
+        for images_seen in _train(weights, network, images, epoch, shares, members, losses):
             yield (seen + len(members) * images_seen) // len(weights), torch.from_numpy(losses).to(weights.dtype)
         seen += len(members) * epoch.orders.shape[1]
     return torch.from_numpy(losses[:, 0]).to(weights.dtype) / epoch.orders.shape[1]
 
 
-def count_correct(weights: Tensor, network: StackedNetwork, images: Images, active: Tensor | None = None) -> Tensor:
+def count_correct(
+    weights: Tensor, network: StackedNetwork, images: Images, shares: int, active: Tensor | None = None
+) -> Tensor:
     """Return how many images each member of ``weights`` [M, parameters] classifies correctly, see ``Backend``."""
     rows = weights.numpy()
-    shares = torch.get_num_threads()
     layout = Layout(network, images, shares)
     batch = _EVALUATION_BATCH * shares
     space = layout.workspace(batch, rows.dtype, trains=False)
@@ -82,12 +85,17 @@ def chunks(order_of: Sequence[int], row_bytes: int) -> list[list[int]]:
 
 
 def _train(
-    weights: Tensor, network: StackedNetwork, images: Images, epoch: Epoch, members: Sequence[int], losses: np.ndarray
+    weights: Tensor,
+    network: StackedNetwork,
+    images: Images,
+    epoch: Epoch,
+    shares: int,
+    members: Sequence[int],
+    losses: np.ndarray,
 ) -> Generator[int, None, None]:
     """Train ``members``, who share an order, adding to ``losses`` [M, 1]; yield how many images were seen."""
     some = epoch.of(members)
     dtype = weights.numpy().dtype
-    shares = torch.get_num_threads()
     layout = Layout(network, images, shares)
     labels = [images.labels if one is None else one for one in some.labels]
     arrays = {id(one): one.numpy() for one in labels}
@@ -155,9 +163,11 @@ def _run_steps(task: Task, layout: Layout) -> Generator[int, None, None]:
     control = task.space.control
     control[:] = 0
     calls: list[Future[None]] = [Future() for _ in range(layout.shares)]
+    # One that is at work waits for the others on its core, where they could not be started.
+    ready = Barrier(layout.shares)
     for share, call in enumerate(calls):
         # A daemon, because a process that must end at once does not wait for the end of a step.
-        Thread(target=_answer, args=(call, task, share, *phases), daemon=True).start()
+        Thread(target=_answer, args=(call, ready, task, share, *phases), daemon=True).start()
     try:
         while wait(calls, _PROGRESS_EVERY_S).not_done:
             if control[STEPS]:
@@ -171,11 +181,26 @@ def _run_steps(task: Task, layout: Layout) -> Generator[int, None, None]:
     yield int(control[STEPS])
 
 
-def _answer(call: Future[None], task: Task, share: int, *phases: int) -> None:
+def _answer(call: Future[None], ready: Barrier, task: Task, share: int, *phases: int) -> None:
     try:
+        if ready.parties > 1:
+            ready.wait()
+            _move_apart(share)
         call.set_result(run_steps(task, share, *phases))
     except BaseException as error:
         call.set_exception(error)
+
+
+def _move_apart(share: int) -> None:
+    """Let this thread begin on a core of its own; it may be moved from there.
+
+    Linux often begins several new threads on one core, and takes milliseconds to divide them: as long as an epoch.
+    """
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        with suppress(OSError):
+            os.sched_setaffinity(0, {cores[(os.getpid() + share) % len(cores)]})
+        os.sched_setaffinity(0, cores)
 
 
 def _rates(epoch: Epoch, step: int, count: int) -> np.ndarray:

@@ -70,7 +70,7 @@ def test_where_float32_strays_further_a_unit_was_within_a_rounding_of_zero(seed)
 )
 @pytest.mark.parametrize(("count", "batch_size"), [(1, 64), (5, 1), (300, 1000), (300, 129)])
 def test_wide_layers_are_the_oracles_whatever_fills_no_block(text, shape, count, batch_size, threads):
-    torch.set_num_threads(threads)
+    NUMBA.use_threads(threads)
     pixels = random_images(count, 4).pixels[:, -int(np.prod(shape)) :].contiguous()
     pixels[count // 2] = 0
     images = Images(pixels, torch.arange(count) % 10, (0.1307,), (0.3081,), shape)

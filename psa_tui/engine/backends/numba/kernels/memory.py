@@ -65,8 +65,8 @@ class Members(NamedTuple):
     """The first layer's weights and their two moments: [3, M, some], see ``patches`` and ``pixels``."""
     rest: Reals3
     """All other parameters and their moments: [3, M, some]."""
-    weight_sums: Reals2
-    """Of each unit of the first layer: [M, rows]."""
+    weight_sums: Reals3
+    """Of each unit of the first layer, in parts of which each thread has one: [M, shares, rows]."""
     labels: Ints2
     """Sets of labels of all images: int64 [sets, N]."""
     labels_of: Ints
