@@ -20,6 +20,7 @@ _RESULTS = Path("results")
 """The folder that need not be named."""
 Words = list[str]
 """A command line without ``psa``."""
+_DELETE_STUDY = ["study", "delete"]
 
 
 def shown(words: Sequence[str]) -> str:
@@ -50,12 +51,12 @@ def resume_words(entry: Entry, results_dir: Path) -> Words:
     return _resume(entry.run, results_dir, entry.run.name)
 
 
-def delete_words(entry: Entry) -> Words | None:
-    """Move a run's checkpoint into the trash; None of a study."""
+def delete_words(entry: Entry) -> Words:
+    """Move a run's checkpoint, or a study, into the trash."""
     from psa_tui.runs.checkpoint_files import DEFAULT_NAME
 
     if entry.run is None:
-        return None
+        return [*_DELETE_STUDY, *_name(entry.said)]
     file = Path(entry.run.checkpoint).name
     return ["clean", *_resume(entry.run, _RESULTS, entry.run.name)[1:], *(_file(file) if file != DEFAULT_NAME else ())]
 
@@ -63,6 +64,8 @@ def delete_words(entry: Entry) -> Words | None:
 def undo_words(deletion: Words | None) -> Words:
     """Bring back what a deletion moved into the trash; of one before this session that in the models folder."""
     words = [] if deletion is None else deletion
+    if words[:2] == _DELETE_STUDY:
+        return [*_DELETE_STUDY, "--undo"]
     home = words[words.index("--model-dir") :][:2] if "--model-dir" in words else []
     return ["clean", *home, "--undo"]
 

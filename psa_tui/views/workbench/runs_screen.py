@@ -42,7 +42,7 @@ class RunsScreen(WorkbenchScreen):
         key("r", "resume", "resume", "Resume: go on with the run, or the study"),
         key("o", "overlay", "overlay", "Overlay the marked runs in one chart, grouped by setting"),
         key("d", "diff", "diff", "Differences of two marked runs"),
-        key("x", "delete", "delete", "Delete: move the run's checkpoint into the trash"),
+        key("x", "delete", "delete", "Delete: move the run's checkpoint, or the study, into the trash"),
         key("u", "undo", "undo", "Undo the last delete"),
         key("e", "label", "label", "Label the run: its name, tags and note"),
         key("s", "sort", "sort", "Sort by the next column (or click its heading)"),
@@ -254,7 +254,7 @@ class RunsScreen(WorkbenchScreen):
             self.workbench.resume(entry)
 
     def action_delete(self) -> None:
-        """Move the run's checkpoint into the trash."""
+        """Move the run's checkpoint, or the study, into the trash."""
         if (entry := self.table.current) is not None:
             self.workbench.delete(entry)
 

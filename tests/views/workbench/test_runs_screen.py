@@ -114,7 +114,7 @@ def test_help_and_the_list_of_commands_name_every_action_with_its_command_line(f
         await eyes.see(NEWEST)
         await eyes.press("down")
         await eyes.click("? help")
-        await eyes.see("Overlay the marked runs", "Delete: move the run's checkpoint")
+        await eyes.see("Overlay the marked runs", "Delete: move the run's checkpoint, or the study")
         await eyes.press("escape", "ctrl+p")
         await eyes.write("resume")
         await eyes.see("Resume: go on with the run", f"$ psa resume --model-dir models/{NEWEST}")
@@ -200,6 +200,19 @@ def test_a_deleted_checkpoint_is_brought_back_by_undo(folder, sit, checkpoint):
         assert file.exists()
 
     sit(acts)
+
+
+def test_a_deleted_study_leaves_the_table_and_is_brought_back_by_undo(folder, sit):
+    async def acts(eyes):
+        await eyes.see("1 study", "plane", "$ psa study delete plane")
+        await eyes.press("x")
+        await eyes.see("moved to results/.trash", "0 studies")
+        assert eyes.app.undo_words() == ["study", "delete", "--undo"]
+        await eyes.press("u")
+        await eyes.see("brought back", "1 study")
+        assert eyes.app.undo_words() == ["clean", "--undo"]
+
+    sit(acts, (140, 30))
 
 
 def test_what_could_not_be_deleted_is_not_what_undo_brings_back(folder, sit, checkpoint):
