@@ -100,9 +100,8 @@ def _loop_time(state: RunState) -> str:
 
 def format_resources(state: RunState) -> str:
     """Write what the run takes of the machine, as far as that is known: "187 % CPU, 412 MB"."""
-    if state.resources is None:
-        return ""
-    return f"{state.resources.cpu_percent:.0f} % CPU, {format_bytes(state.resources.memory_bytes)}"
+    newest = state.resources.newest
+    return "" if newest is None else f"{newest.cpu_percent:.0f} % CPU, {format_bytes(newest.memory_bytes)}"
 
 
 def _fitting(parts: list[str], width: int) -> Text:

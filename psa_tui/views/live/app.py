@@ -8,6 +8,7 @@ import signal
 import termios
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import psutil
 from textual.app import App, ComposeResult
@@ -20,7 +21,8 @@ from psa_tui.views.display import DisplayOptions
 from psa_tui.views.live.feed import Feed
 from psa_tui.views.live.run_screen import RunScreen
 from psa_tui.views.live.study_screen import StudyScreen
-from psa_tui.views.state import Resources, RunState
+from psa_tui.views.resources import Resources
+from psa_tui.views.state import RunState
 
 _FRAME_S = 0.5
 _BUSY = 0.025
@@ -95,6 +97,9 @@ class LiveApp(App[None]):
                 signal.signal(number, signal.SIG_IGN)
             asyncio.get_running_loop().add_reader(self._feed.events, self._read)
             self.set_interval(_TICK_S, self._tick)
+            if self._trainer is not None:
+                # What is taken is reckoned from here on.
+                self._trainer.cpu_percent()
             self._write(_PUSH_TITLE)
         self.show()
 
@@ -146,7 +151,9 @@ class LiveApp(App[None]):
             return
         state = self._feed.state
         if isinstance(state, RunState) and self._trainer is not None and state.finished is None:
-            state.resources = _measure(self._trainer)
+            # Once it is gone, its last word comes next.
+            with suppress(psutil.Error):
+                state.resources.add(_measure(self._trainer), _TICK_S)
         if not state.is_still and isinstance(self.screen, RunScreen | StudyScreen):
             self.screen.redraw(only_clock=True)
 
@@ -203,9 +210,6 @@ class LiveApp(App[None]):
             self._driver.write(codes)
 
 
-def _measure(process: psutil.Process) -> Resources | None:
-    """Return what ``process`` has taken since it was asked last; None once it is gone."""
-    try:
-        return Resources(process.cpu_percent(), process.memory_info().rss)
-    except psutil.Error:
-        return None
+def _measure(process: psutil.Process) -> Resources:
+    """Return what ``process`` has taken since it was asked last."""
+    return Resources(process.cpu_percent(), process.memory_info().rss)

@@ -14,6 +14,7 @@ from pathlib import Path
 from psa_tui.formatting import printable
 from psa_tui.machine.child_processes import isolated_children
 from psa_tui.storage.run_store import RunRow
+from psa_tui.storage.study_rows import FETCHED
 from psa_tui.views.workbench.entries import Entry
 
 _RESULTS = Path("results")
@@ -85,6 +86,12 @@ def label_words(entry: Entry, name: str, tags: Collection[str], note: str) -> Wo
 def diff_words(one: Entry, other: Entry) -> Words:
     """Compare two runs."""
     return ["results", "diff", *_name(one.said), other.said]
+
+
+def importance_words(entry: Entry) -> Words:
+    """Say which axis of a study's design its results follow."""
+    source = ["--source", FETCHED] if entry.state == FETCHED else []
+    return ["results", "importance", *source, f"--study={entry.said}"]
 
 
 def trial_words(study: str, architecture: str, mode: str, trial: int) -> Words:

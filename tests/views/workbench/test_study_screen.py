@@ -129,3 +129,15 @@ def test_shapes_of_unknown_size_are_counted_and_listed(folder, sit):
 def test_every_trial_has_its_dot_on_one_scale():
     assert strip([0.0, 0.5, 0.5, 1.0, 1.0, 1.0], 0.0, 1.0, 5) == "· • ●"
     assert strip([0.7], 0.7, 0.7, 3) == "·  "
+
+
+def test_the_list_of_commands_tells_how_the_axes_of_a_study_are_weighed(folder, sit):
+    async def acts(eyes):
+        await eyes.see("plane")
+        await eyes.press("enter")
+        await eyes.see("depth ↑")
+        await eyes.press("ctrl+p")
+        await eyes.write("Importance")
+        await eyes.see("$ psa results importance --study=plane")
+
+    sit(acts)
