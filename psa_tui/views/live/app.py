@@ -18,9 +18,8 @@ from textual.widgets import Static
 
 from psa_tui.formatting import percent, printable
 from psa_tui.views.display import DisplayOptions
+from psa_tui.views.live.base import LiveScreen
 from psa_tui.views.live.feed import Feed
-from psa_tui.views.live.run_screen import RunScreen
-from psa_tui.views.live.study_screen import StudyScreen
 from psa_tui.views.resources import Resources
 from psa_tui.views.state import RunState
 
@@ -101,6 +100,8 @@ class LiveApp(App[None]):
                 # What is taken is reckoned from here on.
                 self._trainer.cpu_percent()
             self._write(_PUSH_TITLE)
+            # What a run's screen needs is loaded while the run itself is, behind a frame that is there.
+            self.call_after_refresh(_run_screen)
         self.show()
 
     def show(self) -> None:
@@ -109,9 +110,9 @@ class LiveApp(App[None]):
         self._timer = None
         if not self._is_ours:
             return
-        if isinstance(self.screen, RunScreen | StudyScreen) or state.started is not None:
+        if isinstance(self.screen, LiveScreen) or state.started is not None:
             self._choose_screen()
-        if isinstance(self.screen, RunScreen | StudyScreen):
+        if isinstance(self.screen, LiveScreen):
             self.screen.redraw()
         elif state.started is None and self.screen.query("#loading"):
             lines = [f"{self._feed.waits_for} ...", "", *state.messages]
@@ -119,8 +120,10 @@ class LiveApp(App[None]):
         self._tell_terminal()
 
     def _choose_screen(self) -> None:
-        kind = RunScreen if isinstance(self._feed.state, RunState) else StudyScreen
-        if self._feed.state.started is not None and not any(isinstance(one, kind) for one in self.screen_stack):
+        if self._feed.state.started is None:
+            return
+        kind = _run_screen() if isinstance(self._feed.state, RunState) else _study_screen()
+        if not any(isinstance(one, kind) for one in self.screen_stack):
             while len(self.screen_stack) > 1:
                 self.pop_screen()
             self.push_screen(kind(self._feed, self._options, self._clock))
@@ -154,7 +157,7 @@ class LiveApp(App[None]):
             # Once it is gone, its last word comes next.
             with suppress(psutil.Error):
                 state.resources.add(_measure(self._trainer), _TICK_S)
-        if not state.is_still and isinstance(self.screen, RunScreen | StudyScreen):
+        if not state.is_still and isinstance(self.screen, LiveScreen):
             self.screen.redraw(only_clock=True)
 
     def _give_back(self) -> None:
@@ -208,6 +211,19 @@ class LiveApp(App[None]):
     def _write(self, codes: str) -> None:
         if self._driver is not None and not self.is_headless:
             self._driver.write(codes)
+
+
+def _run_screen() -> type[LiveScreen]:
+    # It loads NumPy, which the first frame does not wait for.
+    from psa_tui.views.live.run_screen import RunScreen
+
+    return RunScreen
+
+
+def _study_screen() -> type[LiveScreen]:
+    from psa_tui.views.live.study_screen import StudyScreen
+
+    return StudyScreen
 
 
 def _measure(process: psutil.Process) -> Resources:
