@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from psa_tui.formatting import duration, format_bytes, percent
+from psa_tui.formatting import duration, format_bytes, network_words, percent
 from psa_tui.method.promotion import ALWAYS
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.state import RunState
@@ -22,8 +22,8 @@ def title(state: RunState, width: int, options: DisplayOptions) -> str:
     """Say what runs, on what; a mode whose name is too long for ``width`` is cut, so that all else is seen."""
     event = state.started
     assert event is not None
-    before = f"PSA {event.architecture}  mode "
-    behind = [f"  {event.dataset}", f"  run {event.run}"]
+    before = f"PSA {network_words(event.network, event.architecture)}  mode "
+    behind = [f"  {event.dataset}", f"  run {event.name or event.run}"]
     # What stands behind is left out rather than cut.
     while behind and len(before) + len(state.mode) + len("".join(behind)) > width and len(behind) > 1:
         behind.pop()

@@ -16,7 +16,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.timer import Timer
 from textual.widgets import Static
 
-from psa_tui.formatting import percent, printable
+from psa_tui.formatting import network_words, percent, printable
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.live.base import LiveScreen
 from psa_tui.views.live.feed import Feed
@@ -202,7 +202,8 @@ class LiveApp(App[None]):
         if not isinstance(state, RunState) or state.started is None or state.progress is None:
             return
         part = 100 * state.progress.meta_loop // max(state.started.last_meta_loop, 1)
-        title = f"psa {state.started.architecture} {part} % LKG {percent(state.progress.lkg_accuracy)}"
+        network = network_words(state.started.network, state.started.architecture)
+        title = f"psa {network} {part} % LKG {percent(state.progress.lkg_accuracy)}"
         told = f"\x1b]2;{printable(title)}\x07" + (_NO_PROGRESS if state.finished else f"\x1b]9;4;1;{part}\x07")
         if told != self._told:
             self._told = told

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from psa_tui.formatting import percent
+from psa_tui.formatting import network_words, percent
 from psa_tui.outside import is_plain_name
 from psa_tui.storage.database import FILE_NAME
 from psa_tui.storage.locks import holder
@@ -143,7 +143,7 @@ def _of_run(row: RunRow, *, is_called_so: bool) -> Entry:
         said=row.name if row.name and is_called_so else row.run,
         label=row.name or row.run,
         state=row.state,
-        architecture=row.architecture,
+        architecture=network_words(row.network, row.architecture),
         mode=row.mode,
         learning_rate=row.hyperparameters.learning_rate,
         done=row.meta_loop,

@@ -94,7 +94,7 @@ def records_of_runs(entries: Sequence[Entry]) -> list[Record]:
         }
         records.append(
             Record(
-                f"{entry.label} {row.architecture}",
+                f"{entry.label} {entry.architecture}",
                 {name.replace("_", " "): one for name, one in values.items()},
                 entry.bounty,
             )

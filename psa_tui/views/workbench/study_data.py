@@ -159,10 +159,6 @@ class StudyData:
         return NONE.name if NONE.name in self.modes else self.modes[0] if self.modes else ""
 
 
-def _in_words(trial: TrialRow) -> str:
-    return f"{trial.architecture} {trial.mode} {trial.trial}, {percent(trial.bounty)}"
-
-
 def read_study(results_dir: Path, name: str) -> StudyData:
     """Return the study as it stands.
 
