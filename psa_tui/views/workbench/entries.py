@@ -170,7 +170,9 @@ def _of_study(row: StudyRow, trials: Sequence[TrialRow], folder: Path) -> Entry:
         said=row.study,
         label=row.study,
         state=_state(row, trials, len(complete) >= wanted, folder),
-        architecture=shapes[0] if len(shapes) == 1 else f"{len(shapes)} shapes",
+        architecture=network_words(row.settings.get("network") or "", shapes[0])
+        if len(shapes) == 1
+        else f"{len(shapes)} shapes",
         mode=modes[0] if len(modes) == 1 else f"{len(modes)} modes",
         learning_rate=rate if isinstance(rate, float) else None,
         done=len(complete),

@@ -140,6 +140,7 @@ class StudyData:
         leader = max(first, key=lambda one: one[1], default=None)
         return [
             ("study", f"{self.name}{', running' if self.is_running else ''}"),
+            *([] if self.family == Mlp.family else [("network", self.family)]),
             ("shapes", f"{len(self.shapes):,}"),
             ("modes", ", ".join(self.modes)),
             ("trials", f"{self.trials:,} of each shape and mode, {self.wanted() * len(self.shapes):,} in all"),

@@ -28,6 +28,13 @@ def test_the_map_is_oriented_as_the_figures_depth_upwards_width_to_the_right(fol
     assert lines[0].startswith("depth ↑")
 
 
+def test_a_row_that_two_depths_share_is_labelled_by_that_of_a_shape():
+    placed = place((("8*8", 8, 8.0), ("4*4", 4, 4.0), ("1*16", 1, 16.0)), 72, 8)
+    middle = (placed.block[1] - 1) // 2
+    assert dict(placed.y_ticks)[placed.spots["4*4"][1] + middle] == "4"
+    assert [label for _, label in placed.y_ticks] == ["8", "4", "1"]
+
+
 def test_each_view_shows_its_number_and_explains_it(folder):
     assert "71.2" in "".join(drawn(folder, View.BEST))
     assert "70.2" in "".join(drawn(folder, View.MODE)).replace("71.2", "70.2")
