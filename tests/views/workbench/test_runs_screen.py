@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from textual.events import MouseScrollUp
 
 from psa_tui.storage.labels import Labels
 from psa_tui.views.workbench import app as application
@@ -256,3 +257,42 @@ def test_a_history_that_cannot_be_read_is_said_in_the_heading(tmp_path, sit, mon
         await eyes.see("history.sqlite")
 
     sit(acts, (140, 24))
+
+
+def test_the_list_of_commands_runs_what_belongs_to_the_application_or_a_table_too(folder, sit):
+    async def acts(eyes):
+        await eyes.see(NEWEST)
+        before = eyes.app.theme
+        await eyes.press("ctrl+p")
+        await eyes.write("light or")
+        await eyes.see("Light or dark")
+        await eyes.press("enter")
+        await eyes.see("4 runs")
+        await eyes.pilot.pause()
+        assert eyes.app.theme != before
+        await eyes.press("down", "ctrl+p")
+        await eyes.write("open")
+        await eyes.see("Open")
+        await eyes.press("enter")
+        await eyes.see("rolled back", "facts/loops")
+
+    sit(acts)
+
+
+def test_a_click_on_the_curve_reads_out_its_loop_and_the_wheel_zooms(folder, sit, build):
+    add_run(build, folder, "20260103-000001-aaaa", "[2*8]", "none", 1e-3, 1, tuple(range(100, 140)))
+
+    async def acts(eyes):
+        await eyes.see("20260103")
+        await eyes.press("slash", *"20260103", "enter", "enter")
+        await eyes.see("40 promoted")
+        row = next(number for number, line in enumerate(eyes.lines) if "▲" in line)
+        await eyes.pilot.click(offset=(2, row))
+        await eyes.see("loop 1:")
+        await eyes.pilot.click(offset=(eyes.app.size.width - 12, row))
+        await eyes.see("loop 40:")
+        # As the terminal tells it.
+        eyes.app.post_message(MouseScrollUp(None, 20, row, 0, 0, 0, False, False, False, 20, row))
+        await eyes.see("  25  ")
+
+    sit(acts)
