@@ -37,6 +37,14 @@ def percent(fraction: float | None) -> str:
     return "-" if fraction is None else f"{100 * fraction:.2f} %"
 
 
+def network_words(family: str, architecture: str) -> str:
+    """An architecture as people read it: its family before it, but for the plain one, whose notation stands alone.
+
+    Of a model of the user's own loop ("module") the architecture says what it is.
+    """
+    return architecture if family in ("", "mlp", "module") else f"{family} {architecture}"
+
+
 def count(number: int, thing: str) -> str:
     """``number`` of a thing: 1 trial, 2,000 trials."""
     return f"{number:,} {thing}" + ("" if number == 1 else "s")

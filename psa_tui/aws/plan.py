@@ -13,7 +13,7 @@ from psa_tui.aws.pricing import cost_usd
 from psa_tui.aws.settings import LONGEST_RUN_S, AwsSettings
 from psa_tui.aws.training_jobs import COMPLETED, TrainingJob
 from psa_tui.errors import ConfigError
-from psa_tui.formatting import duration
+from psa_tui.formatting import count, duration
 from psa_tui.studies.spec import StudySpec
 
 WIND_DOWN_S = 300
@@ -162,8 +162,8 @@ def plan_lines(plan: LaunchPlan, spec: StudySpec) -> list[str]:
     market = "spot, priced as on demand" if plan.spot else "on demand"
     there = "complete, running or launched by this --again" if plan.order else "complete or running"
     facts = {
-        "study": f"{spec.name}: {len(spec.networks)} shapes x {len(spec.variants)} modes, {spec.trials} trials of "
-        f"{spec.meta_loops} meta-loops, seed {spec.seed}",
+        "study": f"{spec.name}: {count(len(spec.networks), 'shape')} x {count(len(spec.variants), 'mode')}, "
+        f"{count(spec.trials, 'trial')} of {count(spec.meta_loops, 'meta-loop')}, seed {spec.seed}",
         "jobs": f"{len(plan.cells)} to launch; {len(plan.existing)} of {cells} are {there}",
         "instance": f"{plan.instance_type}, {market}, {plan.price_usd_per_hour.normalize():f} USD an hour",
         "each job": f"at most {plan.max_billed_s:,} s ({duration(plan.max_billed_s)}), winding down included",

@@ -18,10 +18,9 @@ import shlex
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import safetensors
-import safetensors.numpy
 
 from psa_tui.errors import CheckpointError
 from psa_tui.formatting import printable
@@ -29,6 +28,9 @@ from psa_tui.networks.base import NETWORKS, Network
 from psa_tui.storage.atomic_write import UnsyncedError, atomic_write
 from psa_tui.storage.header import Record, decode_record
 from psa_tui.storage.read_errors import read_errors
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FORMAT = "psa-tui checkpoint"
 FORMAT_VERSION = 5
@@ -93,6 +95,9 @@ def encode(checkpoint: Checkpoint) -> bytes:
     tensors = checkpoint.weights | checkpoint.state
     metadata[_WEIGHTS_DIGEST] = _weights_digest(tensors)
     metadata[_RECORD_DIGEST] = _record_digest(metadata)
+    # It loads NumPy, which the first frame of a run does not wait for.
+    import safetensors.numpy
+
     return safetensors.numpy.save(tensors, metadata)
 
 
@@ -207,6 +212,8 @@ def _beginning(name: str) -> str:
 
 
 def _weights_digest(weights: dict[str, np.ndarray]) -> str:
+    import numpy as np
+
     digest = hashlib.sha256()
     for name, array in sorted(weights.items()):
         digest.update(f"{name} {array.dtype} {array.shape}\n".encode())

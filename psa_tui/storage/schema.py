@@ -72,7 +72,7 @@ _RUN_TABLES = {
     PRIMARY KEY (run, meta_loop)
 """,
 }
-_STUDY_TABLES = {
+STUDY_TABLES = {
     "studies": """
     study TEXT PRIMARY KEY,
     source TEXT NOT NULL,             -- local (trained by psa reproduce) or fetched (from a bucket)
@@ -168,7 +168,7 @@ _FROM_FORMAT_2 = {
 
 def create_or_upgrade(connection: sqlite3.Connection, version: int) -> None:
     """Bring the tables to ``FORMAT``, within a transaction; ``version`` is that of the file, 0 for a new one."""
-    tables = {**_RUN_TABLES, **_STUDY_TABLES}
+    tables = {**_RUN_TABLES, **STUDY_TABLES}
     found = set(_tables_of(version))
     old = found & set(_FROM_FORMAT_2) if version <= 2 else set()
     for name in old:
@@ -216,7 +216,7 @@ def _tables_of(version: int) -> Iterator[str]:
     if version >= 1:
         yield from _RUN_TABLES
     if version >= 2:
-        yield from _STUDY_TABLES
+        yield from STUDY_TABLES
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> list[str]:

@@ -170,6 +170,7 @@ class Driver:
             costs_s=tuple(self._cost_s(network) for network in spec.networks),
             costs_measured=self._costs_measured,
             notices=self._notices,
+            network=spec.family,
         )
 
     def _work(self, executor: Executor) -> Iterator[StudyEvent]:

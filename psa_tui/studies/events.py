@@ -48,6 +48,8 @@ class StudyStarted:
     """Whether they are more than a guess from the operations of some core: what a session compares itself with."""
     notices: tuple[str, ...] = ()
     """What a user must know before trusting the numbers, such as a substituted data set."""
+    network: str = "mlp"
+    """The family of all networks."""
 
 
 @event("cell_started")

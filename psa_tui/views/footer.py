@@ -20,7 +20,7 @@ _RUN_KEYS = (
 )
 _READ_ONLY_KEYS = (("q", "leave; the run goes on"),)
 _SCREEN_KEYS = (
-    ("1 to 8", "show or hide accuracy, map, loss, gap, log, what helps, gains, architecture"),
+    ("1 to 9", "show or hide accuracy, map, loss, gap, log, what helps, gains, architecture, machine"),
     ("left, right", "read out a loop of the chart; so does a click"),
     ("+ -", "zoom the chart; so does the wheel"),
     ("[ ]", "pan the chart"),

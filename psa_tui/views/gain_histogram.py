@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.text import Text
 
 from psa_tui.formatting import first_fitting
 from psa_tui.runs.ablation_statistics import GAIN_BINS, GAIN_EDGES, AblationStatistics
 from psa_tui.views.glyphs import Glyphs
+from psa_tui.views.sparkline import bars
 
 _WIDEST_BIN = 4
 _LABELLED = (0.1, 1.0, 10.0)
 """Points that have a label on the axis."""
-_EIGHTHS = 8
 
 
 def gain_histogram(statistics: AblationStatistics, width: int, height: int, glyphs: Glyphs) -> Text:
@@ -37,25 +35,13 @@ def gain_histogram(statistics: AblationStatistics, width: int, height: int, glyp
         told = (f" {sum(counts):,} {name}", f" at most {max(counts):,} in a bin")
         text.append(glyph, style)
         text.append(first_fitting(width - 1, ",".join(told), told[0]) + "\n")
-        for line in _bars(counts, rows, bin_width, glyphs):
+        for line in bars(counts, rows, max(*counts, 1), glyphs.strip, bin_width):
             text.append(line + "\n", style)
     text.append(_axis(bin_width), "dim")
     if with_unit:
         unit = ("points of validation accuracy gained on the LKG", "points gained on the LKG", "points gained")
         text.append("\n" + first_fitting(width, *unit), "dim")
     return text
-
-
-def _bars(counts: Sequence[int], rows: int, bin_width: int, glyphs: Glyphs) -> list[str]:
-    """Return the lines of bars from the top: the fullest bin is full, and one of a single candidate not empty."""
-    most = max(max(counts), 1)
-    heights = [-(-number * rows * _EIGHTHS // most) for number in counts]
-    body = max(bin_width - 1, 1)
-    lines = []
-    for row in reversed(range(rows)):
-        parts = [glyphs.strip[min(max(height - row * _EIGHTHS, 0), _EIGHTHS)] * body for height in heights]
-        lines.append((" " * (bin_width - body)).join(parts).rstrip())
-    return lines
 
 
 def _axis(bin_width: int) -> str:

@@ -10,7 +10,7 @@ import logging
 import sys
 from contextlib import suppress
 
-from psa_tui.formatting import count, duration, percent, printable
+from psa_tui.formatting import count, duration, network_words, percent, printable
 from psa_tui.method.events import Event, MetaLoopFinished, Outcome, RunFinished, RunStarted
 from psa_tui.method.progress import ESCAPE_ABOVE_MAJORITY
 from psa_tui.settings.targets import BELL, Targets
@@ -89,7 +89,7 @@ class NotifyView:
             "escaped",
             f"LKG {percent(lkg)} at meta-loop {event.meta_loop}, majority class "
             f"{percent(started.majority_class_accuracy)}",
-            f"{started.architecture}, mode {event.mode}, data {started.dataset}",
+            f"{network_words(started.network, started.architecture)}, mode {event.mode}, data {started.dataset}",
         )
 
     def _tell(self, what: str, *lines: str, failed: bool = False) -> None:

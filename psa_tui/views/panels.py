@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from psa_tui.formatting import duration, format_bytes, percent
+from psa_tui.formatting import duration, format_bytes, network_words, percent
 from psa_tui.method.promotion import ALWAYS
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.state import RunState
@@ -22,8 +22,8 @@ def title(state: RunState, width: int, options: DisplayOptions) -> str:
     """Say what runs, on what; a mode whose name is too long for ``width`` is cut, so that all else is seen."""
     event = state.started
     assert event is not None
-    before = f"PSA {event.architecture}  mode "
-    behind = [f"  {event.dataset}", f"  run {event.run}"]
+    before = f"PSA {network_words(event.network, event.architecture)}  mode "
+    behind = [f"  {event.dataset}", f"  run {event.name or event.run}"]
     # What stands behind is left out rather than cut.
     while behind and len(before) + len(state.mode) + len("".join(behind)) > width and len(behind) > 1:
         behind.pop()
@@ -100,9 +100,8 @@ def _loop_time(state: RunState) -> str:
 
 def format_resources(state: RunState) -> str:
     """Write what the run takes of the machine, as far as that is known: "187 % CPU, 412 MB"."""
-    if state.resources is None:
-        return ""
-    return f"{state.resources.cpu_percent:.0f} % CPU, {format_bytes(state.resources.memory_bytes)}"
+    newest = state.resources.newest
+    return "" if newest is None else f"{newest.cpu_percent:.0f} % CPU, {format_bytes(newest.memory_bytes)}"
 
 
 def _fitting(parts: list[str], width: int) -> Text:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from psa_tui.formatting import percent, printable, time_taken
+from psa_tui.formatting import network_words, percent, printable, time_taken
 from psa_tui.runs.history import RunOverview
 from psa_tui.views.sparkline import sparkline
 
@@ -51,7 +51,7 @@ def _cells(run: RunOverview, sparkline_width: int, ascii_only: bool) -> Iterator
     yield "name", row.name or ""
     yield "run", row.run
     yield "state", row.state
-    yield "shape", row.architecture
+    yield "shape", network_words(row.network, row.architecture)
     yield "mode", row.mode
     yield "data", row.dataset
     yield "loops", f"{row.meta_loop}/{row.last_meta_loop}"

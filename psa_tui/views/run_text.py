@@ -10,7 +10,7 @@ from typing import Any
 
 from psa_tui.data import is_own
 from psa_tui.errors import CheckpointError
-from psa_tui.formatting import count, percent, points, time_taken
+from psa_tui.formatting import count, network_words, percent, points, time_taken
 from psa_tui.method.variants import describe_variant
 from psa_tui.runs.history import RunDetails, differing
 from psa_tui.storage.checkpoint import read_checkpoint
@@ -45,7 +45,7 @@ def run_facts(run: RunDetails) -> list[tuple[str, str]]:
     return [
         ("run", f"{row.run}, {row.state}{reason}"),
         *_labels(row),
-        ("architecture", f"{row.architecture}, {row.parameters:,} parameters"),
+        ("architecture", f"{network_words(row.network, row.architecture)}, {row.parameters:,} parameters"),
         ("mode", modes),
         ("data", f"{row.dataset}{asked}, fingerprint {row.dataset_fingerprint[:16]}"),
         ("settings", _settings(run)),

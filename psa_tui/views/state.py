@@ -26,6 +26,7 @@ from psa_tui.method.events import (
 from psa_tui.method.layer_names import LayerNames
 from psa_tui.method.progress import Progress
 from psa_tui.runs.ablation_statistics import AblationStatistics
+from psa_tui.views.resources import ResourceHistory
 
 _REMEMBERED_LOOPS = 500
 _REMEMBERED_EARLIER = 200
@@ -84,15 +85,6 @@ def curve_of(event: EarlierLoops) -> EarlierCurve:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """What a run takes of the machine."""
-
-    cpu_percent: float
-    """100 for each core that is busy all the time."""
-    memory_bytes: int
-
-
 @dataclass(slots=True)
 class RunState:
     """Everything a screen shows of a run; times are seconds on the clock that ``fold`` is given."""
@@ -125,8 +117,8 @@ class RunState:
     """The loops of this session and the last ones before it, newest first."""
     messages: deque[str] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_MESSAGES))
     """Log lines and notices, newest first."""
-    resources: Resources | None = None
-    """None where they are not known: the run is another process's."""
+    resources: ResourceHistory = field(default_factory=ResourceHistory)
+    """Empty where they are not known: the run is another process's."""
     control: ControlChanged | None = None
     finished: RunFinished | None = None
     finished_at: float = 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from psa_tui.formatting import percent
+from psa_tui.formatting import network_words, percent
 from psa_tui.runs.status import CheckpointSummary
 from psa_tui.storage.run_store import RunRow
 
@@ -19,7 +19,7 @@ def checkpoint_cells(summary: CheckpointSummary) -> list[str]:
     """Return a checkpoint's row."""
     return [
         str(Path(summary.name or "", Path(summary.path).name)),
-        summary.architecture,
+        network_words(summary.network, summary.architecture),
         f"{summary.parameters:,}",
         " ".join(f"{mode}@{loop}" if loop > 1 else mode for loop, mode in summary.mode_history),
         f"{summary.meta_loop}/{summary.last_meta_loop}",
@@ -34,7 +34,7 @@ def run_cells(row: RunRow) -> list[str]:
     return [
         row.name or row.run,
         row.state,
-        row.architecture,
+        network_words(row.network, row.architecture),
         row.mode,
         str(row.seed),
         row.dataset,

@@ -12,7 +12,6 @@ import signal
 from rich.console import Console
 
 from psa_tui.formatting import printable
-from psa_tui.views.chart import accuracy_chart
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.live.app import LiveApp, is_in_foreground
 from psa_tui.views.live.feed import Feed
@@ -51,6 +50,8 @@ def _leave_chart(feed: Feed, options: DisplayOptions) -> None:
     """Print the last chart of a run where it stays, on the normal screen."""
     state = feed.state
     if isinstance(state, RunState) and state.finished is not None and state.meta_loops:
+        from psa_tui.views.chart import accuracy_chart
+
         console = Console()
         console.print(accuracy_chart(state, console.width - 1, _CHART_LINES, options), highlight=False)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Protocol
 
-from psa_tui.formatting import percent, points, time_taken
+from psa_tui.formatting import network_words, percent, points, time_taken
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.events import MetaLoopFinished, Outcome, RunFinished, RunStarted, SettingChange, Verdict
 from psa_tui.method.hyperparameters import Hyperparameters
@@ -71,8 +71,9 @@ def format_started(event: RunStarted) -> list[str]:
             f"{where}, to meta-loop {event.last_meta_loop}; seed {event.seed}",
             f"{event.dataset}, {event.device}, threads {event.threads}",
         ]
+    network = network_words(event.network, event.architecture)
     return [
-        f"run {run}: {event.architecture}, {event.parameters:,} parameters, mode {event.mode}",
+        f"run {run}: {network}, {event.parameters:,} parameters, mode {event.mode}",
         f"{where}, to meta-loop {event.last_meta_loop}; seed {event.seed}{first}",
         f"data {event.dataset}: {event.train_count:,} train, {event.validation_count:,} validation, "
         f"{event.test_count:,} test; majority class {percent(event.majority_class_accuracy)}",

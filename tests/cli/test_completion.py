@@ -69,7 +69,13 @@ def test_runs_and_studies_are_those_of_the_folder_that_is_meant(offered, checkpo
     for command in ("show", "diff", "follow", "plot --run"):
         assert offered(f"results {command} ") == ["latest", "20260101-aaaa"]
     assert offered("results show --results-dir other 2026") == ["20260202-bbbb"]
-    for line in ("study status ", "study show ", "results summary --study ", "reproduce status --study "):
+    for line in (
+        "study status ",
+        "study show ",
+        "study delete ",
+        "results summary --study ",
+        "reproduce status --study ",
+    ):
         assert offered(line) == ["study-20260101-aaaa"]
     (tmp_path / "results" / "history.sqlite").write_text("nonsense " * 1000)
     assert offered("results show ") == offered("study status ") == []

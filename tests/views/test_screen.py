@@ -375,7 +375,7 @@ SIGNS = {
     **{"escape": "Esc", "plus": "+", "minus": "-", "slash": "/", "question_mark": "?"},
     **{"less_than_sign": "<", "greater_than_sign": ">", "left_curly_bracket": "{", "right_curly_bracket": "}"},
     **{f"shift+{way}": "shift+arrows" for way in ("left", "right", "up", "down")},
-    **{"left_square_bracket": "[", "right_square_bracket": "]", **dict.fromkeys("234567", "1 to 8")},
+    **{"left_square_bracket": "[", "right_square_bracket": "]", **dict.fromkeys("23456789", "1 to 9")},
 }
 SECOND_KEYS = {"pageup", "pagedown", "f1", "equals_sign"}
 

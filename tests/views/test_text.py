@@ -7,11 +7,14 @@ import pytest
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.events import Outcome, RunFinished
 from psa_tui.method.layer_names import LayerNames
+from psa_tui.views.display import DisplayOptions
+from psa_tui.views.panels import title
 from psa_tui.views.text import (
     format_ablation,
     format_finished,
     format_loop,
     format_session,
+    format_started,
     format_units,
     format_variant,
     variant_of,
@@ -158,3 +161,14 @@ def test_what_is_left_of_a_session_names_every_mode_that_was_in_force(build):
 )
 def test_the_words_for_a_mode_say_what_it_does_and_nothing_else(mode, words):
     assert format_variant(variant_of(mode)) == words
+
+
+@pytest.mark.parametrize(
+    ("family", "words"), [("mlp", "[2*8]"), ("resmlp", "resmlp [2*8]"), ("mine.py:build", "mine.py:build [2*8]")]
+)
+def test_a_run_says_of_what_family_its_network_is_and_what_it_is_called(build, family, words):
+    started = build.run_started("[2*8]", network=family, name="wide")
+    assert f": {words}, " in format_started(started)[0]
+    state, _ = build.replay([started])
+    assert title(state, 100, DisplayOptions()) == f"PSA {words}  mode full  fashion-mnist  run wide"
+    assert title(state, len(words) + 30, DisplayOptions()).startswith(f"PSA {words}  mode full")

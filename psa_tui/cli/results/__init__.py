@@ -12,6 +12,7 @@ from psa_tui.cli.results import (
     export,
     fetch,
     follow,
+    importance,
     label,
     methods,
     plot,
@@ -36,6 +37,7 @@ app.command()(regimes.regimes)
 app.command()(compare.compare)
 app.command()(aa.aa)
 app.command()(survival.survival)
+app.command()(importance.importance)
 app.command()(profile.profile)
 app.command()(power.power)
 app.command()(table.table)

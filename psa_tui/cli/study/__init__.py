@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from psa_tui.cli.help import App
-from psa_tui.cli.study import generate, listing, look, plan, power, recipes, register, run, show, status
+from psa_tui.cli.study import delete, generate, listing, look, plan, power, recipes, register, run, show, status
 
 app = App(help="Plan, run and watch studies of one's own design: a file, or a recipe that comes along.")
 app.command()(plan.plan)
@@ -15,4 +15,5 @@ app.command()(look.look)
 app.command()(show.show)
 app.command()(generate.generate)
 app.command("list")(listing.list_studies)
+app.command()(delete.delete)
 app.command()(recipes.recipes)

@@ -13,6 +13,7 @@ from psa_tui.settings import Settings
 def list_studies(settings: Settings, json: Json = False) -> None:
     """List the studies that were begun here or fetched, and how far they are."""
     from psa_tui.studies.progress import list_studies as read
+    from psa_tui.studies.trash import in_trash
     from psa_tui.views.messages import print_note
     from psa_tui.views.tables import print_table
 
@@ -21,7 +22,8 @@ def list_studies(settings: Settings, json: Json = False) -> None:
     if json:
         json_format.dump({"schema": 1, "studies": [one.as_json() for one in found]}, sys.stdout, indent=2)
         print()
-    elif found:
+        return
+    if found:
         print_table(
             ["study", "from", "last work", "shapes", "modes", "trials", "complete", "failed"],
             [
@@ -38,3 +40,5 @@ def list_studies(settings: Settings, json: Json = False) -> None:
         )
     else:
         print_note(f"no studies in {folder}; psa study run --recipe NAME begins one, psa study recipes lists them")
+    if deleted := [name for _, name in in_trash(folder)]:
+        print_note(f"in the trash: {', '.join(deleted)}; psa study delete --undo brings the last back, --purge deletes")

@@ -8,6 +8,7 @@ import signal
 import termios
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import psutil
 from textual.app import App, ComposeResult
@@ -15,12 +16,12 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.timer import Timer
 from textual.widgets import Static
 
-from psa_tui.formatting import percent, printable
+from psa_tui.formatting import network_words, percent, printable
 from psa_tui.views.display import DisplayOptions
+from psa_tui.views.live.base import LiveScreen
 from psa_tui.views.live.feed import Feed
-from psa_tui.views.live.run_screen import RunScreen
-from psa_tui.views.live.study_screen import StudyScreen
-from psa_tui.views.state import Resources, RunState
+from psa_tui.views.resources import Resources
+from psa_tui.views.state import RunState
 
 _FRAME_S = 0.5
 _BUSY = 0.025
@@ -95,7 +96,12 @@ class LiveApp(App[None]):
                 signal.signal(number, signal.SIG_IGN)
             asyncio.get_running_loop().add_reader(self._feed.events, self._read)
             self.set_interval(_TICK_S, self._tick)
+            if self._trainer is not None:
+                # What is taken is reckoned from here on.
+                self._trainer.cpu_percent()
             self._write(_PUSH_TITLE)
+            # What a run's screen needs is loaded while the run itself is, behind a frame that is there.
+            self.call_after_refresh(_run_screen)
         self.show()
 
     def show(self) -> None:
@@ -107,9 +113,9 @@ class LiveApp(App[None]):
             self._timer = None
         if not self._is_ours:
             return
-        if isinstance(self.screen, RunScreen | StudyScreen) or state.started is not None:
+        if isinstance(self.screen, LiveScreen) or state.started is not None:
             self._choose_screen()
-        if isinstance(self.screen, RunScreen | StudyScreen):
+        if isinstance(self.screen, LiveScreen):
             self.screen.redraw()
         elif state.started is None and self.screen.query("#loading"):
             lines = [f"{self._feed.waits_for} ...", "", *state.messages]
@@ -117,8 +123,10 @@ class LiveApp(App[None]):
         self._tell_terminal()
 
     def _choose_screen(self) -> None:
-        kind = RunScreen if isinstance(self._feed.state, RunState) else StudyScreen
-        if self._feed.state.started is not None and not any(isinstance(one, kind) for one in self.screen_stack):
+        if self._feed.state.started is None:
+            return
+        kind = _run_screen() if isinstance(self._feed.state, RunState) else _study_screen()
+        if not any(isinstance(one, kind) for one in self.screen_stack):
             while len(self.screen_stack) > 1:
                 self.pop_screen()
             self.push_screen(kind(self._feed, self._options, self._clock))
@@ -149,8 +157,10 @@ class LiveApp(App[None]):
             return
         state = self._feed.state
         if isinstance(state, RunState) and self._trainer is not None and state.finished is None:
-            state.resources = _measure(self._trainer)
-        if not state.is_still and isinstance(self.screen, RunScreen | StudyScreen):
+            # Once it is gone, its last word comes next.
+            with suppress(psutil.Error):
+                state.resources.add(_measure(self._trainer), _TICK_S)
+        if not state.is_still and isinstance(self.screen, LiveScreen):
             self.screen.redraw(only_clock=True)
 
     def _give_back(self) -> None:
@@ -195,7 +205,8 @@ class LiveApp(App[None]):
         if not isinstance(state, RunState) or state.started is None or state.progress is None:
             return
         part = 100 * state.progress.meta_loop // max(state.started.last_meta_loop, 1)
-        title = f"psa {state.started.architecture} {part} % LKG {percent(state.progress.lkg_accuracy)}"
+        network = network_words(state.started.network, state.started.architecture)
+        title = f"psa {network} {part} % LKG {percent(state.progress.lkg_accuracy)}"
         told = f"\x1b]2;{printable(title)}\x07" + (_NO_PROGRESS if state.finished else f"\x1b]9;4;1;{part}\x07")
         if told != self._told:
             self._told = told
@@ -206,9 +217,19 @@ class LiveApp(App[None]):
             self._driver.write(codes)
 
 
-def _measure(process: psutil.Process) -> Resources | None:
-    """Return what ``process`` has taken since it was asked last; None once it is gone."""
-    try:
-        return Resources(process.cpu_percent(), process.memory_info().rss)
-    except psutil.Error:
-        return None
+def _run_screen() -> type[LiveScreen]:
+    # It loads NumPy, which the first frame does not wait for.
+    from psa_tui.views.live.run_screen import RunScreen
+
+    return RunScreen
+
+
+def _study_screen() -> type[LiveScreen]:
+    from psa_tui.views.live.study_screen import StudyScreen
+
+    return StudyScreen
+
+
+def _measure(process: psutil.Process) -> Resources:
+    """Return what ``process`` has taken since it was asked last."""
+    return Resources(process.cpu_percent(), process.memory_info().rss)

@@ -11,17 +11,17 @@ _LARGE_FROM = (116, 36)
 _HUGE_FROM = (160, 55)
 COLUMNS = 3
 """Of the grid."""
-_WIDTHS = {"accuracy": 2, "map": 1, "loss": 1, "gap": 1, "log": 2, "effects": 1, "gains": 2, "layers": 1}
+_WIDTHS = {"accuracy": 2, "map": 1, "loss": 1, "gap": 1, "log": 2, "effects": 1, "gains": 2, "layers": 1, "machine": 1}
 """The columns that the pictures take at least, in the order in which they take their places."""
 _HEIGHTS = {
     **{"accuracy": 1.7, "map": 1.0, "loss": 0.9, "gap": 0.9},
-    **{"log": 1.1, "effects": 1.0, "gains": 0.9, "layers": 0.9},
+    **{"log": 1.1, "effects": 1.0, "gains": 0.9, "layers": 0.9, "machine": 0.9},
 }
 """Their lines, as parts; the highest of a row counts."""
 _AT_FIRST = {
     SMALL: {"accuracy"},
     MEDIUM: {"accuracy", "map", "log"},
-    LARGE: set(_WIDTHS) - {"gains", "layers"},
+    LARGE: set(_WIDTHS) - {"gains", "layers", "machine"},
     HUGE: set(_WIDTHS),
 }
 
@@ -64,6 +64,8 @@ def arrange(size: str, shown: Collection[str] | None) -> Arrangement:
     charts = len(rows)
     for name in names:
         width = COLUMNS if name == "accuracy" and size in (SMALL, MEDIUM) else _WIDTHS[name]
+        if name == "gains" and "machine" in names:
+            width = 1
         if len(rows) > charts and _taken(spans, rows[-1]) + width <= COLUMNS:
             rows[-1].append(name)
         else:

@@ -15,11 +15,19 @@ from psa_tui.studies.events import StudyFinished, StudyStarted
 from psa_tui.views.base import State
 from psa_tui.views.drawing import RESUME, SUSPEND, SUSPENDED
 from psa_tui.views.state import RunState
-from psa_tui.views.study.state import StudyState
 
 _URGENT = (ControlChanged, RunStarted, RunFinished, StudyStarted, StudyFinished)
 """Events that are shown at once."""
-_STATES: dict[type, Callable[[], State]] = {RunStarted: RunState, StudyStarted: StudyState}
+
+
+def _study_state() -> State:
+    # It loads the cost model and its networks, which the first frame does not wait for.
+    from psa_tui.views.study.state import StudyState
+
+    return StudyState()
+
+
+_STATES: dict[type, Callable[[], State]] = {RunStarted: RunState, StudyStarted: _study_state}
 """The state that is new after each event that begins something."""
 _POLL_S = 1.0
 

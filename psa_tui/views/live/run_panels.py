@@ -12,6 +12,7 @@ from psa_tui.views.live.panel import Drawing
 from psa_tui.views.log import log, log_title
 from psa_tui.views.network_map import ablations_of, map_title, network_map
 from psa_tui.views.panels import architecture, header, lkg, notices, progress_bars, title
+from psa_tui.views.resources import resource_chart
 
 NUMBERS = {
     "progress": Drawing(
@@ -62,6 +63,12 @@ PICTURES = {
     "layers": Drawing(
         lambda state, width, height, now, options: architecture(state, height, options),
         lambda state, width, options: "architecture",
+    ),
+    "machine": Drawing(
+        lambda state, width, height, now, options: resource_chart(
+            state.resources, width, height, options.glyphs, is_ours=not options.read_only
+        ),
+        lambda state, width, options: "what the run takes",
     ),
 }
 """What can be shown or hidden, in the order of the keys that do it."""

@@ -11,7 +11,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
-from textual.screen import Screen
 from textual.widgets import Input
 
 from psa_tui.method.variants import describe_variant
@@ -20,6 +19,7 @@ from psa_tui.views.display import DisplayOptions
 from psa_tui.views.footer import facts, keys_help
 from psa_tui.views.live import navigation
 from psa_tui.views.live.arrangement import HUGE, LARGE, MEDIUM, SMALL, arrange, size_class, toggled
+from psa_tui.views.live.base import LiveScreen
 from psa_tui.views.live.dialogs import Page, Picker
 from psa_tui.views.live.feed import Feed
 from psa_tui.views.live.panel import Panel
@@ -35,7 +35,7 @@ _LEAST_SHARE, _GREATEST_SHARE = 0.3, 3.0
 """How small and how large the upper or left pictures may be made, beside their share at first."""
 
 
-class RunScreen(Screen[None]):
+class RunScreen(LiveScreen):
     """Shows what ``feed`` knows of a run; keys that ask the run for something write into it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -90,8 +90,7 @@ class RunScreen(Screen[None]):
 
     def __init__(self, feed: Feed, options: DisplayOptions, clock: Callable[[], float] = time.monotonic) -> None:
         """``clock`` gives seconds, as that of ``feed`` does."""
-        super().__init__()
-        self.feed, self.options, self._clock = feed, options, clock
+        super().__init__(feed, options, clock)
         self._shown: set[str] | None = None
         """The pictures that somebody chose; None while nobody did."""
         self._shares = {"columns": 1.0, "rows": 1.0}

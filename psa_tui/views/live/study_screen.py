@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from psa_tui.runs import controls
-from psa_tui.views.display import DisplayOptions
+from psa_tui.views.live.base import LiveScreen
 from psa_tui.views.live.dialogs import Page
-from psa_tui.views.live.feed import Feed
 from psa_tui.views.live.panel import Drawing, Panel
 from psa_tui.views.study.screen import render, study_help
 from psa_tui.views.study.state import StudyState
 
 
-class StudyScreen(Screen[None]):
+class StudyScreen(LiveScreen):
     """Shows what ``feed`` knows of a study."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -30,11 +26,6 @@ class StudyScreen(Screen[None]):
         Binding("down", "scroll_messages(1)", show=False),
     ]
     DEFAULT_CSS = "StudyScreen { background: ansi_default; }"
-
-    def __init__(self, feed: Feed, options: DisplayOptions, clock: Callable[[], float] = time.monotonic) -> None:
-        """``clock`` gives seconds, as that of ``feed`` does."""
-        super().__init__()
-        self.feed, self.options, self._clock = feed, options, clock
 
     @property
     def state(self) -> StudyState:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isnan
 
-from psa_tui.formatting import format_bytes
+from psa_tui.formatting import count, format_bytes
 from psa_tui.studies.plan import Plan, group_s
 
 _LONGEST = 5
@@ -14,7 +14,7 @@ def format_plan(made: Plan) -> list[str]:
     """Return the plan in lines of at most 80 columns."""
     spec = made.spec
     lines = [
-        f"{'cells':<12}{made.cells:,}: {len(spec.networks)} shapes x {len(spec.variants)} modes",
+        f"{'cells':<12}{made.cells:,}: {count(len(spec.networks), 'shape')} x {count(len(spec.variants), 'mode')}",
         f"{'trials':<12}{made.trials:,}: {spec.trials} a cell",
         f"{'meta-loops':<12}{made.meta_loops:,}: {spec.meta_loops} a trial",
         "",

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.layout import Layout
 from rich.text import Text
 
-from psa_tui.formatting import duration
+from psa_tui.formatting import count, duration, network_words
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.glyphs import Glyphs
 from psa_tui.views.study.design_map import design_map, legend
@@ -106,10 +106,10 @@ def _top(state: StudyState, width: int, now: float, glyphs: Glyphs) -> Iterator[
     event = state.started
     assert event is not None
     quick = "QUICK, not a reproduction: " if event.quick else ""
-    cells = f"{len(event.shapes)} shapes x {len(event.modes)} modes"
+    cells = f"{count(len(event.shapes), 'shape')} x {count(len(event.modes), 'mode')}"
     if state.is_of_one_setting:
         cells = f"{event.shapes[0]} {event.modes[0]}"
-    size = f"{cells} x {event.trials} trials x {event.meta_loops} loops"
+    size = f"{network_words(event.network, cells)} x {count(event.trials, 'trial')} x {count(event.meta_loops, 'loop')}"
     clock = duration(now - state.started_at)
     title = f"{quick}study {event.study}"
     for fact in (size, event.dataset, f"seed {event.seed}"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import fmean, quantiles
 
-from psa_tui.formatting import duration, percent
+from psa_tui.formatting import count, duration, network_words, percent
 from psa_tui.studies.events import StudyFinished, StudyOutcome, StudyStarted
 from psa_tui.studies.progress import CellProgress, StudyProgress
 from psa_tui.studies.spec import StudySpec
@@ -20,10 +20,12 @@ def format_started(event: StudyStarted) -> list[str]:
     trials = len(event.shapes) * len(event.modes) * event.trials
     quick = f" ({QUICK})" if event.quick else ""
     begun = "going on with" if event.resumed else "beginning"
+    shapes = network_words(event.network, count(len(event.shapes), "shape"))
+    modes = f"{count(len(event.modes), 'mode')} ({' '.join(event.modes)})"
     return [
-        f"{begun} study {event.study}{quick}: {trials:,} trials of {event.meta_loops} meta-loops",
-        f"{len(event.shapes)} shapes x {len(event.modes)} modes ({' '.join(event.modes)}) x {event.trials} trials",
-        f"data {event.dataset}, seed {event.seed}, {event.workers} workers",
+        f"{begun} study {event.study}{quick}: {count(trials, 'trial')} of {count(event.meta_loops, 'meta-loop')}",
+        f"{shapes} x {modes} x {count(event.trials, 'trial')}",
+        f"data {event.dataset}, seed {event.seed}, {count(event.workers, 'worker')}",
     ]
 
 
@@ -87,13 +89,14 @@ def format_status(progress: StudyProgress, process: str | None) -> list[str]:
     every = progress.trials * spec.meta_loops
     lines = [
         f"study {spec.name}" + (f" ({QUICK})" if spec.quick else "") + f": {_state(progress, process)}",
-        f"{len(spec.networks)} shapes x {len(spec.variants)} modes x {spec.trials} trials x {spec.meta_loops} "
-        f"meta-loops, {spec.dataset}, seed {spec.seed}",
+        f"{network_words(spec.family, count(len(spec.networks), 'shape'))} x "
+        f"{count(len(spec.variants), 'mode')} x {count(spec.trials, 'trial')} x "
+        f"{count(spec.meta_loops, 'meta-loop')}, {spec.dataset}, seed {spec.seed}",
         f"{counts}; {done:,} of {every:,} meta-loops",
     ]
     if progress.seconds_left is not None and progress.complete < progress.trials:
         workers = progress.sessions[-1].workers if progress.sessions else 1
-        lines.append(f"time left on {workers} workers: {duration(progress.seconds_left)}")
+        lines.append(f"time left on {count(workers, 'worker')}: {duration(progress.seconds_left)}")
     lines += [
         f"failed: {failure.shape} {format_trials(failure.trials)}: {failure.cause}" for failure in progress.failures
     ]

@@ -120,11 +120,9 @@ class Workbench(App[None]):
             self.push_screen(Amount(question, entry.last), go_on)
 
     def delete(self, entry: Entry) -> None:
-        """Move a run's checkpoint into the trash, which needs no question: ``undo`` brings it back."""
+        """Move a run's checkpoint, or a study, into the trash, which needs no question: ``undo`` brings it back."""
         words = delete_words(entry)
-        if words is None:
-            self.say("a study is not deleted from here: it is part of the history in the results folder")
-        elif entry.state == "running":
+        if entry.state == "running":
             self.say(f"{entry.label} is being trained: stop it first")
         elif self._holds_checkpoint(entry):
             self.run_beside(words, lambda: self.deletions.append(words))

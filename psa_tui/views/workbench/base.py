@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import SystemCommand
 from textual.binding import Binding
+from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
@@ -84,24 +85,25 @@ class WorkbenchScreen(Screen[None]):
 
     def keys(self) -> Iterator[tuple[str, str]]:
         """Go through the keys and their meanings."""
-        for binding in self._meant():
+        for _, binding in self._meant():
             yield self.app.get_key_display(binding), binding.tooltip
 
     def system_commands(self) -> Iterator[SystemCommand]:
         """Go through the actions for the list of commands, each with its key and its command line."""
-        for binding in self._meant():
+        for owner, binding in self._meant():
             words = self.words_of(binding.action)
             line = "" if words is None else f"   $ {shown(words)}"
             yield SystemCommand(
                 binding.tooltip,
                 # The list of commands takes it for markup.
                 f"{self.app.get_key_display(binding)}{line}".replace("[", r"\["),
-                partial(self.call_later, self.run_action, binding.action),
+                partial(self.call_later, self.app.run_action, binding.action, owner),
             )
 
-    def _meant(self) -> Iterator[Binding]:
+    def _meant(self) -> Iterator[tuple[DOMNode, Binding]]:
+        """Go through the bindings that have a meaning, each with what its action belongs to."""
         seen = set()
-        for _, binding, enabled, _ in self.active_bindings.values():
+        for owner, binding, enabled, _ in self.active_bindings.values():
             if binding.tooltip and enabled and not binding.system and binding.action not in seen:
                 seen.add(binding.action)
-                yield binding
+                yield owner, binding

@@ -14,12 +14,14 @@ from pathlib import Path
 from psa_tui.formatting import printable
 from psa_tui.machine.child_processes import isolated_children
 from psa_tui.storage.run_store import RunRow
+from psa_tui.storage.study_rows import FETCHED
 from psa_tui.views.workbench.entries import Entry
 
 _RESULTS = Path("results")
 """The folder that need not be named."""
 Words = list[str]
 """A command line without ``psa``."""
+_DELETE_STUDY = ["study", "delete"]
 
 
 def shown(words: Sequence[str]) -> str:
@@ -50,12 +52,12 @@ def resume_words(entry: Entry, results_dir: Path) -> Words:
     return _resume(entry.run, results_dir, entry.run.name)
 
 
-def delete_words(entry: Entry) -> Words | None:
-    """Move a run's checkpoint into the trash; None of a study."""
+def delete_words(entry: Entry) -> Words:
+    """Move a run's checkpoint, or a study, into the trash."""
     from psa_tui.runs.checkpoint_files import DEFAULT_NAME
 
     if entry.run is None:
-        return None
+        return [*_DELETE_STUDY, *_name(entry.said)]
     file = Path(entry.run.checkpoint).name
     return ["clean", *_resume(entry.run, _RESULTS, entry.run.name)[1:], *(_file(file) if file != DEFAULT_NAME else ())]
 
@@ -63,6 +65,8 @@ def delete_words(entry: Entry) -> Words | None:
 def undo_words(deletion: Words | None) -> Words:
     """Bring back what a deletion moved into the trash; of one before this session that in the models folder."""
     words = [] if deletion is None else deletion
+    if words[:2] == _DELETE_STUDY:
+        return [*_DELETE_STUDY, "--undo"]
     home = words[words.index("--model-dir") :][:2] if "--model-dir" in words else []
     return ["clean", *home, "--undo"]
 
@@ -82,6 +86,12 @@ def label_words(entry: Entry, name: str, tags: Collection[str], note: str) -> Wo
 def diff_words(one: Entry, other: Entry) -> Words:
     """Compare two runs."""
     return ["results", "diff", *_name(one.said), other.said]
+
+
+def importance_words(entry: Entry) -> Words:
+    """Say which axis of a study's design its results follow."""
+    source = ["--source", FETCHED] if entry.state == FETCHED else []
+    return ["results", "importance", *source, f"--study={entry.said}"]
 
 
 def trial_words(study: str, architecture: str, mode: str, trial: int) -> Words:

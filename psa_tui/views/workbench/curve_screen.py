@@ -11,12 +11,14 @@ from rich.console import Group as Stacked
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
+from textual.events import Click, MouseEvent, MouseScrollDown, MouseScrollUp
 from textual.widgets import DataTable, Static
 
 from psa_tui.formatting import points, printable
 from psa_tui.method.events import Verdict
 from psa_tui.networks import Network
 from psa_tui.storage.study_rows import TrialRow
+from psa_tui.views.braille import LABEL_WIDTH
 from psa_tui.views.display import ChartWindow
 from psa_tui.views.text import format_units
 from psa_tui.views.workbench.ablations_screen import AblationsScreen
@@ -158,6 +160,35 @@ class CurveScreen(WorkbenchScreen):
     def action_whole(self) -> None:
         """Show all loops, and none in particular."""
         self._change(lambda window, first, last: ChartWindow())
+
+    def on_click(self, event: Click) -> None:
+        """Read out the loop that was pointed at in the curve."""
+        curve = self.query_one("#curve", Static)
+        columns = curve.size.width - 2 - LABEL_WIDTH - 2
+        column = event.screen_x - curve.content_region.x - 1
+        if self._is_on_curve(event) and 0 <= column < columns:
+
+            def pointed(window: ChartWindow, first: int, last: int) -> ChartWindow:
+                start, end = window.bounds(first, last)
+                return window.with_cursor(first, last, round(start + (end - start) * (column + 0.5) / columns))
+
+            self._change(pointed)
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        """Zoom into the curve."""
+        self._wheel(event, 0.5)
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        """Zoom out of the curve."""
+        self._wheel(event, 2.0)
+
+    def _wheel(self, event: MouseEvent, factor: float) -> None:
+        if self._is_on_curve(event):
+            self.action_zoom(factor)
+
+    def _is_on_curve(self, event: MouseEvent) -> bool:
+        widget, _ = self.get_widget_at(event.screen_x, event.screen_y)
+        return widget.id == "curve"
 
     def _change(self, change: Callable[[ChartWindow, int, int], ChartWindow]) -> None:
         if self.subject is not None and len(loops := self.subject.curve.loops):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from psa_tui.formatting import percent
+from psa_tui.formatting import network_words, percent
 from psa_tui.outside import is_plain_name
 from psa_tui.storage.database import FILE_NAME
 from psa_tui.storage.locks import holder
@@ -143,7 +143,7 @@ def _of_run(row: RunRow, *, is_called_so: bool) -> Entry:
         said=row.name if row.name and is_called_so else row.run,
         label=row.name or row.run,
         state=row.state,
-        architecture=row.architecture,
+        architecture=network_words(row.network, row.architecture),
         mode=row.mode,
         learning_rate=row.hyperparameters.learning_rate,
         done=row.meta_loop,
@@ -170,7 +170,9 @@ def _of_study(row: StudyRow, trials: Sequence[TrialRow], folder: Path) -> Entry:
         said=row.study,
         label=row.study,
         state=_state(row, trials, len(complete) >= wanted, folder),
-        architecture=shapes[0] if len(shapes) == 1 else f"{len(shapes)} shapes",
+        architecture=network_words(row.settings.get("network") or "", shapes[0])
+        if len(shapes) == 1
+        else f"{len(shapes)} shapes",
         mode=modes[0] if len(modes) == 1 else f"{len(modes)} modes",
         learning_rate=rate if isinstance(rate, float) else None,
         done=len(complete),

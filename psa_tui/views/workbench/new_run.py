@@ -20,12 +20,13 @@ from psa_tui.data import AUTO, DATASETS, is_own
 from psa_tui.errors import PsaError
 from psa_tui.formatting import printable
 from psa_tui.method.variants import variant_names
+from psa_tui.networks import NETWORKS
 from psa_tui.outside import is_plain_name
 from psa_tui.settings import SETTINGS, Settings
 from psa_tui.storage.run_store import RunRow
 from psa_tui.views.workbench.commands import Words, shown
 
-_FIELDS = ("arch", "mode", "lr", "batch_size", "meta_loops", "seed", "dataset")
+_FIELDS = ("network", "arch", "mode", "lr", "batch_size", "meta_loops", "seed", "dataset")
 _NAME = "name"
 _HINTS = {"arch": "[1*1024]", "seed": "drawn, and shown", _NAME: "the run's folder"}
 
@@ -60,7 +61,7 @@ class NewRun(ModalScreen[Words | None]):
                 yield Button("Back (Esc)", id="cancel", compact=True)
 
     def _field(self, name: str) -> Widget:
-        choices = {"mode": variant_names(), "dataset": (AUTO, *DATASETS)}
+        choices = {"network": tuple(NETWORKS), "mode": variant_names(), "dataset": (AUTO, *DATASETS)}
         if name in choices:
             value = self._first[name]
             every = dict.fromkeys([*choices[name], value])
@@ -110,10 +111,13 @@ def raw_text(settings: Settings, name: str) -> str:
 
 
 def values_of(run: RunRow) -> dict[str, str]:
-    """Return the settings of a run as texts; its seed is its own, and left out."""
+    """Return the settings of a run as texts; its seed is its own, and left out.
+
+    So is a network of the user's own: a history is no command line, and makes nobody run code.
+    """
     rates = run.hyperparameters
-    return {
-        "arch": run.architecture,
+    network = {"network": run.network, "arch": run.architecture} if run.network in NETWORKS else {}
+    return network | {
         "mode": run.mode,
         "lr": f"{rates.learning_rate:g}",
         "batch_size": str(rates.batch_size),

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 
-from psa_tui.formatting import count
+from psa_tui.formatting import count, network_words
 from psa_tui.views.workbench.base import WorkbenchScreen, key
 from psa_tui.views.workbench.charts import Group
 from psa_tui.views.workbench.commands import Words
@@ -94,7 +94,8 @@ def setting_of(entry: Entry) -> str:
     if row is None:
         return entry.name
     rates = row.hyperparameters
+    network = network_words(row.network, row.architecture)
     return (
-        f"{row.architecture} {row.mode}, lr {rates.learning_rate:g}, batch {rates.batch_size}, "
+        f"{network} {row.mode}, lr {rates.learning_rate:g}, batch {rates.batch_size}, "
         f"decay {rates.weight_decay:g}, dropout {rates.dropout:g}, {row.dataset}"
     )

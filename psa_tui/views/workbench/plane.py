@@ -143,9 +143,11 @@ def _placement(
             x_ticks.append((left, label))
             end = left + len(label)
     y_ticks: dict[int, str] = {}
-    for power in _powers([depth for _, depth, _ in shapes]):
+    depths = {depth for _, depth, _ in shapes}
+    # Where two would stand in one row, it is that of a shape.
+    for power in sorted(_powers(list(depths)), key=lambda power: power not in depths):
         y_ticks.setdefault(_spot(0.0, y(power), columns, rows, wide, high)[1] + (high - 1) // 2, str(power))
-    return Placement(block, spots, tuple(x_ticks), tuple(y_ticks.items()))
+    return Placement(block, spots, tuple(x_ticks), tuple(sorted(y_ticks.items())))
 
 
 def _powers(values: Sequence[float]) -> list[int]:

@@ -42,7 +42,8 @@ class RunsScreen(WorkbenchScreen):
         key("r", "resume", "resume", "Resume: go on with the run, or the study"),
         key("o", "overlay", "overlay", "Overlay the marked runs in one chart, grouped by setting"),
         key("d", "diff", "diff", "Differences of two marked runs"),
-        key("x", "delete", "delete", "Delete: move the run's checkpoint into the trash"),
+        key("p", "parallel", "", "Parallel coordinates: settings and results of the runs shown, or marked", show=False),
+        key("x", "delete", "delete", "Delete: move the run's checkpoint, or the study, into the trash"),
         key("u", "undo", "undo", "Undo the last delete"),
         key("e", "label", "label", "Label the run: its name, tags and note"),
         key("s", "sort", "sort", "Sort by the next column (or click its heading)"),
@@ -142,8 +143,8 @@ class RunsScreen(WorkbenchScreen):
     def words_of(self, action: str) -> Words | None:
         """Return the command of an action on the entry under the cursor, or on the marked ones."""
         entry, pair = self.table.current, self._pair()
-        if action == "new":
-            return ["train"]
+        if action in ("new", "parallel"):
+            return ["train"] if action == "new" else ["results", "runs"]
         if action == "undo":
             return self.workbench.undo_words()
         if action == "diff":
@@ -254,7 +255,7 @@ class RunsScreen(WorkbenchScreen):
             self.workbench.resume(entry)
 
     def action_delete(self) -> None:
-        """Move the run's checkpoint into the trash."""
+        """Move the run's checkpoint, or the study, into the trash."""
         if (entry := self.table.current) is not None:
             self.workbench.delete(entry)
 
@@ -277,6 +278,13 @@ class RunsScreen(WorkbenchScreen):
         from psa_tui.views.workbench.overlay_screen import OverlayScreen
 
         self.app.push_screen(OverlayScreen(self.results, runs))
+
+    def action_parallel(self) -> None:
+        """Draw the settings and results of the marked runs, or of those that the filter shows."""
+        from psa_tui.views.workbench.parallel_screen import ParallelScreen, records_of_runs
+
+        records = records_of_runs(self.table.marked_entries or self.table.shown)
+        self.app.push_screen(ParallelScreen("runs", "run", records, ["results", "runs"]))
 
     def action_diff(self) -> None:
         """Compare two runs."""

@@ -140,6 +140,7 @@ class StudyData:
         leader = max(first, key=lambda one: one[1], default=None)
         return [
             ("study", f"{self.name}{', running' if self.is_running else ''}"),
+            *([] if self.family == Mlp.family else [("network", self.family)]),
             ("shapes", f"{len(self.shapes):,}"),
             ("modes", ", ".join(self.modes)),
             ("trials", f"{self.trials:,} of each shape and mode, {self.wanted() * len(self.shapes):,} in all"),
@@ -157,10 +158,6 @@ class StudyData:
     def control(self) -> str:
         """The mode that others are compared with at first."""
         return NONE.name if NONE.name in self.modes else self.modes[0] if self.modes else ""
-
-
-def _in_words(trial: TrialRow) -> str:
-    return f"{trial.architecture} {trial.mode} {trial.trial}, {percent(trial.bounty)}"
 
 
 def read_study(results_dir: Path, name: str) -> StudyData:

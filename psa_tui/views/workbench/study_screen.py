@@ -12,7 +12,7 @@ from textual.containers import Container, VerticalScroll
 from textual.widgets import Static
 
 from psa_tui.views.workbench.base import WorkbenchScreen, key
-from psa_tui.views.workbench.commands import Words, open_words, resume_words
+from psa_tui.views.workbench.commands import Words, importance_words, open_words, resume_words
 from psa_tui.views.workbench.entries import Entry, Results
 from psa_tui.views.workbench.read_out import brief, read_out
 from psa_tui.views.workbench.study_data import StudyData, View, read_study
@@ -34,6 +34,8 @@ class StudyScreen(WorkbenchScreen):
         key("m", "mode", "mode", "Next mode, for the views of a mode and of its effect"),
         key("c", "control", "over", "Next mode to compare with, for the effect"),
         key("l", "trials", "all trials", "List of all trials"),
+        key("p", "parallel", "", "Parallel coordinates of the cells", show=False),
+        key("i", "importance", "importance", "Importance: which axis of the design the results follow"),
         key("r", "resume", "run", "Run: go on with the study"),
         *(
             key(str(number), f"view({number})", "", f"View: {view}", show=False)
@@ -107,6 +109,8 @@ class StudyScreen(WorkbenchScreen):
 
     def words_of(self, action: str) -> Words | None:
         """Return the command of an action."""
+        if action in ("importance", "parallel"):
+            return importance_words(self._entry)
         return resume_words(self._entry, self._results.folder) if action == "resume" else None
 
     def action_back(self) -> None:
@@ -140,6 +144,19 @@ class StudyScreen(WorkbenchScreen):
     def _show(self, shown: Shown) -> None:
         self.map.shown = shown
         self._say()
+
+    def action_parallel(self) -> None:
+        """Draw depth, width, mode and mean of every cell."""
+        from psa_tui.views.workbench.parallel_screen import ParallelScreen, records_of_cells
+
+        if self.map.data is not None:
+            records = records_of_cells(self.map.data)
+            words = importance_words(self._entry)
+            self.app.push_screen(ParallelScreen(f"study {self.map.data.name}", "cell", records, words))
+
+    def action_importance(self) -> None:
+        """Say how much of the trials' variance goes with each axis."""
+        self.workbench.leave_for(importance_words(self._entry))
 
     def action_resume(self) -> None:
         """Go on with the study."""

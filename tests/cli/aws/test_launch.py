@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 TWO = ["launch", "--grid", "8*8,18*18", "--modes", "none"]
 CREATE = "sagemaker.CreateTrainingJob"
 PLAN = """\
-study     sagemaker: 2 shapes x 1 modes, 10 trials of 100 meta-loops, seed 0
+study     sagemaker: 2 shapes x 1 mode, 10 trials of 100 meta-loops, seed 0
 jobs      2 to launch; 0 of 2 are complete or running
 instance  ml.g4dn.xlarge, on demand, 0.736 USD an hour
 each job  at most 3,900 s (1:05:00), winding down included

@@ -1,10 +1,13 @@
 import io
 import json
+from dataclasses import replace
 
 from psa_tui.method.event_codec import decode_event
 from psa_tui.studies.events import StudyFinished, StudyNote, StudyOutcome
 from psa_tui.views.jsonl import JsonView
 from psa_tui.views.study.plain import StudyPlainView
+from psa_tui.views.study.text import format_started
+from tests.views.study.conftest import study_started
 
 END = StudyFinished(
     outcome=StudyOutcome.STOPPED, reason="Ctrl-C", complete=120, failed=6, seconds=3700, go_on="psa reproduce run"
@@ -40,6 +43,16 @@ def test_lines_tell_the_story_in_order_with_progress_once_a_minute(study):
         "best mean so far: 98.00 % at 1*2048",
     ]
     assert all(line.isascii() for line in lines)
+
+
+def test_one_of_a_thing_is_one_and_the_family_of_other_networks_is_named():
+    one = study_started("8*8", modes=("output",), trials=1, meta_loops=1, workers=1, network="resmlp")
+    lines = format_started(replace(one, resumed=False))
+    assert lines == [
+        "beginning study reproduction: 1 trial of 1 meta-loop",
+        "resmlp 1 shape x 1 mode (output) x 1 trial",
+        "data mnist, seed 0, 1 worker",
+    ]
 
 
 def test_quiet_leaves_the_result_alone(study):

@@ -173,7 +173,9 @@ def test_hostile_text_is_shown_as_it_is_on_every_screen_of_a_run(hostile, sit):
         await eyes.press("escape", "n")
         await eyes.see("New run")
         await eyes.press("escape", "x")
-        await eyes.see("a study is not deleted")
+        await eyes.see("2 trials moved")
+        await eyes.press("u")
+        await eyes.see("brought")
         assert eyes.app.is_running
 
     sit(acts, (110, 30))

@@ -73,9 +73,18 @@ def test_without_a_terminal_that_can_be_drawn_on_the_usage_is_printed(psa, termi
     assert tty.wait_for_end() == 2
 
 
-def test_help_loads_no_textual_and_the_first_frame_neither_torch_nor_numpy():
-    workbench = "psa_tui.views.workbench.app"
-    for module, statement in (("textual", "psa_tui.cli.app"), ("torch", workbench), ("numpy", workbench)):
-        code = f"import sys, {statement}; sys.exit({module!r} in sys.modules)"
-        # Started anew: a process of tests.program has loaded everything.
-        assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+@pytest.mark.parametrize(
+    ("imported", "without"),
+    [
+        (["psa_tui.cli.app"], {"textual", "torch", "numpy"}),
+        (["psa_tui.views.workbench.app"], {"torch", "numpy"}),
+        # A run: what starts the process that draws, and that process.
+        (["psa_tui.cli.run_session", "psa_tui.runs.runner", "psa_tui.views.dashboard"], {"textual", "torch", "numpy"}),
+        (["psa_tui.views.terminal"], {"torch", "numpy", "uniplot"}),
+    ],
+)
+def test_help_and_first_frames_wait_for_no_library_that_they_do_not_need(imported, without):
+    code = f"import sys, {', '.join(imported)}; sys.exit(' '.join({without!r} & set(sys.modules)) or 0)"
+    # Started anew: a process of tests.program has loaded everything.
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,12 +1,16 @@
+from dataclasses import replace
+
 import pytest
 
 from psa_tui.settings import load_settings
+from psa_tui.storage.run_store import read_runs
 from psa_tui.views.workbench.app import Workbench
-from psa_tui.views.workbench.new_run import problem_of, train_words
+from psa_tui.views.workbench.new_run import problem_of, train_words, values_of
+from tests.views.workbench.conftest import add_run
 from tests.views.workbench.test_runs_screen import NEWEST
 
 VALUES = {"name": "", "arch": "", "mode": "none", "lr": "0.0001", "batch_size": "256", "meta_loops": "100", "seed": ""}
-VALUES |= {"dataset": "auto"}
+VALUES |= {"dataset": "auto", "network": "mlp"}
 
 
 def test_only_what_differs_from_the_settings_in_force_is_said():
@@ -31,6 +35,18 @@ def test_only_what_differs_from_the_settings_in_force_is_said():
 def test_what_cannot_be_run_is_said_before_it_is_tried(change, said):
     assert said in problem_of(VALUES | change, load_settings({}))
     assert problem_of(VALUES, load_settings({})) == ""
+
+
+def test_a_run_like_another_has_its_network_and_code_of_ones_own_is_not_named(folder, build):
+    add_run(build, folder, "20260102-000001-aaaa", "[2*8]", "none", 1e-3, 1, (500,))
+    with read_runs(folder / "results") as store:
+        row = store.run("20260102-000001-aaaa")
+    assert (values_of(row)["network"], values_of(row)["arch"]) == ("mlp", "[2*8]")
+    other = values_of(replace(row, network="resmlp"))
+    words = train_words(VALUES | other, VALUES | {"arch": ""}, load_settings({}))
+    assert words[:5] == ["train", "--network", "resmlp", "--arch", "[2*8]"]
+    own = values_of(replace(row, network="evil.py:build"))
+    assert {"network", "arch"}.isdisjoint(own)
 
 
 def test_a_name_that_has_a_checkpoint_is_refused(tmp_path, monkeypatch):

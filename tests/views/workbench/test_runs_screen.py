@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from textual.events import MouseScrollUp
 
 from psa_tui.storage.labels import Labels
 from psa_tui.views.workbench import app as application
@@ -114,7 +115,7 @@ def test_help_and_the_list_of_commands_name_every_action_with_its_command_line(f
         await eyes.see(NEWEST)
         await eyes.press("down")
         await eyes.click("? help")
-        await eyes.see("Overlay the marked runs", "Delete: move the run's checkpoint")
+        await eyes.see("Overlay the marked runs", "Delete: move the run's checkpoint, or the study")
         await eyes.press("escape", "ctrl+p")
         await eyes.write("resume")
         await eyes.see("Resume: go on with the run", f"$ psa resume --model-dir models/{NEWEST}")
@@ -202,6 +203,19 @@ def test_a_deleted_checkpoint_is_brought_back_by_undo(folder, sit, checkpoint):
     sit(acts)
 
 
+def test_a_deleted_study_leaves_the_table_and_is_brought_back_by_undo(folder, sit):
+    async def acts(eyes):
+        await eyes.see("1 study", "plane", "$ psa study delete plane")
+        await eyes.press("x")
+        await eyes.see("moved to results/.trash", "0 studies")
+        assert eyes.app.undo_words() == ["study", "delete", "--undo"]
+        await eyes.press("u")
+        await eyes.see("brought back", "1 study")
+        assert eyes.app.undo_words() == ["clean", "--undo"]
+
+    sit(acts, (140, 30))
+
+
 def test_what_could_not_be_deleted_is_not_what_undo_brings_back(folder, sit, checkpoint):
     from psa_tui.storage.checkpoint import write_checkpoint
     from psa_tui.storage.locks import locked
@@ -243,3 +257,42 @@ def test_a_history_that_cannot_be_read_is_said_in_the_heading(tmp_path, sit, mon
         await eyes.see("history.sqlite")
 
     sit(acts, (140, 24))
+
+
+def test_the_list_of_commands_runs_what_belongs_to_the_application_or_a_table_too(folder, sit):
+    async def acts(eyes):
+        await eyes.see(NEWEST)
+        before = eyes.app.theme
+        await eyes.press("ctrl+p")
+        await eyes.write("light or")
+        await eyes.see("Light or dark")
+        await eyes.press("enter")
+        await eyes.see("4 runs")
+        await eyes.pilot.pause()
+        assert eyes.app.theme != before
+        await eyes.press("down", "ctrl+p")
+        await eyes.write("open")
+        await eyes.see("Open")
+        await eyes.press("enter")
+        await eyes.see("rolled back", "facts/loops")
+
+    sit(acts)
+
+
+def test_a_click_on_the_curve_reads_out_its_loop_and_the_wheel_zooms(folder, sit, build):
+    add_run(build, folder, "20260103-000001-aaaa", "[2*8]", "none", 1e-3, 1, tuple(range(100, 140)))
+
+    async def acts(eyes):
+        await eyes.see("20260103")
+        await eyes.press("slash", *"20260103", "enter", "enter")
+        await eyes.see("40 promoted")
+        row = next(number for number, line in enumerate(eyes.lines) if "▲" in line)
+        await eyes.pilot.click(offset=(2, row))
+        await eyes.see("loop 1:")
+        await eyes.pilot.click(offset=(eyes.app.size.width - 12, row))
+        await eyes.see("loop 40:")
+        # As the terminal tells it.
+        eyes.app.post_message(MouseScrollUp(None, 20, row, 0, 0, 0, False, False, False, 20, row))
+        await eyes.see("  25  ")
+
+    sit(acts)

@@ -28,6 +28,13 @@ def test_the_map_is_oriented_as_the_figures_depth_upwards_width_to_the_right(fol
     assert lines[0].startswith("depth ↑")
 
 
+def test_a_row_that_two_depths_share_is_labelled_by_that_of_a_shape():
+    placed = place((("8*8", 8, 8.0), ("4*4", 4, 4.0), ("1*16", 1, 16.0)), 72, 8)
+    middle = (placed.block[1] - 1) // 2
+    assert dict(placed.y_ticks)[placed.spots["4*4"][1] + middle] == "4"
+    assert [label for _, label in placed.y_ticks] == ["8", "4", "1"]
+
+
 def test_each_view_shows_its_number_and_explains_it(folder):
     assert "71.2" in "".join(drawn(folder, View.BEST))
     assert "70.2" in "".join(drawn(folder, View.MODE)).replace("71.2", "70.2")
@@ -129,3 +136,15 @@ def test_shapes_of_unknown_size_are_counted_and_listed(folder, sit):
 def test_every_trial_has_its_dot_on_one_scale():
     assert strip([0.0, 0.5, 0.5, 1.0, 1.0, 1.0], 0.0, 1.0, 5) == "· • ●"
     assert strip([0.7], 0.7, 0.7, 3) == "·  "
+
+
+def test_the_list_of_commands_tells_how_the_axes_of_a_study_are_weighed(folder, sit):
+    async def acts(eyes):
+        await eyes.see("plane")
+        await eyes.press("enter")
+        await eyes.see("depth ↑")
+        await eyes.press("ctrl+p")
+        await eyes.write("Importance")
+        await eyes.see("$ psa results importance --study=plane")
+
+    sit(acts)
