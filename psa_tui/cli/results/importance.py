@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from psa_tui.cli.options import Json, takes_settings
-from psa_tui.cli.results import options
+from psa_tui.cli.results import compare_options, options
 from psa_tui.settings import Settings
 
 
@@ -17,21 +13,19 @@ def importance(
     source: options.Source = "local",
     study: options.Study = None,
     arch: options.Shapes = None,
-    test: Annotated[bool, typer.Option("--test", help="Of the test accuracy, not the best validation one.")] = False,
+    of: compare_options.Of = compare_options.Measure.VALIDATION,
     json: Json = False,
 ) -> None:
     """Show how much of the trials' variance goes with shape, depth, width, mode and seed.
 
     One-way eta squared of each axis that varies, beside what chance alone would give. It describes, and tests nothing.
     """
-    from psa_tui.analysis.endpoints import TEST, VALIDATION, accuracy
     from psa_tui.analysis.importance import importance_table, importance_text
     from psa_tui.analysis.text_tables import about
-    from psa_tui.cli.results.loading import only, trials_of
+    from psa_tui.cli.results.measuring import measured_trials
     from psa_tui.cli.results.printing import described, print_json, print_text
 
-    trials = only(trials_of(source, study, settings.get("results_dir")), arch)
-    endpoint = accuracy(trials, TEST if test else VALIDATION)
+    trials, endpoint = measured_trials(source, study, settings.get("results_dir"), arch, of)
     table = importance_table(trials, endpoint)
     if json:
         print_json(described(trials) | {"endpoint": endpoint.words}, axes=table)
