@@ -1,47 +1,67 @@
-"""Start-up and memory: seconds from process start to the first training step, and peak memory of a short run.
-
-PSA_DATASET_DIR=... python benchmarks/startup.py [--repeat 3] [--arch "[1*1024]"]
-"""
+"""Seconds from the start of a process to the help, and to the first training step of a run, in turns."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import resource
-import statistics
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from benchmarks.engine import data_folder, spread, take_turns
+
+_ARCH = "[4*4, 2*8]"
+COLUMNS = ["from the start of the process", "s", "turns"]
 
 
-def main() -> None:
-    """Measure and print medians and ranges."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--arch", default="[1*1024]")
-    options = parser.parse_args()
-    seconds: dict[str, list[float]] = {"psa --help": [], "first training step": []}
-    for _ in range(options.repeat):
+def rows(version: Path, name: str) -> list[list[str]]:
+    """Measure the ``version`` in a folder, called ``name``; return the cells of a table's rows."""
+    kinds: dict[str, Callable[[], float]] = {
+        "to the end of `psa --help`": partial(_help_s, version),
+        f"to the first step of `{_ARCH}`, kernels to be compiled": partial(_first_step_s, version, fresh=True),
+        "to the first step, kernels in the cache": partial(_first_step_s, version),
+        "to the first step, `--backend torch`": partial(_first_step_s, version, "--backend", "torch"),
+    }
+    # What is compiled for the cache now is in it when it counts.
+    _first_step_s(version)
+    found = take_turns(list(kinds.values()), 0.0)
+    return [[f"{kind}{name}", spread(s), str(len(s))] for kind, s in zip(kinds, found, strict=True)]
+
+
+def _help_s(version: Path) -> float:
+    started = time.perf_counter()
+    subprocess.run([*_program(), "--help"], check=True, stdout=subprocess.DEVNULL, env=_environment(version))
+    return time.perf_counter() - started
+
+
+def _first_step_s(version: Path, *options: str, fresh: bool = False) -> float:
+    """Return the seconds to the first training step; a ``fresh`` user has no kernels in a cache."""
+    with tempfile.TemporaryDirectory() as folder:
+        line = [*_program(), "train", "--json", "--dataset", "mnist", "--dataset-dir", str(data_folder().absolute())]
+        line += ["--arch", _ARCH, "--meta-loops", "1000", "--model-dir", folder, "--results-dir", folder, *options]
+        environment = _environment(version)
+        if fresh:
+            # Where Linux and macOS look for the user's cache.
+            environment |= {"XDG_CACHE_HOME": folder, "HOME": folder}
         started = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "psa_tui", "--help"], check=True, stdout=subprocess.DEVNULL)
-        seconds["psa --help"].append(time.perf_counter() - started)
-        with tempfile.TemporaryDirectory() as folder:
-            started = time.perf_counter()
-            command = [sys.executable, "-m", "psa_tui", "train", "--json", "--dataset", "mnist"]
-            command += ["--arch", options.arch, "--meta-loops", "2", "--model-dir", folder, "--results-dir", folder]
-            process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
             assert process.stdout is not None
-            for line in process.stdout:
-                if json.loads(line)["event"] == "epoch_progressed":
-                    seconds["first training step"].append(time.perf_counter() - started)
-                    break
-            process.communicate()
-    for name, values in seconds.items():
-        print(f"{name:<22} median {statistics.median(values):.2f} s  ({min(values):.2f} to {max(values):.2f})")
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    print(f"{'peak memory':<22} {peak / 1e6:.0f} MB, two meta-loops of {options.arch}")
+            assert process.stderr is not None
+            for event in process.stdout:
+                if json.loads(event)["event"] == "epoch_progressed":
+                    took = time.perf_counter() - started
+                    process.kill()
+                    return took
+            sys.exit(f"the psa_tui of {version} ended before its first training step: {process.stderr.read().decode()}")
 
 
-if __name__ == "__main__":
-    main()
+def _program() -> list[str]:
+    return [sys.executable, "-P", "-m", "psa_tui"]
+
+
+def _environment(version: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(version.absolute())}
