@@ -2,8 +2,9 @@
 
     PSA_DATASET_DIR=... python -m benchmarks [PART ...] [--beside FOLDER] [--shape SHAPE ...] [--network FAMILY]
 
-Parts are startup, dashboard, single and population; all of them if none is named. With --beside the version of psa_tui
-in that folder takes turns with this one. Ends with 1 where something is impossible, missed, or left for lack of time.
+Parts are startup, memory, dashboard, single and population; all of them if none is named. With --beside the version of
+psa_tui in that folder takes turns with this one. Ends with 1 where something is impossible, missed, or left for lack
+of time.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import dashboard, machine, startup
+from benchmarks import dashboard, machine, memory, startup
 from benchmarks.engine import POPULATION, RESIDUAL, SINGLE, Measured, columns, data_folder, measure, population_members
 from benchmarks.floors import Rates, operations
 from benchmarks.issue_slots import slots_per_s
@@ -23,7 +24,7 @@ from psa_tui.method.variants import NONE
 from psa_tui.networks import NETWORKS, Mlp
 from psa_tui.networks.stacked import StackedNetwork
 
-PARTS = ("startup", "dashboard", "single", "population")
+PARTS = ("startup", "memory", "dashboard", "single", "population")
 _TITLES = {
     "single": "One run: seconds per meta-loop, limits in percent of them",
     "population": "A population in six modes: seconds per trial and meta-loop",
@@ -102,12 +103,14 @@ def main() -> None:
     report = Report()
     if options.beside is not None:
         print(f"other: {options.beside}; gain: how many times faster this version is")
-    if "startup" in parts:
-        report.table("Start", startup.COLUMNS)
-        for version, name in [(THIS, ""), *([] if options.beside is None else [(options.beside, ", other")])]:
-            for row in startup.rows(version, name):
-                report.row(row)
-        report.look()
+    versions = [(THIS, ""), *([] if options.beside is None else [(options.beside, ", other")])]
+    for part, title, module in (("startup", "Start", startup), ("memory", "Memory", memory)):
+        if part in parts:
+            report.table(title, module.COLUMNS)
+            for version, name in versions:
+                for row in module.rows(version, name):
+                    report.row(row)
+            report.look()
     if "dashboard" in parts:
         report.table("The dashboard", dashboard.COLUMNS)
         for row in dashboard.rows():

@@ -11,8 +11,7 @@ possible times: of multiply-adds at this machine's matrix rate, of instructions 
 bytes at its memory rate. The engine multiplies pixels that are not black only, and trains members that are equal to
 the bit once (fifty of sixty trials at these rates, where mode decay is the control); state that no cache holds passes
 through memory. (They leave out dead units too, which no limit knows of.) The shares are these limits in percent of the
-engine's time; a time below one of them is impossible. A population's peak memory is that of all its processes; the
-files they share count once.
+engine's time; a time below one of them is impossible.
 """
 
 from __future__ import annotations
@@ -73,8 +72,6 @@ class Measured:
     processes: int
     threads: int
     """Of each process."""
-    peak_bytes: int
-    other_peak_bytes: int
     pixels: int
     """How many of a training image's 784 are not black: the mean."""
     distinct: float
@@ -120,19 +117,18 @@ class Measured:
             *(f"{floor / engine:.0%}" for floor in self.floors(rates)),
             spread(self.ratios),
             "" if self.target is None else f"{self.target:g}{', missed' if self.missed else ''}",
-            f"{self.peak_bytes / 1e6:,.0f}",
         ]
         if self.other_s:
             gains = [other / ours for other, ours in zip(self.other_s, self.engine_s, strict=True)]
-            cells += [f"{statistics.median(self.other_s):.4f}", spread(gains), f"{self.other_peak_bytes / 1e6:,.0f}"]
+            cells += [f"{statistics.median(self.other_s):.4f}", spread(gains)]
         return [*cells, str(len(self.ratios))]
 
 
 def columns(other: bool) -> list[str]:
     """Return the names of the columns of ``Measured.cells``; ``other`` adds those of the other version."""
     names = ["shape", "trials by processes x threads", "reference s", "engine s", "multiply-adds", "issue slots"]
-    names += ["bytes", "ratio", "wanted", "peak MB"]
-    return [*names, *(["other s", "gain", "other peak MB"] if other else []), "turns"]
+    names += ["bytes", "ratio", "wanted"]
+    return [*names, *(["other s", "gain"] if other else []), "turns"]
 
 
 def spread(values: Sequence[float]) -> str:
@@ -179,8 +175,6 @@ def measure(
         backend=found["backend"],
         processes=len(population.workers),
         threads=found["threads"],
-        peak_bytes=population.peak_bytes,
-        other_peak_bytes=sum(one.peak_bytes for one in others),
         pixels=found["pixels"],
         distinct=distinct(members) / len(members),
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 from benchmarks.engine import data_folder, spread, take_turns
 
 _ARCH = "[4*4, 2*8]"
+PROGRAM = [sys.executable, "-P", "-m", "psa_tui"]
 COLUMNS = ["from the start of the process", "s", "turns"]
 
 
@@ -34,16 +35,16 @@ def rows(version: Path, name: str) -> list[list[str]]:
 
 def _help_s(version: Path) -> float:
     started = time.perf_counter()
-    subprocess.run([*_program(), "--help"], check=True, stdout=subprocess.DEVNULL, env=_environment(version))
+    subprocess.run([*PROGRAM, "--help"], check=True, stdout=subprocess.DEVNULL, env=environment_of(version))
     return time.perf_counter() - started
 
 
 def _first_step_s(version: Path, *options: str, fresh: bool = False) -> float:
     """Return the seconds to the first training step; a ``fresh`` user has no kernels in a cache."""
     with tempfile.TemporaryDirectory() as folder:
-        line = [*_program(), "train", "--json", "--dataset", "mnist", "--dataset-dir", str(data_folder().absolute())]
+        line = [*PROGRAM, "train", "--json", "--dataset", "mnist", "--dataset-dir", str(data_folder().absolute())]
         line += ["--arch", _ARCH, "--meta-loops", "1000", "--model-dir", folder, "--results-dir", folder, *options]
-        environment = _environment(version)
+        environment = environment_of(version)
         if fresh:
             # Where Linux and macOS look for the user's cache.
             environment |= {"XDG_CACHE_HOME": folder, "HOME": folder}
@@ -59,9 +60,6 @@ def _first_step_s(version: Path, *options: str, fresh: bool = False) -> float:
             sys.exit(f"the psa_tui of {version} ended before its first training step: {process.stderr.read().decode()}")
 
 
-def _program() -> list[str]:
-    return [sys.executable, "-P", "-m", "psa_tui"]
-
-
-def _environment(version: Path) -> dict[str, str]:
+def environment_of(version: Path) -> dict[str, str]:
+    """Return the environment in which ``PROGRAM`` is the ``version`` in a folder."""
     return {**os.environ, "PYTHONPATH": str(version.absolute())}

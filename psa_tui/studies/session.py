@@ -12,7 +12,7 @@ from psa_tui.data import dataset_spec
 from psa_tui.engine.backend import AUTO
 from psa_tui.engine.parallelism import processes_for
 from psa_tui.errors import ConfigError
-from psa_tui.machine.devices import choose, detect, flush_denormals
+from psa_tui.machine.devices import Capabilities, choose
 from psa_tui.machine.signals import LeaveAtOnce, StopRequest
 from psa_tui.networks import Network
 from psa_tui.runs.publishing import Publisher
@@ -27,7 +27,7 @@ from psa_tui.studies.parts import parts_of
 from psa_tui.studies.request import resume_command
 from psa_tui.studies.spec import StudySpec
 from psa_tui.studies.work_queue import Limits
-from psa_tui.studies.worker_process import load_libraries
+from psa_tui.studies.worker_machine import WorkerMachine, find_machine, this_process
 
 if TYPE_CHECKING:
     from psa_tui.views.base import View
@@ -72,10 +72,10 @@ def run_session(
     Raises:
         PsaError: the session cannot begin, or cannot record what it does; what was recorded is intact.
     """
-    start_workers, backend = _executor(settings, spec, options)
+    start_workers, backend, machine = _executor(settings, spec, options)
     resume = resume_command(settings, spec)
     try:
-        cost_s, costs_measured = _cost_model(settings, spec, options, backend.name, say)
+        cost_s, costs_measured = _cost_model(settings, spec, options, machine, backend.name, say)
     except LeaveAtOnce as leave:
         say(f"left before anything was begun ({leave})")
         return leave.exit_code
@@ -90,7 +90,7 @@ def run_session(
             costs_measured=costs_measured,
             limits=options.limits,
             stop=stop,
-            versions=_versions(backend),
+            versions={**machine.versions, "backend": backend.name},
             notices=backend.notices,
             resume_command=resume,
         )
@@ -112,13 +112,12 @@ def run_session(
     return stop.exit_code or int(outcome is StudyOutcome.INCOMPLETE)
 
 
-def worker_devices(wanted: str, workers: int | None, spec: StudySpec) -> list[str]:
+def worker_devices(wanted: str, workers: int | None, spec: StudySpec, capabilities: Capabilities) -> list[str]:
     """Return the device of each worker: one worker a GPU, or one a core, unless ``workers`` says how many.
 
     Raises:
         ConfigError: this machine has no device of the ``wanted`` kind.
     """
-    capabilities = detect()
     chosen = choose(wanted, capabilities).device
     if chosen.startswith("cuda"):
         found = [accelerator.device for accelerator in capabilities.accelerators if accelerator.kind == "cuda"]
@@ -127,16 +126,9 @@ def worker_devices(wanted: str, workers: int | None, spec: StudySpec) -> list[st
     return [chosen] * (workers or processes_for(parts, chosen))
 
 
-def _versions(backend: ChosenBackend) -> dict[str, str]:
-    """Return what the session's row says it trained with."""
-    libraries = {name: version for name, version in detect().versions.items() if version}
-    flushed = {"denormals": "flushed"} if flush_denormals() else {}
-    return libraries | flushed | {"backend": backend.name}
-
-
 def _executor(
     settings: Settings, spec: StudySpec, options: SessionOptions
-) -> tuple[Callable[[], Executor], ChosenBackend]:
+) -> tuple[Callable[[], Executor], ChosenBackend, WorkerMachine]:
     dataset_dir = settings.get("dataset_dir")
     if options.on == ON_RAY:
         from psa_tui.studies.executors.ray import RayWorkers
@@ -156,21 +148,27 @@ def _executor(
             chosen = study_backend(spec, settings, "cpu" if device == "auto" else device)
             asked = chosen.name
         folder = dataset_dir.absolute()
-        return lambda: RayWorkers(spec, folder, device, asked, options.address, options.workers), chosen
+        return lambda: RayWorkers(spec, folder, device, asked, options.address, options.workers), chosen, this_process()
     if options.on != LOCALLY:
         raise ConfigError(f"--on {options.on[:40]!r}: expected {LOCALLY} or {ON_RAY}")
     if options.address is not None:
         raise ConfigError(f"--address names a Ray cluster; say --on {ON_RAY} with it")
     from psa_tui.studies.executors.local import LocalWorkers
 
-    load_libraries()
-    devices = worker_devices(settings.get("device"), options.workers, spec)
+    # A driver that had loaded PyTorch would take as much memory as its workers do.
+    machine = find_machine()
+    devices = worker_devices(settings.get("device"), options.workers, spec, machine.capabilities)
     chosen = study_backend(spec, settings, devices[0])
-    return lambda: LocalWorkers(spec, dataset_dir, devices, chosen.name), chosen
+    return lambda: LocalWorkers(spec, dataset_dir, devices, chosen.name), chosen, machine
 
 
 def _cost_model(
-    settings: Settings, spec: StudySpec, options: SessionOptions, backend: str, say: Callable[[str], None]
+    settings: Settings,
+    spec: StudySpec,
+    options: SessionOptions,
+    machine: WorkerMachine,
+    backend: str,
+    say: Callable[[str], None],
 ) -> tuple[Callable[[Network], float], bool]:
     """Return what predicts a trial's meta-loop: a measurement where the study is long enough to pay for it, or not."""
     guess = partial(guess_s, data=dataset_spec(spec.data_source))
@@ -179,6 +177,6 @@ def _cost_model(
         return guess, False
     from psa_tui.studies.plan import measure_costs
 
-    devices = worker_devices(settings.get("device"), options.workers, spec)
+    devices = worker_devices(settings.get("device"), options.workers, spec, machine.capabilities)
     say("measuring some of the shapes for moments, to predict the time")
     return measure_costs(spec, len(devices), devices[0].partition(":")[0], backend).predict, True

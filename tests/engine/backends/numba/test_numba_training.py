@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from psa_tui.engine.backend import BACKENDS, choose_backend
 from psa_tui.engine.backends.numba import training
 from psa_tui.engine.backends.numba.kernels import compiling
-from psa_tui.engine.backends.numba.layout import patched, pixel_order
+from psa_tui.engine.backends.numba.layout import listed, patched, pixel_order
 from psa_tui.engine.backends.numba.training import chunks
 from psa_tui.engine.images import Images
 from psa_tui.errors import ConfigError
@@ -100,6 +101,24 @@ def test_patches_hold_every_pixel_once_and_no_black_patch(shape):
     assert (rebuilt[:, order >= 0] == pixels.numpy()[:, order[order >= 0]]).all()
     assert not rebuilt[:, order < 0].any()
     assert (order == pixel_order(shape)).all()
+
+
+def test_lists_of_pixels_hold_each_that_is_not_black_and_are_made_in_little_memory():
+    pixels = torch.randint(1, 256, (500, 784), dtype=torch.uint8)
+    pixels[torch.rand(pixels.shape) < 0.8] = 0
+    pixels[7] = 0
+    tracemalloc.start()
+    found, order = listed(Images(pixels, torch.zeros(500), (0.1,), (0.3,), (1, 28, 28)))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    seen = pixels.numpy()
+    np.testing.assert_array_equal(order, np.arange(784))
+    np.testing.assert_array_equal(found.patch_of, seen.nonzero()[1])
+    np.testing.assert_array_equal(found.values, seen[seen.nonzero()])
+    # Eight strips of 98 pixels each.
+    strips = (seen != 0).reshape(500 * 8, 98).sum(1)
+    np.testing.assert_array_equal(found.begins, [0, *strips.cumsum()])
+    assert most < 3 * seen.nbytes
 
 
 def test_denormals_are_flushed_while_it_trains_and_not_afterwards(train_images):
