@@ -9,17 +9,19 @@ import pytest
 import torch
 
 from psa_tui.engine.backend import BACKENDS, choose_backend
-from psa_tui.engine.backends.numba import training
+from psa_tui.engine.backends.numba import compilation, training
 from psa_tui.engine.backends.numba.kernels import compiling
-from psa_tui.engine.backends.numba.layout import listed, patched, pixel_order
+from psa_tui.engine.backends.numba.kernels.memory import STEPS, STOP
+from psa_tui.engine.backends.numba.layout import Layout, listed, patched, pixel_order
 from psa_tui.engine.backends.numba.training import chunks
 from psa_tui.engine.images import Images
 from psa_tui.errors import ConfigError
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.variants import NONE
+from psa_tui.studies.grids import parse_grid
 from tests.engine import oracle
 from tests.engine.conftest import random_images
-from tests.engine.trials import MIXED, SIX_VARIANTS, end_of, mlp, prepare, real_images
+from tests.engine.trials import HYPERPARAMETERS, MIXED, SIX_VARIANTS, end_of, mlp, prepare, real_images
 
 pytestmark = pytest.mark.slow
 
@@ -134,6 +136,34 @@ def test_denormals_are_flushed_while_it_trains_and_not_afterwards(train_images):
     assert (first.weight(moments[:, 1]) > 0).all()
 
 
+def test_a_kernel_that_is_to_stop_ends_after_the_step_that_it_is_at(monkeypatch, train_images):
+    answer, taken = training._answer, []
+
+    def stopped_early(call, task, share, *phases):
+        task.space.control[STOP] = 1
+        answer(call, task, share, *phases)
+        taken.append(task.space.control[STEPS])
+
+    monkeypatch.setattr(training, "_answer", stopped_early)
+    weights, epoch = prepare(MIXED, SIX_VARIANTS[:1], len(train_images))
+    steps = NUMBA.train_epoch(weights, MIXED, train_images, epoch())
+    next(steps)
+    steps.close()
+    assert len(train_images) > 2 * HYPERPARAMETERS.batch_size
+    assert taken == [1]
+
+
+def test_the_published_study_compiles_few_kernels():
+    images = random_images(2, 1)
+    layouts = [Layout(network, images, 1) for network in parse_grid("published", "mnist")]
+    kinds = {(one.wide, one.first_units, one.later_units, one.residual) for one in layouts}
+    # Machine code is found in the cache by these names.
+    functions = [kernel.py_func for kind in kinds for kernel in compilation._kernels(*kind).values()]
+    kernels = {(function.__module__, function.__qualname__) for function in functions}
+    # Each takes a quarter to three quarters of a second of processor time.
+    assert (len(layouts), len(kinds), len(kernels)) == (98, 9, 25)
+
+
 def test_members_of_one_order_train_together_as_many_as_fit_the_cache():
     assert chunks([0, 1, 0, 0, 1], 1) == [[0, 2, 3], [1, 4]]
     assert chunks([0, 1, 0, 0, 1], 3 << 20) == [[0], [2], [3], [1], [4]]
@@ -171,7 +201,7 @@ PROGRAM = """
 import hashlib, sys
 from psa_tui.engine.backend import BACKENDS
 from tests.engine.conftest import random_images
-from tests.engine.trials import MIXED, SIX_VARIANTS, end_of, prepare
+from tests.engine.trials import HYPERPARAMETERS, MIXED, SIX_VARIANTS, end_of, prepare
 images = random_images(300, 1)
 weights, epoch = prepare(MIXED, SIX_VARIANTS, len(images))
 end_of(BACKENDS.find("numba").train_epoch(weights, MIXED, images, epoch()))
