@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -32,10 +32,20 @@ _EVALUATED = 1000
 _ANSWER_S = 600.0
 
 
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What was measured."""
+
+    costs_s: Mapping[Network, float]
+    """Seconds of one trial's meta-loop on one of the workers that are all busy."""
+    core_share: float | None
+    """How much of a core a worker had meanwhile, the median; None where they do not compute on the CPU."""
+
+
 def calibrate(
     spec: StudySpec, networks: Sequence[Network], workers: int, device: str, backend: str, budget_s: float
-) -> dict[Network, float]:
-    """Return the seconds of one trial's meta-loop on one of ``workers`` that are all busy, for each of ``networks``.
+) -> Calibration:
+    """Measure one trial's meta-loop of each of ``networks`` on ``workers`` that are all busy.
 
     Every worker trains what its backend trains together of the study's population, a few steps in about ``budget_s``
     a network, on the embedded digits repeated to the size of the study's data set; the rest of the epoch is taken to
@@ -53,12 +63,14 @@ def calibrate(
         try:
             for pipe in pipes:
                 _receive(pipe)
-            measured = {}
+            costs_s, shares = {}, []
             for network in networks:
                 for pipe in pipes:
                     pipe.send(network)
-                measured[network] = statistics.fmean([_receive(pipe) for pipe in pipes])
-            return measured
+                answers = [_receive(pipe) for pipe in pipes]
+                costs_s[network] = statistics.fmean(seconds for seconds, _ in answers)
+                shares += [share for _, share in answers]
+            return Calibration(costs_s, statistics.median(shares) if device == "cpu" else None)
         finally:
             for process, pipe in started:
                 process.kill()
@@ -66,10 +78,12 @@ def calibrate(
                 pipe.close()
 
 
-def _receive(pipe: Connection) -> float:
+def _receive(pipe: Connection) -> tuple[float, float]:
+    """Return a worker's seconds, and how much of a core it had."""
     try:
         if pipe.poll(_ANSWER_S):
-            return float(pipe.recv())
+            seconds, share = pipe.recv()
+            return float(seconds), float(share)
     except (EOFError, OSError):
         pass
     raise PsaError("a worker of the calibration ended early; is there memory left? try fewer --workers")
@@ -86,11 +100,14 @@ def _serve(pipe: Connection, spec: StudySpec, device: str, backend: str, budget_
     validation = _images(data, min(_EVALUATED, data.validation_count), device)
     # Whoever asked may have left, as after Ctrl-C, while something was measured.
     with suppress(EOFError, ConnectionError):
-        pipe.send(0.0)
+        pipe.send((0.0, 1.0))
         while True:
             network: Network = pipe.recv()
             chosen = choose_backend(backend, network, device, floats=data.floats)
-            pipe.send(_trial_s(spec, network, chosen, train, validation, device, budget_s))
+            started, worked = time.perf_counter(), time.process_time()
+            seconds = _trial_s(spec, network, chosen, train, validation, device, budget_s)
+            share = (time.process_time() - worked) / (time.perf_counter() - started)
+            pipe.send((seconds, share))
 
 
 def _images(data: DatasetSpec, count: int, device: str) -> Images:

@@ -19,7 +19,7 @@ from psa_tui.runs.publishing import Publisher
 from psa_tui.settings import Settings
 from psa_tui.storage.study_store import open_store
 from psa_tui.studies.chosen_backend import OF_EACH_NODE, ChosenBackend, study_backend
-from psa_tui.studies.cost_model import guess_s
+from psa_tui.studies.cost_model import CostModel, guess_s
 from psa_tui.studies.driver import Driver
 from psa_tui.studies.events import StudyEvent, StudyFinished, StudyOutcome
 from psa_tui.studies.executors.base import Executor
@@ -179,4 +179,5 @@ def _cost_model(
 
     devices = worker_devices(settings.get("device"), options.workers, spec, machine.capabilities)
     say("measuring some of the shapes for moments, to predict the time")
-    return measure_costs(spec, len(devices), devices[0].partition(":")[0], backend).predict, True
+    measured = measure_costs(spec, len(devices), devices[0].partition(":")[0], backend)
+    return CostModel(measured.costs_s).predict, True
