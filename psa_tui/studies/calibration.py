@@ -205,10 +205,24 @@ def _epoch_s(
             if points[-1][0] - points[0][0] >= budget_s:
                 break
     first_s, first_work = points[0]
-    # The median: a moment in which the machine did something else is not this engine's pace.
-    paces = [(after - before) / (more - work) for (before, work), (after, more) in pairwise(points) if more > work]
-    pace = statistics.median(paces or [first_s / max(first_work, 1)])
+    pace = _median_pace(points) or first_s / max(first_work, 1)
     return max(first_s - first_work * pace, 0.0) + together * len(train) * pace, together
+
+
+def _median_pace(points: Sequence[tuple[float, int]]) -> float | None:
+    """Return the seconds of a unit of work, of ``points`` in time and work; None where they tell nothing.
+
+    That is the pace at which half of the work is done faster. A moment in which the machine did something else is not
+    this engine's pace, nor is that of an epoch's last images, a batch that is not full and has a call of its own.
+    """
+    steps = [(after - before, more - work) for (before, work), (after, more) in pairwise(points) if more > work]
+    half = sum(work for _, work in steps) / 2
+    done = 0
+    for seconds, work in sorted(steps, key=lambda step: step[0] / step[1]):
+        done += work
+        if done >= half:
+            return seconds / work
+    return None
 
 
 def _evaluation_s(
