@@ -10,16 +10,20 @@ of time.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
-import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-from benchmarks import dashboard, machine, memory, startup
-from benchmarks.engine import POPULATION, RESIDUAL, SINGLE, Measured, columns, data_folder, measure, population_members
-from benchmarks.floors import Rates, operations
-from benchmarks.issue_slots import slots_per_s
+import psutil
+
+from benchmarks import dashboard, memory, startup
+from benchmarks.engine import POPULATION, RESIDUAL, SINGLE, columns, data_folder, measure, population_members
+from benchmarks.floors import operations
 from benchmarks.population import SPEC, THIS, stacked
-from psa_tui.data import load_dataset
+from benchmarks.report import Report
+from psa_tui.data import Dataset, load_dataset
 from psa_tui.method.variants import NONE
 from psa_tui.networks import NETWORKS, Mlp
 from psa_tui.networks.stacked import StackedNetwork
@@ -29,55 +33,35 @@ _TITLES = {
     "single": "One run: seconds per meta-loop, limits in percent of them",
     "population": "A population in six modes: seconds per trial and meta-loop",
 }
-_LAST_BEGIN_S = 550.0
-"""No shape is begun later; those that are late are small."""
+_LIMIT_S = 590.0
 _MOST_S = 15.0
 """For a shape, unless so many turns as count take longer."""
-_BUSY = 0.1
-"""Of the cores; so much does what is always at work on a machine not take."""
+
+Task = tuple[str, Callable[[], None]]
+"""A name, and what measures and prints."""
 
 
-class Report:
-    """Prints tables, and remembers what is wrong with them."""
+class OutOfTimeError(Exception):
+    """The program has taken as long as it may."""
 
-    def __init__(self) -> None:
-        """Look at the machine."""
-        self.started = time.perf_counter()
-        self.rates = _rates()
-        self.busiest = machine.busy()
-        self.measured: list[Measured] = []
-        self.left: list[str] = []
-        print(machine.describe())
 
-    @property
-    def seconds(self) -> float:
-        """Those since the beginning."""
-        return time.perf_counter() - self.started
-
-    def look(self) -> None:
-        """Measure the machine's rates and how busy it is again, while nothing else of this program is at work."""
-        self.rates = self.rates.better(_rates())
-        self.busiest = max(self.busiest, machine.busy())
-
-    def table(self, title: str, columns: list[str]) -> None:
-        """Print the head of a table."""
-        print(f"\n{title}\n")
-        self.row(columns)
-        self.row(["---"] * len(columns))
-
-    def row(self, cells: list[str]) -> None:
-        """Print a row of one."""
-        print(f"| {' | '.join(cells)} |", flush=True)
-
-    def complaints(self) -> list[str]:
-        """Return what is wrong, a line each."""
-        found = [line for one in self.measured for line in one.impossible(self.rates)]
-        found += [
-            f"missed: {one.network}, {'population' if one.trials > 1 else 'single'}"
-            for one in self.measured
-            if one.missed
-        ]
-        return found + [f"not measured, for lack of time: {one}" for one in self.left]
+def tasks_of(options: argparse.Namespace, report: Report, data: Dataset) -> Iterator[Task]:
+    """Yield what is to be done, in order."""
+    parts = options.parts or PARTS
+    versions = [(THIS, ""), *([] if options.beside is None else [(options.beside, ", other")])]
+    for part, title, module in (("startup", "Start", startup), ("memory", "Memory", memory)):
+        if part in parts:
+            yield part, partial(_table, report, title, module.COLUMNS, [partial(module.rows, *one) for one in versions])
+    if "dashboard" in parts:
+        yield "dashboard", partial(_table, report, "The dashboard", dashboard.COLUMNS, [dashboard.rows])
+    for part in _TITLES:
+        shapes = shapes_of(part, options) if part in parts else []
+        for at, (network, target) in enumerate(shapes):
+            head = _TITLES[part] if at == 0 else None
+            yield (
+                f"{network}, {part}",
+                partial(_shape, report, data, options, part, head, network, target, len(shapes) - at),
+            )
 
 
 def shapes_of(part: str, options: argparse.Namespace) -> list[tuple[StackedNetwork, float | None]]:
@@ -90,6 +74,24 @@ def shapes_of(part: str, options: argparse.Namespace) -> list[tuple[StackedNetwo
     return [(network, targets.get(str(network))) for network in networks]
 
 
+def run(tasks: list[Task], limit_s: float) -> list[str]:
+    """Do ``tasks`` until ``limit_s`` are over; return the names of those that are not done then."""
+    done = 0
+    before = signal.signal(signal.SIGALRM, _out_of_time)
+    signal.setitimer(signal.ITIMER_REAL, limit_s)
+    try:
+        for _, task in tasks:
+            task()
+            done += 1
+    except OutOfTimeError:
+        for child in psutil.Process().children(recursive=True):
+            child.kill()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    return [name for name, _ in tasks[done:]]
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -99,72 +101,49 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="of one run; otherwise as many as each version takes")
     parser.add_argument("--beside", type=Path, metavar="FOLDER", help="a checkout of another version")
     options = parser.parse_args()
-    parts = options.parts or PARTS
+    data = load_dataset(SPEC.name, data_folder())
     report = Report()
     if options.beside is not None:
         print(f"other: {options.beside}; gain: how many times faster this version is")
-    versions = [(THIS, ""), *([] if options.beside is None else [(options.beside, ", other")])]
-    for part, title, module in (("startup", "Start", startup), ("memory", "Memory", memory)):
-        if part in parts:
-            report.table(title, module.COLUMNS)
-            for version, name in versions:
-                for row in module.rows(version, name):
-                    report.row(row)
-            report.look()
-    if "dashboard" in parts:
-        report.table("The dashboard", dashboard.COLUMNS)
-        for row in dashboard.rows():
-            report.row(row)
-        report.look()
-    measure_shapes(report, [part for part in parts if part in _TITLES], options)
-    rates = report.rates
-    print(
-        f"\n{rates.operations_per_s / 1e9:.0f} GFLOP/s, {rates.slots_per_s / 1e9:.0f} G instructions/s, "
-        f"{rates.bytes_per_s / 1e9:.0f} GB/s on {machine.cores()} cores; {rates.lanes} numbers a register; "
-        f"last-level cache {(rates.cache_bytes or 0) / 1e6:.0f} MB; {report.seconds:.0f} s in all"
-    )
-    if report.busiest > _BUSY:
-        print(
-            f"busy machine: other programs took up to {report.busiest:.0%} of the cores between measurements; "
-            "no figure here is worth quoting, stop them and repeat"
-        )
+    report.left = run(list(tasks_of(options, report, data)), _LIMIT_S - report.seconds)
+    report.end()
     if complaints := report.complaints():
         sys.exit("\n".join(complaints))
 
 
-def measure_shapes(report: Report, parts: list[str], options: argparse.Namespace) -> None:
-    """Print a table for each of ``parts``; the time that is left is divided among the shapes that are."""
-    work = {part: shapes_of(part, options) for part in parts}
-    remaining = sum(len(shapes) for shapes in work.values())
-    data = load_dataset(SPEC.name, data_folder()) if remaining else None
-    for part, shapes in work.items():
-        if shapes:
-            report.table(_TITLES[part], columns(options.beside is not None))
-        for network, target in shapes:
-            if report.seconds > _LAST_BEGIN_S:
-                report.left.append(f"{network}, {part}")
-                continue
-            assert data is not None
-            single = part == "single"
-            members = [(0, NONE)] if single else population_members(network)
-            budget_s = min(_MOST_S, (_LAST_BEGIN_S - report.seconds) / remaining)
-            threads = options.threads if single else 1
-            measured = measure(network, target, members, threads, budget_s, data, options.beside)
-            report.look()
-            report.measured.append(measured)
-            report.row(measured.cells(report.rates))
-            remaining -= 1
+def _table(report: Report, title: str, names: list[str], measurements: list[Callable[[], list[list[str]]]]) -> None:
+    report.table(title, names)
+    for rows in measurements:
+        for row in rows():
+            report.row(row)
+    report.look()
 
 
-def _rates() -> Rates:
-    cores = machine.cores()
-    return Rates(
-        machine.matrix_rate(cores),
-        cores * slots_per_s(),
-        machine.lanes(),
-        machine.memory_rate(cores),
-        machine.cache_bytes(),
-    )
+def _shape(
+    report: Report,
+    data: Dataset,
+    options: argparse.Namespace,
+    part: str,
+    head: str | None,
+    network: StackedNetwork,
+    target: float | None,
+    left: int,
+) -> None:
+    """Measure a shape, when ``left`` of its table are left; the first has the table's ``head``."""
+    if head is not None:
+        report.table(head, columns(options.beside is not None))
+    single = part == "single"
+    members = [(0, NONE)] if single else population_members(network)
+    budget_s = min(_MOST_S, (_LIMIT_S - report.seconds) / left)
+    threads = options.threads if single else 1
+    measured = measure(network, target, members, threads, budget_s, data, options.beside)
+    report.look()
+    report.measured.append(measured)
+    report.row(measured.cells(report.rates))
+
+
+def _out_of_time(number: int, frame: object) -> None:
+    raise OutOfTimeError
 
 
 if __name__ == "__main__":

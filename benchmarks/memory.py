@@ -25,7 +25,6 @@ def rows(version: Path, name: str) -> list[list[str]]:
     kinds = {
         "one run of `[1*1024]`": (*_RUN, "[1*1024]"),
         "sixty trials of `8*8`, a second worker without work": (*_STUDY, "8*8,"),
-        "two workers at sixty trials each, `8*8` and `9*9`": (*_STUDY, "8*8,9*9"),
         "two workers at sixty trials each, `1*64` and `1*63`": (*_STUDY, "1*64,1*63"),
     }
     return [[f"{kind}{name}", f"{_peak_bytes(version, line) / 1e6:,.0f}"] for kind, line in kinds.items()]

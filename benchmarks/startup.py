@@ -52,11 +52,12 @@ def _first_step_s(version: Path, *options: str, fresh: bool = False) -> float:
         with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
             assert process.stdout is not None
             assert process.stderr is not None
-            for event in process.stdout:
-                if json.loads(event)["event"] == "epoch_progressed":
-                    took = time.perf_counter() - started
-                    process.kill()
-                    return took
+            try:
+                for event in process.stdout:
+                    if json.loads(event)["event"] == "epoch_progressed":
+                        return time.perf_counter() - started
+            finally:
+                process.kill()
             sys.exit(f"the psa_tui of {version} ended before its first training step: {process.stderr.read().decode()}")
 
 

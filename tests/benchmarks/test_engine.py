@@ -1,6 +1,7 @@
 """What the benchmark says of its measurements, and how it gets them; no test here measures anything."""
 
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 import psa_tui
 from benchmarks import __main__ as program
-from benchmarks import engine
+from benchmarks import engine, report
 from benchmarks.engine import CLOCK_S, Measured, at_least, columns, population_members, take_turns
 from benchmarks.floors import Rates, floors, instructions, operations, state_bytes
 from benchmarks.population import Processes, mlp
@@ -123,32 +124,40 @@ def test_times_that_cannot_be_are_refused():
 
 
 @pytest.fixture
-def report(monkeypatch):
-    """A program whose machine is of these rates, at whose work nothing is measured."""
-    monkeypatch.setattr(program, "_rates", lambda: RATES)
-    monkeypatch.setattr(program.machine, "busy", lambda: 0.02)
+def bench(monkeypatch):
+    """The program on a machine of these rates; nothing is measured at its work."""
+    monkeypatch.setattr(report, "rates", lambda: RATES)
+    monkeypatch.setattr(report.machine, "busy", lambda: 0.02)
     monkeypatch.setattr(program, "load_dataset", lambda *_: object())
     monkeypatch.setattr(program, "measure", lambda network, target, *_: replace(MEASURED, network=network))
-    return program
+
+    def call(*arguments):
+        monkeypatch.setattr(program.sys, "argv", ["bench", *arguments])
+        with pytest.raises(SystemExit) as leave:
+            program.main()
+        return str(leave.value).splitlines()
+
+    return call
 
 
-def test_what_there_is_no_time_for_is_named_and_the_largest_come_first(report, monkeypatch, capsys):
-    monkeypatch.setattr(report, "_LAST_BEGIN_S", -1.0)
-    monkeypatch.setattr(report.sys, "argv", ["bench", "population"])
-    with pytest.raises(SystemExit) as leave:
-        report.main()
-    named = [line.split(": ")[1] for line in str(leave.value).splitlines() if line.startswith("not measured, for lack")]
-    assert len(named) == len(engine.POPULATION)
-    assert (named[0], named[-1]) == ("[4*425], population", "[64*1], population")
+def test_what_there_is_no_time_for_is_named_and_the_largest_come_first(bench, monkeypatch, capsys):
+    def measure_for_long(network, *_):
+        if str(network) != "[4*425]":
+            time.sleep(30)
+        return replace(MEASURED, network=network)
+
+    monkeypatch.setattr(program, "measure", measure_for_long)
+    monkeypatch.setattr(program, "_LIMIT_S", 0.3)
+    said = bench("population")
+    named = [line.split(": ")[1] for line in said if line.startswith("not measured, for lack of time")]
+    assert len(named) == len(engine.POPULATION) - 1
+    assert (named[0], named[-1]) == ("[1*256], population", "[64*1], population")
     assert "busy machine" not in capsys.readouterr().out
 
 
-def test_a_busy_machine_a_missed_and_an_impossible_ratio_are_said(report, monkeypatch, capsys):
+def test_a_busy_machine_a_missed_and_an_impossible_ratio_are_said(bench, monkeypatch, capsys):
     monkeypatch.setattr(report.machine, "busy", lambda: 0.5)
-    monkeypatch.setattr(report.sys, "argv", ["bench", "single", "--shape", "[1*64]", "--shape", "[8*1024]"])
-    with pytest.raises(SystemExit) as leave:
-        report.main()
-    said = str(leave.value).splitlines()
+    said = bench("single", "--shape", "[1*64]", "--shape", "[8*1024]")
     assert said[0].startswith("impossible: [8*1024]: the engine took 0.1 s, multiply-adds need")
     assert "missed: [1*64], single" in said
     out = capsys.readouterr().out
