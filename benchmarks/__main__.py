@@ -76,7 +76,7 @@ def shapes_of(part: str, options: argparse.Namespace) -> list[tuple[StackedNetwo
 
 def run(tasks: list[Task], limit_s: float) -> list[str]:
     """Do ``tasks`` until ``limit_s`` are over; return the names of those that are not done then."""
-    done = 0
+    done, others = 0, psutil.Process().children(recursive=True)
     before = signal.signal(signal.SIGALRM, _out_of_time)
     signal.setitimer(signal.ITIMER_REAL, limit_s)
     try:
@@ -85,7 +85,8 @@ def run(tasks: list[Task], limit_s: float) -> list[str]:
             done += 1
     except OutOfTimeError:
         for child in psutil.Process().children(recursive=True):
-            child.kill()
+            if child not in others:
+                child.kill()
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
