@@ -48,12 +48,12 @@ class OutOfTimeError(Exception):
 def tasks_of(options: argparse.Namespace, report: Report, data: Dataset) -> Iterator[Task]:
     """Yield what is to be done, in order."""
     parts = options.parts or PARTS
-    versions = [(THIS, ""), *([] if options.beside is None else [(options.beside, ", other")])]
+    versions = {"": THIS} | ({} if options.beside is None else {", other": options.beside})
     for part, title, module in (("startup", "Start", startup), ("memory", "Memory", memory)):
         if part in parts:
-            yield part, partial(_table, report, title, module.COLUMNS, [partial(module.rows, *one) for one in versions])
+            yield part, partial(_table, report, title, module.COLUMNS, partial(module.rows, versions))
     if "dashboard" in parts:
-        yield "dashboard", partial(_table, report, "The dashboard", dashboard.COLUMNS, [dashboard.rows])
+        yield "dashboard", partial(_table, report, "The dashboard", dashboard.COLUMNS, dashboard.rows)
     for part in _TITLES:
         shapes = shapes_of(part, options) if part in parts else []
         for at, (network, target) in enumerate(shapes):
@@ -112,11 +112,10 @@ def main() -> None:
         sys.exit("\n".join(complaints))
 
 
-def _table(report: Report, title: str, names: list[str], measurements: list[Callable[[], list[list[str]]]]) -> None:
+def _table(report: Report, title: str, names: list[str], rows: Callable[[], list[list[str]]]) -> None:
     report.table(title, names)
-    for rows in measurements:
-        for row in rows():
-            report.row(row)
+    for row in rows():
+        report.row(row)
     report.look()
 
 

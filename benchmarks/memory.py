@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -20,14 +20,18 @@ _STUDY = ("reproduce", "run", "--trials", "10", "--meta-loops", "3", "--workers"
 COLUMNS = ["a program of", "MB at most, looked at twenty times a second"]
 
 
-def rows(version: Path, name: str) -> list[list[str]]:
-    """Measure the ``version`` in a folder, called ``name``; return the cells of a table's rows."""
+def rows(versions: Mapping[str, Path]) -> list[list[str]]:
+    """Measure the ``versions``, each a name and the folder of psa_tui; return the cells of a table's rows."""
     kinds = {
         "one run of `[1*1024]`": (*_RUN, "[1*1024]"),
         "sixty trials of `8*8`, a second worker without work": (*_STUDY, "8*8,"),
         "two workers at sixty trials each, `1*64` and `1*63`": (*_STUDY, "1*64,1*63"),
     }
-    return [[f"{kind}{name}", f"{_peak_bytes(version, line) / 1e6:,.0f}"] for kind, line in kinds.items()]
+    return [
+        [f"{kind}{name}", f"{_peak_bytes(version, line) / 1e6:,.0f}"]
+        for kind, line in kinds.items()
+        for name, version in versions.items()
+    ]
 
 
 def _peak_bytes(version: Path, line: Sequence[str]) -> int:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -19,18 +19,22 @@ PROGRAM = [sys.executable, "-P", "-m", "psa_tui"]
 COLUMNS = ["from the start of the process", "s", "turns"]
 
 
-def rows(version: Path, name: str) -> list[list[str]]:
-    """Measure the ``version`` in a folder, called ``name``; return the cells of a table's rows."""
-    kinds: dict[str, Callable[[], float]] = {
-        "to the end of `psa --help`": partial(_help_s, version),
-        f"to the first step of `{_ARCH}`, kernels to be compiled": partial(_first_step_s, version, fresh=True),
-        "to the first step, kernels in the cache": partial(_first_step_s, version),
-        "to the first step, `--backend torch`": partial(_first_step_s, version, "--backend", "torch"),
-    }
-    # What is compiled for the cache now is in it when it counts.
-    _first_step_s(version)
+def rows(versions: Mapping[str, Path]) -> list[list[str]]:
+    """Measure the ``versions``, each a name and the folder of psa_tui, in turns; return the cells of a table's rows."""
+    kinds: dict[str, Callable[[], float]] = {}
+    for name, version in versions.items():
+        kinds |= {
+            f"to the end of `psa --help`{name}": partial(_help_s, version),
+            f"to the first step of `{_ARCH}`, kernels to be compiled{name}": partial(
+                _first_step_s, version, fresh=True
+            ),
+            f"to the first step, kernels in the cache{name}": partial(_first_step_s, version),
+            f"to the first step, `--backend torch`{name}": partial(_first_step_s, version, "--backend", "torch"),
+        }
+        # What is compiled for the cache now is in it when it counts.
+        _first_step_s(version)
     found = take_turns(list(kinds.values()), 0.0)
-    return [[f"{kind}{name}", spread(s), str(len(s))] for kind, s in zip(kinds, found, strict=True)]
+    return [[kind, spread(s), str(len(s))] for kind, s in zip(kinds, found, strict=True)]
 
 
 def _help_s(version: Path) -> float:

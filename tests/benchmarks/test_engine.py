@@ -1,6 +1,9 @@
 """What the benchmark says of its measurements, and how it gets them; no test here measures anything."""
 
 import shutil
+import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -153,6 +156,24 @@ def test_what_there_is_no_time_for_is_named_and_the_largest_come_first(bench, mo
     assert len(named) == len(engine.POPULATION) - 1
     assert (named[0], named[-1]) == ("[1*256], population", "[64*1], population")
     assert "busy machine" not in capsys.readouterr().out
+
+
+def test_what_a_task_started_ends_with_it_when_there_is_no_time_left_and_nothing_else(request):
+    def start():
+        return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+
+    started, others = [], start()
+    # The last one added runs first.
+    request.addfinalizer(others.wait)
+    request.addfinalizer(others.kill)
+
+    def task():
+        started.append(start())
+        time.sleep(30)
+
+    assert program.run([("done", lambda: None), ("long", task), ("late", task)], 0.1) == ["long", "late"]
+    assert [one.wait(10) for one in started] == [-signal.SIGKILL]
+    assert others.poll() is None
 
 
 def test_a_busy_machine_a_missed_and_an_impossible_ratio_are_said(bench, monkeypatch, capsys):
