@@ -33,6 +33,7 @@ COMMANDS = (
     "compare",
     "compare --within",
     "compare --pool",
+    "compare --of harm",
     "aa",
     "survival",
     "profile",

@@ -56,7 +56,11 @@ def train(order: Order) -> Generator[dict[str, Any], None, None]:
     network = NETWORKS.find(order["network"]).parse(order["shape"], spec.input_shape, spec.classes)
     backend = choose_backend(order["backend"], network, "cpu")
     threads = order["threads"] or threads_for(network, backend, hyperparameters.batch_size, "cpu", None)
-    set_threads(threads)
+    try:
+        set_threads(threads, backend)
+    except TypeError:
+        # Of an earlier version: all backends have PyTorch's threads.
+        set_threads(threads)
     data = load_dataset(spec.name, Path(order["dataset_dir"]))
     train, validation = (load_images(split, spec, device) for split in (data.train, data.validation))
     members = [(seed, find_variant(name)) for seed, name in order["members"]]

@@ -17,7 +17,12 @@ from multiprocessing import get_context
 import numpy as np
 
 from psa_tui import load_trials
-from psa_tui.analysis.statistics.aggregates import bootstrap_interval, interquartile_mean, probability_of_improvement
+from psa_tui.analysis.statistics.aggregates import (
+    bootstrap_interval,
+    interquartile_mean,
+    mean_interval,
+    probability_of_improvement,
+)
 from psa_tui.analysis.statistics.differences import independent_difference, paired_difference
 from psa_tui.analysis.statistics.escape import logistic_model, mcnemar
 from psa_tui.analysis.statistics.permutation import exchange_labels, sign_flip
@@ -67,6 +72,8 @@ def outcomes(seed: int) -> Iterator[tuple[str, bool]]:
         a, b = (np.concatenate(side) > BAR for side in zip(*arms, strict=True))
         if name:
             yield f"{name}McNemar, pooled", mcnemar(a, b) < 0.05
+            one, other = arms[4]
+            yield f"{name}McNemar, one cell of 10", mcnemar(one > BAR, other > BAR) < 0.05
         shape = np.tile(np.repeat(np.arange(len(arms)), TRIALS), 2)
         treated = np.repeat([True, False], len(a))
         model = logistic_model(np.concatenate([a, b]), treated, shape)
@@ -74,7 +81,7 @@ def outcomes(seed: int) -> Iterator[tuple[str, bool]]:
             yield f"{name}logistic model of escapes", model.p < 0.05
     times = np.where(drawn.random(2 * len(a)) < np.concatenate([a, b]), drawn.integers(1, LOOPS, 2 * len(a)), LOOPS)
     yield "log-rank, by shape", log_rank(times, times < LOOPS, treated, shape) < 0.05
-    yield "interval (t) of the mean", _misses(paired_difference(middles).interval(), TRUTH[0])
+    yield "interval of the mean", _misses(mean_interval(middles, repeats=RESAMPLES), TRUTH[0])
     yield (
         "bootstrap of the middle half",
         _misses(bootstrap_interval(middles, interquartile_mean, repeats=RESAMPLES), TRUTH[1]),

@@ -36,6 +36,8 @@ from psa_tui.studies.parts import Part
 from psa_tui.studies.spec import StudySpec
 from psa_tui.studies.training import PartRun, load_study_data
 
+SOURCES = Path(__file__).resolve().parents[2]
+"""Where the archive was unpacked."""
 STATE_EVERY_S = 20.0
 """How often the state is saved, in whole meta-loops: an instance that vanishes without notice loses so much."""
 YOUNG_LOOP_S = 55.0
@@ -71,7 +73,7 @@ def read_parameters(path: Path, dataset_dir: Path) -> tuple[StudySpec, Part]:
         DataError, RetryableError: the data set cannot be had.
     """
     try:
-        return read_job(json.loads(path.read_text(encoding="utf-8")), dataset_dir)
+        return read_job(json.loads(path.read_text(encoding="utf-8")), dataset_dir, SOURCES)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     except (OSError, KeyError, TypeError, ValueError) as error:

@@ -129,6 +129,7 @@ def _regimes_text(regimes: DataFrame) -> Iterator[Text]:
     other = known[~known["agree"].astype(bool)]
     unknown = len(regimes) - len(known)
     missing = f"; {unknown} shapes lack modes or trials" if unknown else ""
+    yield ""
     yield f"regimes: {len(known) - len(other)} of {len(known)} shapes agree{missing}"
     if len(other):
         rows = [[row.architecture, row.regime_a, row.regime_b] for row in other.itertuples()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from psa_tui.analysis.chance import chance_table
 from psa_tui.analysis.contrasts import DECLARED, EXPLORATORY, PLACEBO
 from psa_tui.analysis.seeding import Design
 from psa_tui.analysis.text_tables import NO_NUMBER, Text, TextTable, number, percentage, probability
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from psa_tui.analysis.endpoints import Endpoint
 
 _SIGNIFICANT = 0.05
-_HEADINGS = {
+HEADINGS = {
     DECLARED: "declared contrasts; p Holm is corrected for their number",
     EXPLORATORY: "exploratory, declared by nobody; p BH is corrected after Benjamini and Hochberg",
     PLACEBO: "A/A: both sides are the same, so what stands here is chance; 1 in 20 has p < .05",
@@ -23,7 +24,7 @@ _HEADINGS = {
 _CORRECTED = {DECLARED: "p Holm", EXPLORATORY: "p BH", PLACEBO: ""}
 _TESTS = {
     (Design.PAIRED, False): "signs of pairs flipped at random; interval: Student's t of pairs",
-    (Design.PAIRED, True): "McNemar's exact test of pairs that disagree; interval: Student's t of pairs",
+    (Design.PAIRED, True): "McNemar's test (mid-p) of pairs that disagree; interval: Student's t of pairs",
     (Design.INDEPENDENT, False): "labels exchanged at random within each shape; interval: Welch's t",
     (Design.INDEPENDENT, True): "labels exchanged at random within each shape; interval: Welch's t",
 }
@@ -39,34 +40,35 @@ def contrasts_text(table: DataFrame, endpoint: Endpoint, margin: float, *, by_sh
     yield f"{endpoint.words}, percent, {shapes} {'shape' if shapes == 1 else 'shapes of the same weight'}"
     if endpoint.remark:
         yield endpoint.remark
-    for kind, heading in _HEADINGS.items():
+    for kind, heading in HEADINGS.items():
         rows = pooled[pooled["kind"] == kind]
         if len(rows):
             yield ""
             yield heading
-            yield _table(rows, kind, endpoint.is_escape, margin)
+            yield _table(rows, kind, endpoint, margin)
     yield ""
-    yield from _legend(pooled, endpoint, margin)
+    yield from legend(pooled, endpoint, margin)
     if by_shape:
-        yield from _shapes(table, margin)
+        yield from chance_words(table)
+        yield from _shapes(table, endpoint, margin)
 
 
-def _table(rows: DataFrame, kind: str, is_escape: bool, margin: float) -> TextTable:
+def _table(rows: DataFrame, kind: str, endpoint: Endpoint, margin: float) -> TextTable:
     corrected = [_CORRECTED[kind]] if _CORRECTED[kind] else []
     columns = ["contrast", "n", "a", "b", "a - b", "from", "to", "p", *corrected]
-    columns += ["odds", "from", "to"] if is_escape else [_within(margin)]
+    columns += ["odds", "from", "to"] if endpoint.is_escape else [_within(margin)]
     lines = []
     for row in rows.itertuples():
         line = [row.contrast, *_numbers(row), *([probability(row.p_corrected)] if corrected else [])]
-        if is_escape:
+        if endpoint.is_escape:
             line += [number(value, ".1f") for value in (row.odds_ratio, row.odds_low, row.odds_high)]
         else:
             line.append(_shown(row.p_equivalent))
         lines.append(line)
-    return TextTable(columns, lines)
+    return TextTable(columns, lines, about=endpoint.words)
 
 
-def _shapes(table: DataFrame, margin: float) -> Iterator[Text]:
+def _shapes(table: DataFrame, endpoint: Endpoint, margin: float) -> Iterator[Text]:
     """Show every contrast shape by shape."""
     single = table[table["architecture"].notna()]
     for contrast, rows in single.groupby("contrast", sort=False):
@@ -84,10 +86,12 @@ def _shapes(table: DataFrame, margin: float) -> Iterator[Text]:
                 ]
                 for row in rows.itertuples()
             ],
+            about=endpoint.words,
         )
 
 
-def _legend(pooled: DataFrame, endpoint: Endpoint, margin: float) -> Iterator[str]:
+def legend(pooled: DataFrame, endpoint: Endpoint, margin: float) -> Iterator[str]:
+    """Say what the columns of pooled contrasts are, and by which test."""
     designs = [Design(design) for design in dict.fromkeys(pooled["design"])]
     yield "a - b: difference in points, with the interval that holds the true one in 95 of 100 such studies"
     for design in designs:
@@ -105,8 +109,19 @@ def _legend(pooled: DataFrame, endpoint: Endpoint, margin: float) -> Iterator[st
             f"{_within(margin)}: yes where the difference is shown to be smaller than {100 * margin:g} points (TOST, "
             "p < .05); no is no proof of a difference"
         )
+    if not (pooled["kind"] == PLACEBO).any():
+        yield "no A/A is possible: it takes sham or decay beside none, or four trials of a shape and control"
     if flat := [row.contrast for row in pooled.itertuples() if row.low != row.low and row.difference == 0]:
         yield f"the same to the last digit in every pair, which says nothing of chance: {', '.join(flat)}"
+
+
+def chance_words(table: DataFrame) -> Iterator[str]:
+    """Say in how many single shapes the A/A comparisons of ``contrast_table`` find what is not there."""
+    counted = chance_table(table[table["kind"] == PLACEBO])
+    known = counted[counted["noisy"] > 0]
+    if len(known):
+        found = ", ".join(f"{row.contrast} {row.significant} of {row.noisy}" for row in known.itertuples())
+        yield f"shapes alone in which an A/A has p < .05, of those whose trials differ (chance: 5 in 100): {found}"
 
 
 def _problems(pooled: DataFrame) -> list[tuple[str, Sequence[str]]]:

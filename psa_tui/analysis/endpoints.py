@@ -1,13 +1,15 @@
-"""What is measured of a trial: accuracy, and whether it escaped."""
+"""What is measured of a trial: accuracy, whether it escaped, how far it came, how often it was harmed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from psa_tui.analysis.loop_measures import OF_LOOPS
 from psa_tui.analysis.regimes import majority_class
 from psa_tui.formatting import percent
 from psa_tui.method.progress import ESCAPE_ABOVE_MAJORITY
+from psa_tui.studies.design.plan import Endpoint as Measure
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,12 +18,6 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 _EXACT = 1e-9
-
-
-VALIDATION = "validation"
-"""The best of all meta-loops on the images that choose it: the published study's number."""
-TEST = "test"
-"""The accuracy of the last LKG on the test images, which decide nothing."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +31,18 @@ class Endpoint:
     is_escape: bool = False
 
 
-def accuracy(trials: DataFrame, measure: str = VALIDATION) -> Endpoint:
+def endpoint_of(trials: DataFrame, measure: Measure) -> Endpoint:
+    """Return what ``measure`` is of each trial; of the measures of meta-loops, those of ``with_loop_measures``."""
+    if measure not in OF_LOOPS:
+        return accuracy(trials, measure)
+    return Endpoint(trials[OF_LOOPS[measure]].to_numpy(dtype=float), *_OF_LOOPS[measure])
+
+
+def accuracy(trials: DataFrame, measure: Measure = Measure.VALIDATION) -> Endpoint:
     """Return the accuracy of each trial; validation, and a remark, where test accuracies are asked for and missing."""
-    if measure == TEST and has_test_accuracies(trials):
+    if measure is Measure.TEST and has_test_accuracies(trials):
         return Endpoint(trials["test_accuracy"].to_numpy(dtype=float), "test accuracy")
-    remark = _FALLBACK if measure == TEST else ""
+    remark = _FALLBACK if measure is Measure.TEST else ""
     return Endpoint(trials["best_validation_accuracy"].to_numpy(dtype=float), "best validation accuracy", remark)
 
 
@@ -57,7 +60,7 @@ def escape(trials: DataFrame, bar: float) -> Endpoint:
 
     By the validation accuracy, with a remark, where a test accuracy is missing.
     """
-    found = accuracy(trials, TEST)
+    found = accuracy(trials, Measure.TEST)
     values = (found.values > bar + _EXACT).astype(float)
     return Endpoint(values, f"escape ({found.words} above {percent(bar)})", found.remark, is_escape=True)
 
@@ -70,3 +73,14 @@ def has_test_accuracies(trials: DataFrame) -> bool:
 _FALLBACK = (
     "Test accuracies are missing here, so the best validation accuracy stands for them; it is selected, and too high."
 )
+_OF_LOOPS = {
+    Measure.GAIN: (
+        "gain over the start (best validation accuracy less that of the first LKG)",
+        "The best of many loops is above the first by chance alone; what tells is the contrast. Modes that share their "
+        "seeds and begin alike have the same start: their contrast is that of the best accuracies.",
+    ),
+    Measure.HARM: (
+        "harm rate (candidates worse than the LKG)",
+        "Of modes that ablate, of the loops that did; of others, of all loops with an LKG: what training alone does.",
+    ),
+}

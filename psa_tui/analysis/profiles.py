@@ -9,11 +9,11 @@ from psa_tui.analysis.frames import cell_rows, shown_architectures
 from psa_tui.analysis.statistics.aggregates import (
     expected_maximum,
     interquartile_mean,
+    mean_interval,
     performance_profile,
     probability_of_improvement,
     resampled,
 )
-from psa_tui.analysis.statistics.differences import paired_difference
 from psa_tui.method.variants import ordered
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def aggregate_table(found: dict[str, list[Array]]) -> DataFrame:
     """Summarise each mode of ``samples``, every trial of the same weight, in the mean every shape.
 
     Columns: ``mode``, ``shapes``, ``n``; ``mean``, ``median``, ``iqm`` (mean of the middle half), each with a 95 %
-    interval (``mean_low``, ``mean_high``, ...): Student's t for the mean, for which a bootstrap of ten trials a shape
-    is too narrow, and a bootstrap within shapes for the others; ``improvement`` (the chance to beat one
+    interval (``mean_low``, ``mean_high``, ...): by ``mean_interval`` within 0 and 1, and a percentile bootstrap within
+    shapes for the others; ``improvement`` (the chance to beat one
     of none of the same shape) with its interval; ``best_of_1``, ... for ``BUDGETS`` (the expected best of so many
     trials, the mean over shapes; NaN for more than there are). Fractions.
     """
@@ -51,10 +51,10 @@ def aggregate_table(found: dict[str, list[Array]]) -> DataFrame:
     rows = []
     for mode, sample in found.items():
         together, drawn = np.concatenate(sample), resampled(sample)
-        mean = paired_difference(sample)
-        low, high = mean.interval()
+        low, high = np.clip(mean_interval(sample), 0, 1)
         row: dict[str, Any] = {"mode": mode, "shapes": len(sample), "n": len(together)}
-        row |= {"mean": mean.value, "mean_low": low, "mean_high": high}
+        row |= {"mean": float(np.mean([one.mean() for one in sample]))}
+        row |= {"mean_low": float(low), "mean_high": float(high)}
         for name, measure in measures.items():
             low, high = np.quantile(measure(drawn), ((1 - _LEVEL) / 2, (1 + _LEVEL) / 2))
             row |= {name: float(measure(together)), f"{name}_low": float(low), f"{name}_high": float(high)}

@@ -47,6 +47,7 @@ def profiles_text(table: DataFrame, profiles: DataFrame, endpoint: Endpoint) -> 
     yield TextTable(
         ["mode", *map(str, BUDGETS)],
         [[row.mode, *(percentage(getattr(row, f"best_of_{one}")) for one in BUDGETS)] for row in table.itertuples()],
+        about=endpoint.words,
     )
     yield ""
     yield "percent of the trials above an accuracy of"
@@ -57,12 +58,14 @@ def profiles_text(table: DataFrame, profiles: DataFrame, endpoint: Endpoint) -> 
             [str(mode), *(percentage(share, ".1f") for share in rows["share"])]
             for mode, rows in profiles.groupby("mode", sort=False)
         ],
+        about=endpoint.words,
     )
     yield ""
     yield (
         "middle half: mean of the trials between the lowest and the highest quarter, which wild ones do not move; "
         f"beats {CONTROL}: how often a trial is better than one of {CONTROL} of the same shape (50: a coin). 95 %: "
-        "Student's t for the mean, and a bootstrap within shapes for the others (Agarwal et al., 2021)"
+        "studentised bootstrap for the mean (Hall, 1988), percentile bootstrap for the others (Agarwal et al., 2021), "
+        "within shapes"
     )
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from psa_tui.analysis.frames import shown_architectures, shown_modes
 from psa_tui.analysis.regimes import classify
 from psa_tui.analysis.shapes import count_text, shape_sizes, with_sizes
 from psa_tui.analysis.summary import NOT_A_REPRODUCTION, cell_statistics
+from psa_tui.analysis.typeset import latex_cell, latex_table, latex_text, markdown_table, markdown_text
 from psa_tui.errors import ConfigError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-_ROWS_OF_A_PAGE = 45
-
 
 UNKNOWN = "N/A"
 
@@ -59,52 +57,18 @@ def table_data(trials: DataFrame, kind: str) -> DataFrame:
     return accuracy_data(trials) if kind == "accuracy" else architecture_data(trials)
 
 
-def markdown_table(trials: DataFrame, kind: str) -> str:
+def as_markdown(trials: DataFrame, kind: str) -> str:
     """Return the table as Markdown; the best mode of a shape is bold, and ``=`` marks ties."""
-    header, rows = _cells(trials, kind, _markdown_accuracy, _markdown)
-    numeric = ["---:" if _is_right(name) else "---" for name in header]
-    lines = [_pipes(header), _pipes(numeric), *map(_pipes, rows), "", _caption(trials, kind), ""]
-    return "\n".join(lines)
+    header, rows = _cells(trials, kind, _markdown_accuracy, markdown_text)
+    lines = markdown_table(header, list(map(_is_right, header)), rows)
+    return "\n".join([*lines, "", markdown_text(_caption(trials, kind)), ""])
 
 
-def latex_table(trials: DataFrame, kind: str) -> str:
+def as_latex(trials: DataFrame, kind: str) -> str:
     """Return the table as LaTeX for booktabs (longtable when it is longer than a page)."""
-    header, rows = _cells(trials, kind, _latex_accuracy, lambda text: latex_text(text).replace("*", r"$\times$"))
-    columns = "".join("r" if _is_right(name) else "l" for name in header)
-    head = " & ".join(header) + r" \\"
-    body = [" & ".join(row) + r" \\" for row in rows]
-    caption = rf"\caption{{{latex_text(_caption(trials, kind))}}}\label{{tab:psa-{kind}}}"
-    if len(rows) > _ROWS_OF_A_PAGE:
-        top = [r"\toprule", head, r"\midrule"]
-        lines = [
-            r"% needs \usepackage{booktabs,longtable}",
-            rf"{{\footnotesize\setlength{{\tabcolsep}}{{4pt}}\begin{{longtable}}{{{columns}}}",
-            caption + r"\\",
-            *top,
-            r"\endfirsthead",
-            *top,
-            r"\endhead",
-            r"\bottomrule",
-            r"\endfoot",
-            *body,
-            r"\end{longtable}}",
-        ]
-    else:
-        lines = [
-            r"% needs \usepackage{booktabs}",
-            r"\begin{table}",
-            r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
-            caption,
-            rf"\begin{{tabular}}{{{columns}}}",
-            r"\toprule",
-            head,
-            r"\midrule",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
-        ]
-    return "\n".join([*lines, ""])
+    header, rows = _cells(trials, kind, _latex_accuracy, latex_cell)
+    caption = latex_text(_caption(trials, kind))
+    return "\n".join([*latex_table(header, list(map(_is_right, header)), rows, caption, f"tab:psa-{kind}"), ""])
 
 
 def _cells(
@@ -150,17 +114,6 @@ def _caption(trials: DataFrame, kind: str) -> str:
     )
 
 
-def _markdown(text: str) -> str:
-    return text.replace("*", r"\*").replace("|", r"\|")
-
-
-def latex_text(text: str) -> str:
-    """Return ``text`` as LaTeX prints it."""
-    escapes = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    escapes |= {character: "\\" + character for character in "&%$#_{}"}
-    return "".join(escapes.get(character, character) for character in text)
-
-
 def _regimes(trials: DataFrame) -> dict[str, str | None]:
     """Return each shape's regime; none of them where the data set's majority class is not known."""
     try:
@@ -172,7 +125,3 @@ def _regimes(trials: DataFrame) -> dict[str, str | None]:
 
 def _is_right(column: str) -> bool:
     return column not in ("Shape", "Matching", "Regime")
-
-
-def _pipes(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

@@ -22,6 +22,8 @@ class TextTable:
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     words: int = 1
+    about: str = ""
+    """What its caption says first where the table stands apart from the text before it."""
 
 
 Text = str | TextTable

@@ -14,11 +14,11 @@ from psa_tui import __version__
 from psa_tui.aws.archive import ArchiveRefused, TrialResult, read_archive
 from psa_tui.aws.bucket import Archive, Listing
 from psa_tui.aws.download import MOST_ARCHIVE_BYTES, download
-from psa_tui.aws.jobs import Cell, newest
+from psa_tui.aws.jobs import Cell, architecture_of, cell_of, newest
 from psa_tui.aws.settings import AwsSettings
 from psa_tui.errors import AwsError, ConfigError, RetryableError
 from psa_tui.method.variants import Variant, ordered
-from psa_tui.networks import Network
+from psa_tui.networks import Mlp, Network
 from psa_tui.storage.database import now
 from psa_tui.storage.study_rows import FETCHED, JobRow, StudyRow, TrialRow
 from psa_tui.storage.study_store import open_store, read_store
@@ -42,11 +42,16 @@ class FetchOrder:
 
     def cells(self) -> tuple[Cell, ...]:
         """Return every network with every variant."""
-        return tuple((network.short_name, variant.name) for network in self.networks for variant in self.variants)
+        return tuple(cell_of(network, variant) for network in self.networks for variant in self.variants)
 
-    def parameters(self, shape: str) -> int:
-        """Return the parameters of the network called ``shape``."""
-        return next(network.parameters for network in self.networks if network.short_name == shape)
+    @property
+    def family(self) -> str:
+        """The family of the networks."""
+        return self.networks[0].family
+
+    def parameters(self, architecture: str) -> int:
+        """Return the parameters of the network called ``architecture``."""
+        return next(network.parameters for network in self.networks if network.short_name == architecture)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +108,7 @@ def plan_fetch(order: FetchOrder, settings: AwsSettings, listing: Listing, resul
         is_known = known is not None and known.etag == archive.etag
         if known and is_known and known.state == REFUSED and same_rules:
             refused.append(known)
-        elif is_known and counts.get((*cell, archive.job.name)) == order.trials:
+        elif is_known and counts.get((*_in_table(cell), archive.job.name)) == order.trials:
             unchanged.append(archive)
         else:
             wanted.append(archive)
@@ -176,7 +181,13 @@ def missing_cells(order: FetchOrder, results_dir: Path) -> tuple[Cell, ...]:
     """
     with read_store(results_dir) as store:
         there = {(row.architecture, row.mode) for row in store.trials(order.study)} if store else set()
-    return tuple(cell for cell in order.cells() if cell not in there)
+    return tuple(cell for cell in order.cells() if _in_table(cell) not in there)
+
+
+def _in_table(cell: Cell) -> tuple[str, str]:
+    """Return architecture and mode as trials have them, whose study says the family."""
+    shape, mode = cell
+    return architecture_of(shape), mode
 
 
 def _fetch_one(s3: Any, settings: AwsSettings, archive: Archive, trials: int) -> tuple[TrialResult, ...]:
@@ -199,10 +210,10 @@ def _sort_in(order: FetchOrder, archive: Archive, future: Future[tuple[TrialResu
         fetched.accepted.append(_job_row(archive, ACCEPTED))
         fetched.trials += [
             TrialRow(
-                architecture=job.shape,
+                architecture=architecture_of(job.shape),
                 mode=job.mode,
                 trial=trial,
-                parameters=order.parameters(job.shape),
+                parameters=order.parameters(architecture_of(job.shape)),
                 bounty=result.best_validation_accuracy,
                 bounty_meta_loop=result.best_meta_loop,
                 test_accuracy=result.test_accuracy,
@@ -223,6 +234,7 @@ def _study_settings(order: FetchOrder, settings: AwsSettings, study: StudyRow | 
     return {
         "shapes": list(dict.fromkeys([*before.get("shapes", []), *(network.short_name for network in order.networks)])),
         "modes": list(ordered([*before.get("modes", []), *(variant.name for variant in order.variants)])),
+        **({} if order.family == Mlp.family else {"network": order.family}),
         "place": _digest(settings),
         "reader": __version__,
     }
@@ -239,6 +251,8 @@ def _check_study(order: FetchOrder, settings: AwsSettings, study: StudyRow, has_
         held = "trials that were trained here"
     elif study.settings.get("place") != _digest(settings):
         held = "the results of another bucket or prefix"
+    elif study.settings.get("network", Mlp.family) != order.family:
+        held = f"networks of {study.settings.get('network', Mlp.family)}, not {order.family}"
     elif has_trials and study.trials != order.trials:
         held = f"{study.trials} trials of each shape and mode, not {order.trials}"
     if held is not None:

@@ -16,13 +16,14 @@ from typing import Any
 from psa_tui.aws.bucket import list_archives, place
 from psa_tui.aws.client import aws_errors, open_client
 from psa_tui.aws.job_request import SOURCE_NAME, LaunchOrder, default_image, job_request, require_launch_settings
-from psa_tui.aws.jobs import Cell, job_name, parse_job
+from psa_tui.aws.jobs import Cell, cell_of, job_name, parse_job
 from psa_tui.aws.launch_journal import AgainOrder, LaunchJournal, LaunchState, digest, launching
 from psa_tui.aws.plan import Existing, LaunchPlan, divide, existing_jobs, make_plan
 from psa_tui.aws.pricing import find_price
 from psa_tui.aws.settings import AwsSettings
 from psa_tui.aws.source_archive import build_source_archive, source_root
 from psa_tui.aws.storage import key_under
+from psa_tui.aws.study import travelling_code
 from psa_tui.aws.training_jobs import training_jobs
 from psa_tui.errors import PsaError, RetryableError
 from psa_tui.studies.spec import StudySpec
@@ -45,10 +46,11 @@ class Launcher:
         """Return what there is to launch; ``price`` is that of an instance an hour, None for the price list's.
 
         Raises:
-            ConfigError: a cell cannot stand in the name of a job.
+            ConfigError: a cell cannot stand in the name of a job, or code of the user's cannot travel.
             AwsError, RetryableError, ConfigError: jobs or prices cannot be listed.
             PsaError: the journal cannot be read.
         """
+        travelling_code(self._spec)
         cells = _cells(self._spec)
         for cell in cells:
             job_name(cell, datetime.now(UTC))
@@ -64,7 +66,7 @@ class Launcher:
             plan=plan,
             spec=self._spec,
             image=image or default_image(str(self._settings.region)),
-            source=build_source_archive(source_root()) if plan.cells else b"",
+            source=build_source_archive(source_root(), travelling_code(self._spec)) if plan.cells else b"",
         )
         return launch(self._sagemaker, self._s3, self._settings, order, self._folder, note)
 
@@ -112,7 +114,7 @@ def launch(
 
 
 def _cells(spec: StudySpec) -> list[Cell]:
-    return [(network.short_name, variant.name) for network in spec.networks for variant in spec.variants]
+    return [cell_of(network, variant) for network in spec.networks for variant in spec.variants]
 
 
 def _where(settings: AwsSettings) -> str:

@@ -1,8 +1,8 @@
 """What SageMaker gets to run: an archive of named kinds of files, the same bytes for the same sources.
 
-An allow-list: the modules and grids of the package, the entry script, its requirements and pyproject.toml.
-Nothing hidden, no link and no folder outside the package is ever read, so neither settings nor results nor
-data can slip in.
+An allow-list: the modules and grids of the package, the entry script, its requirements and pyproject.toml; beside
+them the one file that ``--network FILE.py:FACTORY`` named, if it did. Nothing hidden, no link and no folder outside the
+package is ever read, so neither settings nor results nor data can slip in.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from psa_tui.errors import ConfigError
 
 ENTRY_SCRIPT = "aws/sagemaker/train.py"
 REQUIREMENTS = "aws/sagemaker/requirements.txt"
+USER_CODE = "user_code/network.py"
+"""Where the user's file is, whatever it was called."""
 _SINGLE_FILES = (ENTRY_SCRIPT, REQUIREMENTS, "pyproject.toml")
 _PACKAGE_PATTERNS = ("**/*.py", "studies/recipes/*.txt")
 
@@ -50,15 +52,16 @@ def _is_plain(root: Path, name: str) -> bool:
     return path.is_file()
 
 
-def build_source_archive(root: Path) -> bytes:
-    """Return a gzipped tar of ``source_files``, without times, owners or anything else of this machine."""
+def build_source_archive(root: Path, code: bytes | None = None) -> bytes:
+    """Return a gzipped tar of ``source_files`` and ``code``, without times, owners or anything of this machine."""
+    files = {name: (root / name).read_bytes() for name in source_files(root)}
+    files |= {} if code is None else {USER_CODE: code}
     content = io.BytesIO()
     with (
         gzip.GzipFile(filename="", fileobj=content, mode="wb", compresslevel=6, mtime=0) as compressed,
         tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
     ):
-        for name in source_files(root):
-            data = (root / name).read_bytes()
+        for name, data in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(data)
             member.mode = 0o644

@@ -51,7 +51,7 @@ def device(
     for notice in second_choice(settings.get("backend"), network, choice.device, floats=spec.floats):
         print_warning(notice)
     threads = threads_for(network, backend, batch_size, choice.device, settings.get("threads"))
-    set_threads(threads)
+    set_threads(threads, backend)
     measured = None
     if bench:
         print_note(f"measuring {choice.device}; this takes a few seconds")

@@ -109,6 +109,9 @@ class Backend(Protocol):
     def threads(self, network: Network, batch_size: int, cores: int) -> int:
         """Return on how many of ``cores`` it trains one member fastest, on the CPU."""
 
+    def use_threads(self, count: int) -> None:
+        """Compute with ``count`` CPU threads in this process from now on."""
+
     def train_epoch(
         self, weights: Tensor, network: Network, images: Images, epoch: Epoch
     ) -> Generator[tuple[int, Tensor], None, Tensor]:

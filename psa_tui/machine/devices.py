@@ -9,11 +9,15 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from psa_tui import __version__
 from psa_tui.errors import ConfigError, UnknownNameError
 from psa_tui.machine.memory import available_memory_bytes
 from psa_tui.settings import DEVICES
+
+if TYPE_CHECKING:
+    from psa_tui.engine.backend import Backend
 
 _PREFERENCE = ("cuda", "mps")
 
@@ -145,12 +149,13 @@ def choose(wanted: str, capabilities: Capabilities) -> Choice:
     raise ConfigError(f"device {wanted} is not usable: {capabilities.missing[wanted]}; choose --device {usable}")
 
 
-def set_threads(threads: int) -> None:
-    """Let PyTorch compute with ``threads`` CPU threads in this process, with denormals as zero."""
+def set_threads(threads: int, backend: Backend | None = None) -> None:
+    """Let ``backend``, or PyTorch, compute with ``threads`` CPU threads in this process, with denormals as zero."""
     import torch
 
     flush_denormals()
-    torch.set_num_threads(threads)
+    # A plug-in of an earlier version does not say how.
+    getattr(backend, "use_threads", torch.set_num_threads)(threads)
 
 
 def flush_denormals() -> bool:

@@ -84,7 +84,7 @@ def verify(backends: Sequence[Backend], device: str, threads: int | None) -> Ite
     for network in networks():
         expected = expect(network, few)
         for backend in backends:
-            set_threads(threads_for(network, backend, _BATCH_SIZE, device, threads))
+            set_threads(threads_for(network, backend, _BATCH_SIZE, device, threads), backend)
             check = Check(backend=backend.name, architecture=str(network), bound=expected.bound)
             try:
                 check = _compared(check, backend, network, few, expected, device)

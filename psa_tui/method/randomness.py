@@ -61,8 +61,8 @@ class DropoutMaskDraws:
     def __init__(self, seed: int, meta_loop: int, rate: float) -> None:
         """``rate`` is the probability of dropping a unit, from 0 to below 1."""
         self._bits = generator(seed, meta_loop, Purpose.DROPOUT).bit_generator
-        self._threshold = min(round(rate * 65536), 65535)
-        self.scale = 65536 / (65536 - self._threshold)
+        self.threshold = min(round(rate * 65536), 65535)
+        self.scale = 65536 / (65536 - self.threshold)
 
     def fill_dropout_mask(self, mask: np.ndarray) -> None:
         """Draw one step's mask into ``mask`` [hidden units, batch], floats: ``scale`` where a unit is kept, else 0.
@@ -71,5 +71,11 @@ class DropoutMaskDraws:
         used up to the first ``mask.size`` groups of 16 bits, lowest bits first; each step starts a new word.
         """
         words: np.ndarray = self._bits.random_raw(-(-mask.size // 4)).astype("<u8", copy=False)
-        kept = words.view("<u2")[: mask.size].reshape(mask.shape) >= self._threshold
+        kept = words.view("<u2")[: mask.size].reshape(mask.shape) >= self.threshold
         np.multiply(kept, mask.dtype.type(self.scale), out=mask)
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """PCG64's state before the next word, and its increment: what finds any later word without those before it."""
+        numbers = self._bits.state["state"]
+        return numbers["state"], numbers["inc"]

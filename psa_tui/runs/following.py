@@ -177,6 +177,7 @@ class Following:
             mode=row.mode,
             hyperparameters=Hyperparameters.from_json(self._session),
             seed=row.seed,
+            initialisation_seed=row.initialisation_seed,
             dataset=row.dataset,
             dataset_fingerprint=row.dataset_fingerprint,
             train_count=train,

@@ -129,6 +129,7 @@ class RunDetails:
             "meta-loops": row.last_meta_loop,
             **{one.name.replace("_", " "): _course(changes, one.option, rates[one.name]) for one in HYPERPARAMETERS},
             "seed": row.seed,
+            **({} if row.initialisation_seed is None else {"seed of first weights": row.initialisation_seed}),
             "data": row.dataset,
             "data asked for": row.dataset if is_own(row.dataset_requested) else row.dataset_requested,
             "data fingerprint": row.dataset_fingerprint[:16],

@@ -157,7 +157,7 @@ def measure(subject: Subject, probe: Probe, advance: Callable[[int], None]) -> P
     from psa_tui.engine.probing import count_damaged, count_untouched
     from psa_tui.machine.devices import set_threads
 
-    set_threads(subject.threads)
+    set_threads(subject.threads, subject.backend)
     with_what = (subject.row, subject.network, subject.images, subject.backend)
     untouched = count_untouched(*with_what)
     correct = tuple(count_damaged(probe, *with_what, level, advance) for level in probe.levels)

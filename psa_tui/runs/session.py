@@ -101,7 +101,7 @@ class RunSession:
         backend = choose_backend(*wanted, floats=floats)
         batch_size = trial.hyperparameters.batch_size
         threads = threads_for(trial.network, backend, batch_size, str(device), self.config.threads)
-        set_threads(threads)
+        set_threads(threads, backend)
         data = load_dataset(trial.dataset, self.config.dataset_dir, self.say)
         if self.checkpoint is not None:
             check_edition(self.path, self.checkpoint.record, data, self.config.dataset_dir)

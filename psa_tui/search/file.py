@@ -1,8 +1,9 @@
-"""The file of a search: one safetensors file with the LKG, a held candidate, and all that goes on needs. No pickle.
+"""A search as text and tensors, and their file: the LKG, a held candidate, and all that goes on needs. No pickle.
 
 The LKG lies under the names of the model's ``state_dict``, tied ones under each of them; what else there is, under
-names that begin with ``psa.``. The header's metadata has one entry, so that equal searches are equal files: the version
-of the format, a SHA-256 digest of the rest and of the tensors, by which an altered file is known, and the rest as JSON.
+names that begin with ``psa.``. The file is a safetensors one; its header's metadata has one entry, so that equal
+searches are equal files: the version of the format, a SHA-256 digest of the rest and of the tensors, by which an
+altered file is known, and the rest as JSON.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from psa_tui.search.model import RESERVED, Model, Tensors
 from psa_tui.search.state import PastLoop, SearchState, as_event, from_event
 from psa_tui.search.variants import decode_variant, encode_variant
 from psa_tui.storage.atomic_write import UnsyncedError, atomic_write
-from psa_tui.storage.read_errors import read_errors
+from psa_tui.storage.read_errors import damage_errors, read_errors
 
 FORMAT, FORMAT_VERSION = "psa-tui search", "1"
 """The name of the header's entry, and what it begins with."""
@@ -52,7 +53,7 @@ class SavedSearch:
     """A digest of them, their number before it."""
     tensors: Tensors
 
-    def state_for(self, path: Path, model: Model, units: Sequence[Unit], table: UnitTable) -> SearchState:
+    def state_for(self, source: object, model: Model, units: Sequence[Unit], table: UnitTable) -> SearchState:
         """Return where the search is, on the devices of ``model``.
 
         Raises:
@@ -67,32 +68,28 @@ class SavedSearch:
                     groups[beginning][name] = found.to(tensor.device, copy=True)
             shapes = {name: (tuple(one.shape), one.dtype) for name, one in groups[beginning].items()}
             if shapes != model.shapes:
-                raise CheckpointError(f"{path}: the search of another model: {model.difference(shapes)}")
+                raise CheckpointError(f"{source}: the search of another model: {model.difference(shapes)}")
         known = set(_stored_names(model).values())
         more = [name for name in self.tensors if name not in known and not name.startswith(_HELD)]
         if more:
-            raise CheckpointError(f"{path}: the search of another model: it has {printable(more[0])!r} too")
+            raise CheckpointError(f"{source}: the search of another model: it has {printable(more[0])!r} too")
         if self.units != units_digest(units):
             there = printable(self.units.partition(" ")[0])[:20]
             raise CheckpointError(
-                f"{path}: a search of other units: {there} there, {len(units)} given, which differ in name, kind, "
+                f"{source}: a search of other units: {there} there, {len(units)} given, which differ in name, kind, "
                 "layer, places or order"
             )
         for loop in self.past:
             if any(not _has_unit(table, one.layer, one.unit) for one in loop.units):
-                raise CheckpointError(f"{path}: damaged or not a search (its history speaks of units that it has not)")
+                raise CheckpointError(f"{source}: damaged or not a search (its history has units that it has not)")
         lkg = groups[""]
         has_dead = self.progress.lkg_correct is not None and bool(table.hidden_layers)
         dead = dead_units(model.row(lkg), table) if has_dead else ()
         return SearchState(self.progress, lkg, groups[_HELD] or None, dead, self.past)
 
 
-def write_search(path: Path, model: Model, state: SearchState, kind: tuple[Variant, int], units: str) -> None:
-    """Make a search the content of ``path``, durably; ``kind`` is its variant and seed, ``units`` a digest of those.
-
-    Raises:
-        CheckpointError: it cannot be written, and ``path`` is as it was; or it is, but not yet durably.
-    """
+def packed(model: Model, state: SearchState, kind: tuple[Variant, int], units: str) -> tuple[str, Tensors]:
+    """Return a search as its entry in a header, and tensors; ``kind`` is variant and seed, ``units`` a digest."""
     stored: Tensors = {}
     for name, stored_name in _stored_names(model).items():
         own = model.aliases.get(name, name)
@@ -108,9 +105,17 @@ def write_search(path: Path, model: Model, state: SearchState, kind: tuple[Varia
             "units": units,
         }
     )
-    entry = f"{FORMAT_VERSION} {_digest(content, stored)} {content}"
+    return f"{FORMAT_VERSION} {_digest(content, stored)} {content}", stored
+
+
+def write_search(path: Path, entry: str, tensors: Tensors) -> None:
+    """Make what ``packed`` returned the content of ``path``, durably.
+
+    Raises:
+        CheckpointError: it cannot be written, and ``path`` is as it was; or it is, but not yet durably.
+    """
     try:
-        atomic_write(path, safetensors.torch.save(stored, {FORMAT: entry}))
+        atomic_write(path, safetensors.torch.save(tensors, {FORMAT: entry}))
     except UnsyncedError as error:
         raise CheckpointError(
             f"{path}: written, but its folder cannot be flushed to the disk ({error.strerror}), so a loss of power may "
@@ -134,15 +139,25 @@ def read_search(path: Path) -> SavedSearch:
             entry = (file.metadata() or {}).get(FORMAT)
             if entry is None:
                 raise CheckpointError(f"{path}: not the file of a search")
-            version, _, rest = entry.partition(" ")
-            if version != FORMAT_VERSION:
-                raise CheckpointError(
-                    f"{path}: search format {printable(version[:20])}, this version reads {FORMAT_VERSION}; "
-                    "update psa-tui"
-                )
-            if len(rest) > _MOST_HEADER:
-                raise ValueError(f"its header has more than {_MOST_HEADER:,} characters")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return unpacked(path, entry, tensors)
+
+
+def unpacked(source: object, entry: str, tensors: Tensors) -> SavedSearch:
+    """Verify what ``packed`` returned, and return what it holds; ``source`` is where it came from, for errors.
+
+    Raises:
+        CheckpointError: it is damaged, or from a newer version.
+    """
+    with damage_errors(source, "a search"):
+        version, _, rest = entry.partition(" ")
+        if version != FORMAT_VERSION:
+            raise CheckpointError(
+                f"{source}: search format {printable(version[:20])}, this version reads {FORMAT_VERSION}; "
+                "update psa-tui"
+            )
+        if len(rest) > _MOST_HEADER:
+            raise ValueError(f"its header has more than {_MOST_HEADER:,} characters")
         digest, _, content = rest.partition(" ")
         if digest != _digest(content, tensors):
             raise ValueError("its content does not match its digest")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from itertools import chain, pairwise
 
@@ -11,6 +12,7 @@ from torch.nn.parameter import is_lazy
 
 from psa_tui.errors import ConfigError
 from psa_tui.networks.base import ParameterSpec
+from psa_tui.networks.unit import Unit
 
 Tensors = dict[str, Tensor]
 """Parameters and buffers by name, each once."""
@@ -85,6 +87,21 @@ class Model:
         now = self.tensors()
         for one in self.parameters:
             now[one.name].copy_(one.view(row[None])[0])
+
+    def check_untied(self, units: Sequence[Unit]) -> None:
+        """Refuse units of parameters that have several names: damaging one would damage the others, unsaid.
+
+        Raises:
+            ConfigError: there is one.
+        """
+        tied = self.aliases | {name: alias for alias, name in self.aliases.items()}
+        for unit in units:
+            for place in (*unit.incoming, *unit.outgoing):
+                if place.parameter in tied:
+                    raise ConfigError(
+                        f"unit {unit.name}: {place.parameter} is {tied[place.parameter]} too (tied), so damage to one "
+                        "is damage to the other; leave the unit out"
+                    )
 
     def is_finite(self) -> bool:
         """Whether no parameter is infinite, and no number at all is NaN; a buffer may hold infinities, as masks do."""

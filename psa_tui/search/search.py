@@ -27,12 +27,13 @@ from psa_tui.method.promotion import judge
 from psa_tui.method.randomness import Purpose, generator
 from psa_tui.method.variants import Variant
 from psa_tui.networks.unit import Unit, UnitTable
-from psa_tui.search.file import read_search, units_digest, write_search
+from psa_tui.search.file import SavedSearch, packed, read_search, units_digest, unpacked, write_search
 from psa_tui.search.loop import Loop
-from psa_tui.search.model import Model
+from psa_tui.search.model import Model, Tensors
 from psa_tui.search.state import SearchState, as_event, with_loop
 from psa_tui.search.telling import Teller, left_event, started_event
 from psa_tui.search.variants import chosen_variant
+from psa_tui.storage.read_errors import damage_errors
 
 InitialWeights = Callable[[np.random.Generator], Mapping[str, Any]]
 _MOST_SEED = 2**63 - 1
@@ -79,7 +80,7 @@ class Search:
         self.units = tuple(units)
         self.seed = index(seed)
         self._model = Model(model)
-        self._check_untied()
+        self._model.check_untied(self.units)
         self.table = UnitTable(self._model.parameters, self.units)
         self.variant = chosen_variant(variant, self.table, can_reinitialise=initial_weights is not None)
         self._draw_initial = initial_weights
@@ -153,9 +154,25 @@ class Search:
         Raises:
             CheckpointError: it cannot be written.
         """
-        if self._units_digest is None:
-            self._units_digest = units_digest(self.units)
-        write_search(Path(path), self._model, self._state, (self.variant, self.seed), self._units_digest)
+        write_search(Path(path), *self._packed())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what ``save`` writes, for a checkpoint of your own: a text and tensors, which share the LKG's memory.
+
+        ``load_state_dict`` of a search of such a model and units, this variant and seed goes on with it, to the bit.
+        """
+        header, tensors = self._packed()
+        return {"header": header, "tensors": tensors}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where ``state_dict`` was called. The model is changed by ``loops`` and ``load_best_`` alone.
+
+        Raises:
+            CheckpointError: ``state`` is damaged, or of another model, other units, another variant or seed.
+        """
+        with damage_errors(source := "state_dict", "that of a search"):
+            header, tensors = str(state["header"]), dict(state["tensors"])
+        self._go_on(source, unpacked(source, header, tensors), self.variant, self.seed)
 
     @classmethod
     def load(
@@ -178,13 +195,7 @@ class Search:
         """
         saved = read_search(Path(path))
         search = cls(model, units, saved.variant, saved.seed, initial_weights=initial_weights)
-        if variant is not None:
-            asked = chosen_variant(variant, search.table, can_reinitialise=initial_weights is not None)
-            if asked.without_look() != saved.variant.without_look():
-                raise CheckpointError(f"{path}: a search with variant {saved.variant}, expected {asked}")
-        if seed is not None and seed != saved.seed:
-            raise CheckpointError(f"{path}: a search with seed {saved.seed}, expected {seed}")
-        search._state = saved.state_for(Path(path), search._model, search.units, search.table)
+        search._go_on(path, saved, variant, seed)
         return search
 
     def decide(self, loop: Loop, correct: int, total: int, *, finite: bool, train_loss: float) -> MetaLoopFinished:
@@ -231,6 +242,20 @@ class Search:
         self.teller(event)
         return event
 
+    def _go_on(self, source: object, saved: SavedSearch, variant: str | Variant | None, seed: int | None) -> None:
+        if variant is not None:
+            asked = chosen_variant(variant, self.table, can_reinitialise=self._draw_initial is not None)
+            if asked.without_look() != saved.variant.without_look():
+                raise CheckpointError(f"{source}: a search with variant {saved.variant}, expected {asked}")
+        if seed is not None and seed != saved.seed:
+            raise CheckpointError(f"{source}: a search with seed {saved.seed}, expected {seed}")
+        self._state = saved.state_for(source, self._model, self.units, self.table)
+
+    def _packed(self) -> tuple[str, Tensors]:
+        if self._units_digest is None:
+            self._units_digest = units_digest(self.units)
+        return packed(self._model, self._state, (self.variant, self.seed), self._units_digest)
+
     def _begin(self) -> Loop:
         number = self.progress.meta_loop + 1
         self._started = time.perf_counter()
@@ -269,17 +294,6 @@ class Search:
                 raise ConfigError(f"initial_weights gave no {one.name} of shape {one.shape}")
             one.view(row[None])[0] = array
         return row
-
-    def _check_untied(self) -> None:
-        """Refuse units of parameters that have several names: damaging one would damage the others, unsaid."""
-        tied = self._model.aliases | {name: alias for alias, name in self._model.aliases.items()}
-        for unit in self.units:
-            for place in (*unit.incoming, *unit.outgoing):
-                if place.parameter in tied:
-                    raise ConfigError(
-                        f"unit {unit.name}: {place.parameter} is {tied[place.parameter]} too (tied), so damage to one "
-                        "is damage to the other; leave the unit out"
-                    )
 
 
 def _no_activations() -> np.ndarray:

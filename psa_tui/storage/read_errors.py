@@ -28,14 +28,26 @@ def read_errors(path: Path, what: str, *, if_missing: str, if_no_file: str = "")
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise CheckpointError(f"{path}: not a file{if_no_file}")
-        yield
+        with damage_errors(path, what):
+            yield
     except FileNotFoundError:
         raise NoCheckpointError(f"{path}: {if_missing}") from None
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except CheckpointError:
+
+
+@contextmanager
+def damage_errors(source: object, what: str) -> Iterator[None]:
+    """Say in one line what is wrong with the content of ``source``, which the block reads as ``what``, "a checkpoint".
+
+    Raises:
+        CheckpointError: whatever the block finds wrong, or its libraries do, but for errors of the system.
+    """
+    try:
+        yield
+    except (CheckpointError, OSError):
         raise
     except Exception as error:
         # Whatever its bytes do to a library, there is one line to say of it, and other files are still to be read.
         text = " ".join(str(error).split()) if isinstance(error, _TELLING) else type(error).__name__
-        raise CheckpointError(f"{path}: damaged or not {what} ({printable(text)[:160]})") from None
+        raise CheckpointError(f"{source}: damaged or not {what} ({printable(text)[:160]})") from None

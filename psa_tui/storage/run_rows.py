@@ -52,6 +52,8 @@ class RunRow:
     input_shape: tuple[int, ...] = ()
     """Empty when unknown."""
     classes: int | None = None
+    initialisation_seed: int | None = None
+    """Of the first weights, where it is another than ``seed``."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the columns by name."""

@@ -75,6 +75,8 @@ class RunStore:
             "test_count": splits.test,
             "majority_class_accuracy": splits.majority_class_accuracy,
             "test_accuracy": None,
+            # Of a run that an earlier version began, only its checkpoint knows.
+            "initialisation_seed": record.initialisation_seed,
         }
         fixed = {
             "run": record.run,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
 from psa_tui.storage.meta_loops import COLUMNS
 
-FORMAT = 8
+FORMAT = 9
 APPLICATION_ID = int.from_bytes(b"psat", "big")
 """By which a file of ours is told from those of other programs."""
 _HYPERPARAMETERS = "".join(
@@ -49,7 +49,8 @@ _RUN_TABLES = {
     tags TEXT,                        -- JSON: [word, ...]
     note TEXT,
     input_shape TEXT,                 -- JSON: of one image; NULL when unknown
-    classes INTEGER                   -- NULL when unknown
+    classes INTEGER,                  -- NULL when unknown
+    initialisation_seed INTEGER       -- of the first weights; NULL where it is that of the run, or unknown
 """,
     "sessions": f"""
     run TEXT NOT NULL REFERENCES runs (run) ON DELETE CASCADE,
@@ -149,7 +150,7 @@ _OF_LOOPS = {
 }
 _LABELS = {"name": "TEXT", "tags": "TEXT", "note": "TEXT"}
 _ADDED = {
-    "runs": {**_OF_UNITS, **_LABELS, "input_shape": "TEXT", "classes": "INTEGER"},
+    "runs": {**_OF_UNITS, **_LABELS, "input_shape": "TEXT", "classes": "INTEGER", "initialisation_seed": "INTEGER"},
     "trials": _OF_UNITS,
     "meta_loops": _OF_LOOPS,
     "trial_loops": _OF_LOOPS,

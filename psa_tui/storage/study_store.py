@@ -13,6 +13,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
+from psa_tui.networks.modules.recorded import SIZES
 from psa_tui.outside import outside_json
 from psa_tui.storage.database import Database, checked_row, now, open_database, read_database
 from psa_tui.storage.meta_loops import NAMES, MetaLoopRow
@@ -223,7 +224,15 @@ def _study_row(values: dict[str, Any]) -> StudyRow:
     form = [*settings.get("input_shape", [1]), settings.get("classes", 1)]
     if not all(type(number) is int and number > 0 for number in form):
         raise TypeError("settings without a form of images")
+    sizes = settings.get("sizes", [])
+    if not (isinstance(sizes, list) and all(map(_are_sizes, sizes)) and len(sizes) in (0, len(lists["shapes"]))):
+        raise TypeError("settings without sizes of networks")
     return checked_row(StudyRow, values | {"quick": bool(values["quick"]), "settings": settings})
+
+
+def _are_sizes(values: object) -> bool:
+    named = isinstance(values, dict) and values.keys() == set(SIZES)
+    return isinstance(values, dict) and named and all(type(size) is int and size >= 0 for size in values.values())
 
 
 def _of(study: str) -> str:

@@ -29,13 +29,15 @@ class ChosenStudies:
     trials: int | None
     meta_loops: int | None
 
-    def load(self, results_dir: Path) -> tuple[StudySpec, ...]:
+    def load(self, results_dir: Path, *, to_show: bool = False) -> tuple[StudySpec, ...]:
         """Return the studies as they are written, with what was said of them in place of what is there.
+
+        What is only ``to_show`` may have networks of code that nobody named (``StudySpec.from_settings``).
 
         Raises:
             ConfigError: there is no such file, recipe or study, or the file has faults.
         """
-        found = self._found(results_dir)
+        found = self._found(results_dir, to_show=to_show)
         changes: dict[str, Any] = {
             name: value for name in ("trials", "meta_loops") if (value := getattr(self, name)) is not None
         }
@@ -65,7 +67,7 @@ class ChosenStudies:
             studies.append(agreed(known, with_data(spec, settings, say)))
         return studies
 
-    def _found(self, results_dir: Path) -> StudyFile:
+    def _found(self, results_dir: Path, *, to_show: bool) -> StudyFile:
         if (self.study is None) == (self.recipe is None):
             raise ConfigError("expected one of: a study file, the name of a study that was begun, --recipe NAME")
         if self.recipe is not None:
@@ -74,7 +76,7 @@ class ChosenStudies:
         path = Path(self.study)
         if path.suffix == ".toml" or len(path.parts) > 1:
             return load_study_file(path)
-        known = known_study(results_dir, check_name(self.study, "STUDY "))
+        known = known_study(results_dir, check_name(self.study, "STUDY "), to_show=to_show)
         if known is None:
             hint = f"; --recipe {self.study} is a recipe" if self.study in recipe_names() else ""
             hint = hint or did_you_mean(self.study, study_names(results_dir))

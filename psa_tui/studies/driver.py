@@ -67,7 +67,7 @@ def enter_study(store: StudyStore, spec: StudySpec) -> None:
                 f"study {spec.name} differs in {'; '.join(differences)}: say what it was begun with, "
                 "or --study another-name"
             )
-    store.enter(spec.name, LOCAL, spec.as_settings(), spec.quick, spec.seed, spec.meta_loops, spec.trials)
+    store.enter(spec.name, LOCAL, spec.as_recorded(), spec.quick, spec.seed, spec.meta_loops, spec.trials)
 
 
 class Driver:

@@ -11,6 +11,7 @@ from typing import Any
 from psa_tui.errors import ConfigError
 from psa_tui.formatting import did_you_mean
 from psa_tui.networks import Network
+from psa_tui.networks.modules.recorded import RecordedNetwork
 from psa_tui.storage.study_rows import COMPLETE, FAILED, LOCAL, SessionRow, TrialRow
 from psa_tui.storage.study_store import read_store
 from psa_tui.studies.cost_model import CostModel, makespan_s
@@ -157,7 +158,7 @@ def load_progress(results_dir: Path, name: str | None, default: str | None = Non
             which = "say which study is meant" if name is None else f"no study {name[:80]!r} was begun in {results_dir}"
             hint = did_you_mean(name or "", [row.study for row in rows])
             raise ConfigError(f"{which}; begun there: {others} (psa study run or psa reproduce run begins one){hint}")
-        spec = StudySpec.from_settings(found.settings)
+        spec = StudySpec.from_settings(found.settings, to_show=True)
         return study_progress(spec, store.trials(spec.name), store.sessions(spec.name))
 
 
@@ -217,7 +218,8 @@ def _seconds_left(spec: StudySpec, rows: Sequence[TrialRow], workers: int) -> fl
         for network in spec.networks
         if seconds[network.short_name] > 0
     }
-    if not timed:
+    unknown = any(isinstance(network, RecordedNetwork) and not network.sizes for network in spec.networks)
+    if not timed or unknown:
         return None
     model = CostModel(timed)
     every = len(spec.variants) * spec.meta_loops

@@ -165,11 +165,11 @@ def _changed(known: StudySpec, request: StudyRequest, settings: Settings) -> Stu
     )
 
 
-def known_study(results_dir: Path, name: str) -> StudySpec | None:
+def known_study(results_dir: Path, name: str, *, to_show: bool = False) -> StudySpec | None:
     """Return the study of that name that was begun in ``results_dir``; None where there is none.
 
     Raises:
-        ConfigError: its trials were fetched from S3, or a plug-in that it needs is not installed here.
+        ConfigError: its trials were fetched from S3, or what it needs is not here, as ``StudySpec.from_settings``.
     """
     with read_store(results_dir) as store:
         row = None if store is None else store.study(name)
@@ -177,4 +177,4 @@ def known_study(results_dir: Path, name: str) -> StudySpec | None:
         return None
     if row.source != LOCAL:
         raise ConfigError(f"study {name} holds trials fetched from S3; choose another --study to train here")
-    return StudySpec.from_settings(row.settings)
+    return StudySpec.from_settings(row.settings, to_show=to_show)

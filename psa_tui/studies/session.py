@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf
@@ -12,12 +12,13 @@ from psa_tui.data import dataset_spec
 from psa_tui.engine.backend import AUTO
 from psa_tui.engine.parallelism import processes_for
 from psa_tui.errors import ConfigError
+from psa_tui.formatting import printable
 from psa_tui.machine.devices import Capabilities, choose
 from psa_tui.machine.signals import LeaveAtOnce, StopRequest
 from psa_tui.networks import Network
 from psa_tui.runs.publishing import Publisher
 from psa_tui.settings import Settings
-from psa_tui.storage.study_store import open_store
+from psa_tui.storage.study_store import StudyStore, open_store
 from psa_tui.studies.chosen_backend import OF_EACH_NODE, ChosenBackend, study_backend
 from psa_tui.studies.cost_model import CostModel, guess_s
 from psa_tui.studies.driver import Driver
@@ -90,8 +91,8 @@ def run_session(
             costs_measured=costs_measured,
             limits=options.limits,
             stop=stop,
-            versions={**machine.versions, "backend": backend.name},
-            notices=backend.notices,
+            versions={**machine.versions, **spec.networks[0].versions, "backend": backend.name},
+            notices=(*backend.notices, *_changed_code(spec, store)),
             resume_command=resume,
         )
         view = make_view(stop)
@@ -124,6 +125,15 @@ def worker_devices(wanted: str, workers: int | None, spec: StudySpec, capabiliti
         return [found[index % len(found)] for index in range(workers or len(found))]
     parts = sum(len(parts_of(spec, network)) for network in spec.networks)
     return [chosen] * (workers or processes_for(parts, chosen))
+
+
+def _changed_code(spec: StudySpec, store: StudyStore) -> Iterator[str]:
+    """Return what a user must know where the code that makes the networks is another than in the sessions before."""
+    sessions = store.sessions(spec.name)
+    for name, version in spec.networks[0].versions.items():
+        before = [one.versions[name] for one in sessions if name in one.versions]
+        if before and before[-1] != version:
+            yield f"{name}: {printable(before[-1])} before, {version} now; new trials may be of another network"
 
 
 def _executor(

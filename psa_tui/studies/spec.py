@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Any
 
+from psa_tui.data import dataset_spec
 from psa_tui.errors import ConfigError
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.variants import Variant, find_variant
 from psa_tui.networks import NETWORKS, Mlp, Network
+from psa_tui.networks.modules.names import names_code
+from psa_tui.networks.modules.recorded import RecordedNetwork, recorded_sizes
 from psa_tui.outside import is_plain_name
-from psa_tui.studies.grids import parse_network
 from psa_tui.studies.seeds import Seeding, TrialSeeds, trial_seeds
 
 
@@ -57,6 +58,9 @@ class StudySpec:
         Raises:
             ConfigError: it describes none.
         """
+        first = self.networks[0]
+        if isinstance(first, RecordedNetwork):
+            return next((known for known in self.networks if str(known) == text), replace(first, architecture=text))
         return _parsed(text, self.family, self.networks[0].input_shape, self.networks[0].classes)
 
     def seeds(self, network: Network, variant: Variant, trial: int) -> TrialSeeds:
@@ -96,21 +100,36 @@ class StudySpec:
             "quick": self.quick,
         }
 
+    def as_recorded(self) -> dict[str, Any]:
+        """Return ``as_settings`` for the database, with what shows networks of code that nobody names."""
+        if not names_code(self.family):
+            return self.as_settings()
+        return self.as_settings() | {"sizes": [recorded_sizes(network) for network in self.networks]}
+
     @classmethod
-    def from_settings(cls, values: Mapping[str, Any]) -> StudySpec:
-        """Return the spec of ``as_settings``; hyperparameters that ``values`` lacks take their defaults.
+    def from_settings(cls, values: Mapping[str, Any], *, to_show: bool = False) -> StudySpec:
+        """Return the spec of ``as_recorded``, or of ``as_settings``; hyperparameters it lacks take their defaults.
+
+        What is only ``to_show`` has networks of code that this command does not name, too, as far as recorded.
 
         Raises:
-            ConfigError: a plug-in that the study needs is not installed here.
+            ConfigError: a plug-in that the study needs is not installed here, or code that nobody named.
         """
         dataset, family, path = values["dataset"], values.get("network", Mlp.family), values.get("dataset_path")
-        parse = partial(parse_network, dataset=dataset, family=family)
-        if path is not None:
-            form = {"input_shape": tuple(values["input_shape"]), "classes": values["classes"]}
-            parse = partial(_parsed, family=family, **form)
+        if path is None:
+            data = dataset_spec(dataset)
+            shape, classes = data.input_shape, data.classes
+        else:
+            shape, classes = tuple(values["input_shape"]), values["classes"]
+        networks: Iterable[Network]
+        if to_show and names_code(family) and family not in NETWORKS:
+            recorded = zip(values["shapes"], values.get("sizes", repeat({})), strict=False)
+            networks = (RecordedNetwork(family, text, shape, classes, sizes) for text, sizes in recorded)
+        else:
+            networks = (_parsed(text, family, shape, classes) for text in values["shapes"])
         return cls(
             name=values["name"],
-            networks=tuple(parse(text) for text in values["shapes"]),
+            networks=tuple(networks),
             variants=tuple(_installed_variant(values["name"], mode) for mode in values["modes"]),
             trials=values["trials"],
             meta_loops=values["meta_loops"],

@@ -35,7 +35,7 @@ def find_trial(results_dir: Path, study: str, shape: str, variant: Variant, tria
             raise ConfigError(
                 f"there is no study {study[:64]} in {results_dir}; psa study list shows those there are{hint}"
             )
-        spec = StudySpec.from_settings(found.settings)
+        spec = StudySpec.from_settings(found.settings, to_show=True)
         rows = store.trials(study)
     network = spec.parse(shape)
     if network not in spec.networks or variant not in spec.variants or trial > spec.trials:

@@ -31,6 +31,8 @@ _AXIS = "dim"
 _CURSOR = "reverse"
 _PART = re.compile(r"\x1b\[38;2;(\d+);0;0m([^\x1b]+)\x1b\[0m|([^\x1b]+)")
 """Characters of a series, or of the axes."""
+_MINUS_ZERO = re.compile(r"-(0(?:\.0*)?)(?![\d.])")
+"""What a label reads that a rounding took to zero from below."""
 _TO_ASCII = str.maketrans({"│": "|", "─": "-", "┌": "+", "┐": "+", "└": "+", "┘": "+", "┤": "|"})
 
 
@@ -143,7 +145,7 @@ def plot(
         y_unit=y_unit,
     )
     drawn = Plot(columns, rows, x_range, y_range)
-    for row, line in enumerate(picture.split("\n")[1:]):
+    for row, line in enumerate(_MINUS_ZERO.sub(r"\1", picture).split("\n")[1:]):
         text = _styled(line.translate(_TO_ASCII) if ascii_only else line, shown)
         text.truncate(width)
         text.rstrip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from abc import ABC, abstractmethod
 from typing import ClassVar, Generic, TextIO, TypeVar
 
@@ -66,7 +67,8 @@ class Dashboard(ABC, Generic[AnyEvent]):
         self.flush()
         if self._lines is None and not (self._drawing.is_behind and isinstance(event, self.progress)):
             drawn = curve_of(event) if isinstance(event, EarlierLoops) else event
-            self._drawing.send({**encode_event(drawn), "age_s": age_s})
+            # When it happened, not when it is read: what waits while the screen loads would all be of one moment.
+            self._drawing.send({**encode_event(drawn), "happened_at": time.monotonic() - age_s})
         if self._lines is not None:
             self._lines.handle(event)
             return

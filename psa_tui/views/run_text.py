@@ -186,6 +186,8 @@ def _settings(run: RunDetails) -> str:
     """What the run began with; weight decay and dropout where a mode used them."""
     variants, begun = [describe_variant(mode) for _, mode in run.modes], run.first_settings()
     text = f"lr {begun['lr']}, batch {begun['batch_size']}, seed {run.row.seed}"
+    first = run.row.initialisation_seed
+    text += "" if first is None else f", of the first weights {first}"
     text += f", weight decay {begun['weight_decay']}" if any(one.weight_decay for one in variants) else ""
     return text + (f", dropout {begun['dropout']}" if any(one.dropout for one in variants) else "")
 

@@ -8,10 +8,12 @@ from scipy import stats
 from psa_tui import load_trials
 from psa_tui.analysis.comparison import compare_sources, compare_with_control, pooled_sources
 from psa_tui.analysis.contrasts import Contrast, contrast_table, parse_contrasts
-from psa_tui.analysis.endpoints import TEST, accuracy, escape, escape_bar
+from psa_tui.analysis.contrasts_text import contrasts_text
+from psa_tui.analysis.endpoints import accuracy, escape, escape_bar
 from psa_tui.analysis.placebo import placebo_modes
 from psa_tui.analysis.seeding import Design, design_between, design_within, has_separate_seeds
 from psa_tui.errors import ConfigError
+from psa_tui.studies.design.plan import Endpoint
 from psa_tui.studies.seeds import crossed
 
 pytestmark = pytest.mark.slow
@@ -83,14 +85,15 @@ def test_an_escape_is_counted_on_test_images_where_there_are_any(ours, published
     fallen_back = escape(published, bar)
     assert fallen_back.words == "escape (best validation accuracy above 26.02 %)"
     assert fallen_back.remark.startswith("Test accuracies are missing here")
-    assert accuracy(published, TEST).remark == fallen_back.remark
+    assert accuracy(published, Endpoint.TEST).remark == fallen_back.remark
     table = pooled(contrast_table(trials := chaotic_squares(ours), escape(trials, bar)))
     row = table.loc["output - none"]
     wide = trials.assign(up=trials["test_accuracy"] > bar).pivot(
         index=["architecture", "trial"], columns="mode", values="up"
     )
     gained, lost = (wide["output"] & ~wide["none"]).sum(), (~wide["output"] & wide["none"]).sum()
-    assert row["p"] == pytest.approx(stats.binomtest(gained, gained + lost).pvalue)
+    exact = stats.binomtest(gained, gained + lost).pvalue
+    assert row["p"] == pytest.approx(exact - stats.binom.pmf(lost, gained + lost, 0.5))
     assert row["odds_low"] > 1
     assert table.loc["decay - none", "odds_problem"] == "in every shape as many trials escaped as of the control"
 
@@ -140,6 +143,8 @@ def test_a_declared_contrast_is_no_a_a(published):
     some = published[published["architecture"] == "8*8"]
     table = contrast_table(some, accuracy(some), [Contrast("decay")])
     assert pooled(table)["kind"].to_dict() == {"decay - none": "declared", "none: odd - even": "A/A"}
+    shown = [part for part in contrasts_text(table, accuracy(some), 0.02, by_shape=True) if not isinstance(part, str)]
+    assert [part.about for part in shown] == ["best validation accuracy"] * 4
 
 
 def test_seeds_tell_how_trials_were_seeded(ours, published):

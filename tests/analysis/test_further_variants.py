@@ -16,7 +16,7 @@ from psa_tui.analysis.summary import (
     summary_markdown,
     trials_markdown,
 )
-from psa_tui.analysis.tables import accuracy_data, architecture_data, latex_table, markdown_table
+from psa_tui.analysis.tables import accuracy_data, architecture_data, as_latex, as_markdown
 from psa_tui.analysis.trajectories import MEASURES, trajectories
 from psa_tui.method.variants import FULL, VARIANTS, Variant, describe_variant, distinct_variants
 
@@ -82,8 +82,8 @@ def test_files_and_tables_show_further_modes_after_the_published_ones(published)
     assert "Max=71.16% (n=10)\n* Calm: Mean=" in summary_markdown(trials)
     assert "* Three: Mean=99.10% | Std=0.00% | Min=99.10% | Max=99.10% (n=20)\n" in summary_markdown(trials)
     assert "| Trial | None | Decay | Dropout | Full | Hidden | Output | Calm | Three |" in trials_markdown(trials)
-    assert "| Output | Calm | Three |" in markdown_table(trials, "accuracy")
-    assert "& Output & Calm & Three \\\\" in latex_table(trials, "accuracy")
+    assert "| Output | Calm | Three |" in as_markdown(trials, "accuracy")
+    assert "& Output & Calm & Three \\\\" in as_latex(trials, "accuracy")
     best = accuracy_data(trials).set_index(["architecture", "mode"])["best"]
     assert best["18*18", "three"]
     assert not best["18*18", "full"]

@@ -11,7 +11,7 @@ from psa_tui.analysis.export import data_bytes, marked
 from psa_tui.analysis.regimes import bootstrap, classify, explain
 from psa_tui.analysis.shapes import Size, count_text, size_of, split_shapes
 from psa_tui.analysis.summary import cell_statistics, notices, summary_markdown, trials_markdown
-from psa_tui.analysis.tables import architecture_data, latex_table, markdown_table
+from psa_tui.analysis.tables import architecture_data, as_latex, as_markdown
 from psa_tui.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.slow
@@ -60,7 +60,7 @@ def test_shapes_of_several_widths_have_their_mean_width_in_every_table(mixed):
     assert sizes["width"].tolist() == [8, pytest.approx(16 / 3), 6]
     assert sizes["parameters"].tolist() == [6874, 3402, 3270]
     assert "Results Shape {[4*4,2*8]} Parameters {3402}" in summary_markdown(trials)
-    assert r"| [4\*4,2\*8] | 3,402 | matched | " in markdown_table(trials, "architectures")
+    assert r"| \[4\*4,2\*8\] | 3,402 | matched | " in as_markdown(trials, "architectures")
     assert classify(trials)["regime"].notna().all()
     assert explain(trials, "[4*4, 2*8]")[0].startswith("[4*4,2*8] (3,402 parameters)")
     assert bootstrap(trials).equals(bootstrap(trials))
@@ -81,8 +81,8 @@ def test_every_table_and_comparison_has_every_shape(request, name):
     lines += control_text(trials, compare_with_control(trials))
     assert lines
     for kind in ("accuracy", "architectures"):
-        assert markdown_table(trials, kind).count("\n| ") == len(names) + 1
-        assert latex_table(trials, kind)
+        assert as_markdown(trials, kind).count("\n| ") == len(names) + 1
+        assert as_latex(trials, kind)
     assert trials_markdown(trials).count("### Architecture") == len(names)
 
 
@@ -92,7 +92,7 @@ def test_what_cannot_be_known_of_a_foreign_shape_is_not_made_up(foreign):
     assert trials["width"].isna().all()
     assert trials["parameters"].eq(12_345).all()
     assert "Results Shape {3*16} Parameters {12345}" in summary_markdown(trials)
-    assert r"| 3\*16 | 12,345 | N/A | " in markdown_table(trials, "architectures")
+    assert r"| 3\*16 | 12,345 | N/A | " in as_markdown(trials, "architectures")
     assert "network residual (published: mlp)" in notices(trials)[0]
     with pytest.raises(ConfigError, match="has no trials of it"):
         explain(trials, "8*8")

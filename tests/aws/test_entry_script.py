@@ -1,9 +1,12 @@
+import hashlib
 import importlib.util
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
@@ -11,7 +14,7 @@ import platformdirs
 import pytest
 
 from psa_tui.aws.archive import read_archive
-from psa_tui.aws.source_archive import source_root
+from psa_tui.aws.source_archive import build_source_archive, source_root
 from psa_tui.errors import ConfigError
 from tests import program
 
@@ -43,7 +46,7 @@ class Instance:
         order = {name: value for name, value in (ORDER | changes).items() if value is not None}
         (root / "input" / "config" / "hyperparameters.json").write_text(json.dumps(order))
 
-    def start(self):
+    def start(self, script=SCRIPT):
         environment = {
             "PATH": os.environ["PATH"],
             "PSA_ML_ROOT": str(self.root),
@@ -53,7 +56,7 @@ class Instance:
             "XDG_CACHE_HOME": str(platformdirs.user_cache_path()),
         }
         return program.Popen(
-            [sys.executable, SCRIPT],
+            [sys.executable, script],
             env=environment,
             cwd=self.root,
             stdout=subprocess.PIPE,
@@ -61,8 +64,8 @@ class Instance:
             text=True,
         )
 
-    def run(self):
-        with self.start() as process:
+    def run(self, script=SCRIPT):
+        with self.start(script) as process:
             out, err = process.communicate(timeout=300)
         return process.returncode, out, err
 
@@ -109,8 +112,6 @@ def test_a_complete_job_leaves_both_files_as_the_results_are_read_from_them(undi
 
 
 def test_what_a_job_leaves_is_accepted_by_the_reader_of_results(undisturbed, tmp_path):
-    import tarfile
-
     with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as archive:
         for path in sorted((undisturbed.root / "model").iterdir()):
             archive.add(path, path.name)
@@ -145,6 +146,19 @@ def test_a_complete_job_started_again_only_leaves_its_results_again(undisturbed,
     code, out, _ = instance.run()
     assert (code, "40 of 40 meta-loops done" in out, "meta-loop 40 of" in out) == (0, True, False)
     assert instance.model() == undisturbed.model()
+
+
+@pytest.mark.campaign
+def test_a_job_runs_the_users_file_that_came_in_its_archive(tmp_path):
+    code = (source_root() / "examples" / "own_module.py").read_bytes()
+    with tarfile.open(fileobj=io.BytesIO(build_source_archive(source_root(), code))) as archive:
+        archive.extractall(tmp_path / "code", filter="data")
+    own = {"network": "mine.py:build", "shape": "4", "trials": "1", "meta_loops": "2"}
+    instance = Instance(tmp_path / "ml", **own, code=f"sha256:{hashlib.sha256(code).hexdigest()}")
+    code, out, err = instance.run(tmp_path / "code" / "aws" / "sagemaker" / "train.py")
+    assert (code, err) == (0, ""), out
+    assert out.startswith("4, trial 1, hidden: 0 of 2 meta-loops done")
+    assert len(json.loads(instance.model()["comprehensive_results.json"])) == 1
 
 
 def test_a_job_that_cannot_run_says_why_where_sagemaker_looks_for_it(tmp_path):

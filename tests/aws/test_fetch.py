@@ -66,6 +66,25 @@ def test_results_of_a_mode_with_signs_are_found_by_the_name_of_their_job(bucket,
     assert mode.capitalize() in SUMMARY.read_text()
 
 
+def test_networks_of_another_family_are_found_by_it_and_kept_apart_from_those_of_the_same_shape(
+    bucket, proxy, psa_here
+):
+    when = datetime(2026, 1, 1, tzinfo=UTC)
+    names = [job_name((shape, "none"), when) for shape in ("8*8", "resmlp 8*8")]
+    bucket.put(names[0], job_archive(TEN))
+    bucket.put(names[1], job_archive(TEN[::-1]))
+    command = ("results", "fetch", "--grid", "8*8", "--modes", "none", "--study", "residual")
+    for unchanged in (False, True):
+        code, out, err = psa_here(*command, "--network", "resmlp", "--json")
+        told = json.loads(out)
+        assert (code, told["missing"], bool(told["unchanged"])) == (0, [], unchanged), err
+        assert [(row[0], row[3], row[6]) for row in stored("residual")[:1]] == [("8*8", 0.098, names[1])]
+    code, _, err = psa_here(*command)
+    assert (code, "study residual holds networks of resmlp, not mlp" in err) == (2, True)
+    assert psa_here(*command[:-1], "plain")[0] == 0
+    assert {row[6] for row in stored("plain")} == {names[0]}
+
+
 @pytest.mark.campaign
 def test_588_published_jobs_give_the_published_summary_line_by_line(study, proxy, psa_here):
     code, out, err = psa_here("results", "fetch")

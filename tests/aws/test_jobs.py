@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_tui.aws.jobs import MOST_CHARACTERS, by_size, job_name, newest, parse_job
+from psa_tui.aws.jobs import MOST_CHARACTERS, architecture_of, by_size, cell_of, job_name, newest, parse_job
 from psa_tui.errors import ConfigError
-from psa_tui.method.variants import PUBLISHED
+from psa_tui.method.variants import NONE, PUBLISHED
 from psa_tui.studies.grids import parse_network
 
 WHEN = datetime(2025, 8, 1, 12, 34, 56, tzinfo=UTC)
@@ -35,12 +35,46 @@ def test_a_further_variant_and_a_network_of_several_groups_have_jobs_too():
     [
         *(("8*8", mode) for mode in ("output+2nd", "output/x", "output--x", "output-", "x" * 50, "third-1", "a+" * 19)),
         ("blocks=2", "none"),
+        ("mine.py:build é", "none"),
+        ("mine.py:build \x1b[2J", "none"),
+        ("mine.py:build " + "x" * 40, "none"),
     ],
 )
 def test_what_cannot_stand_in_a_name_is_refused_in_a_line(cell):
     with pytest.raises(ConfigError, match="a job's name cannot hold that") as refused:
         job_name(cell, WHEN)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("network", "written"),
+    [
+        ("resmlp 8*8", "0resmlp-8--2a8"),
+        ("resmlp [4*4,2*8]", "0resmlp---5b4--2a4--2c2--2a8--5d"),
+        ("resmlp-published 8*8", "0resmlp--2dpublished-8--2a8"),
+        ("convnet 16,32", "0convnet-16--2c32"),
+        ("m_1.py:b deep-2 x", "0m--5f1--2epy--3ab-deep--2d2--20x"),
+    ],
+)
+def test_a_network_of_another_family_is_in_the_name_with_its_family(network, written):
+    for mode in ("full", "a+b"):
+        cell = (network, mode)
+        name = job_name(cell, WHEN)
+        assert name == f"psa-{written}-{mode.replace('+', '--')}-20250801-123456"
+        assert re.fullmatch("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", name)
+        assert parse_job(name).cell == cell
+        assert architecture_of(parse_job(name).shape) == network.split(" ", 1)[1]
+
+
+def test_a_cell_has_the_family_of_its_network_where_there_are_several():
+    shapes = [cell_of(parse_network("8*8", family=family), NONE)[0] for family in ("mlp", "resmlp", "resmlp-published")]
+    assert shapes == ["8*8", "resmlp 8*8", "resmlp-published 8*8"]
+    assert [architecture_of(shape) for shape in shapes] == ["8*8"] * 3
+
+
+@pytest.mark.parametrize("stem", ["0mine--1b-4", "0mine-4--0a", "0mi--20ne-4", "0mine--ff-4", "0mine4", "0mine-4--2"])
+def test_a_strangers_name_never_brings_what_drives_a_terminal(stem):
+    assert parse_job(f"psa-{stem}-none-20250801-123456") is None
 
 
 @pytest.mark.parametrize(

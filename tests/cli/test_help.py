@@ -1,4 +1,5 @@
 import re
+import subprocess
 import sys
 
 import pytest
@@ -146,3 +147,20 @@ def test_what_was_named_and_is_not_there_is_an_error_of_usage(shown, words, tmp_
     (tmp_path / "models").mkdir()
     code, out, err = shown(*words)
     assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+INTERRUPTED = """
+import os, signal, sys
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == "psa_tui.cli.app":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+from psa_tui.cli import main
+main()
+"""
+
+
+def test_ctrl_c_while_the_program_loads_ends_it_without_a_word():
+    ended = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (130, "")

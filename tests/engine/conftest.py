@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from psa_tui.engine.backend import BACKENDS
 from psa_tui.engine.images import Images
 from tests.engine.trials import INPUT_SHAPE
 
@@ -33,6 +34,7 @@ def one_thread():
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
+    BACKENDS.find("numba").use_threads(1)
     torch.set_num_threads(before)
 
 

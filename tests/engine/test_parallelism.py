@@ -1,9 +1,11 @@
 import logging
 
 import pytest
+import torch
 
 from psa_tui.engine.backend import BACKENDS
 from psa_tui.engine.parallelism import processes_for, threads_for
+from psa_tui.machine.devices import set_threads
 from tests.engine.trials import mlp
 
 
@@ -24,11 +26,19 @@ def test_pytorch_has_all_cores_for_a_wide_first_layer_and_one_for_any_other(back
     assert chosen("[1*1024]", backend, batch_size=1) == 4
 
 
-def test_compiled_kernels_have_all_cores_where_a_step_has_enough_units_and_images_for_each():
-    assert chosen("[1*16]", "numba") == 4
-    assert chosen("[1*15, 1*1024]", "numba") == 1
+def test_compiled_kernels_have_all_cores_where_a_step_has_enough_images_for_each():
+    assert chosen("[1*1]", "numba") == 4
     assert chosen("[1*16]", "numba", batch_size=255) == 3
     assert chosen("[1*16]", "numba", batch_size=63) == 1
+
+
+def test_while_kernels_have_threads_of_their_own_pytorch_has_one():
+    # One that looks out for work of PyTorch's would have the core that a kernel's thread needs.
+    torch.set_num_threads(2)
+    set_threads(3, BACKENDS.find("numba"))
+    assert torch.get_num_threads() == 1
+    set_threads(2, BACKENDS.find("torch"))
+    assert torch.get_num_threads() == 2
 
 
 def test_a_gpu_is_fed_by_one_thread():

@@ -58,7 +58,7 @@ class TestTrainingAccuracy:
 
     @pytest.mark.parametrize(("threads", "count"), [(2, 300), (3, 65), (3, 1)])
     def test_threads_of_numba_add_up_what_each_of_them_counts(self, threads, count, train_images):
-        torch.set_num_threads(threads)
+        BACKENDS.find("numba").use_threads(threads)
         images = train_images[:count]
         weights, epoch = prepare(MIXED, SIX_VARIANTS, count, torch.float64)
         expected = counted(oracle.train_epoch, weights, MIXED, images, epoch())

@@ -71,6 +71,21 @@ def test_an_example_trains_alone_and_installed_as_it_says(name, tmp_path):
     assert len(loops(found)) == 2
 
 
+def test_the_callback_for_lightning_makes_meta_loops_of_epochs(tmp_path):
+    pytest.importorskip("lightning")
+    done = program.run(
+        [sys.executable, EXAMPLES / "own_lightning.py"],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^[1-5] promotions in 5 meta-loops, LKG [89]\d\.\d\d%$", done.stdout, re.MULTILINE)
+    assert (tmp_path / "checkpoints" / "last.ckpt").exists()
+
+
 def test_the_weakest_unit_has_the_smallest_incoming_weights():
     import numpy as np
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -69,6 +70,35 @@ fails = lambda architecture, input_shape, classes: 1 / 0
 fails_later = made(lambda net, x: net.b(x))
 no_module = lambda architecture, input_shape, classes: [1, 2]
 doubles = lambda architecture, input_shape, classes: plain(0, 0, 0).double()
+def stateful(state, forward, persistent=True):
+    """A module with a buffer that ``state`` makes; ``forward`` is called with it in each pass."""
+
+    def run(net, inputs):
+        forward(net)
+        return net.b(net.a(inputs).relu())
+
+    def make(architecture, input_shape, classes):
+        net = Own(run)
+        net.register_buffer("state", state(), persistent)
+        return net
+
+    return make
+
+
+def replace(net):
+    net.state = net.state + 1
+
+
+zero = lambda: torch.zeros(3)
+counting = stateful(lambda: torch.zeros(3, dtype=torch.int64), lambda net: net.state.add_(net.training))
+replacing = stateful(zero, lambda net: net.training and replace(net))
+replacing_ints = stateful(lambda: torch.tensor(3), lambda net: net.training and replace(net))
+while_evaluated = stateful(zero, lambda net: net.state.add_(not net.training))
+random_ints = stateful(lambda: torch.randperm(20), lambda net: None)
+random_hidden = stateful(lambda: torch.randn(20), lambda net: None, persistent=False)
+constant = stateful(lambda: torch.arange(20), lambda net: None)
+cache = stateful(zero, replace, persistent=False)
+running = stateful(zero, lambda net: net.state.add_(net.training))
 cumulative = made(lambda net, x: net.b(net.layers[0](net.a(x)).relu()), nn.BatchNorm1d(6, momentum=None))
 
 
@@ -252,6 +282,12 @@ def test_the_factory_chooses_among_the_units(file):
 
 
 REFUSED = {
+    "counting": r"its buffer state \(int64\) changes in training; what changes must be a float32 buffer",
+    "replacing": r"its buffer state is replaced in training; change it in place",
+    "replacing_ints": r"its buffer state \(int64\) changes in training",
+    "while_evaluated": r"its buffer state \(float32\) changes in evaluation",
+    "random_ints": "its buffer state is drawn at random and in no checkpoint",
+    "random_hidden": "its buffer state is drawn at random and in no checkpoint",
     "noisy": "its forward pass draws random numbers other than those of nn.Dropout layers",
     "numpy_noise": "its forward pass draws random numbers",
     "wrong_shape": r"expected logits of shape \(3, 10\) from it, found \(3, 6\)",
@@ -265,6 +301,12 @@ REFUSED = {
     "nothing_chosen": "whose output units are not sure",
     "build": "say --arch TEXT, which mine.py:build gets",
 }
+
+
+@pytest.mark.parametrize(("factory", "kept"), [("constant", False), ("cache", False), ("running", True)])
+def test_constants_and_caches_are_the_factorys_and_running_numbers_are_in_the_row(file, factory, kept):
+    found = network(file, factory, "x")
+    assert ("state" in {spec.name for spec in found.tensors}) == kept
 
 
 @pytest.mark.parametrize("factory", REFUSED)
@@ -318,15 +360,33 @@ def test_code_runs_for_the_command_line_alone(file, tmp_path, monkeypatch):
     assert file.with_suffix(".ran").read_text() == "once\n" * 2
 
 
-def test_another_process_runs_the_same_file_or_none(file):
+def test_another_process_on_another_machine_runs_what_the_file_held(file):
     found = network(file)
     sent = pickle.dumps(found)
     NETWORKS._items.pop("mine.py:build")
-    assert pickle.loads(sent) == found
+    file.write_text("raise SystemExit")
+    again = pickle.loads(sent)
+    assert again == found
+    assert again.versions == found.versions
+    file.unlink()
     NETWORKS._items.pop("mine.py:build")
-    file.write_text(CODE + "\n")
-    with pytest.raises(ConfigError, match="the file was changed while it was used"):
-        pickle.loads(sent)
+    assert pickle.loads(pickle.dumps(again)).tensors == found.tensors
+
+
+def test_a_module_that_is_another_one_in_another_process_is_refused(file, monkeypatch):
+    monkeypatch.syspath_prepend(file.parent)
+    installed = file.rename(file.with_name("psa_installed.py"))
+    name = run_named_code("psa_installed:build")
+    sent = pickle.dumps(NETWORKS.find(name).parse("4+6", (1, 28, 28), 10))
+    for changed, message in ((CODE, None), (CODE + "\n", "not the file that the command began with")):
+        installed.write_text(changed)
+        NETWORKS._items.pop(name)
+        del sys.modules["psa_installed"]
+        if message is None:
+            assert str(pickle.loads(sent)) == "4+6"
+            continue
+        with pytest.raises(ConfigError, match=message):
+            pickle.loads(sent)
 
 
 def test_masks_are_of_the_units_and_not_of_the_layers_own_rate(file):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -122,8 +123,33 @@ def test_a_study_of_it_is_trained_by_workers_and_goes_on_only_where_it_is_named_
     refused = CliRunner().invoke(app, ["study", "run", "mine", "--quiet"])
     assert "--network PATH/own_module.py:build" in str(refused.exception)
     named = ("--network", "own_module.py:build")
-    own("study", "run", "mine", *named, "--trials", "2", "--workers", "1", "--quiet", plugin=None)
+    changed = own.folder / "own_module.py"
+    first = hashlib.sha256(changed.read_bytes()).hexdigest()
+    changed.write_text(changed.read_text() + "\n# a third version\n")
+    second = hashlib.sha256(changed.read_bytes()).hexdigest()
+    told = own.run("study", "run", "mine", *named, "--trials", "2", "--workers", "1", plugin=None)
+    notice = f"own_module.py:build: sha256:{first} before, sha256:{second} now; new trials may be of another network"
+    assert notice in told.stdout + told.stderr
     before = times_run(own)
+    shown = {
+        command: CliRunner().invoke(app, command.split())
+        for command in (
+            "study status mine",
+            "study status mine --json",
+            "study show mine",
+            "study show mine 4 hidden 2",
+        )
+    }
+    assert [done.exit_code for done in shown.values()] == [0, 0, 0, 0], shown
+    assert "2 of 2 trials complete" in shown["study status mine"].output
+    status = json.loads(shown["study status mine --json"].stdout)
+    assert [one["versions"]["own_module.py:build"] for one in status["sessions"]] == [
+        f"sha256:{first}",
+        f"sha256:{second}",
+    ]
+    assert 'network = "own_module.py:build"' in shown["study show mine"].output
+    assert "--arch 4 --mode hidden --meta-loops 1 --network own_module.py:build" in list(shown.values())[-1].stdout
+    assert "own_module.py:build" not in NETWORKS
     (listed,) = (
         line for line in CliRunner().invoke(app, ["study", "list"]).output.splitlines() if line.startswith("mine ")
     )

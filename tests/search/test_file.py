@@ -109,6 +109,29 @@ def test_every_kind_of_tensor_comes_back(tmp_path):
     assert_same(values(other), held)
 
 
+def test_a_state_dict_is_the_file_within_a_checkpoint_of_ones_own(model, units, tmp_path):
+    search, train = psa_tui.Search(model, units, "output+promote=patience:3", seed=1), Trainer(model)
+    for loop in search.loops(4):
+        train(loop)
+    search.save(tmp_path / "a.safetensors")
+    torch.save({"mine": 1, "search": search.state_dict()}, tmp_path / "mine.pt")
+    state = torch.load(tmp_path / "mine.pt", weights_only=True)["search"]
+    other = small_mlp(seed=9)
+    again = psa_tui.Search(other, mlp_units(other), "output+promote=patience:3", seed=1)
+    for broken in (
+        {},
+        {**state, "tensors": None},
+        {**state, "header": state["header"].replace('"seed": 1', '"seed": 2')},
+    ):
+        with pytest.raises(CheckpointError, match=r"^state_dict: damaged or not"):
+            again.load_state_dict(broken)
+    again.load_state_dict(state)
+    again.save(tmp_path / "b.safetensors")
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+    with pytest.raises(CheckpointError, match=r"^state_dict: a search with seed 1, expected 2"):
+        psa_tui.Search(other, mlp_units(other), "output+promote=patience:3", seed=2).load_state_dict(state)
+
+
 def test_a_save_in_the_middle_of_a_loop_is_that_of_the_loop_before(model, units, tmp_path):
     search, train = psa_tui.Search(model, units, "output", seed=1), Trainer(model)
     for loop in search.loops(3):

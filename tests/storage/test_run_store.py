@@ -146,8 +146,8 @@ def test_a_damaged_a_foreign_and_a_newer_database_are_refused_and_left_as_they_a
         ("CREATE TABLE x (y); PRAGMA user_version = 2", "not a psa-tui history"),
         ("CREATE TABLE runs (y); PRAGMA application_id = 7; PRAGMA user_version = 3", "not a psa-tui history"),
         (
-            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 9",
-            f"history format 9, this version reads {FORMAT}; update psa-tui",
+            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 10",
+            f"history format 10, this version reads {FORMAT}; update psa-tui",
         ),
     ):
         path.unlink()
@@ -255,23 +255,32 @@ def test_labels_are_added_taken_off_and_kept_by_later_sessions(tmp_path, record)
         assert row() == ("deep", (), None)
 
 
-def test_a_history_of_the_format_before_runs_had_labels_is_read_and_then_brought_up_to_date(tmp_path, record):
+@pytest.mark.parametrize(("version", "first_newer"), [(6, "name"), (7, "input_shape"), (8, "initialisation_seed")])
+def test_a_history_of_an_earlier_format_is_read_and_then_brought_up_to_date(version, first_newer, tmp_path, record):
+    record = replace(record, initialisation_seed=11)
     with open_runs(tmp_path) as history:
         history.begin_session(record, tmp_path / "lkg", SPLITS)
+        assert history.run(record.run).initialisation_seed == 11
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection, connection:
         (made,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'runs'").fetchone()
-        without = re.compile(r",(\s+-- those that no validation image activates\n).*\bclasses INTEGER.*?\n", re.DOTALL)
-        earlier, changed = without.subn(r"\1", made)
-        (row,) = connection.execute("SELECT * FROM runs").fetchall()
-        connection.executescript(f"DROP TABLE runs; {earlier}; PRAGMA user_version = 6")
-        connection.execute(f"INSERT INTO runs VALUES ({', '.join('?' * (len(row) - 5))})", row[:-5])
-    assert changed == 1
+        found = connection.execute("SELECT * FROM runs")
+        (row,), names = found.fetchall(), [column[0] for column in found.description]
+        kept = names.index(first_newer)
+        lines = re.sub(r"\s*--.*", "", made).split(",\n")
+        connection.executescript(
+            f"DROP TABLE runs; {','.join(lines[:kept])}) WITHOUT ROWID; PRAGMA user_version = {version}"
+        )
+        connection.execute(f"INSERT INTO runs VALUES ({', '.join('?' * kept)})", row[:kept])
+    shape = record.input_shape if version > 7 else ()
     with read_runs(tmp_path) as history:
         row = history.run(record.run)
-        assert (row.name, row.tags, row.note) == (None, (), None)
+        assert (row.name, row.tags, row.note, row.input_shape, row.initialisation_seed) == (None, (), None, shape, None)
     with open_runs(tmp_path) as history:
         history.label(record.run, Labels("wide", ("a",)))
         assert (history.run(record.run).name, history.run(record.run).tags) == ("wide", ("a",))
+        assert history.run(record.run).initialisation_seed is None
+        history.begin_session(record, tmp_path / "lkg", SPLITS)
+        assert history.run(record.run).initialisation_seed == 11, "the checkpoint knows it"
 
 
 @pytest.mark.parametrize("text", ["", "latest", ".trash", "a/b", "..", "a b", "x.safetensors", "é", "a\x1b", "n" * 65])

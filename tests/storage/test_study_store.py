@@ -3,7 +3,9 @@ import sqlite3
 
 import pytest
 
+from psa_tui.errors import HistoryError
 from psa_tui.method.ablation import AblatedUnit
+from psa_tui.networks.modules.recorded import SIZES
 from psa_tui.storage.database import FILE_NAME
 from psa_tui.storage.meta_loops import MetaLoopRow, decode_ablations
 from psa_tui.storage.run_store import open_runs, read_runs
@@ -53,6 +55,20 @@ def loop(number, correct=5, ablations=()):
         train_accuracy=0.75,
     )
     return TrialLoop("2*4", 1, row)
+
+
+@pytest.mark.parametrize(
+    "sizes", [3, ["x"], [{"parameters": 1}], [dict.fromkeys(SIZES, "1")] * 2, [dict.fromkeys(SIZES, 1)]], ids=str
+)
+def test_sizes_of_networks_that_are_none_are_said_in_one_line(sizes, tmp_path):
+    with open_store(tmp_path) as store:
+        enter(store)
+        good = SETTINGS | {"sizes": [dict.fromkeys(SIZES, 1)] * 2}
+        store.enter("s", LOCAL, good)
+        assert store.study("s").settings == good
+        store.enter("s", LOCAL, SETTINGS | {"sizes": sizes})
+        with pytest.raises(HistoryError, match="settings without sizes of networks"):
+            store.studies()
 
 
 def test_a_study_its_trials_loops_sessions_and_jobs_are_read_back(tmp_path):

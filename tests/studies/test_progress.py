@@ -1,8 +1,12 @@
 from dataclasses import replace
 
 import pytest
+from torch import nn
 
 from psa_tui.method.variants import FULL, NONE
+from psa_tui.networks.modules.code import Code
+from psa_tui.networks.modules.names import UnnamedCodeError
+from psa_tui.networks.modules.network import ModuleFamily
 from psa_tui.storage.study_rows import COMPLETE, FAILED, RUNNING, SessionRow, TrialRow
 from psa_tui.studies.grids import parse_network
 from psa_tui.studies.progress import Failure, study_progress
@@ -114,3 +118,33 @@ def test_shapes_nobody_has_begun_are_named():
     assert format_unbegun(study_progress(SPEC, ROWS, []))[-1] == "not begun: 1 of 3 shapes (3*3)"
     done = [trial(network.short_name, "none", 1) for network in SPEC.networks]
     assert format_unbegun(study_progress(SPEC, done, [])) == []
+
+
+def small_module(architecture, input_shape, classes):
+    width = int(architecture)
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, width), nn.ReLU(), nn.Linear(width, classes))
+
+
+def test_a_study_of_code_that_nobody_names_is_shown_as_recorded_and_the_code_is_asked_for_by_all_else():
+    family = ModuleFamily(Code("mine.py:build", "mine.py:build", "ab", small_module))
+    spec = replace(SPEC, networks=tuple(family.parse(text, (1, 28, 28), 10) for text in ("9", "5")))
+    values = spec.as_recorded()
+    with pytest.raises(UnnamedCodeError, match=r"--network PATH/mine.py:build"):
+        StudySpec.from_settings(values)
+    shown = StudySpec.from_settings(values, to_show=True)
+    assert shown.as_recorded() == values
+    # What a study is has no sizes in it: states, registrations and names of before are those of now.
+    assert spec.as_settings() == {name: value for name, value in values.items() if name != "sizes"}
+    rows = [replace(row, architecture="9") for row in ROWS if row.architecture == "1*4"]
+    one, other = (study_progress(each, rows, [session(1)]) for each in (shown, spec))
+    assert one.cells == other.cells
+    assert one.seconds_left == other.seconds_left > 0
+    nine = shown.parse("9")
+    assert nine in shown.networks
+    assert shown.parse("7") not in shown.networks
+    for needs in (nine.blocks, lambda: nine.tensors, lambda: nine.unit_counts, lambda: nine.unit_parameters(0, 0)):
+        with pytest.raises(UnnamedCodeError):
+            needs()
+    # Earlier versions recorded no sizes.
+    del values["sizes"]
+    assert study_progress(StudySpec.from_settings(values, to_show=True), rows, []).seconds_left is None

@@ -1,4 +1,5 @@
 import math
+import re
 
 import numpy as np
 import pytest
@@ -59,6 +60,12 @@ def test_a_character_is_put_on_the_plot_with_its_style():
     assert picture.lines[row].plain[column + 1] == "x"
     picture.put(column, 0, "y", "red", over=False)
     assert picture.lines[0].plain[column + 1] == "y"
+
+
+@pytest.mark.parametrize("low", np.linspace(-0.02, 0.0, 40))
+def test_no_label_says_minus_zero(low):
+    picture = plot([], 40, 7, (0.0, 10.0), (low, 0.19))
+    assert not re.search(r"-0(\.0*)?(?![\d.])", picture.text.plain)
 
 
 def test_without_room_there_is_no_plot():

@@ -70,9 +70,9 @@ def test_no_screen_of_a_run_lets_a_control_character_out(size, show):
 
     def acts():
         for strings in batches(50, 125):
-            *before, finished = ({**values, "age_s": 0.0} for values in hostile_events(strings))
+            *before, finished = ({**values, "happened_at": 0.0} for values in hostile_events(strings))
             asked = {"paused": False, "stop_after_loop": False, "next_mode": strings[0], "log_level": strings[-1]}
-            before += [{"event": "control_changed", "schema": 2, "age_s": 0.0, **asked}]
+            before += [{"event": "control_changed", "schema": 2, "happened_at": 0.0, **asked}]
             before += [{"message": text} for text in strings]
             few, every = ({**before[0], "notices": texts} for texts in (strings[:2], strings))
             yield RunScreen, [{"waits_for": strings[0]}, few, *before[1:]], ["m", "escape"], strings
@@ -109,7 +109,7 @@ def test_no_screen_of_a_study_lets_a_control_character_out(size, show):
             end = StudyFinished(
                 outcome=StudyOutcome.STOPPED, reason=one, complete=1, failed=1, seconds=1.0, go_on=other
             )
-            yield StudyScreen, [encode_event(event) | {"age_s": 0.0} for event in events], ["up", "down"], strings
-            yield StudyScreen, [encode_event(end) | {"age_s": 0.0}], ["question_mark", "escape"], strings
+            yield StudyScreen, [encode_event(event) | {"happened_at": 0.0} for event in events], ["up", "down"], strings
+            yield StudyScreen, [encode_event(end) | {"happened_at": 0.0}], ["question_mark", "escape"], strings
 
     show(size, acts())

@@ -1,4 +1,5 @@
 import json
+import os
 import random
 from dataclasses import replace
 from math import isnan
@@ -26,6 +27,7 @@ from psa_tui.method.promotion import Decision
 from psa_tui.runs.stored_loops import earlier_loops
 from psa_tui.storage.meta_loops import MetaLoopRow
 from psa_tui.views.display import DisplayOptions
+from psa_tui.views.live.feed import Feed
 from psa_tui.views.log import log
 from psa_tui.views.state import RunState, curve_of
 
@@ -234,6 +236,19 @@ def test_the_time_left_is_right_within_a_tenth_after_five_loops(build, pace_s, p
             left = sum(seconds[done + 1 :])
             assert state.seconds_left(now) == pytest.approx(left, rel=0.1, abs=0.1 * pace_s)
     assert state.seconds_left(now) == 0.0
+
+
+def test_loops_that_come_all_at_once_took_the_time_that_they_took(build):
+    # So they do when the screen is ready long after training began.
+    reading, writing = os.pipe()
+    feed = Feed(reading, writing)
+    events = [e for e in build.story("[1*8]", [500] * 5) if not isinstance(e, UnitsAblated)]
+    for second, event in enumerate(events):
+        os.write(writing, json.dumps({**encode_event(event), "happened_at": 100.0 + second}).encode() + b"\n")
+    assert feed.read()
+    os.close(reading)
+    os.close(writing)
+    assert list(feed.state.loop_seconds) == [1.0] * 5
 
 
 def test_the_time_left_runs_down_within_a_loop_and_stands_still_when_a_loop_takes_longer(build):

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psa_tui.storage.study_rows import COMPLETE, TrialRow
 from psa_tui.studies.design.plan import Direction, Endpoint, Hypothesis
@@ -41,6 +41,15 @@ class Evidence:
     test: str
 
 
+class LoopMeasures(NamedTuple):
+    """What ``analysis.loop_measures`` says of a trial; NaN where it does not know."""
+
+    start: float
+    harm_rate: float
+
+
+Trial = tuple[str, str, int]
+"""Network, variant and number."""
 Strata = Sequence[tuple["Array", "Array"]]
 """For each network the values of treatment and control; where trials are paired, row i belongs to row i."""
 
@@ -70,16 +79,20 @@ def weigh(strata: Strata, hypothesis: Hypothesis, *, paired: bool) -> Evidence:
     )
 
 
-def measured(rows: Sequence[TrialRow], endpoint: Endpoint, escape_above: float) -> dict[tuple[str, str, int], float]:
-    """Return the values of the complete trials, by network, variant and trial.
+def measured(
+    rows: Sequence[TrialRow], endpoint: Endpoint, escape_above: float, of_loops: Mapping[Trial, LoopMeasures]
+) -> dict[Trial, float]:
+    """Return the values of the complete trials.
 
-    A trial that never promoted anything has not escaped; its accuracies are not known.
+    A trial that never promoted anything has not escaped; its accuracies and its gain are not known.
     """
-    found: dict[tuple[str, str, int], float] = {}
+    found: dict[Trial, float] = {}
     for row in rows:
         if row.state != COMPLETE:
             continue
         value = row.bounty if endpoint is Endpoint.VALIDATION else row.test_accuracy
+        if endpoint in (Endpoint.GAIN, Endpoint.HARM):
+            value = _of_loops(row, endpoint, of_loops)
         if endpoint is Endpoint.ESCAPE and (value is not None or row.bounty is None):
             value = float(value is not None and value > escape_above)
         if value is not None:
@@ -87,8 +100,16 @@ def measured(rows: Sequence[TrialRow], endpoint: Endpoint, escape_above: float) 
     return found
 
 
+def _of_loops(row: TrialRow, endpoint: Endpoint, of_loops: Mapping[Trial, LoopMeasures]) -> float | None:
+    its = of_loops.get((row.architecture, row.mode, row.trial))
+    if its is None or row.bounty is None:
+        return None
+    value = its.harm_rate if endpoint is Endpoint.HARM else row.bounty - its.start
+    return None if math.isnan(value) else value
+
+
 def strata_of(
-    values: Mapping[tuple[str, str, int], float],
+    values: Mapping[Trial, float],
     shapes: Sequence[str],
     hypothesis: Hypothesis,
     *,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from psa_tui.analysis.design.boundaries import boundaries, nominal_level
-from psa_tui.analysis.design.evidence import Evidence, measured, strata_of, weigh
+from psa_tui.analysis.design.evidence import Evidence, LoopMeasures, Trial, measured, strata_of, weigh
+from psa_tui.analysis.loop_measures import OF_LOOPS, loop_measures
+from psa_tui.analysis.stored_studies import stored_meta_loops
 from psa_tui.errors import ConfigError
 from psa_tui.formatting import did_you_mean
 from psa_tui.machine.optional_dependencies import require
 from psa_tui.storage.database import now
-from psa_tui.storage.study_rows import COMPLETE, FAILED, TrialRow
+from psa_tui.storage.study_rows import COMPLETE, FAILED, LOCAL, TrialRow
 from psa_tui.storage.study_store import read_store, study_names
 from psa_tui.studies.design.plan import Correction, Design, Hypothesis
 from psa_tui.studies.design.registration import (
@@ -80,7 +82,7 @@ def take_look(results_dir: Path, study: str) -> tuple[Registration, bool]:
             taken_at=now(),
             trials=trials,
             fraction=trials / registration.design.looks[-1],
-            results=tuple(results_of(registration, rows, trials)),
+            results=tuple(results_of(registration, rows, trials, _of_loops(registration, results_dir))),
         )
         registration = with_look(registration, look)
         write_ledger(results_dir, registration)
@@ -114,7 +116,9 @@ def planned_boundaries(design: Design, family: int) -> list[tuple[float, float]]
     return [(bound, nominal_level(bound, two_sided=True)) for bound in found]
 
 
-def results_of(registration: Registration, rows: Sequence[TrialRow], trials: int) -> Iterator[dict[str, Any]]:
+def results_of(
+    registration: Registration, rows: Sequence[TrialRow], trials: int, of_loops: Mapping[Trial, LoopMeasures]
+) -> Iterator[dict[str, Any]]:
     """Yield what the next look finds of each claim in the first ``trials`` trials of every network and variant.
 
     Holm's correction over the looks is that of Maurer and Bretz (2013): a claim that is shown leaves its share of alpha
@@ -124,7 +128,7 @@ def results_of(registration: Registration, rows: Sequence[TrialRow], trials: int
     fractions = [*(look.fraction for look in registration.looks), trials / design.looks[-1]]
     paired = registration.study.get("seeding", Seeding.PAIRED) != Seeding.INDEPENDENT
     every = claims(registration)
-    found = [_weighed(claim, rows, trials, paired, design) for claim in every]
+    found = [_weighed(claim, rows, trials, paired, design, of_loops) for claim in every]
     shown = {
         place: number
         for number, look in enumerate(registration.looks, start=1)
@@ -161,8 +165,30 @@ def results_of(registration: Registration, rows: Sequence[TrialRow], trials: int
         }
 
 
-def _weighed(claim: Claim, rows: Sequence[TrialRow], trials: int, paired: bool, design: Design) -> Evidence | None:
-    values = measured(rows, claim.hypothesis.endpoint, design.escape_above or 0.0)
+def _of_loops(registration: Registration, results_dir: Path) -> dict[Trial, LoopMeasures]:
+    """Return what the meta-loops of the study's trials tell, where a hypothesis asks for it.
+
+    Raises:
+        DataError: the study has none.
+    """
+    if not any(one.endpoint in OF_LOOPS for one in registration.design.hypotheses):
+        return {}
+    require("pandas")
+    table = loop_measures(stored_meta_loops(LOCAL, results_dir, registration.name))
+    return {
+        (row.architecture, row.mode, row.trial): LoopMeasures(row.start, row.harm_rate) for row in table.itertuples()
+    }
+
+
+def _weighed(
+    claim: Claim,
+    rows: Sequence[TrialRow],
+    trials: int,
+    paired: bool,
+    design: Design,
+    of_loops: Mapping[Trial, LoopMeasures],
+) -> Evidence | None:
+    values = measured(rows, claim.hypothesis.endpoint, design.escape_above or 0.0, of_loops)
     strata = strata_of(values, claim.shapes, claim.hypothesis, paired=paired, trials=trials)
     return weigh(strata, claim.hypothesis, paired=paired) if strata else None
 

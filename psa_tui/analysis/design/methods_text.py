@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from psa_tui.analysis.design.methods import Methods
-from psa_tui.analysis.tables import latex_text
-
-_MARKS = re.compile(r"([\\`*_\[\]<>|#])")
+from psa_tui.analysis.typeset import latex_text, markdown_text
 
 
 def methods_markdown(methods: Methods) -> str:
     """Return a paragraph and a list."""
-    lines = ["## Methods", "", _markdown(" ".join(methods.paragraph)), "", "## Checklist", ""]
-    lines += [f"- **{item}**: {_markdown(answer)}" for item, answer in methods.checklist]
+    lines = ["## Methods", "", markdown_text(" ".join(methods.paragraph)), "", "## Checklist", ""]
+    lines += [f"- **{item}**: {markdown_text(answer)}" for item, answer in methods.checklist]
     return "\n".join([*lines, ""])
 
 
@@ -23,7 +19,3 @@ def methods_latex(methods: Methods) -> str:
     lines += [r"\begin{description}"]
     lines += [rf"\item[{latex_text(item)}] {latex_text(answer)}" for item, answer in methods.checklist]
     return "\n".join([*lines, r"\end{description}", ""])
-
-
-def _markdown(text: str) -> str:
-    return _MARKS.sub(r"\\\1", text)

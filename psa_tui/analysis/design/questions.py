@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _ALPHA = 0.05
+_USUAL = (Endpoint.ESCAPE, Endpoint.VALIDATION, Endpoint.TEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,16 @@ class Questions:
 
 
 def questions_of(
-    trials: DataFrame, results_dir: Path, contrasts: Sequence[str] | None = None, zero_r: float | None = None
+    trials: DataFrame,
+    results_dir: Path,
+    contrasts: Sequence[str] | None = None,
+    zero_r: float | None = None,
+    endpoints: Sequence[Endpoint] | None = None,
 ) -> Questions:
-    """Return what is asked of ``trials``; ``contrasts`` are texts such as ``output - none``, in place of the design's.
+    """Return what is asked of ``trials``.
+
+    ``contrasts``, texts such as ``output - none``, and ``endpoints`` stand in place of the design's. Without either
+    these are escape and the accuracies: the others take all meta-loops.
 
     Raises:
         ConfigError: a contrast is none, or is of a mode that has no trials.
@@ -57,9 +65,10 @@ def questions_of(
         bar = None
     if registration is not None and zero_r is None:
         bar = registration.design.escape_above
-    endpoints = tuple(Endpoint) if registration is None else registration.design.endpoints
+    if not endpoints:
+        endpoints = _USUAL if registration is None else registration.design.endpoints
     alpha = _ALPHA if registration is None else registration.design.alpha
-    return Questions(tuple(dict.fromkeys(wanted)), endpoints, bar, alpha)
+    return Questions(tuple(dict.fromkeys(wanted)), tuple(dict.fromkeys(endpoints)), bar, alpha)
 
 
 def design_of(trials: DataFrame, results_dir: Path) -> Registration | None:

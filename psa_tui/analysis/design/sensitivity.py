@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from psa_tui.analysis.design.power import Aim, mcnemar_n
 from psa_tui.analysis.frames import shown_architectures
+from psa_tui.analysis.loop_measures import OF_LOOPS
 from psa_tui.analysis.seeding import Design, design_within
 from psa_tui.studies.design.plan import Endpoint
 
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-_COLUMNS = {Endpoint.VALIDATION: "best_validation_accuracy", Endpoint.TEST: "test_accuracy"}
+_COLUMNS = {
+    Endpoint.VALIDATION: "best_validation_accuracy",
+    Endpoint.TEST: "test_accuracy",
+    Endpoint.ESCAPE: "test_accuracy",
+    **OF_LOOPS,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +59,10 @@ def sensitivities(
     escape_above: float | None,
     by_shape: bool = False,
 ) -> Iterator[Sensitivity]:
-    """Yield what each contrast (treatment, control) could have seen at each endpoint that was measured."""
+    """Yield what each contrast (treatment, control) could have seen at each endpoint that was measured.
+
+    Those of meta-loops are, in ``trials`` of ``with_loop_measures``.
+    """
     shapes = shown_architectures(trials)
     groups: list[tuple[str | None, list[str]]] = (
         [(shape, [shape]) for shape in shapes] if by_shape else [(None, shapes)]
@@ -82,9 +91,10 @@ def sensitivities(
 
 def _measured(trials: DataFrame, endpoint: Endpoint, escape_above: float | None) -> DataFrame | None:
     """Return the trials with their ``value``; None where it was not measured."""
-    values = trials[_COLUMNS.get(endpoint, "test_accuracy")]
-    if values.isna().all() or (endpoint is Endpoint.ESCAPE and escape_above is None):
+    column = _COLUMNS[endpoint]
+    if column not in trials or trials[column].isna().all() or (endpoint is Endpoint.ESCAPE and escape_above is None):
         return None
+    values = trials[column]
     if endpoint is Endpoint.ESCAPE:
         values = (values > escape_above).astype("float64").where(values.notna())
     table = trials[["architecture", "mode", "trial"]].copy()

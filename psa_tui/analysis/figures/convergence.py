@@ -31,7 +31,7 @@ def panel_shapes(results: StudyResults) -> list[str]:
     assert results.loops is not None
     means = results.shapes[[f"mean_{mode}" for mode in results.modes]]
     spread = (means.max(axis=1) - means.min(axis=1)).sort_values(ascending=False, kind="stable")
-    followed = set(results.loops["architecture"])
+    followed = set(results.loops["architecture"].unique())
     return [name for name in spread.index if name in followed][:_PANELS]
 
 

@@ -98,6 +98,8 @@ def _describe_profiles(results: StudyResults) -> str:
 
 
 def _draw_survival(results: StudyResults) -> Figure:
+    from matplotlib.ticker import MaxNLocator
+
     times = results.escape_times
     curves = None if times is None else survival_curves(times)
     modes = set() if curves is None else set(curves["mode"])
@@ -114,7 +116,10 @@ def _draw_survival(results: StudyResults) -> Figure:
     steps = curves.merge(ends, how="outer").sort_values("time", kind="stable")
     turned = steps.assign(share=1 - steps["survival"], low=1 - steps["high"], high=1 - steps["low"])
     axes.set_xlim(0, last)
-    axes.set_ylim(0, max(10.0, min(100.0, 115 * float(turned["share"].max()))))
+    banded = turned if len(modes) <= _MOST_BANDS else turned[turned["mode"] == NONE.name]
+    highest = max(1.08 * turned["share"].max(), *banded["high"].dropna(), 0)
+    axes.set_ylim(0, max(10.0, min(100.0, 105 * highest)))
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     _curves(results, figure, axes, turned, "time", steps=True)
     return figure
 

@@ -8,14 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from psa_tui.analysis.comparison import compare_with_control
+from psa_tui.analysis.comparison import compare_sources, compare_with_control
 from psa_tui.analysis.contrasts import contrast_table, placebo_table
-from psa_tui.analysis.endpoints import Endpoint, accuracy, escape_bar
+from psa_tui.analysis.endpoints import Endpoint, accuracy, escape, escape_bar
 from psa_tui.analysis.escape_times import escape_times
 from psa_tui.analysis.frames import ABLATIVE, BASELINES, PUBLISHED_MODES
 from psa_tui.analysis.regimes import classify, majority_class
-from psa_tui.analysis.sources import load_meta_loops, load_trials
-from psa_tui.analysis.summary import NOT_A_REPRODUCTION, cell_statistics
+from psa_tui.analysis.sources import PUBLISHED, load_meta_loops, load_trials
+from psa_tui.analysis.summary import NOT_A_REPRODUCTION, cell_statistics, other_settings
 from psa_tui.errors import ConfigError, DataError
 from psa_tui.formatting import printable
 from psa_tui.machine.optional_dependencies import require
@@ -64,6 +64,17 @@ class StudyResults:
         return compare_with_control(self.trials)
 
     @cached_property
+    def against_published(self) -> DataFrame | None:
+        """``compare_sources`` with the published trials, of the study's own cells; None where that means nothing."""
+        attrs = self.trials.attrs
+        if attrs.get("source") == PUBLISHED or attrs.get("quick") or attrs.get("dataset") not in (None, "mnist"):
+            return None
+        if other_settings(self.trials):
+            return None
+        table = compare_sources(self.trials, load_trials(PUBLISHED))
+        return table[table["n_a"] > 0]
+
+    @cached_property
     def accuracy(self) -> Endpoint:
         """The best validation accuracy of each trial."""
         return accuracy(self.trials)
@@ -72,6 +83,14 @@ class StudyResults:
     def contrasts(self) -> DataFrame:
         """``contrast_table`` of the accuracies."""
         return contrast_table(self.trials, self.accuracy)
+
+    @cached_property
+    def escapes(self) -> tuple[DataFrame, Endpoint] | None:
+        """``contrast_table`` of escapes with what they are; None where the majority class is not known."""
+        if self.majority is None:
+            return None
+        endpoint = escape(self.trials, escape_bar(self.trials, zero_r=self.majority))
+        return contrast_table(self.trials, endpoint), endpoint
 
     @cached_property
     def placebos(self) -> DataFrame:

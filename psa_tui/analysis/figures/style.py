@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 COLUMN_WIDTH_IN = 3.4
 INK, MUTED, RULE, PAPER = "#1b1f24", "#59616b", "#d4d9df", "#ffffff"
 """Text and outlines, lesser text, grid lines, background: the four a page may replace by its own."""
+_LEGEND_ROWS = 9
 FORMATS = ("png", "svg", "pdf")
 _STYLE = {
     "axes.edgecolor": MUTED,
@@ -86,9 +87,12 @@ def new_figure(height_in: float) -> Figure:
 def legend_columns(shown: Sequence[Variant], published: int) -> tuple[int, int]:
     """Return how many columns a legend of variants has, and how many rows more than that of the published ones.
 
-    ``published`` columns where there is no other variant; three where names may be longer.
+    ``published`` columns where there is no other variant; three where names may be long, fewer for very long ones, but
+    at most ``_LEGEND_ROWS`` rows.
     """
-    columns = published if set(shown) <= set(PUBLISHED) else 3
+    longest = max((len(variant.name) for variant in shown), default=0)
+    columns = published if set(shown) <= set(PUBLISHED) else 3 if longest <= 16 else 2 if longest <= 26 else 1
+    columns = max(columns, -(-len(shown) // _LEGEND_ROWS))
     return columns, max(-(-len(shown) // columns) - -(-len(PUBLISHED) // published), 0)
 
 

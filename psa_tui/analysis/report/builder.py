@@ -13,6 +13,7 @@ from psa_tui.analysis.figures import FIGURES
 from psa_tui.analysis.figures.study_results import StudyResults
 from psa_tui.analysis.figures.style import figure_style, to_bytes
 from psa_tui.analysis.regimes import RULES, Regime
+from psa_tui.analysis.report.contrasts import CONTRAST_FIGURES, contrasts
 from psa_tui.analysis.report.curves import curves
 from psa_tui.analysis.report.findings import findings
 from psa_tui.analysis.report.gaps import gaps
@@ -53,7 +54,9 @@ def build_page(results: StudyResults, results_dir: Path) -> bytes:
         findings=findings(results),
         selection=SELECTION,
         gaps=gaps(results),
-        figures=drawn,
+        figures=[one for one in drawn if one[0] not in CONTRAST_FIGURES],
+        contrasts=contrasts(results),
+        contrast_figures=[one for one in drawn if one[0] in CONTRAST_FIGURES],
         skipped=skipped,
         curves=curves(results),
         tables=tables(results),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from psa_tui.analysis.comparison import compare_sources, has_further_modes
+from psa_tui.analysis.comparison import has_further_modes
+from psa_tui.analysis.contrasts import DECLARED, PLACEBO
 from psa_tui.analysis.figures.ablation_effect import NOTABLE
 from psa_tui.analysis.figures.late_breakthroughs import breakthroughs
 from psa_tui.analysis.figures.study_results import StudyResults
 from psa_tui.analysis.frames import ABLATIVE, BASELINES
 from psa_tui.analysis.regimes import Regime
-from psa_tui.analysis.sources import PUBLISHED, load_trials
-from psa_tui.analysis.summary import other_settings
+from psa_tui.analysis.text_tables import probability
 from psa_tui.formatting import percent, points
 
 _SIGNIFICANT = 0.05
@@ -20,7 +20,19 @@ _SIGNIFICANT = 0.05
 
 def findings(results: StudyResults) -> list[str]:
     """Return the sentences, the most general first."""
-    parts = (_extent, _best, _regimes, _effects, _escapes, _tests, _instability, _late, _test_accuracy, _published)
+    parts = (
+        _extent,
+        _best,
+        _regimes,
+        _effects,
+        _escapes,
+        _pooled,
+        _tests,
+        _instability,
+        _late,
+        _test_accuracy,
+        _published,
+    )
     return [sentence for part in parts for sentence in part(results)]
 
 
@@ -97,6 +109,25 @@ def _escapes(results: StudyResults) -> Iterator[str]:
         )
 
 
+def _pooled(results: StudyResults) -> Iterator[str]:
+    table = results.contrasts[results.contrasts["architecture"].isna()]
+    declared = table[(table["kind"] == DECLARED) & table["low"].notna()]
+    if declared.empty:
+        return
+    said = "; ".join(_contrast(row, f"p {probability(row.p_corrected)} after Holm") for row in declared.itertuples())
+    yield f"Pooled over {_count(int(declared['shapes'].max()), 'shape')}, in points with 95 % intervals: {said}."
+    placebos = table[(table["kind"] == PLACEBO) & table["low"].notna()]
+    if len(placebos):
+        yield (
+            "Beside them, what chance alone does where both sides train alike (A/A): "
+            f"{'; '.join(_contrast(row, f'p {probability(row.p)}') for row in placebos.itertuples())}."
+        )
+
+
+def _contrast(row: Any, p: str) -> str:
+    return f"{row.contrast} {points(row.difference)} ({points(row.low)} to {points(row.high)}; {p})"
+
+
 def _tests(results: StudyResults) -> Iterator[str]:
     table = results.against_control
     if table.empty:
@@ -149,7 +180,7 @@ def _test_accuracy(results: StudyResults) -> Iterator[str]:
 
 
 def _published(results: StudyResults) -> Iterator[str]:
-    table = against_published(results)
+    table = results.against_published
     if table is None:
         return
     both = table.dropna(subset=["difference"])
@@ -162,17 +193,6 @@ def _published(results: StudyResults) -> Iterator[str]:
         f"Of {_count(len(both), 'cell')} that the published study has too, {within} have a mean within 2 points "
         f"of the published one; the furthest is {far['architecture']}, mode {far['mode']} ({gap} points)."
     )
-
-
-def against_published(results: StudyResults) -> Any:
-    """Return ``compare_sources`` with the published trials, of the study's own cells; None where that means nothing."""
-    attrs = results.trials.attrs
-    if attrs.get("source") == PUBLISHED or attrs.get("quick") or attrs.get("dataset") not in (None, "mnist"):
-        return None
-    if other_settings(results.trials):
-        return None
-    table = compare_sources(results.trials, load_trials(PUBLISHED))
-    return table[table["n_a"] > 0]
 
 
 def _count(number: int, noun: str) -> str:

@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 from psa_tui.analysis.comparison import TOLERANCE, has_further_modes
 from psa_tui.analysis.comparison_text import PUBLISHED_SEEDS, design_words
 from psa_tui.analysis.figures.study_results import StudyResults
 from psa_tui.analysis.frames import shown_modes
 from psa_tui.analysis.regimes import Regime
-from psa_tui.analysis.report.findings import against_published
+from psa_tui.analysis.report.cells import (
+    NOTHING,
+    Cell,
+    Table,
+    difference_cell,
+    interval_cell,
+    number_cell,
+    parameters_cell,
+    percent_cell,
+    probability_cell,
+    shape_cell,
+)
 from psa_tui.analysis.seeding import seeding_words
-from psa_tui.analysis.shapes import count_text
 from psa_tui.analysis.summary import missing_cells
 from psa_tui.analysis.tables import parameter_matching
-from psa_tui.analysis.text_tables import probability
-from psa_tui.formatting import points
-
-_NONE = "–"
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One cell: its text, and the number it is sorted by (None sorts by the text, or last in a column of numbers)."""
-
-    text: str
-    number: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table with its caption; ``numeric`` says of each column whether it has numbers."""
-
-    name: str
-    title: str
-    caption: str
-    columns: tuple[str, ...]
-    numeric: tuple[bool, ...]
-    rows: list[list[Cell]]
 
 
 def tables(results: StudyResults) -> list[Table]:
@@ -58,16 +41,16 @@ def _shapes(results: StudyResults) -> Table:
         for mode in modes:
             cell = cells.get((name, mode))
             numbers.append(
-                Cell(_NONE) if cell is None else Cell(f"{cell.mean_pct:.2f} ± {cell.std_pct:.2f}", float(cell.mean))
+                Cell(NOTHING) if cell is None else Cell(f"{cell.mean_pct:.2f} ± {cell.std_pct:.2f}", float(cell.mean))
             )
         rows.append(
             [
                 Cell(str(name), float(index)),
-                _parameters(row["parameters"]),
+                parameters_cell(row["parameters"]),
                 Cell(parameter_matching(row["depth"], row["width"])),
-                Cell(str(Regime(regime)) if isinstance(regime, str) else _NONE),
-                _difference(row["effect"]),
-                Cell(_NONE) if row["instability"] != row["instability"] else _pct(row["instability"]),
+                Cell(str(Regime(regime)) if isinstance(regime, str) else NOTHING),
+                difference_cell(row["effect"]),
+                Cell(NOTHING) if row["instability"] != row["instability"] else percent_cell(row["instability"]),
                 *numbers,
             ]
         )
@@ -86,16 +69,16 @@ def _control(results: StudyResults) -> Table:
     further = has_further_modes(results.trials)
     rows = [
         [
-            _shape(row),
+            shape_cell(row),
             Cell(row.mode),
             Cell(f"{row.n_a} / {row.n_b}", float(row.n_a)),
-            _difference(row.difference),
-            _interval(row.low, row.high),
-            _probability(row.p_bh),
-            _number(row.cliffs_delta, "+.2f"),
-            _number(row.hedges_g, "+.2f"),
-            _pct(row.mean_a),
-            _pct(row.test_a),
+            difference_cell(row.difference),
+            interval_cell(row.low, row.high),
+            probability_cell(row.p_bh),
+            number_cell(row.cliffs_delta, "+.2f"),
+            number_cell(row.hedges_g, "+.2f"),
+            percent_cell(row.mean_a),
+            percent_cell(row.test_a),
         ]
         for row in results.against_control.itertuples()
     ]
@@ -113,21 +96,21 @@ def _control(results: StudyResults) -> Table:
 
 
 def _published(results: StudyResults) -> Table | None:
-    table = against_published(results)
+    table = results.against_published
     if table is None:
         return None
     rows = [
         [
-            _shape(row),
+            shape_cell(row),
             Cell(row.mode),
             Cell(f"{row.n_a} / {row.n_b}", float(row.n_a)),
-            _pct(row.mean_a),
-            _pct(row.mean_b),
-            _difference(row.difference),
-            _interval(row.low, row.high),
-            _probability(row.p_holm),
-            _interval(row.joint_low, row.joint_high),
-            *(Cell(_NONE if one is None else "yes" if one else "no") for one in (row.inside, row.within)),
+            percent_cell(row.mean_a),
+            percent_cell(row.mean_b),
+            difference_cell(row.difference),
+            interval_cell(row.low, row.high),
+            probability_cell(row.p_holm),
+            interval_cell(row.joint_low, row.joint_high),
+            *(Cell(NOTHING if one is None else "yes" if one else "no") for one in (row.inside, row.within)),
         ]
         for row in table.itertuples()
     ]
@@ -158,7 +141,7 @@ def _published(results: StudyResults) -> Table | None:
 
 def _missing(results: StudyResults) -> Table:
     rows = [
-        [Cell(row.architecture), Cell(row.mode), _number(row.n, "d"), _number(row.expected, "d")]
+        [Cell(row.architecture), Cell(row.mode), number_cell(row.n, "d"), number_cell(row.expected, "d")]
         for row in missing_cells(results.trials).itertuples()
     ]
     return Table(
@@ -169,33 +152,3 @@ def _missing(results: StudyResults) -> Table:
         (False, False, True, True),
         rows,
     )
-
-
-def _shape(row: Any) -> Cell:
-    """Return the cell of a shape, sorted by depth and width where they are known."""
-    place = row.depth * 1e6 + row.width
-    return Cell(row.architecture, None if place != place else float(place))
-
-
-def _parameters(count: float) -> Cell:
-    return Cell(_NONE) if count != count else Cell(count_text(count), float(count))
-
-
-def _number(value: Any, form: str) -> Cell:
-    return Cell(_NONE) if value != value else Cell(format(value, form), float(value))
-
-
-def _pct(fraction: float) -> Cell:
-    return _number(100 * fraction, ".2f")
-
-
-def _difference(fraction: float) -> Cell:
-    return Cell(_NONE) if fraction != fraction else Cell(points(fraction + 0.0), float(fraction))
-
-
-def _interval(low: float, high: float) -> Cell:
-    return Cell(_NONE) if low != low else Cell(f"{points(low)} to {points(high)}", float(low))
-
-
-def _probability(value: float) -> Cell:
-    return Cell(_NONE) if value != value else Cell(probability(value), float(value))

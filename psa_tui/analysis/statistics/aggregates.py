@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 REPEATS = 2_000
+_EXACT = 1e-24
 _SEED = 0
 
 
@@ -31,6 +32,35 @@ def resampled(sample: Sequence[Array], repeats: int = REPEATS) -> Array:
 
     drawn = np.random.default_rng(_SEED)
     return np.concatenate([one[drawn.integers(len(one), size=(repeats, _count(one)))] for one in sample], axis=1)
+
+
+def mean_interval(sample: Sequence[Array], level: float = 0.95, repeats: int = REPEATS) -> tuple[float, float]:
+    """Return the interval of the mean over shapes of their means, by the symmetric studentised bootstrap (Hall, 1988).
+
+    Student's t takes the mean and its error as independent; where few trials of a cell escape they rise together, and
+    it misses too often. How far a bootstrap's mean lies from the one found, in its own standard errors, is drawn
+    instead. NaN where a shape has one trial, or so few values differ that a twentieth of the bootstraps have no spread.
+    """
+    import numpy as np
+
+    drawn = np.random.default_rng(_SEED)
+    found, error, means, errors = 0.0, 0.0, np.zeros(repeats), np.zeros(repeats)
+    for one in sample:
+        if len(one) < 2:
+            return float("nan"), float("nan")
+        again = one[drawn.integers(len(one), size=(repeats, len(one)))]
+        found, error = found + float(one.mean()), error + float(one.var(ddof=1)) / len(one)
+        means, errors = means + again.mean(axis=1), errors + again.var(axis=1, ddof=1) / len(one)
+    # Values that are equal but for their last bits have no spread.
+    if error < _EXACT:
+        return float("nan"), float("nan")
+    off = np.abs(means - found)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.where(off**2 < _EXACT, 0.0, off / np.sqrt(errors))
+    reach = float(np.quantile(ratios, level, method="higher")) * error**0.5 / len(sample)
+    if not np.isfinite(reach):
+        return float("nan"), float("nan")
+    return found / len(sample) - reach, found / len(sample) + reach
 
 
 def bootstrap_interval(

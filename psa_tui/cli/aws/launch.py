@@ -25,7 +25,7 @@ Again = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan, and launch nothing.")]
 
 
-@takes_settings("results_dir")
+@takes_settings("network", "results_dir", network="mlp")
 def launch(
     settings: Settings,
     grid: study_options.Grid = "published",
@@ -58,7 +58,7 @@ def launch(
     from psa_tui.views.tables import print_table
 
     limit = None if max_cost is None else parse_price(max_cost, "--max-cost")
-    spec = sagemaker_study(study, grid, modes, trials, meta_loops, seed)
+    spec = sagemaker_study(study, grid, modes, trials, meta_loops, seed, settings.named_network())
     asked = {"INSTANCE_TYPE": instance_type, "USE_SPOT_INSTANCES": spot, "MAX_RUN_SECONDS": max_run_seconds}
     aws_settings = load_aws_settings({name: None if value is None else str(value) for name, value in asked.items()})
     launcher = launching.Launcher(aws_settings, spec, settings.get("results_dir") / "aws")

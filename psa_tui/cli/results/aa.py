@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from psa_tui.cli.options import Json, takes_settings
-from psa_tui.cli.results import compare_options, options
+from psa_tui.cli.results import compare_options, forms, options
 from psa_tui.settings import Settings
 
 
@@ -13,7 +13,8 @@ def aa(
     source: options.Source = "local",
     study: options.Study = None,
     arch: options.Shapes = None,
-    of: compare_options.Of = compare_options.Accuracy.VALIDATION,
+    of: compare_options.Of = compare_options.Measure.VALIDATION,
+    form: forms.Form = forms.TextForm.TEXT,
     json: Json = False,
 ) -> None:
     """Show what chance alone does: comparisons whose two sides train alike.
@@ -24,14 +25,13 @@ def aa(
     from psa_tui.analysis.chance import chance_table, seed_table
     from psa_tui.analysis.chance_text import chance_text
     from psa_tui.analysis.contrasts import placebo_table
-    from psa_tui.analysis.endpoints import accuracy
     from psa_tui.analysis.seeding import has_separate_seeds
     from psa_tui.analysis.text_tables import about
-    from psa_tui.cli.results.loading import only, trials_of
-    from psa_tui.cli.results.printing import described, print_json, print_text
+    from psa_tui.cli.results.measuring import measured_trials
+    from psa_tui.cli.results.printing import described, print_json
 
-    trials = only(trials_of(source, study, settings.get("results_dir")), arch)
-    endpoint = accuracy(trials, of)
+    forms.check_form(form, json)
+    trials, endpoint = measured_trials(source, study, settings.get("results_dir"), arch, of)
     placebos = placebo_table(trials, endpoint)
     table = chance_table(placebos)
     seeds = seed_table(trials, endpoint.values) if has_separate_seeds(trials) else None
@@ -42,4 +42,4 @@ def aa(
             described(trials) | words, comparisons=table, shapes=shapes, **({} if seeds is None else {"seeds": seeds})
         )
     else:
-        print_text(about(trials), *chance_text(table, seeds, endpoint))
+        forms.print_in_form(form, "aa", about(trials), *chance_text(table, seeds, endpoint))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from psa_tui.cli.completion import names_of
+from psa_tui.studies.design.plan import Endpoint
 
 
 class By(StrEnum):
@@ -19,8 +20,17 @@ class By(StrEnum):
 class Accuracy(StrEnum):
     """Which accuracy is compared."""
 
-    VALIDATION = "validation"
-    TEST = "test"
+    VALIDATION = Endpoint.VALIDATION
+    TEST = Endpoint.TEST
+
+
+class Measure(StrEnum):
+    """What is compared besides escapes."""
+
+    VALIDATION = Endpoint.VALIDATION
+    TEST = Endpoint.TEST
+    GAIN = Endpoint.GAIN
+    HARM = Endpoint.HARM
 
 
 Other = Annotated[
@@ -35,9 +45,7 @@ OtherStudy = Annotated[
         "--with-study", metavar="NAME", help="Which study of it: as --study.", autocompletion=names_of("study")
     ),
 ]
-Within = Annotated[
-    bool, typer.Option("--within", help="Compare the ablative and further modes with none, within one source.")
-]
+Within = Annotated[bool, typer.Option("--within", help="Compare ablative and further modes with none, in one source.")]
 _CONTRASTS = "Contrasts of modes, within --source"
 Pool = Annotated[
     bool, typer.Option("--pool", help="Modes beside none, pooled over all shapes.", rich_help_panel=_CONTRASTS)
@@ -51,12 +59,10 @@ Contrast = Annotated[
     ),
 ]
 ByShape = Annotated[By | None, typer.Option(help="Each contrast shape by shape, too.", rich_help_panel=_CONTRASTS)]
-Of = Annotated[
-    Accuracy,
-    typer.Option(
-        "--of", help="Of contrasts: the best on validation images, or on test images.", rich_help_panel=_CONTRASTS
-    ),
-]
+_OF_WORDS = "validation: the best; test: the LKG's; gain: over the first LKG; harm: how often candidates are worse."
+Of = Annotated[Measure, typer.Option("--of", help=_OF_WORDS)]
+OfContrasts = Annotated[Measure, typer.Option("--of", help=_OF_WORDS, rich_help_panel=_CONTRASTS)]
+OfAccuracy = Annotated[Accuracy, typer.Option("--of", help="The best on validation images, or the LKG's on test.")]
 Bar = Annotated[
     float | None,
     typer.Option(

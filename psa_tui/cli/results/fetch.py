@@ -19,7 +19,7 @@ Workers = Annotated[int, typer.Option(metavar="N", min=1, max=64, help="Download
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be downloaded, and do nothing.")]
 
 
-@takes_settings("results_dir")
+@takes_settings("network", "results_dir", network="mlp")
 def fetch(
     settings: Settings,
     bucket: Bucket = None,
@@ -47,7 +47,7 @@ def fetch(
     from psa_tui.cli.results.fetch_output import print_report, write_results
     from psa_tui.views.progress_bar import progress_bar
 
-    spec = sagemaker_study(study, grid, modes, trials, meta_loops=None, seed=None)
+    spec = sagemaker_study(study, grid, modes, trials, None, None, settings.named_network())
     order = FetchOrder(
         study=spec.name, networks=spec.networks, variants=spec.variants, trials=spec.trials, workers=workers
     )

@@ -56,7 +56,7 @@ def only(table: DataFrame, shapes: str | None, mode: str | None = None, what: st
     networks = [parse_shape(text, table.attrs.get("dataset"), family_of(table)) for text in entries]
     names = [text if found is None else found.short_name for text, found in zip(entries, networks, strict=True)]
     for flag, column, wanted in (("--arch", "architecture", names), ("--mode", "mode", [mode] if mode else [])):
-        known = set(table[column])
+        known = set(table[column].unique())
         for name in wanted:
             if name not in known:
                 shown = ", ".join(sorted(known)[:8])

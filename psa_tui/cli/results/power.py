@@ -10,6 +10,7 @@ import typer
 from psa_tui.cli.options import Json, takes_settings
 from psa_tui.cli.results import options
 from psa_tui.settings import Settings
+from psa_tui.studies.design.plan import Endpoint
 
 
 @takes_settings("results_dir")
@@ -22,6 +23,10 @@ def power(
         typer.Option(
             metavar="'A - B'", help="Such as 'output - none'; may be repeated (default: those of the design)."
         ),
+    ] = None,
+    of: Annotated[
+        list[Endpoint] | None,
+        typer.Option("--of", help="Which endpoint; may be repeated (default: those of the design)."),
     ] = None,
     by: Annotated[str, typer.Option(metavar="WHAT", help="pooled, or shape: each alone.")] = "pooled",
     aim: Annotated[float, typer.Option("--power", metavar="PERCENT", min=10, max=99.9, help="Power to reach.")] = 80,
@@ -36,13 +41,15 @@ def power(
 ) -> None:
     """Show the smallest difference a study could have seen, given its trials and how they scatter.
 
-    Escape, best validation and test accuracy; what was not measured is left out. Of a study without a design: every
-    mode against none, and escape is 15 points above the majority class.
+    What was not measured is left out. Of a study without a design: every mode against none, by escape (15 points above
+    the majority class), best validation and test accuracy.
     """
     from psa_tui.analysis.design.power import Aim
     from psa_tui.analysis.design.power_text import sensitivity_text
     from psa_tui.analysis.design.questions import questions_of
     from psa_tui.analysis.design.sensitivity import sensitivities
+    from psa_tui.analysis.loop_measures import OF_LOOPS, with_loop_measures
+    from psa_tui.analysis.sources import load_meta_loops
     from psa_tui.cli.results.loading import fraction, trials_of
     from psa_tui.cli.results.printing import described, print_json, print_text
     from psa_tui.errors import UnknownNameError
@@ -52,7 +59,9 @@ def power(
     if by not in (ways := ("pooled", "shape")):
         raise UnknownNameError(by, ways)
     trials = trials_of(source, study, settings.get("results_dir"))
-    asked = questions_of(trials, settings.get("results_dir"), contrast, fraction(zero_r))
+    asked = questions_of(trials, settings.get("results_dir"), contrast, fraction(zero_r), of)
+    if OF_LOOPS.keys() & set(asked.endpoints):
+        trials = with_loop_measures(trials, load_meta_loops(source, study, settings.get("results_dir")))
     wanted = Aim(power=aim / 100, alpha=(alpha or asked.alpha) / len(asked.contrasts))
     found = list(
         sensitivities(

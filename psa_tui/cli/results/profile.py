@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from psa_tui.cli.options import Json, takes_settings
-from psa_tui.cli.results import compare_options, options
+from psa_tui.cli.results import compare_options, forms, options
 from psa_tui.settings import Settings
 
 _LEVELS, _STEPS = 9, 100
@@ -15,7 +15,8 @@ def profile(
     source: options.Source = "local",
     study: options.Study = None,
     arch: options.Shapes = None,
-    of: compare_options.Of = compare_options.Accuracy.VALIDATION,
+    of: compare_options.OfAccuracy = compare_options.Accuracy.VALIDATION,
+    form: forms.Form = forms.TextForm.TEXT,
     json: Json = False,
 ) -> None:
     """Show what each mode comes to over all shapes that have trials of every mode.
@@ -25,15 +26,14 @@ def profile(
     """
     import numpy as np
 
-    from psa_tui.analysis.endpoints import accuracy
     from psa_tui.analysis.profiles import aggregate_table, profile_table, samples
     from psa_tui.analysis.profiles_text import profiles_text
     from psa_tui.analysis.text_tables import about
-    from psa_tui.cli.results.loading import only, trials_of
-    from psa_tui.cli.results.printing import described, print_json, print_text
+    from psa_tui.cli.results.measuring import measured_trials
+    from psa_tui.cli.results.printing import described, print_json
 
-    trials = only(trials_of(source, study, settings.get("results_dir")), arch)
-    endpoint = accuracy(trials, of)
+    forms.check_form(form, json)
+    trials, endpoint = measured_trials(source, study, settings.get("results_dir"), arch, of)
     found = samples(trials, endpoint.values)
     table = aggregate_table(found)
     steps = _STEPS if json else _LEVELS + 1
@@ -42,4 +42,4 @@ def profile(
         words = {"endpoint": endpoint.words, "remark": endpoint.remark}
         print_json(described(trials) | words, modes=table, profiles=profiles)
     else:
-        print_text(about(trials), *profiles_text(table, profiles, endpoint))
+        forms.print_in_form(form, "profile", about(trials), *profiles_text(table, profiles, endpoint))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from psa_tui.cli.options import Json, takes_settings
-from psa_tui.cli.results import compare_options, options
+from psa_tui.cli.results import compare_options, forms, options
 from psa_tui.settings import Settings
 
 
@@ -15,6 +15,7 @@ def survival(
     arch: options.Shapes = None,
     bar: compare_options.Bar = None,
     zero_r: options.ZeroR = None,
+    form: forms.Form = forms.TextForm.TEXT,
     json: Json = False,
 ) -> None:
     """Show after how many meta-loops trials escape, mode beside mode.
@@ -27,8 +28,9 @@ def survival(
     from psa_tui.analysis.escape_times_text import survival_text
     from psa_tui.analysis.text_tables import about
     from psa_tui.cli.results.loading import fraction, loops_of
-    from psa_tui.cli.results.printing import described, print_json, print_text
+    from psa_tui.cli.results.printing import described, print_json
 
+    forms.check_form(form, json)
     loops = loops_of(source, study, settings.get("results_dir"), arch)
     level = escape_bar(loops, fraction(bar), fraction(zero_r))
     times = escape_times(loops, level)
@@ -37,4 +39,6 @@ def survival(
         print_json(described(loops) | {"bar": level}, modes=table, curves=curves)
         return
     last = int(loops["meta_loop"].max())
-    print_text(about(loops), *survival_text(table, curves, level, times["architecture"].nunique(), last))
+    forms.print_in_form(
+        form, "survival", about(loops), *survival_text(table, curves, level, times["architecture"].nunique(), last)
+    )

@@ -55,9 +55,9 @@ def table(
         raise ConfigError("--format parquet: not for a terminal; name a file with --out")
     trials = trials_of(source, study, settings.get("results_dir"))
     if form is Format.MARKDOWN:
-        content = tables.markdown_table(trials, kind).encode()
+        content = tables.as_markdown(trials, kind).encode()
     elif form is Format.LATEX:
-        content = tables.latex_table(trials, kind).encode()
+        content = tables.as_latex(trials, kind).encode()
     else:
         content = data_bytes(marked(tables.table_data(trials, kind), trials), f".{form}")
     if out is None:

@@ -26,7 +26,7 @@ Out = Annotated[
 ]
 
 
-@takes_settings("model_dir", "results_dir")
+@takes_settings("network", "model_dir", "results_dir", network="the study's")
 def generate(
     settings: Settings,
     study: options.Study = None,
@@ -44,6 +44,7 @@ def generate(
     from psa_tui.studies.chosen import ChosenStudies
     from psa_tui.studies.generate import trial_commands
 
+    settings.named_network()
     chosen = ChosenStudies(study=study, recipe=recipe, name=name, trials=trials, meta_loops=meta_loops)
     found = chosen.load(settings.get("results_dir"))
     if len(found) > 1:

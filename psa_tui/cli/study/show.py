@@ -43,7 +43,7 @@ def show(
     if shape is not None:
         raise ConfigError("a trial is named by SHAPE, MODE and TRIAL, as in psa study show mine 18*18 output 3")
     chosen = ChosenStudies(study=study, recipe=recipe, name=None, trials=None, meta_loops=None)
-    for number, spec in enumerate(chosen.load(settings.get("results_dir"))):
+    for number, spec in enumerate(chosen.load(settings.get("results_dir"), to_show=True)):
         if number:
             typer.echo()
         for line in format_study_file(spec):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
 from psa_tui.errors import ConfigError
@@ -57,6 +57,7 @@ class Built:
         self.trained = copy.deepcopy(self.evaluated).train()
         self._masked = self._replace_dropout()
         self._check_outputs(network)
+        self._check_buffers()
         found = trace(self.evaluated, (self._example,))
         self.activations = found.activations // _EXAMPLES
         self.operations = found.operations // _EXAMPLES
@@ -166,6 +167,31 @@ class Built:
                 "after a resume: leave them out"
             )
 
+    def _check_buffers(self) -> None:
+        """Make sure that what its forward pass leaves in buffers is in the row: floats, changed in place by training.
+
+        Raises:
+            ConfigError: something else of its state changes, and would be lost after each call.
+        """
+        in_row = {spec.name for spec in self.tensors}
+        for module, mode in ((self.trained, "in training"), (self.evaluated, "in evaluation")):
+            one = copy.deepcopy(module)
+            before = _lasting_buffers(one)
+            values = {name: buffer.clone() for name, buffer in before.items()}
+            with torch.no_grad():
+                one(self._example)
+            for name, now in _lasting_buffers(one).items():
+                if name in before and torch.equal(now, values[name]):
+                    continue
+                if mode != "in training" or name not in in_row:
+                    kind = str(now.dtype).removeprefix("torch.")
+                    raise ConfigError(
+                        f"its buffer {name} ({kind}) changes {mode}; what changes must be a float32 buffer of the "
+                        "state_dict, and change in training alone, to be in checkpoints"
+                    )
+                if now is not before[name]:
+                    raise ConfigError(f"its buffer {name} is replaced in training; change it in place (copy_, add_)")
+
 
 def initial_row(network: ModuleNetwork, seed: int) -> np.ndarray:
     """Return the weights that the factory begins with when PyTorch's generator has ``seed``: float32 [parameters]."""
@@ -191,6 +217,17 @@ def _state(module: nn.Module) -> list[tuple[str, Tensor, bool]]:
     parameters = [(name, one, one.requires_grad) for name, one in module.named_parameters()]
     buffers = [(name, one, False) for name, one in module.named_buffers() if name in kept and one.is_floating_point()]
     return sorted(parameters + buffers, key=lambda one: not one[2])
+
+
+def _lasting_buffers(module: nn.Module) -> dict[str, Tensor]:
+    """Return the buffers of its state, without those that only count batches."""
+    kept = module.state_dict(keep_vars=True)
+    counters = {
+        id(part.num_batches_tracked)
+        for part in module.modules()
+        if isinstance(part, _NormBase) and part.num_batches_tracked is not None
+    }
+    return {name: one for name, one in module.named_buffers() if name in kept and id(one) not in counters}
 
 
 def _values(module: nn.Module) -> list[Tensor]:
@@ -222,7 +259,13 @@ def _check(network: ModuleNetwork, module: nn.Module) -> None:
     for name, part in module.named_modules():
         if isinstance(part, _BatchNorm) and part.track_running_stats and part.momentum is None:
             raise ConfigError(f"{name} averages over all batches so far; give it a momentum")
-    again = _made(network, 0)
+    again, other = _made(network, 0), _made(network, 1)
+    beside = {name for name, _ in module.named_buffers()} - {name for name, *_ in state}
+    for name in sorted(beside):
+        if not torch.equal(module.get_buffer(name), other.get_buffer(name)):
+            raise ConfigError(
+                f"its buffer {name} is drawn at random and in no checkpoint; make it a float32 buffer of the state_dict"
+            )
     if not all(torch.equal(one, other) for one, other in zip(_values(module), _values(again), strict=True)):
         raise ConfigError(f"{network.code.name} draws from another generator than PyTorch's: a seed would say nothing")
 

@@ -30,6 +30,8 @@ class Code:
     sha256: str = field(compare=False)
     """Of the file that was run."""
     factory: Callable[..., Any] = field(compare=False)
+    content: bytes | None = field(compare=False, default=None)
+    """Of that file, by which other processes of the command run the same; None of a module, which they import."""
 
 
 def run_named_code(text: str) -> str:
@@ -41,38 +43,57 @@ def run_named_code(text: str) -> str:
     Raises:
         ConfigError: there is no such file, module or factory, or running it fails.
     """
+    where, _, factory = text.rpartition(":")
+    source = f"{Path(where).absolute() if where.endswith('.py') else where}:{factory}"
+    return code_name(text) if _is_known(source) else run_again(source, _read(Path(where)))
+
+
+def run_again(source: str, content: bytes | None) -> str:
+    """Run code that this command named in another process, and return its name; ``content`` is ``Code.content``.
+
+    Raises:
+        ConfigError: running it fails, or the module it names is not installed.
+    """
     from psa_tui.networks.modules.network import ModuleFamily
 
-    name = code_name(text)
-    known = NETWORKS.get(name)
-    where, _, factory = text.rpartition(":")
-    if isinstance(known, ModuleFamily) and known.code.source == _source(where, factory):
+    name = code_name(source)
+    if _is_known(source):
         return name
-    module, sha256 = _from_file(Path(where)) if where.endswith(".py") else _from_module(where)
+    where, _, factory = source.rpartition(":")
+    module, sha256 = _from_module(where) if content is None else _from_content(Path(where), content)
     found = getattr(module, factory, None)
     if not callable(found):
-        raise ConfigError(f"{printable(text)}: nothing in it can be called {factory}")
-    NETWORKS.register(name, ModuleFamily(Code(name, _source(where, factory), sha256, found)))
+        raise ConfigError(f"{printable(source)}: nothing in it can be called {factory}")
+    NETWORKS.register(name, ModuleFamily(Code(name, source, sha256, found, content)))
     return name
 
 
-def _source(where: str, factory: str) -> str:
-    return f"{Path(where).absolute() if where.endswith('.py') else where}:{factory}"
+def _is_known(source: str) -> bool:
+    from psa_tui.networks.modules.network import ModuleFamily
+
+    known = NETWORKS.get(code_name(source))
+    return isinstance(known, ModuleFamily) and known.code.source == source
 
 
-def _from_file(path: Path) -> tuple[ModuleType, str]:
-    """Run the file at ``path``: exactly the bytes whose digest is returned."""
+def _read(path: Path) -> bytes | None:
+    """Return what the file at ``path`` holds; None where it is the name of a module."""
+    if path.suffix != ".py":
+        return None
     try:
         with open_outside(path) as file:
-            text = file.read()
+            return file.read()
     except OSError as error:
         raise ConfigError(f"{printable(str(path))}: cannot be read ({error.strerror or error})") from None
-    digest = hashlib.sha256(text).hexdigest()
+
+
+def _from_content(path: Path, content: bytes) -> tuple[ModuleType, str]:
+    """Run what the file at ``path`` held: exactly the bytes whose digest is returned."""
+    digest = hashlib.sha256(content).hexdigest()
     module = ModuleType(f"psa_network_{digest[:16]}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
-    with _running(str(path)), _beside(path.absolute().parent):
-        exec(compile(text, str(path), "exec"), module.__dict__)
+    with _running(str(path)), _beside(path.parent):
+        exec(compile(content, str(path), "exec"), module.__dict__)
     return module, digest
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from psa_tui.errors import ConfigError
 from psa_tui.networks.base import NETWORKS, DropoutMasks, Network, ParameterSpec
-from psa_tui.networks.modules.code import Code, run_named_code
+from psa_tui.networks.modules.code import Code, run_again
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,8 +41,9 @@ class ModuleNetwork(Network):
         return self.architecture
 
     def __reduce__(self) -> tuple[Callable[..., Network], tuple[Any, ...]]:
-        """Let another process, such as a study's worker, run the same code for the same network."""
-        return rebuilt, (self.code.source, self.code.sha256, self.architecture, self.input_shape, self.classes)
+        """Let another process, such as a study's worker on any machine, run the same code for the same network."""
+        code = self.code
+        return rebuilt, (code.source, code.content, code.sha256, self.architecture, self.input_shape, self.classes)
 
     @property
     def built(self) -> Built:
@@ -181,15 +182,17 @@ class ModuleFamily:
         return network
 
 
-def rebuilt(source: str, sha256: str, architecture: str, input_shape: tuple[int, ...], classes: int) -> Network:
+def rebuilt(
+    source: str, content: bytes | None, sha256: str, architecture: str, input_shape: tuple[int, ...], classes: int
+) -> Network:
     """Return the network that another process of the same command has.
 
     Raises:
-        ConfigError: its file has changed meanwhile.
+        ConfigError: a module that both import is another one here.
     """
-    family = NETWORKS.find(run_named_code(source))
+    family = NETWORKS.find(run_again(source, content))
     if not isinstance(family, ModuleFamily) or family.code.sha256 != sha256:
-        raise ConfigError(f"{source}: the file was changed while it was used; begin again")
+        raise ConfigError(f"{source}: not the file that the command began with; install the same one everywhere")
     return family.parse(architecture, input_shape, classes)
 
 

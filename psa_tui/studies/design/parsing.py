@@ -7,7 +7,7 @@
       "output - none",                 # they differ, at the first of the endpoints
       {contrast = "output - sham", direction = "greater", endpoint = "test", margin = 2},
     ]
-    endpoints = ["escape", "test"]     # and "validation"
+    endpoints = ["escape", "test"]     # and "validation", "gain", "harm"
     escape_above = 26.0                # percent; by default 15 points above the majority class
     looks = [20, 40]                   # trials of each cell at each look; a number is so many, evenly spaced
 

@@ -27,6 +27,10 @@ class Endpoint(StrEnum):
     """The best validation accuracy, on the images that selected it."""
     TEST = "test"
     """The LKG's test accuracy, which selected nothing."""
+    GAIN = "gain"
+    """The best validation accuracy less that of the first LKG."""
+    HARM = "harm"
+    """The share of ablations whose candidate was worse than the LKG; of a variant without any, of all meta-loops."""
 
 
 class Spending(StrEnum):

@@ -27,7 +27,7 @@ from psa_tui.studies.spec import StudySpec
 
 _FORMAT = 1
 _LARGEST_BYTES = 10_000_000
-NOT_FROZEN = ("earlier", "quick")
+NOT_FROZEN = ("earlier", "quick", "sizes")
 """What of a study's settings is no part of its design."""
 
 

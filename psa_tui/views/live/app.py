@@ -101,7 +101,10 @@ class LiveApp(App[None]):
     def show(self) -> None:
         """Draw what is known now, if the terminal is ours."""
         state = self._feed.state
-        self._timer = None
+        if self._timer is not None:
+            # One that still runs would draw as well, and be followed by one of its own: twice as often, for good.
+            self._timer.stop()
+            self._timer = None
         if not self._is_ours:
             return
         if isinstance(self.screen, RunScreen | StudyScreen) or state.started is not None:

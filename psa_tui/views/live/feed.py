@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -49,10 +48,9 @@ class Feed:
         if not received:
             return False
         *lines, self._unread = (self._unread + received).split(b"\n")
-        now = time.monotonic()
         for line in lines:
             # The one door to every screen: whatever a view forgot is harmless from here on.
-            self._take(outside_json(line), now)
+            self._take(outside_json(line))
         return True
 
     def send(self, command: str) -> None:
@@ -78,7 +76,7 @@ class Feed:
                     self.confirm_suspended()
         return True
 
-    def _take(self, values: dict[str, Any], now: float) -> None:
+    def _take(self, values: dict[str, Any]) -> None:
         if values.get("command") == SUSPEND:
             self.is_suspended = self.must_confirm = True
         elif values.get("command") == RESUME:
@@ -88,7 +86,8 @@ class Feed:
         elif "message" in values:
             self.state.messages.appendleft(values["message"])
         else:
-            happened_at = now - values.pop("age_s")
+            # Both processes read the one clock of the machine.
+            happened_at = values.pop("happened_at")
             self._fold(decode_event(values), happened_at)
 
     def _fold(self, event: Any, happened_at: float) -> None:

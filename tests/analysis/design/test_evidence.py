@@ -90,10 +90,10 @@ def test_failed_trials_are_no_data_and_those_without_a_promotion_have_not_escape
         TrialRow(architecture="1*2", mode="output", trial=1, parameters=9, bounty=0.6, test_accuracy=0.5),
         TrialRow(architecture="1*2", mode="output", trial=3, parameters=9, bounty=0.6, test_accuracy=0.5),
     ]
-    values = measured(rows, Endpoint.ESCAPE, 0.26)
+    values = measured(rows, Endpoint.ESCAPE, 0.26, {})
     assert {trial: value for (_, mode, trial), value in values.items() if mode == "none"} == {1: 1, 2: 0, 3: 0}
-    assert {key[2] for key in measured(rows, Endpoint.VALIDATION, 0.26) if key[1] == "none"} == {1, 2, 5}
-    assert {key[2] for key in measured(rows, Endpoint.TEST, 0.26) if key[1] == "none"} == {1, 2}
+    assert {key[2] for key in measured(rows, Endpoint.VALIDATION, 0.26, {}) if key[1] == "none"} == {1, 2, 5}
+    assert {key[2] for key in measured(rows, Endpoint.TEST, 0.26, {}) if key[1] == "none"} == {1, 2}
     ((a, b),) = strata_of(values, ["1*2", "9*9"], claim(), paired=True, trials=10)
     assert (a.tolist(), b.tolist()) == ([1, 1], [1, 0])
     ((a, b),) = strata_of(values, ["1*2"], claim(), paired=False, trials=2)

@@ -9,6 +9,8 @@ from psa_tui.analysis.design.boundaries import boundaries, nominal_level
 from psa_tui.analysis.design.look_text import look_text, plan_text
 from psa_tui.analysis.design.looks import planned_boundaries, results_of, take_look
 from psa_tui.errors import ConfigError, DataError, PsaError
+from psa_tui.storage.meta_loops import MetaLoopRow
+from psa_tui.storage.study_rows import TrialLoop
 from psa_tui.storage.study_store import open_store
 from psa_tui.studies.design.departures import departures
 from psa_tui.studies.design.plan import Spending
@@ -65,6 +67,39 @@ def test_after_the_last_trial_no_look_is_promised(tmp_path, registered):
     assert "is not refuted" in list(look_text(registration, True))[2]
 
 
+def test_a_look_at_what_loops_tell_needs_them_and_is_not_counted_without(tmp_path, registered):
+    claim = '{contrast = "output - none", endpoint = "harm"}'
+    registered(FILE.replace('"output - none", ', f"{claim}, ").replace('["escape", ', '["harm", '))(20, RATES)
+    with pytest.raises(DataError, match="has no meta-loops"):
+        take_look(tmp_path, "mine")
+    with open_store(tmp_path) as store:
+        rows = store.trials("mine")
+        store.put("mine", rows, [loop for row in rows for loop in two_loops(row, harmed=row.mode == "output")])
+    harm, test = take_look(tmp_path, "mine")[0].looks[0].results
+    assert (harm["n"], harm["estimate"], harm["shown_at"], test["endpoint"]) == (40, 1, 1, "test")
+
+
+def two_loops(row, harmed):
+    """Two loops of a trial: a promoted candidate, and one that is worse or better."""
+    for meta_loop, correct in ((1, 50), (2, 40 if harmed else 60)):
+        yield TrialLoop(
+            row.architecture,
+            row.trial,
+            MetaLoopRow(
+                meta_loop=meta_loop,
+                mode=row.mode,
+                ablations=(),
+                train_loss=1.0,
+                validation_correct=correct,
+                validation_count=100,
+                finite=True,
+                verdict="promoted" if correct != 40 else "rolled_back",
+                reason="",
+                seconds=1.0,
+            ),
+        )
+
+
 def test_a_look_that_cannot_be_counted_shows_nothing(tmp_path, registered):
     registered()(20, RATES)
     blocked = design_path(tmp_path, "mine").with_name(".ledger.json.tmp")
@@ -109,7 +144,7 @@ def test_only_trials_that_all_cells_have_are_looked_at(tmp_path, registered):
 
 def test_each_network_alone_is_a_family_as_large_as_all_of_them(unwritten):
     registration = unwritten(FILE + "[analysis]\npooled = false\n")
-    found = list(results_of(registration, bimodal(registration.study, 40, RATES, 1), 40))
+    found = list(results_of(registration, bimodal(registration.study, 40, RATES, 1), 40, {}))
     assert [(one["contrast"], one["shape"]) for one in found] == [
         ("output - none", "1*2"),
         ("output - none", "1*3"),
@@ -140,7 +175,7 @@ def false_positives(registration, sets, rates, shared):
         rows = bimodal(registration.study, registration.design.looks[-1], rates, seed, shared)
         now = registration
         for trials in registration.design.looks:
-            results = tuple(results_of(now, rows, trials))
+            results = tuple(results_of(now, rows, trials, {}))
             look = TakenLook(taken_at="", trials=trials, fraction=trials / now.design.looks[-1], results=results)
             now = with_look(now, look)
         found += any(one["shown_at"] for one in results)
@@ -196,6 +231,6 @@ def test_in_2000_data_sets_with_a_difference_the_last_interval_has_it_in_95_perc
     covered = 0
     for seed in range(2000):
         rows = bimodal(registration.study, 40, rates, seed, seeding == "paired")
-        (result,) = results_of(with_look(registration, look), rows, 40)
+        (result,) = results_of(with_look(registration, look), rows, 40, {})
         covered += result["low"] <= true <= result["high"]
     assert 0.94 <= covered / 2000 <= 0.97

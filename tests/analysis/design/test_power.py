@@ -97,9 +97,9 @@ def trials():
 
 
 def test_the_smallest_effect_is_the_one_that_is_seen_with_the_power_asked_for(trials):
-    ask = [("output", "none")], tuple(Endpoint), Aim()
+    ask = [("output", "none")], tuple(Endpoint), Aim()  # without meta-loops there is no gain and no harm
     escape, validation, test = sensitivities(trials, *ask, escape_above=0.3)
-    assert [one.endpoint for one in (escape, validation, test)] == list(Endpoint)
+    assert [one.endpoint for one in (escape, validation, test)] == [Endpoint.ESCAPE, Endpoint.VALIDATION, Endpoint.TEST]
     assert (escape.n, escape.paired) == (24, True)
     gain = (escape.spread + escape.smallest) / 2
     assert mcnemar_n(gain, escape.spread - gain, 0.05, 0.8, two_sided=True) == pytest.approx(24, abs=1e-3)
@@ -107,6 +107,11 @@ def test_the_smallest_effect_is_the_one_that_is_seen_with_the_power_asked_for(tr
     wide = trials.pivot(index=["architecture", "trial"], columns="mode", values="test_accuracy")
     gains = (wide["output"] - wide["none"]).groupby("architecture")
     assert test.spread == pytest.approx(np.sqrt(gains.var(ddof=1).mean()))
+
+    (harm,) = sensitivities(
+        trials.assign(harm_rate=trials["test_accuracy"]), ask[0], [Endpoint.HARM], Aim(), escape_above=None
+    )
+    assert (harm.spread, harm.smallest) == (test.spread, test.smallest)
 
     unpaired = trials.assign(seed=range(len(trials)))
     escape, validation, _ = sensitivities(unpaired, *ask, escape_above=0.3)

@@ -1,5 +1,7 @@
 import re
+from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 pytest.importorskip("matplotlib")
@@ -9,7 +11,8 @@ from matplotlib.patches import Polygon
 from psa_tui import load_trials
 from psa_tui.analysis.figures import FIGURES
 from psa_tui.analysis.figures.study_results import StudyResults, load_study_results
-from psa_tui.analysis.figures.style import figure_style, to_bytes
+from psa_tui.analysis.figures.style import figure_style, legend_columns, to_bytes
+from psa_tui.method.variants import PUBLISHED, describe_variant
 
 pytestmark = pytest.mark.slow
 
@@ -43,6 +46,33 @@ def test_chance_counts_what_is_found_where_nothing_is(squares):
     with figure_style():
         figure = FIGURES["chance"].draw(squares)
     assert {"decay - none", "none: odd - even"} <= set(words_of(figure))
+
+
+def test_chance_draws_no_more_lines_than_can_be_told_apart(squares):
+    further = [squares.trials.assign(mode=f"none+promote=patience:{patience}") for patience in range(2, 5)]
+    trials = pd.concat([squares.trials, *(one[squares.trials["mode"] == "none"] for one in further)])
+    trials.attrs = squares.trials.attrs
+    with figure_style():
+        figure = FIGURES["chance"].draw(StudyResults(trials.reset_index(drop=True), None))
+    assert len(figure.legends[0].get_texts()) == 8
+    assert any("grey: 95 % of chance; 8 of 10" in text for text in words_of(figure))
+
+
+def test_a_legend_of_long_names_has_fewer_columns_and_of_many_no_more_rows_than_there_is_room_for():
+    long = [describe_variant(f"output+effect=noise+promote=patience:{patience}") for patience in range(2, 22)]
+    assert legend_columns(PUBLISHED, 6) == (6, 0)
+    assert legend_columns([*PUBLISHED, describe_variant("sham")], 6) == (3, 2)
+    assert legend_columns(long[:4], 6) == (1, 3)
+    assert legend_columns(long, 6) == (3, 6)
+
+
+def test_the_band_of_escapes_is_within_the_axes(make_study):
+    results = load_study_results("local", None, make_study(trials=4))
+    results = replace(results, loops=results.loops.assign(lkg_accuracy=results.loops["lkg_accuracy"] * 0.3))
+    with figure_style():
+        (axes,) = FIGURES["survival"].draw(results).axes
+    assert axes.get_ylim()[1] >= max(band.get_datalim(axes.transData).y1 for band in axes.collections)
+    assert all(float(tick).is_integer() for tick in axes.get_xticks())
 
 
 def test_no_word_of_a_figure_is_cut_off(squares):

@@ -112,6 +112,13 @@ def test_the_dark_scheme_turns_page_and_figures_dark(opened):
         assert colours == ["rgb(20, 24, 28)"] * 2
 
 
+def test_on_paper_headings_are_no_buttons_so_that_every_page_has_them(opened):
+    with opened() as (page, _, _):
+        page.emulate_media(media="print")
+        shown = "() => getComputedStyle(document.querySelector('#table-contrasts-shapes th button')).display"
+        assert page.evaluate(shown) == "contents"
+
+
 def test_without_javascript_tables_and_figures_are_all_there(opened):
     with opened(java_script_enabled=False) as (page, _, _):
         assert page.locator("#table-shapes tbody tr").count() == 2

@@ -9,6 +9,7 @@ from psa_tui.analysis.figures import FIGURES
 from psa_tui.analysis.figures.study_results import load_study_results
 from psa_tui.analysis.report import builder
 from psa_tui.analysis.report.builder import build_page
+from psa_tui.analysis.report.contrasts import contrasts
 from psa_tui.analysis.report.findings import findings
 from psa_tui.analysis.report.gaps import gaps
 
@@ -73,6 +74,8 @@ def test_the_published_findings_are_those_of_its_numbers(published):
         for one in said
     )
     assert any("the furthest is 18*18, mode output, with 71.16 %" in one for one in said)
+    assert any("output - none +1.75 (+1.00 to +2.49; p <.001 after Holm)" in one for one in said)
+    assert any("(A/A): decay - none +0.19 (-0.47 to +0.86; p 0.574)" in one for one in said)
 
 
 def test_findings_follow_the_numbers_when_they_are_turned_around(published):
@@ -130,6 +133,45 @@ def test_a_study_of_other_settings_is_not_compared_with_the_published_one(make_s
     text = Page(build_page(load_study_results("local", None, folder), folder).decode()).text
     assert "meta loops 12 (published: 100)" in text
     assert "that the published study has too" not in text
+
+
+def rows_of(text, table):
+    body = text.split(f'<table id="table-{table}"')[1].split("<tbody>")[1].split("</tbody>")[0]
+    return [re.findall(r"<td[^>]*>([^<]*)</td>", row) for row in body.split("<tr>")[1:]]
+
+
+def test_contrasts_are_pooled_and_by_shape_with_what_chance_does_beside_them(published):
+    text = published[1]
+    pooled = rows_of(text, "contrasts-accuracy")
+    assert [row[:2] for row in pooled] == [
+        ["full - none", "declared"],
+        ["hidden - none", "declared"],
+        ["output - none", "declared"],
+        ["dropout - none", "exploratory"],
+        ["decay - none", "A/A"],
+        ["none: odd - even", "A/A"],
+    ]
+    assert pooled[2][2:] == ["+1.75", "+1.00 to +2.49", "&lt;.001", "&lt;.001", "no", "980 / 980", "38.73", "36.98"]
+    assert len(rows_of(text, "contrasts-escapes")) == 6
+    single = rows_of(text, "contrasts-shapes")
+    assert len(single) == 6 * 98
+    assert {(row[1], row[2]) for row in single} == {
+        *((f"{mode} - none", "exploratory") for mode in ("full", "hidden", "output", "dropout")),
+        ("decay - none", "A/A"),
+        ("none: odd - even", "A/A"),
+    }
+    assert "(chance: 5 in 100): decay - none 6 of 96, none: odd - even 4 of 96." in text
+    section = text.split('<section id="contrasts">')[1].split("</section>")[0]
+    assert re.findall(r'<figure id="figure-([a-z]+)"', section) == ["contrasts", "chance"]
+    assert "p by labels exchanged at random within each shape" in section
+
+
+def test_a_study_of_few_trials_says_that_no_a_a_is_possible(make_study):
+    folder = make_study(modes=("none", "output"))
+    notes = contrasts(load_study_results("local", None, folder)).notes
+    assert "no A/A is possible: it takes sham or decay beside none, or four trials of a shape and control" in notes
+    alone = make_study("alone", modes=("output",), folder=folder.parent / "alone")
+    assert contrasts(load_study_results("local", None, alone)).tables == []
 
 
 def test_every_figure_has_its_words(published):

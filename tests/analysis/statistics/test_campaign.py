@@ -15,11 +15,10 @@ def test_tests_find_what_is_not_there_in_a_twentieth_and_intervals_miss_as_often
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1800)
     assert done.returncode == 0, done.stderr
     shares = {name.strip(): float(share) for name, share in re.findall(r"^(.{40}) +([\d.]+)%", done.stdout, re.M)}
-    assert len(shares) == 18
+    assert len(shares) == 19
     for name, share in shares.items():
         # Two thousand data sets tell a share to one point. A cell of ten trials has few possible p-values, as have the
         # few pairs that disagree; these tests find less.
-        # The mean of trials that rarely escape is skewed, which ten of them show too seldom.
-        assert share <= (9 if name == "interval (t) of the mean" else 7), name
-        if "one cell" not in name and "McNemar" not in name:
-            assert share >= 3, name
+        assert share <= 7, name
+        if "one cell" not in name:
+            assert share >= (2 if "McNemar" in name else 3), name

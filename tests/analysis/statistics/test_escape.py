@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as reference
 
 from psa_tui.analysis.statistics.escape import logistic_model, mcnemar
@@ -9,10 +10,12 @@ def test_mcnemar_is_that_of_statsmodels_and_knows_only_disagreement():
     a = np.array([True] * 14 + [False] * 26)
     b = np.array([True] * 5 + [False] * 32 + [True] * 3)
     table = [[(a & b).sum(), (a & ~b).sum()], [(~a & b).sum(), (~a & ~b).sum()]]
-    assert mcnemar(a, b) == pytest.approx(reference(table, exact=True).pvalue)
-    assert mcnemar(a, a) == 1
-    # Nine against none: two of 2**9 ways.
-    assert mcnemar(np.ones(9, bool), np.zeros(9, bool)) == 2 / 2**9
+    gained, lost = table[0][1], table[1][0]
+    exact = reference(table, exact=True).pvalue
+    assert mcnemar(a, b) == pytest.approx(exact - stats.binom.pmf(min(gained, lost), gained + lost, 0.5))
+    assert mcnemar(a, a) == mcnemar(np.array([True, False]), np.array([False, True])) == 1
+    # Nine against none: two of 2**9 ways, and half of each.
+    assert mcnemar(np.ones(9, bool), np.zeros(9, bool)) == pytest.approx(1 / 2**9)
 
 
 def balanced(chances, trials=10, seed=0):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from psa_tui.networks import NETWORKS
 from tests.cli.aws.cloud import BUCKET, PREFIX, price_list_entry
 from tests.cli.aws.conftest import ROLE
 
@@ -92,6 +93,33 @@ def test_the_plan_comes_first_and_each_job_carries_what_it_needs(aws, cloud):
     archive = cloud.client("s3").get_object(Bucket=BUCKET, Key=f"{source}source.tar.gz")["Body"].read()
     with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
         assert "aws/sagemaker/train.py" in opened.getnames()
+
+
+def test_code_that_is_named_travels_and_its_jobs_are_not_those_of_other_networks(aws, cloud, tmp_path, monkeypatch):
+    monkeypatch.setattr(NETWORKS, "_items", dict(NETWORKS._items))
+    lines = ("from torch import nn", "def build(a, shape, classes):", "    w = int(a)")
+    layers = "nn.Flatten(), nn.Linear(784, w), nn.ReLU(), nn.Linear(w, classes)"
+    code = "\n".join((*lines, f"    return nn.Sequential({layers})", ""))
+    (tmp_path / "sent.py").write_text(code)
+    (tmp_path / "psa.toml").write_text('network = "sent.py:build"\n')
+    assert aws("launch", "--grid", "8*8", "--modes", "none", "--yes")[0] == 0
+    command = ["launch", "--network", "sent.py:build", "--grid", "8,16", "--modes", "none", "--yes"]
+    assert aws(*command)[0] == 0
+    own = ["psa-0sent--2epy--3abuild-16-none", "psa-0sent--2epy--3abuild-8-none"]
+    assert cells(cloud.jobs) == [*own, "psa-8x8-none"]
+    sent = {}
+    for name, job in cloud.jobs.items():
+        source = job.input_data_config[0]["DataSource"]["S3DataSource"]["S3Uri"].removeprefix(f"s3://{BUCKET}/")
+        archive = cloud.client("s3").get_object(Bucket=BUCKET, Key=f"{source}source.tar.gz")["Body"].read()
+        with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+            found = "user_code/network.py" in opened.getnames()
+            sent[name.rsplit("-", 2)[0]] = opened.extractfile("user_code/network.py").read().decode() if found else None
+        assert ("code" in job.hyper_parameters) == found
+    assert sent == {own[0]: code, own[1]: code, "psa-8x8-none": None}
+    end_all(cloud)
+    complete(cloud, cloud.jobs)
+    assert "0 to launch; 2 of 2 are complete or running" in aws(*command)[1]
+    assert "sent.py:build 16" in aws("cost")[1]
 
 
 def test_modes_with_signs_go_into_names_without_any_and_are_known_by_them_later(aws, cloud):

@@ -120,6 +120,7 @@ def test_contrasts_are_pooled_and_shown_by_shape(psa, tmp_path):
     assert "exploratory, declared by nobody" not in done.stdout
     assert "output - none, shape by shape (exploratory)" in lines
     assert len([one for one in lines if one.startswith("11*11 ")]) == 6  # two endpoints; a contrast and two A/A
+    assert len([one for one in lines if one.startswith("shapes alone in which an A/A has p < .05, ")]) == 2
     content = json.loads(psa(*line, "--pool", "--json").stdout)
     assert [one["contrast"] for one in content["accuracy"] if one["kind"] == "declared"] == [
         "full - none",
@@ -136,9 +137,16 @@ def test_chance_escapes_and_profiles_are_shown(psa, make_study):
     assert re.search(r"\ndecay - none +96/98 .* 19\n", shown)
     loops = psa("results", "survival", "--arch", "8*8", "--bar", "90").stdout
     assert "escape: the LKG is above 90.00 % on the validation images; 1 shape" in loops
+    latex = psa("results", "profile", "--format", "latex").stdout
+    assert r"percent, 2 shapes that have all modes.}\label{tab:psa-profile-1}" in latex
+    twice = psa("results", "aa", "--format", "markdown", "--json")
+    assert (twice.returncode, twice.stdout) == (2, "")
     content = json.loads(psa("results", "survival", "--json").stdout)
     assert content["bar"] == pytest.approx(0.2602)
     assert [mode["n"] for mode in content["modes"]] == [6] * 6
+    content = json.loads(psa("results", "compare", "--of", "harm", "--json").stdout)
+    assert {one["contrast"] for one in content["harm"]} >= {"output - none", "decay - none"}
+    assert list(content["endpoints"]) == ["harm"]
     content = json.loads(psa("results", "profile", "--of", "test", "--json").stdout)
     assert content["endpoint"] == "test accuracy"
     assert len(content["profiles"]) == 6 * 99
@@ -221,6 +229,11 @@ def test_measures_are_shown_once_each_in_the_order_in_which_they_are_asked_for(p
     [
         (["summary"], 2, "no local study there; psa reproduce makes one, or say --source published"),
         (["growth", "--source", "published"], 1, "no meta-loops; psa reproduce records every one of them"),
+        (
+            ["compare", "--of", "gain", "--source", "published"],
+            1,
+            "the published study has each trial's best accuracy only",
+        ),
         (["export", "-o", "x.xlsx", "--source", "published"], 2, "expected one of .csv, .parquet, .json"),
         (["curves", "--trial", "1", "--best"], 2, "--trial and --best exclude each other"),
         (["curves", "--measure", "loss"], 2, "accuracy"),

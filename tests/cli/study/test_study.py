@@ -3,7 +3,7 @@ import shlex
 
 import pytest
 
-from psa_tui.runs.history import latest_runs
+from psa_tui.runs.history import latest_runs, load_runs
 from psa_tui.storage.run_store import read_runs
 from psa_tui.storage.study_store import read_store
 
@@ -170,6 +170,10 @@ def test_a_generated_command_trains_the_trial_that_the_study_trains(psa, tmp_pat
         assert trained.returncode == 0, trained.stderr
         assert ("of the first weights" in trained.stdout) == (seeding == "separate")
         (run,) = latest_runs(tmp_path / "results", 1)
+        first = int(command[command.index("--init-seed") + 1]) if seeding == "separate" else None
+        assert run.row.initialisation_seed == first
+        (found,) = load_runs(tmp_path / "results", [run.row.run])
+        assert found.settings().get("seed of first weights") == first
         with read_store(tmp_path / "results") as store, read_runs(tmp_path / "results") as runs:
             alone = [about(loop) for loop in runs.loops(run.row.run)]
             number = int(command[-1].rpartition("-")[2])

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from psa_tui.errors import ConfigError, DataError, PsaError
+from psa_tui.networks.modules.recorded import SIZES
 from psa_tui.storage.study_rows import FAILED, TrialRow
 from psa_tui.storage.study_store import open_store
 from psa_tui.studies.design.departures import departures, departures_before
@@ -114,6 +115,12 @@ def test_what_follows_its_registration_departs_in_nothing(tmp_path, spec, design
     assert departures(tmp_path, "mine", {"contrasts": ["output - none"], "alpha": 0.1, "endpoints": ["test"]}) == []
     assert departures_before(tmp_path, replace(spec, trials=20)) == []
     assert departures(tmp_path, "never registered") == []
+    # What is recorded to show networks of a user's code is no part of a design.
+    with open_store(tmp_path) as store:
+        row = store.study("mine")
+        sizes = [dict.fromkeys(SIZES, 1)] * len(spec.networks)
+        store.enter("mine", row.source, row.settings | {"sizes": sizes}, trials=row.trials)
+    assert departures(tmp_path, "mine") == []
 
 
 def test_every_departure_is_named(tmp_path, spec, design):

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 _PROCESSORS = ("x86_64", "amd64", "aarch64", "arm64")
 _CONFIG = ".numba_config.yaml"
 """Importing Numba reads it, where PyYAML is installed too."""
-_THREADING_WIDTH = 16
-"""A first layer of fewer units is not worth dividing among threads."""
 _IMAGES_PER_THREAD = 64
 """Fewer images of a batch are not worth a thread."""
 
@@ -34,6 +32,10 @@ class NumbaBackend:
     every_variant = True
     measures_activity = True
     takes_floats = False
+
+    def __init__(self) -> None:
+        """Begin with one thread."""
+        self._threads = 1
 
     def refusal(self, network: Network, device: str) -> str | None:
         """Return why it cannot train ``network``; None when it can."""
@@ -59,8 +61,18 @@ class NumbaBackend:
 
     def threads(self, network: Network, batch_size: int, cores: int) -> int:
         """Return as many cores as a step has enough for, see ``Backend``."""
-        wide = network.input_parameters >= _THREADING_WIDTH * network.inputs
-        return max(1, min(cores, batch_size // _IMAGES_PER_THREAD)) if wide else 1
+        return max(1, min(cores, batch_size // _IMAGES_PER_THREAD))
+
+    def use_threads(self, count: int) -> None:
+        """Compute with ``count`` threads of its own, and one of PyTorch's, see ``Backend``.
+
+        After each operation of several of PyTorch's threads these look out for the next one for milliseconds, as long
+        as an epoch may take, on the cores that the kernels' threads need.
+        """
+        import torch
+
+        torch.set_num_threads(1)
+        self._threads = count
 
     def train_epoch(
         self, weights: Tensor, network: Network, images: Images, epoch: Epoch
@@ -68,13 +80,13 @@ class NumbaBackend:
         """Train ``weights`` [M, parameters] in place, see ``Backend``."""
         from psa_tui.engine.backends.numba.training import train_epoch
 
-        return train_epoch(weights, _stacked(network), images, epoch)
+        return train_epoch(weights, _stacked(network), images, epoch, self._threads)
 
     def count_correct(self, weights: Tensor, network: Network, images: Images, active: Tensor | None = None) -> Tensor:
         """Count correct answers of ``weights`` [M, parameters], see ``Backend``."""
         from psa_tui.engine.backends.numba.training import count_correct
 
-        return count_correct(weights, _stacked(network), images, active)
+        return count_correct(weights, _stacked(network), images, self._threads, active)
 
 
 def _stacked(network: Network) -> StackedNetwork:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from psa_tui.engine.backends.numba.kernels.memory import Layers, Members, Patches, PixelLists, Workspace
-from psa_tui.engine.backends.numba.kernels.products import BLOCK
+from psa_tui.engine.backends.numba.kernels.dropout import GROUPS, STREAMS
+from psa_tui.engine.backends.numba.kernels.memory import BLOCK, Layers, Members, Patches, PixelLists, Workspace
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES
 from psa_tui.engine.images import Images
+from psa_tui.method.randomness import DropoutMaskDraws
 from psa_tui.networks.stacked import StackedNetwork
 
 _MOST_UNITS = 4
@@ -45,8 +46,7 @@ class Layout:
             self.units, self.places_of_patch = self.first_units * LANES, 1
             tiles = -(-width // self.units)
         else:
-            # As many tiles for each thread.
-            tiles = min(-(-width // (_MOST_UNITS * shares)) * shares, width)
+            tiles = -(-width // _MOST_UNITS)
             self.first_units = self.units = -(-width // tiles)
             self.places_of_patch = LANES
         narrowest = min(layer.outputs for layer in self.layers[1:])
@@ -77,7 +77,7 @@ class Layout:
         rows: np.ndarray,
         moments: np.ndarray | None,
         labels: Sequence[np.ndarray],
-        scales: Sequence[float | None],
+        dropout: Sequence[DropoutMaskDraws | None],
     ) -> Members:
         """Return the members whose parameters are ``rows`` [M, parameters].
 
@@ -85,7 +85,7 @@ class Layout:
             rows: their weights.
             moments: AdamW's, [M, 2, parameters]; None where they are zero.
             labels: of all images, for each member; one and the same array where they are the same.
-            scales: of dropout; None where a member does not drop.
+            dropout: each member's masks; None where it does not drop.
         """
         count, dtype = len(rows), rows.dtype
         first = zeros((3, count, self.rows * self.patches * self.places_of_patch), dtype)
@@ -98,12 +98,12 @@ class Layout:
             tiles = filled.reshape(count, -1, self.units, self.patches, self.places_of_patch)
             first[which] = tiles.transpose(0, 1, 3, 2, 4).reshape(count, -1)
             rest[which, :, : rows.shape[1] - self.rest_at] = numbers[:, self.rest_at :]
-        sums = zeros((count, self.rows), dtype)
+        sums = zeros((count, self.shares, self.rows), dtype)
         weights = rows[:, : self.rest_at].reshape(count, -1, len(self.pixels))
-        sums[:, : weights.shape[1]] = weights.sum(2, dtype=np.float64)
+        sums[:, 0, : weights.shape[1]] = weights.sum(2, dtype=np.float64)
         sets = list({id(one): one for one in labels}.values())
         labels_of = [[id(one) for one in sets].index(id(one)) for one in labels]
-        dropping = [scale is not None for scale in scales]
+        dropping = [draws is not None for draws in dropout]
         return Members(
             first,
             rest,
@@ -111,7 +111,8 @@ class Layout:
             np.stack(sets),
             np.array(labels_of),
             np.where(dropping, np.cumsum(dropping) - 1, -1),
-            np.array([1.0 if scale is None else scale for scale in scales], dtype),
+            np.array([1.0 if draws is None else draws.scale for draws in dropout], dtype),
+            np.array([0 if draws is None else draws.threshold for draws in dropout]),
         )
 
     def store(self, members: Members, which: int, rows: Tensor) -> None:
@@ -150,6 +151,8 @@ class Layout:
             np.empty((shares, self.patches, longest), np.int32),
             np.zeros((shares, self.rows // self.units), np.bool_),
             zeros((shares, (LANES + 1) * LANES * _MOST_UNITS), dtype),
+            # The first word may be another image's, and what is read or written ends with whole vectors, or streams.
+            np.zeros((shares, (most_images + LANES) // GROUPS + 2 * STREAMS if trains else 0), np.uint64),
             np.zeros(4, np.int64),
         )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, wait
-from threading import Thread
+from contextlib import suppress
+from threading import Barrier, Thread
 
 import numpy as np
 import torch
@@ -16,34 +18,34 @@ from psa_tui.engine.backends.numba.kernels.adamw import BETA1, BETA2
 from psa_tui.engine.backends.numba.kernels.memory import STEPS, STOP, Patches, Task
 from psa_tui.engine.backends.numba.kernels.steps import run_steps
 from psa_tui.engine.backends.numba.layout import Layout
+from psa_tui.engine.backends.numba.mask_draws import mask_states
 from psa_tui.engine.images import Images
 from psa_tui.networks.stacked import StackedNetwork
 
 _STATE_BYTES = 16 << 20
 """Weights and moments of members that train together should stay in the last-level cache."""
-_MASK_BYTES = 4 << 20
-"""Steps are taken in one call while their dropout masks fit in this."""
 _PROGRESS_EVERY_S = 0.1
 _EVALUATION_BATCH = 256
 
 
 def train_epoch(
-    weights: Tensor, network: StackedNetwork, images: Images, epoch: Epoch
+    weights: Tensor, network: StackedNetwork, images: Images, epoch: Epoch, shares: int
 ) -> Generator[tuple[int, Tensor], None, Tensor]:
-    """Train ``weights`` [M, parameters] for one epoch, see ``psa_tui.engine.backend.Backend``."""
+    """Train ``weights`` [M, parameters] for one epoch with ``shares`` threads, see ``Backend``."""
     losses = np.zeros((len(weights), 1))
     seen = 0
     for members in chunks(epoch.order_of, network.parameters * weights.element_size()):
-        for images_seen in _train(weights, network, images, epoch, members, losses):
+        for images_seen in _train(weights, network, images, epoch, shares, members, losses):
             yield (seen + len(members) * images_seen) // len(weights), torch.from_numpy(losses).to(weights.dtype)
         seen += len(members) * epoch.orders.shape[1]
     return torch.from_numpy(losses[:, 0]).to(weights.dtype) / epoch.orders.shape[1]
 
 
-def count_correct(weights: Tensor, network: StackedNetwork, images: Images, active: Tensor | None = None) -> Tensor:
+def count_correct(
+    weights: Tensor, network: StackedNetwork, images: Images, shares: int, active: Tensor | None = None
+) -> Tensor:
     """Return how many images each member of ``weights`` [M, parameters] classifies correctly, see ``Backend``."""
     rows = weights.numpy()
-    shares = torch.get_num_threads()
     layout = Layout(network, images, shares)
     batch = _EVALUATION_BATCH * shares
     space = layout.workspace(batch, rows.dtype, trains=False)
@@ -60,7 +62,7 @@ def count_correct(weights: Tensor, network: StackedNetwork, images: Images, acti
         batch,
         False,
         np.zeros((1, 1, 3), rows.dtype),
-        np.zeros((1, 1, 0, 0), rows.dtype),
+        *mask_states([], 0, batch, 0, batch, 0),
         np.zeros((0, 0, 0)),
         correct,
         marks,
@@ -83,12 +85,17 @@ def chunks(order_of: Sequence[int], row_bytes: int) -> list[list[int]]:
 
 
 def _train(
-    weights: Tensor, network: StackedNetwork, images: Images, epoch: Epoch, members: Sequence[int], losses: np.ndarray
+    weights: Tensor,
+    network: StackedNetwork,
+    images: Images,
+    epoch: Epoch,
+    shares: int,
+    members: Sequence[int],
+    losses: np.ndarray,
 ) -> Generator[int, None, None]:
     """Train ``members``, who share an order, adding to ``losses`` [M, 1]; yield how many images were seen."""
     some = epoch.of(members)
     dtype = weights.numpy().dtype
-    shares = torch.get_num_threads()
     layout = Layout(network, images, shares)
     labels = [images.labels if one is None else one for one in some.labels]
     arrays = {id(one): one.numpy() for one in labels}
@@ -96,28 +103,20 @@ def _train(
         weights[list(members)].numpy(),
         None if some.moments is None else some.moments.numpy(),
         [arrays[id(one)] for one in labels],
-        [None if draws is None else draws.scale for draws in some.dropout],
+        some.dropout,
     )
     order = epoch.orders[some.order_of[0]].numpy()
     size = min(epoch.hyperparameters.batch_size, len(order))
     seen = _of_dtype(layout.images, dtype)
     dropping = [draws for draws in some.dropout if draws is not None]
-    units = network.dropped_units
     space = layout.workspace(size, dtype)
     lists = layout.pixel_lists(size, dtype)
-    together = len(order) // size
-    if dropping:
-        together = max(1, min(together, _MASK_BYTES // (len(dropping) * units * size * dtype.itemsize)))
     marks = np.zeros((0, 0), np.bool_)
     correct = np.zeros(len(members), np.int64)
     begin, step = 0, 0
     while begin < len(order):
         batch = min(size, len(order) - begin)
-        count = min(together, (len(order) - begin) // batch)
-        masks = np.empty((max(1, len(dropping)), count, units, batch) if dropping else (1, count, 0, 0), dtype)
-        for draws, mask in zip(dropping, masks, strict=False):
-            for one in mask:
-                draws.fill_dropout_mask(one)
+        count = (len(order) - begin) // batch
         rates = _rates(some, step, count).astype(dtype)
         found_losses = np.zeros((shares, len(members), count))
         found_correct = np.zeros(found_losses.shape, np.int64)
@@ -132,7 +131,7 @@ def _train(
             batch,
             True,
             rates,
-            masks,
+            *mask_states(dropping, network.dropped_units, size, step, batch, count),
             found_losses,
             found_correct,
             marks,
@@ -164,9 +163,11 @@ def _run_steps(task: Task, layout: Layout) -> Generator[int, None, None]:
     control = task.space.control
     control[:] = 0
     calls: list[Future[None]] = [Future() for _ in range(layout.shares)]
+    # One that is at work waits for the others on its core, where they could not be started.
+    ready = Barrier(layout.shares)
     for share, call in enumerate(calls):
         # A daemon, because a process that must end at once does not wait for the end of a step.
-        Thread(target=_answer, args=(call, task, share, *phases), daemon=True).start()
+        Thread(target=_answer, args=(call, ready, task, share, *phases), daemon=True).start()
     try:
         while wait(calls, _PROGRESS_EVERY_S).not_done:
             if control[STEPS]:
@@ -180,11 +181,26 @@ def _run_steps(task: Task, layout: Layout) -> Generator[int, None, None]:
     yield int(control[STEPS])
 
 
-def _answer(call: Future[None], task: Task, share: int, *phases: int) -> None:
+def _answer(call: Future[None], ready: Barrier, task: Task, share: int, *phases: int) -> None:
     try:
+        if ready.parties > 1:
+            ready.wait()
+            _move_apart(share)
         call.set_result(run_steps(task, share, *phases))
     except BaseException as error:
         call.set_exception(error)
+
+
+def _move_apart(share: int) -> None:
+    """Let this thread begin on a core of its own; it may be moved from there.
+
+    Linux often begins several new threads on one core, and takes milliseconds to divide them: as long as an epoch.
+    """
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        with suppress(OSError):
+            os.sched_setaffinity(0, {cores[(os.getpid() + share) % len(cores)]})
+        os.sched_setaffinity(0, cores)
 
 
 def _rates(epoch: Epoch, step: int, count: int) -> np.ndarray:

@@ -36,6 +36,12 @@ class TorchBackend:
         """Return all cores where the first layer is wide, else one, see ``Backend``."""
         return threads_of_products(network, batch_size, cores)
 
+    def use_threads(self, count: int) -> None:
+        """Compute with ``count`` of PyTorch's threads, see ``Backend``."""
+        import torch
+
+        torch.set_num_threads(count)
+
     def train_epoch(
         self, weights: Tensor, network: Network, images: Images, epoch: Epoch
     ) -> Generator[tuple[int, Tensor], None, Tensor]:

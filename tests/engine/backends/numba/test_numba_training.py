@@ -12,6 +12,7 @@ from psa_tui.engine.backend import BACKENDS, choose_backend
 from psa_tui.engine.backends.numba import compilation, training
 from psa_tui.engine.backends.numba.kernels import compiling
 from psa_tui.engine.backends.numba.kernels.memory import STEPS, STOP
+from psa_tui.engine.backends.numba.kernels.steps import run_steps
 from psa_tui.engine.backends.numba.layout import Layout, listed, patched, pixel_order
 from psa_tui.engine.backends.numba.training import chunks
 from psa_tui.engine.images import Images
@@ -73,7 +74,7 @@ def test_where_float32_strays_further_a_unit_was_within_a_rounding_of_zero(seed)
 )
 @pytest.mark.parametrize(("count", "batch_size"), [(1, 64), (5, 1), (300, 1000), (300, 129)])
 def test_wide_layers_are_the_oracles_whatever_fills_no_block(text, shape, count, batch_size, threads):
-    torch.set_num_threads(threads)
+    NUMBA.use_threads(threads)
     pixels = random_images(count, 4).pixels[:, -int(np.prod(shape)) :].contiguous()
     pixels[count // 2] = 0
     images = Images(pixels, torch.arange(count) % 10, (0.1307,), (0.3081,), shape)
@@ -137,14 +138,14 @@ def test_denormals_are_flushed_while_it_trains_and_not_afterwards(train_images):
 
 
 def test_a_kernel_that_is_to_stop_ends_after_the_step_that_it_is_at(monkeypatch, train_images):
-    answer, taken = training._answer, []
+    taken = []
 
-    def stopped_early(call, task, share, *phases):
+    def stopped_early(task, *arguments):
         task.space.control[STOP] = 1
-        answer(call, task, share, *phases)
+        run_steps(task, *arguments)
         taken.append(task.space.control[STEPS])
 
-    monkeypatch.setattr(training, "_answer", stopped_early)
+    monkeypatch.setattr(training, "run_steps", stopped_early)
     weights, epoch = prepare(MIXED, SIX_VARIANTS[:1], len(train_images))
     steps = NUMBA.train_epoch(weights, MIXED, train_images, epoch())
     next(steps)

@@ -37,7 +37,7 @@ def test_an_epoch_of_several_threads_and_its_count_are_the_oracles(text, threads
     weights, epoch = prepare(network, SIX_VARIANTS, len(images), torch.float64)
     expected = weights.clone()
     end_of(oracle.train_epoch(expected, network, images, epoch()))
-    torch.set_num_threads(threads)
+    NUMBA.use_threads(threads)
     end_of(NUMBA.train_epoch(weights, network, images, epoch()))
     assert (weights - expected).abs().max() <= 1e-12
     counts = NUMBA.count_correct(weights, network, images)
@@ -45,7 +45,7 @@ def test_an_epoch_of_several_threads_and_its_count_are_the_oracles(text, threads
 
 
 def test_a_run_of_two_threads_that_is_resumed_ends_with_the_same_bits(train_images, validation_images):
-    torch.set_num_threads(2)
+    NUMBA.use_threads(2)
     images = train_images, validation_images
     whole = population(MIXED, (7, FULL), backend="numba")
     events = finished(run_meta_loops(whole, *images, HYPERPARAMETERS, 5))
@@ -58,7 +58,7 @@ def test_a_run_of_two_threads_that_is_resumed_ends_with_the_same_bits(train_imag
 
 
 def test_leaving_within_an_epoch_keeps_the_last_loop_and_ends_every_thread_at_once(train_images, validation_images):
-    torch.set_num_threads(2)
+    NUMBA.use_threads(2)
     trained = population(MIXED, (1, FULL), backend="numba")
     list(run_meta_loops(trained, train_images, validation_images, HYPERPARAMETERS, 2))
     before = trained.lkg.clone()

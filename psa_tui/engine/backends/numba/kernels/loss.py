@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from psa_tui.engine.backends.numba.kernels.compiling import kernel
-from psa_tui.engine.backends.numba.kernels.memory import Task, share_of
-from psa_tui.engine.backends.numba.kernels.products import BLOCK
+from psa_tui.engine.backends.numba.kernels.memory import BLOCK, Task, share_of
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES
 from psa_tui.engine.backends.numba.kernels.vectors import count_at_least, exponential, load, maximum, splat, store
 

@@ -14,11 +14,13 @@ Reals = Annotated[np.ndarray, None, 1]
 """Of the dtype of the parameters, with one dimension; others have as many as their names say."""
 Reals2 = Annotated[np.ndarray, None, 2]
 Reals3 = Annotated[np.ndarray, None, 3]
-Reals4 = Annotated[np.ndarray, None, 4]
 Ints = Annotated[np.ndarray, np.int64, 1]
 Ints2 = Annotated[np.ndarray, np.int64, 2]
 Ints3 = Annotated[np.ndarray, np.int64, 3]
+Words3 = Annotated[np.ndarray, np.uint64, 3]
 
+BLOCK = 64
+"""Images whose activations lie side by side."""
 ARRIVALS, STEPS, STOP, STOPPED = range(4)
 """Places in ``Workspace.control``: arrivals where threads meet, steps taken, whether to stop, and that all do so."""
 
@@ -63,16 +65,18 @@ class Members(NamedTuple):
     """The first layer's weights and their two moments: [3, M, some], see ``patches`` and ``pixels``."""
     rest: Reals3
     """All other parameters and their moments: [3, M, some]."""
-    weight_sums: Reals2
-    """Of each unit of the first layer: [M, rows]."""
+    weight_sums: Reals3
+    """Of each unit of the first layer, in parts of which each thread has one: [M, shares, rows]."""
     labels: Ints2
     """Sets of labels of all images: int64 [sets, N]."""
     labels_of: Ints
     """Each member's set: int64 [M]."""
     masks_of: Ints
-    """Each member's dropout masks, -1 where it does not drop: int64 [M]."""
+    """Which of the dropout masks are each member's, -1 where it does not drop: int64 [M]."""
     dropout_scale: Reals
-    """What a mask multiplies with: [M]."""
+    """What a mask multiplies with where a unit is kept: [M]."""
+    dropout_threshold: Ints
+    """The least 16 bits, as a number, with which a unit is kept: int64 [M]."""
 
 
 class Workspace(NamedTuple):
@@ -95,6 +99,8 @@ class Workspace(NamedTuple):
     list_images: Annotated[np.ndarray, np.int32, 3]
     live_tiles: Annotated[np.ndarray, np.bool_, 2]
     scratch: Reals2
+    mask_words: Annotated[np.ndarray, np.uint64, 2]
+    """What a unit's dropout mask is made of, for a thread's images: uint64 [shares, some]."""
     control: Ints
     """Numbers that threads see of one another, at ``ARRIVALS`` and so on: int64 [4], zero at first."""
 
@@ -135,8 +141,10 @@ class Task(NamedTuple):
     """Whether weights are updated; else images are only classified, and correct answers counted."""
     rates: Reals3
     """Those of each member and step, as ``adamw`` wants them: [M, steps, 3]."""
-    masks: Reals4
-    """Dropout masks, [some members, steps, dropped units, batch]."""
+    mask_states: Words3
+    """From where each step's dropout masks are drawn, see ``dropout``: uint64 [masks, steps, 2]."""
+    mask_moves: Words3
+    """How such a state moves: uint64 [masks, moves, 4]."""
     losses: Annotated[np.ndarray, np.float64, 3]
     """Set to the sum of losses of each member's step, where weights are updated: float64 [shares, M, steps]."""
     correct: Ints3

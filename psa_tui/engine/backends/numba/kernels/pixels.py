@@ -16,9 +16,8 @@ import numpy as np
 from psa_tui.engine.backends.numba.kernels.adamw import update
 from psa_tui.engine.backends.numba.kernels.calling import Phase
 from psa_tui.engine.backends.numba.kernels.compiling import kernel, part
-from psa_tui.engine.backends.numba.kernels.memory import PixelLists, Task, share_of, units_of
+from psa_tui.engine.backends.numba.kernels.memory import BLOCK, PixelLists, Task, share_of, units_of
 from psa_tui.engine.backends.numba.kernels.processor import prefetch
-from psa_tui.engine.backends.numba.kernels.products import BLOCK
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES, registers
 from psa_tui.engine.backends.numba.kernels.vectors import fma, load, relu, splat, splat_at, store, transpose
 
@@ -97,7 +96,7 @@ def phases(vectors: int) -> tuple[Phase, Phase, Phase]:
     def forward_pixels(task: Task, share: int, step: int, member: int) -> None:
         """Compute the activations of a thread's units, [blocks, rows, 64] at the begin of each thread's."""
         lists, weights = task.lists, task.members.first[0, member]
-        weight_sums, biases = task.members.weight_sums[member], task.members.rest[0, member]
+        weight_sums, biases = task.members.weight_sums[member, 0], task.members.rest[0, member]
         pixels, strips, rows = lists.counts.shape[2], lists.image_begins.shape[2] // BLOCK, task.layers.rows[0]
         zero, factor = splat(weights.dtype.type(0)), splat(task.images.scale)
         offset, sums = splat(-task.images.centre * task.images.scale), lists.sums[share]
@@ -141,7 +140,7 @@ def phases(vectors: int) -> tuple[Phase, Phase, Phase]:
             members.first[1, member],
             members.first[2, member],
         )
-        weight_sums, rates, rows = members.weight_sums[member], task.rates[member, step], task.layers.rows[0]
+        weight_sums, rates, rows = members.weight_sums[member, 0], task.rates[member, step], task.layers.rows[0]
         centre, scale, pixels = task.images.centre, task.images.scale, lists.counts.shape[2]
         shares, blocks = lists.image_begins.shape[:2]
         zero, factor = splat(weights.dtype.type(0)), splat(scale)

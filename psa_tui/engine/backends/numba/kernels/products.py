@@ -14,7 +14,8 @@ import numpy as np
 
 from psa_tui.engine.backends.numba.kernels.calling import Phase
 from psa_tui.engine.backends.numba.kernels.compiling import kernel, part
-from psa_tui.engine.backends.numba.kernels.memory import Task, share_of
+from psa_tui.engine.backends.numba.kernels.dropout import drop_units, first_word
+from psa_tui.engine.backends.numba.kernels.memory import BLOCK, Task, share_of
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES, registers
 from psa_tui.engine.backends.numba.kernels.vectors import (
     any_nonzero,
@@ -27,9 +28,6 @@ from psa_tui.engine.backends.numba.kernels.vectors import (
     sum_of,
     where_active,
 )
-
-BLOCK = 64
-"""Images that lie side by side."""
 
 
 @kernel
@@ -97,10 +95,13 @@ def phases(units: int, residual: bool) -> tuple[Phase, Phase]:
         skips, mask_at = task.layers.skips, task.layers.mask_at
         weights, y, last = task.members.rest[0, member], task.space.activations[share], len(widths) - 1
         live, live_counts = task.space.live[share], task.space.live_counts[share]
-        masks, mask_of = task.masks, task.members.masks_of[member]
+        mask_of = task.members.masks_of[member]
         together = min(task.batch, len(task.order) - step * task.batch)
         begin_image, end_image = share_of(together, share, len(task.space.activations))
         images = end_image - begin_image
+        low, high, group = np.uint64(0), np.uint64(0), begin_image
+        if mask_of >= 0:
+            low, high = first_word(task, mask_of, step, begin_image)
         for layer in range(last + 1):
             at, width, rows = activation_at[layer], widths[layer], every_row[layer]
             if layer:
@@ -127,21 +128,20 @@ def phases(units: int, residual: bool) -> tuple[Phase, Phase]:
                             for j in range(units):
                                 store(y, target + (first + j) * BLOCK + lane, relu(sums[j]) if hidden else sums[j])
             if layer < last:
-                live_count, unit = 0, mask_at[layer]
+                if mask_of >= 0 and (not residual or mask_at[layer] >= 0):
+                    low, high, group = drop_units(task, share, member, y[at:], rows, width, images, low, high, group)
+                live_count = 0
                 for first in range(width):
                     found = False
                     for image in range(0, images, BLOCK):
                         begin = at + (image // BLOCK * rows + first) * BLOCK
                         count = min(BLOCK, images - image)
-                        if mask_of >= 0 and (not residual or unit >= 0):
-                            for lane in range(count):
-                                y[begin + lane] *= masks[mask_of, step, unit + first, begin_image + image + lane]
-                        elif found:
-                            break
                         for lane in range(0, count // LANES * LANES, LANES):
                             found = found or any_nonzero(load(y, begin + lane))
                         for lane in range(count // LANES * LANES, count):
                             found = found or y[begin + lane] != 0
+                        if found:
+                            break
                     if found:
                         live[layer, live_count] = first
                         live_count += 1
