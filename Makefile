@@ -26,9 +26,7 @@ quick: $(VENV)/.installed-dev
 check: lint types test campaigns
 
 bench: $(VENV)/.installed-dev
-	$(BIN)/python -m benchmarks.startup
-	$(BIN)/python -m benchmarks.dashboard
-	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -1,43 +1,35 @@
 """The engine beside the plain reference loop: seconds per meta-loop of one run, and per trial of a population.
 
-    PSA_DATASET_DIR=... python -m benchmarks.engine [--single SHAPE ...] [--population SHAPE ...] [--beside FOLDER]
-    PSA_DATASET_DIR=... python -m benchmarks.engine --network resmlp [--population SHAPE ...]
-
 A meta-loop trains on 50,000 images and validates on 10,000, batch 256. Reference and engine take turns; what counts is
-the median of the ratios. A turn is a meta-loop, for the engine as many as take a third of a second; there are turns
-for ``--seconds`` a shape, three at least. The engine has processes of its own, as it has for a user: autograd leaves
-the reference's process a second pool of threads, beside which the first wakes slowly. The reference computes with
-PyTorch's default threads. With ``--beside`` a third one takes turns: the engine of the version in that folder.
+the median of the ratios. A turn is a meta-loop, for the engine as many as take a third of a second. The engine has
+processes of its own, as it has for a user: autograd leaves the reference's process a second pool of threads, beside
+which the first wakes slowly. The reference computes with PyTorch's default threads. Where there is another version, its
+engine takes turns as well.
 
-A population has sixty trials, ten seeds in six modes; where those would take long, two seeds. "dense" is the time of
-all its arithmetic, all 784 pixels, at this machine's matrix rate. "floor" is the least possible time: the engine
-multiplies pixels that are not black only, and trains members that are equal to the bit once (fifty of sixty trials at
-these rates, where mode decay is the control); state that no cache holds passes through memory at its rate. (It leaves
-out dead units too, which no floor knows of.) A time below its floor is impossible, and fails the benchmark; "share" is
-the floor in percent of the engine's time. Rates are measured again after each shape, and the best count. A population's
-peak memory is that of all its processes; the files they share count once.
+A population has sixty trials, ten seeds in six modes; where those would take long, two seeds. Limits are the least
+possible times: of multiply-adds at this machine's matrix rate, of instructions where every issue slot is taken, of
+bytes at its memory rate. The engine multiplies pixels that are not black only, and trains members that are equal to
+the bit once (fifty of sixty trials at these rates, where mode decay is the control); state that no cache holds passes
+through memory. (They leave out dead units too, which no limit knows of.) The shares are these limits in percent of the
+engine's time; a time below one of them is impossible.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks import machine
-from benchmarks.floors import Rates, floor_s, operations
-from benchmarks.population import SPEC, Member, Processes, distinct, stacked
+from benchmarks.floors import Floors, Rates, floors, operations
+from benchmarks.population import Member, Processes, distinct
 from benchmarks.reference import Reference
-from psa_tui.data import Dataset, load_dataset
+from psa_tui.data import Dataset
 from psa_tui.engine.parallelism import processes_for
-from psa_tui.method.variants import NONE, PUBLISHED
-from psa_tui.networks import NETWORKS, Mlp
+from psa_tui.method.variants import PUBLISHED
 from psa_tui.networks.stacked import StackedNetwork
 
 SINGLE = {"[4*4, 2*8]": 60.0, "[18*18]": 35.0, "[1*64]": 12.0, "[1*1024]": 5.0, "[1*2048]": 3.8, "[64*1]": 400.0}
@@ -61,6 +53,8 @@ _MOST_OPERATIONS = 1.5e12
 _LEAST_TURNS, _MOST_TURNS = 3, 7
 _LEAST_S = 0.3
 """A turn of an engine lasts at least so long: a shorter one tells more of the machine."""
+CLOCK_S = 1000 * time.get_clock_info("perf_counter").resolution
+"""What takes less is not measured to three digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +67,11 @@ class Measured:
     engine_s: list[float]
     other_s: list[float]
     """Those of the other version; empty where there is none."""
-    layout: str
+    trials: int
+    backend: str
+    processes: int
+    threads: int
+    """Of each process."""
     pixels: int
     """How many of a training image's 784 are not black: the mean."""
     distinct: float
@@ -85,43 +83,59 @@ class Measured:
         return [slow / fast for slow, fast in zip(self.reference_s, self.engine_s, strict=True)]
 
     @property
-    def least_s(self) -> float:
-        """The least seconds of either version, which must not be below the floor."""
-        return min(*self.engine_s, *self.other_s)
-
-    @property
     def missed(self) -> bool:
         """Whether its target was not reached."""
         return self.target is not None and statistics.median(self.ratios) < self.target
 
-    def floor_s(self, rates: Rates) -> float:
-        """Return the least seconds the engine can take."""
-        return self.distinct * floor_s(self.network, rates, self.pixels)
+    def floors(self, rates: Rates) -> Floors:
+        """Return the least seconds the engine can take, by each limit."""
+        return floors(self.network, rates, self.pixels, self.distinct)
 
-    def row(self, rates: Rates) -> str:
-        """Return one line of the table."""
-        reference, engine, ratio = map(statistics.median, (self.reference_s, self.engine_s, self.ratios))
-        dense, floor = operations(self.network) / rates.operations_per_s, self.floor_s(rates)
-        row = (
-            f"{self.network!s:<13}{reference:>10.3f}{engine:>10.4f}"
-            f"{dense:>9.4f}{floor:>9.4f}{floor / engine:>7.0%}"
-            f"{ratio:>8.1f}{min(self.ratios):>8.1f}{max(self.ratios):>8.1f}"
-            f"{'' if self.target is None else format(self.target, 'g'):>8}"
-        )
+    def impossible(self, rates: Rates) -> list[str]:
+        """Return what of it cannot be true, in words: a time below a limit, or one that no clock here measures."""
+        dense_s = operations(self.network) / rates.operations_per_s
+        least = dict(zip(("multiply-adds need", "issue slots need", "bytes need"), self.floors(rates), strict=True))
+        found = []
+        for who, seconds, limits in (
+            ("the engine", self.engine_s, least),
+            ("the other version", self.other_s, least),
+            ("the reference", self.reference_s, {"multiply-adds need": dense_s}),
+        ):
+            shortest = min(seconds, default=1.0)
+            limits = {**limits, "a clock can tell": CLOCK_S}
+            found += [f"{who} took {shortest:.3g} s, {what} {s:.3g} s" for what, s in limits.items() if shortest < s]
+        return [f"impossible: {self.network}: {words}" for words in found]
+
+    def cells(self, rates: Rates) -> list[str]:
+        """Return the cells of its row."""
+        reference, engine = statistics.median(self.reference_s), statistics.median(self.engine_s)
+        cells = [
+            f"`{self.network}`",
+            f"{self.trials} by {self.processes} x {self.threads} {self.backend}",
+            f"{reference:.3f}",
+            f"{engine:.4f}",
+            *(f"{floor / engine:.0%}" for floor in self.floors(rates)),
+            spread(self.ratios),
+            "" if self.target is None else f"{self.target:g}{', missed' if self.missed else ''}",
+        ]
         if self.other_s:
             gains = [other / ours for other, ours in zip(self.other_s, self.engine_s, strict=True)]
-            row += f"{statistics.median(self.other_s):>10.4f}"
-            row += "".join(f"{gain:>8.2f}" for gain in (statistics.median(gains), min(gains), max(gains)))
-        return f"{row}{len(self.ratios):>6}  {self.layout}{'  MISSED' if self.missed else ''}"
+            cells += [f"{statistics.median(self.other_s):.4f}", spread(gains)]
+        return [*cells, str(len(self.ratios))]
 
 
-def header(other: bool) -> str:
-    """Return the names of the columns; ``other`` adds those of the other version."""
-    row = f"{'shape':<13}{'reference':>10}{'engine':>10}{'dense':>9}{'floor':>9}{'share':>7}"
-    row += f"{'ratio':>8}{'least':>8}{'most':>8}{'target':>8}"
-    if other:
-        row += f"{'other':>10}{'gain':>8}{'least':>8}{'most':>8}"
-    return f"{row}{'turns':>6}  layout"
+def columns(other: bool) -> list[str]:
+    """Return the names of the columns of ``Measured.cells``; ``other`` adds those of the other version."""
+    names = ["shape", "trials by processes x threads", "reference s", "engine s", "multiply-adds", "issue slots"]
+    names += ["bytes", "ratio", "wanted"]
+    return [*names, *(["other s", "gain"] if other else []), "turns"]
+
+
+def spread(values: Sequence[float]) -> str:
+    """Return the median of ``values``, and the least and the most."""
+    digits = 1 if statistics.median(values) >= 4 else 2
+    median, least, most = (f"{value:.{digits}f}" for value in (statistics.median(values), min(values), max(values)))
+    return f"{median} ({least} to {most})"
 
 
 def measure(
@@ -135,8 +149,9 @@ def measure(
 ) -> Measured:
     """Measure ``members`` beside the reference, and beside the version in ``beside``; seconds are per trial.
 
-    ``threads`` are each process's, None for as many as a run takes.
+    Turns end after ``budget_s``. ``threads`` are each process's, None for as many as a run takes.
     """
+    ends = time.perf_counter() + budget_s
     processes = processes_for(len(members), "cpu")
     about = str(network), members, processes, threads, data_folder()
     population = Processes(*about, family=network.family)
@@ -145,23 +160,21 @@ def measure(
     engines = [population, *others]
     reference_s, engine_s, *others_s = take_turns(
         [partial(_seconds, reference.meta_loop), *(partial(_seconds_of_trial, one, len(members)) for one in engines)],
-        budget_s,
-    )
-    found = population.about
-    layout = (
-        f"{_count(len(members), 'trial', 's')}, {found['backend']}, "
-        f"{_count(len(population.workers), 'process', 'es')}, {_count(found['threads'], 'thread', 's')} each, "
-        f"peak {population.peak_bytes / 1e6:,.0f} MB"
+        ends - time.perf_counter(),
     )
     for engine in engines:
         engine.close()
+    found = population.about
     return Measured(
         network=network,
         target=target,
         reference_s=reference_s,
         engine_s=engine_s,
         other_s=others_s[0] if others_s else [],
-        layout=layout,
+        trials=len(members),
+        backend=found["backend"],
+        processes=len(population.workers),
+        threads=found["threads"],
         pixels=found["pixels"],
         distinct=distinct(members) / len(members),
     )
@@ -209,66 +222,6 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def _count(number: int, thing: str, plural: str) -> str:
-    return f"{number} {thing}{plural if number > 1 else ''}"
-
-
-def _rates() -> Rates:
-    cores = machine.cores()
-    return Rates(machine.matrix_rate(cores), machine.memory_rate(cores), machine.cache_bytes())
-
-
 def data_folder() -> Path:
     """Return where MNIST is."""
     return Path(os.environ.get("PSA_DATASET_DIR", "dataset"))
-
-
-def main() -> None:
-    """Measure and print the two tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=6.0, help="for the turns of a shape")
-    parser.add_argument("--network", choices=list(NETWORKS), default=Mlp.family, help="the family")
-    parser.add_argument("--single", nargs="*", metavar="SHAPE")
-    parser.add_argument("--population", nargs="*", metavar="SHAPE")
-    parser.add_argument("--threads", type=int, help="of one run; otherwise as many as each version takes")
-    parser.add_argument("--beside", type=Path, metavar="FOLDER", help="a checkout of another version")
-    options = parser.parse_args()
-    started = time.perf_counter()
-    data = load_dataset(SPEC.name, data_folder())
-    rates = _rates()
-    print(machine.describe())
-    print(f"{machine.load()}; seconds are medians", flush=True)
-    if options.beside is not None:
-        print(f"other: {options.beside}; gain: how many times faster this version is")
-    rows = []
-    singles, populations = (SINGLE, POPULATION) if options.network == Mlp.family else ({}, RESIDUAL)
-    for title, given, targets in (
-        ("one run: seconds per meta-loop", options.single, singles),
-        ("a population in six modes: seconds per trial and meta-loop", options.population, populations),
-    ):
-        shapes = targets if given is None else given
-        if shapes:
-            print(f"\n{title}\n{header(options.beside is not None)}", flush=True)
-        for shape in shapes:
-            network = stacked(options.network, shape)
-            is_single = targets is singles
-            members = [(0, NONE)] if is_single else population_members(network)
-            threads, target = options.threads if is_single else 1, targets.get(str(network))
-            rows.append(measure(network, target, members, threads, options.seconds, data, options.beside))
-            rates = rates.better(_rates())
-            print(rows[-1].row(rates), flush=True)
-    print(
-        f"\nmatrix rate {rates.operations_per_s / 1e9:.0f} GFLOP/s, memory rate {rates.bytes_per_s / 1e9:.0f} GB/s "
-        f"on {machine.cores()} cores; last-level cache {(rates.cache_bytes or 0) / 1e6:.0f} MB"
-    )
-    print(f"{machine.load()} at the end, after {time.perf_counter() - started:.0f} s")
-    impossible = [row for row in rows if row.least_s < row.floor_s(rates)]
-    for row in impossible:
-        print(f"impossible: {row.network} took {row.least_s:.4f} s, its floor is {row.floor_s(rates):.4f} s")
-    missed = [row for row in rows if row.missed]
-    if impossible or missed:
-        sys.exit(f"{len(impossible)} impossible, {len(missed)} missed")
-
-
-if __name__ == "__main__":
-    main()

@@ -8,12 +8,14 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import torch
 
 from psa_tui.machine.devices import detect
 
 _SIZES = (512, 1024, 2048)
 _MEASURE_S = 0.25
+_LOOK_S = 0.25
 _MEMORY_BYTES = 512 << 20
 """Many times a last-level cache."""
 
@@ -30,9 +32,15 @@ def describe() -> str:
     return f"{found.cpu}, {cores()} cores, {torch.backends.cpu.get_cpu_capability()}, {found.system}\n{versions}"
 
 
+def busy() -> float:
+    """Return which fraction of the cores works while this program does not: everybody else's, measured in a moment."""
+    busiest: float = psutil.cpu_percent(_LOOK_S)
+    return busiest / 100
+
+
 def load() -> str:
     """Return how busy the machine is; other programs make every figure worse, and not by the same factor."""
-    return f"{platform.node()}, load average {os.getloadavg()[0]:.1f}"
+    return f"other programs take {busy():.0%} of the cores"
 
 
 def matrix_rate(threads: int) -> float:
@@ -75,3 +83,8 @@ def cache_bytes() -> int | None:
     units = {"K": 1 << 10, "M": 1 << 20}
     sizes = [path.read_text().strip() for path in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size")]
     return max((int(size[:-1]) * units[size[-1]] for size in sizes if size[-1:] in units), default=None)
+
+
+def lanes() -> int:
+    """Return how many float32 are in a vector register."""
+    return {"AVX512": 16, "AVX2": 8}.get(torch.backends.cpu.get_cpu_capability(), 4)

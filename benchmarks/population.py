@@ -94,7 +94,6 @@ class Processes:
         if Path(self.about["folder"]).resolve() != folder.resolve():
             self.close()
             sys.exit(f"{folder} has no psa_tui: found that of {self.about['folder']}; expected a checkout")
-        self.memory: list[dict[str, int]] = []
 
     def meta_loop(self) -> float:
         """Run one meta-loop of every member; return the seconds until the last process is done."""
@@ -102,19 +101,13 @@ class Processes:
         for one in self.workers:
             assert one.stdin is not None
             one.stdin.write("\n")
-        self.memory = self._answers()
+        self._answers()
         return time.perf_counter() - started
 
     def close(self) -> None:
         """Let the processes end."""
         for one in self.workers:
             one.communicate()
-
-    @property
-    def peak_bytes(self) -> int:
-        """The processes' peak resident memory; the files that all of them map, such as PyTorch's, count once."""
-        files = [used["files"] for used in self.memory]
-        return sum(used["peak"] for used in self.memory) - sum(files) + max(files)
 
     def _answers(self) -> list[dict[str, Any]]:
         answers = []

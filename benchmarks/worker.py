@@ -3,14 +3,13 @@
     PYTHONPATH=FOLDER python -P benchmarks/worker.py
 
 The first line it reads says what to train (``Order``). It answers with a line when the first meta-loop is done, and
-for each further line it runs one more and answers with its memory. It imports nothing else of ``benchmarks``, and
+for each further line it runs one more and answers again. It imports nothing else of ``benchmarks``, and
 ``psa_tui`` late: what a version lacks becomes the answer.
 """
 
 from __future__ import annotations
 
 import json
-import resource
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -35,7 +34,7 @@ class Order(TypedDict):
 
 
 def train(order: Order) -> Generator[dict[str, Any], None, None]:
-    """Run one meta-loop of all members each time; yield first what trains them, then the memory."""
+    """Run one meta-loop of all members each time; yield what trains them."""
     import torch
 
     import psa_tui
@@ -57,7 +56,11 @@ def train(order: Order) -> Generator[dict[str, Any], None, None]:
     network = NETWORKS.find(order["network"]).parse(order["shape"], spec.input_shape, spec.classes)
     backend = choose_backend(order["backend"], network, "cpu")
     threads = order["threads"] or threads_for(network, backend, hyperparameters.batch_size, "cpu", None)
-    set_threads(threads)
+    try:
+        set_threads(threads, backend)
+    except TypeError:
+        # Of an earlier version: all backends have PyTorch's threads.
+        set_threads(threads)
     data = load_dataset(spec.name, Path(order["dataset_dir"]))
     train, validation = (load_images(split, spec, device) for split in (data.train, data.validation))
     members = [(seed, find_variant(name)) for seed, name in order["members"]]
@@ -74,19 +77,7 @@ def train(order: Order) -> Generator[dict[str, Any], None, None]:
     for event in run_meta_loops(population, train, validation, hyperparameters, _ENDLESS):
         if isinstance(event, MetaLoopFinished) and event.member == len(trials) - 1:
             # The first loop is no measure: all modes begin with the same weights, and most train once.
-            yield about if event.meta_loop == 1 else memory()
-
-
-def memory() -> dict[str, int]:
-    """Return this process's peak resident bytes, and those of files it maps now."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        # Linux's ru_maxrss would begin with that of the parent.
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        peak, files = (int(lines[name].split()[0]) * 1024 for name in ("VmHWM", "RssFile"))
-        return {"peak": peak, "files": files}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return {"peak": peak, "files": 0}
+            yield about
 
 
 def main() -> None:

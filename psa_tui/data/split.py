@@ -26,11 +26,20 @@ def majority_class_accuracy(split: Split) -> float:
 
 
 def split_order(count: int) -> np.ndarray:
-    """Return the permutation of ``range(count)``, int64, that ``torch.utils.data.random_split`` cuts up."""
-    import torch
+    """Return the permutation of ``range(count)``, int64, that ``torch.utils.data.random_split`` cuts up.
 
-    order: np.ndarray = torch.randperm(count, generator=torch.Generator().manual_seed(SPLIT_SEED)).numpy()
-    return order
+    That is ``torch.randperm`` of a generator with seed ``SPLIT_SEED``: a Fisher-Yates shuffle by words of the Mersenne
+    Twister (Matsumoto and Nishimura 1998), which NumPy has too. A process that only needs a data set's fingerprint does
+    without PyTorch, and the split stays what it is in whatever version of that.
+    """
+    import numpy as np
+
+    steps = np.arange(max(count - 1, 0))
+    words = np.random.RandomState(SPLIT_SEED).randint(0, 1 << 32, len(steps), np.uint32)
+    order = list(range(count))
+    for here, there in enumerate((steps + words % (count - steps)).tolist()):
+        order[here], order[there] = order[there], order[here]
+    return np.array(order, np.int64)
 
 
 def take(pixels: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> Split:

@@ -99,7 +99,7 @@ def detect() -> Capabilities:
         versions={
             "psa-tui": __version__,
             "Python": platform.python_version(),
-            "PyTorch": torch.__version__,
+            "PyTorch": str(torch.__version__),
             "NumPy": numpy.__version__,
             "CUDA": torch.version.cuda,
         },

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -32,10 +32,20 @@ _EVALUATED = 1000
 _ANSWER_S = 600.0
 
 
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What was measured."""
+
+    costs_s: Mapping[Network, float]
+    """Seconds of one trial's meta-loop on one of the workers that are all busy."""
+    core_share: float | None
+    """How much of a core a worker had meanwhile, the median; None where they do not compute on the CPU."""
+
+
 def calibrate(
     spec: StudySpec, networks: Sequence[Network], workers: int, device: str, backend: str, budget_s: float
-) -> dict[Network, float]:
-    """Return the seconds of one trial's meta-loop on one of ``workers`` that are all busy, for each of ``networks``.
+) -> Calibration:
+    """Measure one trial's meta-loop of each of ``networks`` on ``workers`` that are all busy.
 
     Every worker trains what its backend trains together of the study's population, a few steps in about ``budget_s``
     a network, on the embedded digits repeated to the size of the study's data set; the rest of the epoch is taken to
@@ -53,12 +63,14 @@ def calibrate(
         try:
             for pipe in pipes:
                 _receive(pipe)
-            measured = {}
+            costs_s, shares = {}, []
             for network in networks:
                 for pipe in pipes:
                     pipe.send(network)
-                measured[network] = statistics.fmean([_receive(pipe) for pipe in pipes])
-            return measured
+                answers = [_receive(pipe) for pipe in pipes]
+                costs_s[network] = statistics.fmean(seconds for seconds, _ in answers)
+                shares += [share for _, share in answers]
+            return Calibration(costs_s, statistics.median(shares) if device == "cpu" else None)
         finally:
             for process, pipe in started:
                 process.kill()
@@ -66,10 +78,12 @@ def calibrate(
                 pipe.close()
 
 
-def _receive(pipe: Connection) -> float:
+def _receive(pipe: Connection) -> tuple[float, float]:
+    """Return a worker's seconds, and how much of a core it had."""
     try:
         if pipe.poll(_ANSWER_S):
-            return float(pipe.recv())
+            seconds, share = pipe.recv()
+            return float(seconds), float(share)
     except (EOFError, OSError):
         pass
     raise PsaError("a worker of the calibration ended early; is there memory left? try fewer --workers")
@@ -86,11 +100,14 @@ def _serve(pipe: Connection, spec: StudySpec, device: str, backend: str, budget_
     validation = _images(data, min(_EVALUATED, data.validation_count), device)
     # Whoever asked may have left, as after Ctrl-C, while something was measured.
     with suppress(EOFError, ConnectionError):
-        pipe.send(0.0)
+        pipe.send((0.0, 1.0))
         while True:
             network: Network = pipe.recv()
             chosen = choose_backend(backend, network, device, floats=data.floats)
-            pipe.send(_trial_s(spec, network, chosen, train, validation, device, budget_s))
+            started, worked = time.perf_counter(), time.process_time()
+            seconds = _trial_s(spec, network, chosen, train, validation, device, budget_s)
+            share = (time.process_time() - worked) / (time.perf_counter() - started)
+            pipe.send((seconds, share))
 
 
 def _images(data: DatasetSpec, count: int, device: str) -> Images:
@@ -188,10 +205,24 @@ def _epoch_s(
             if points[-1][0] - points[0][0] >= budget_s:
                 break
     first_s, first_work = points[0]
-    # The median: a moment in which the machine did something else is not this engine's pace.
-    paces = [(after - before) / (more - work) for (before, work), (after, more) in pairwise(points) if more > work]
-    pace = statistics.median(paces or [first_s / max(first_work, 1)])
+    pace = _median_pace(points) or first_s / max(first_work, 1)
     return max(first_s - first_work * pace, 0.0) + together * len(train) * pace, together
+
+
+def _median_pace(points: Sequence[tuple[float, int]]) -> float | None:
+    """Return the seconds of a unit of work, of ``points`` in time and work; None where they tell nothing.
+
+    That is the pace at which half of the work is done faster. A moment in which the machine did something else is not
+    this engine's pace, nor is that of an epoch's last images, a batch that is not full and has a call of its own.
+    """
+    steps = [(after - before, more - work) for (before, work), (after, more) in pairwise(points) if more > work]
+    half = sum(work for _, work in steps) / 2
+    done = 0
+    for seconds, work in sorted(steps, key=lambda step: step[0] / step[1]):
+        done += work
+        if done >= half:
+            return seconds / work
+    return None
 
 
 def _evaluation_s(

@@ -10,7 +10,7 @@ from math import isnan
 
 from psa_tui.machine.memory import available_memory_bytes
 from psa_tui.networks import Mlp, Network
-from psa_tui.studies.calibration import calibrate
+from psa_tui.studies.calibration import Calibration, calibrate
 from psa_tui.studies.cost_model import CostModel, makespan_s, representatives
 from psa_tui.studies.parts import parts_of
 from psa_tui.studies.spec import StudySpec
@@ -52,6 +52,8 @@ class Plan:
     median_error: float
     """How far off a measured network would have been predicted by the others, relative; NaN with fewer than three."""
     worst_error: float
+    core_share: float | None
+    """How much of a core a worker had while it was measured; None where they do not compute on the CPU."""
     hours_by_workers: Mapping[int, float]
     cloud: CloudCost | None
     """None when no network of the study was published."""
@@ -89,6 +91,7 @@ class Plan:
             "hours_by_workers": {str(workers): hours for workers, hours in self.hours_by_workers.items()},
             "median_error": None if isnan(self.median_error) else self.median_error,
             "worst_error": None if isnan(self.worst_error) else self.worst_error,
+            "core_share": self.core_share,
             "shapes": [
                 {
                     "shape": network.short_name,
@@ -119,7 +122,8 @@ def make_plan(spec: StudySpec, workers: int, device: str, backend: str) -> Plan:
     Raises:
         PsaError: the measurement failed.
     """
-    model = measure_costs(spec, workers, device, backend)
+    calibration = measure_costs(spec, workers, device, backend)
+    model = CostModel(calibration.costs_s)
     costs = {network: model.predict(network) for network in spec.networks}
     others = sorted({1, 2, 4, 8, 16, 32, 64, workers})
     median_error, worst_error = model.errors
@@ -131,6 +135,7 @@ def make_plan(spec: StudySpec, workers: int, device: str, backend: str) -> Plan:
         measured=frozenset(model.measured),
         median_error=median_error,
         worst_error=worst_error,
+        core_share=calibration.core_share,
         hours_by_workers={count: makespan_s(_parts_s(spec, costs), count) / 3600 for count in others},
         cloud=published_cost(spec),
         disk_bytes=disk_bytes(spec, workers),
@@ -139,14 +144,14 @@ def make_plan(spec: StudySpec, workers: int, device: str, backend: str) -> Plan:
     )
 
 
-def measure_costs(spec: StudySpec, workers: int, device: str, backend: str) -> CostModel:
-    """Return the cost model of the study's networks on this machine, from a calibration of seconds.
+def measure_costs(spec: StudySpec, workers: int, device: str, backend: str) -> Calibration:
+    """Return what some of the study's networks cost on this machine, from a calibration of seconds.
 
     Raises:
         PsaError: the measurement failed.
     """
     chosen = representatives(spec.networks, MEASURED_NETWORKS)
-    return CostModel(calibrate(spec, chosen, workers, device, backend, _BUDGET_S))
+    return calibrate(spec, chosen, workers, device, backend, _BUDGET_S)
 
 
 def published_cost(spec: StudySpec) -> CloudCost | None:

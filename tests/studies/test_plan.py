@@ -4,9 +4,12 @@ from dataclasses import replace
 import pytest
 
 from psa_tui.method.variants import DROPOUT, NONE, PUBLISHED, find_variant
+from psa_tui.studies import plan as plans
+from psa_tui.studies.calibration import Calibration
 from psa_tui.studies.grids import parse_grid, parse_network
 from psa_tui.studies.plan import disk_bytes, make_plan, memory_bytes, published_cost
 from psa_tui.studies.spec import StudySpec
+from psa_tui.views.study.plan import format_plan
 
 PUBLISHED_STUDY = StudySpec(
     name="plan",
@@ -58,6 +61,17 @@ def test_a_kept_optimiser_and_a_held_candidate_take_room_in_memory_and_on_the_di
     # Two moments and three tensors of a held candidate lie in the population; the moments are cloned for the epoch.
     assert memory_bytes(kept, 1) - memory_bytes(published, 1) == 7 * 4 * network.parameters * 60
     assert disk_bytes(kept, 1) - disk_bytes(published, 1) >= 2 * 5 * 4 * network.parameters * 60
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.47, True), (0.95, False), (None, False)])
+def test_a_plan_made_on_a_busy_machine_says_so_and_what_it_would_be(monkeypatch, share, said):
+    costs = dict.fromkeys(PUBLISHED_STUDY.networks, 0.1)
+    monkeypatch.setattr(plans, "calibrate", lambda *_: Calibration(costs, share))
+    made = make_plan(PUBLISHED_STUDY, 2, "cpu", "auto")
+    line = f"{'':<12}Busy machine: a worker had 47% of a core; of whole ones {98 * 600 * 0.47 / 7200:,.2f} hours."
+    assert (line in format_plan(made)) is said
+    assert len(line) <= 80
+    assert made.as_json()["core_share"] == share
 
 
 @pytest.mark.slow

@@ -41,19 +41,23 @@ def plan(
 
 def print_plans(studies: Sequence[StudySpec], settings: Settings, workers: int | None, *, json: bool) -> None:
     """Measure and print what ``studies`` take, and what all of them take where they are several."""
+    from psa_tui.machine.signals import StopRequest
     from psa_tui.studies.chosen_backend import study_backend
     from psa_tui.studies.plan import make_plan
     from psa_tui.studies.session import worker_devices
+    from psa_tui.studies.worker_machine import find_machine
     from psa_tui.views.messages import print_note
     from psa_tui.views.study.plan import format_plan
 
     made = []
-    for number, spec in enumerate(studies, start=1):
-        devices = worker_devices(settings.get("device"), workers, spec)
-        which = f" of study {number} of {len(studies)}" if len(studies) > 1 else ""
-        print_note(f"measuring some of the shapes{which} for moments")
-        backend = study_backend(spec, settings, devices[0]).name
-        made.append(make_plan(spec, len(devices), devices[0].partition(":")[0], backend))
+    with StopRequest():
+        capabilities = find_machine().capabilities
+        for number, spec in enumerate(studies, start=1):
+            devices = worker_devices(settings.get("device"), workers, spec, capabilities)
+            which = f" of study {number} of {len(studies)}" if len(studies) > 1 else ""
+            print_note(f"measuring some of the shapes{which} for moments")
+            backend = study_backend(spec, settings, devices[0]).name
+            made.append(make_plan(spec, len(devices), devices[0].partition(":")[0], backend))
     hours = sum(one.hours_by_workers[one.workers] for one in made)
     if json:
         several = {"schema": 1, "hours": hours, "plans": [one.as_json() for one in made]}

@@ -8,6 +8,8 @@ from psa_tui.formatting import count, format_bytes
 from psa_tui.studies.plan import Plan, group_s
 
 _LONGEST = 5
+_WHOLE_CORE = 0.9
+"""What a worker has at least of a core where little else is at work."""
 
 
 def format_plan(made: Plan) -> list[str]:
@@ -28,6 +30,11 @@ def format_plan(made: Plan) -> list[str]:
         lines.append(
             f"{'':<12}A shape left out of the measured is predicted within {made.median_error:.0%} (median), "
             f"{made.worst_error:.0%} (worst)."
+        )
+    if made.core_share is not None and made.core_share < _WHOLE_CORE:
+        hours = made.hours_by_workers[made.workers] * made.core_share
+        lines.append(
+            f"{'':<12}Busy machine: a worker had {made.core_share:.0%} of a core; of whole ones {hours:,.2f} hours."
         )
     longest = sorted(spec.networks, key=lambda network: -made.costs_s[network])[:_LONGEST]
     lines += ["", f"{'costliest':<12}{'s a trial and loop':>20}{'worker hours':>14}"]

@@ -30,6 +30,7 @@ def test_a_plan_can_be_read_by_programs_and_leaves_nothing_behind(psa, tmp_path)
     content = json.loads(done.stdout)
     assert (content["cells"], content["trials"], content["meta_loops"]) == (1, 10, 1000)
     assert content["hours"] == content["hours_by_workers"]["1"] > 0
+    assert 0 < content["core_share"] < 1.5
     assert not list(tmp_path.iterdir())
 
 

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -8,17 +9,20 @@ import pytest
 import torch
 
 from psa_tui.engine.backend import BACKENDS, choose_backend
-from psa_tui.engine.backends.numba import training
+from psa_tui.engine.backends.numba import compilation, training
 from psa_tui.engine.backends.numba.kernels import compiling
-from psa_tui.engine.backends.numba.layout import patched, pixel_order
+from psa_tui.engine.backends.numba.kernels.memory import STEPS, STOP
+from psa_tui.engine.backends.numba.kernels.steps import run_steps
+from psa_tui.engine.backends.numba.layout import Layout, listed, patched, pixel_order
 from psa_tui.engine.backends.numba.training import chunks
 from psa_tui.engine.images import Images
 from psa_tui.errors import ConfigError
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.variants import NONE
+from psa_tui.studies.grids import parse_grid
 from tests.engine import oracle
 from tests.engine.conftest import random_images
-from tests.engine.trials import MIXED, SIX_VARIANTS, end_of, mlp, prepare, real_images
+from tests.engine.trials import HYPERPARAMETERS, MIXED, SIX_VARIANTS, end_of, mlp, prepare, real_images
 
 pytestmark = pytest.mark.slow
 
@@ -102,6 +106,24 @@ def test_patches_hold_every_pixel_once_and_no_black_patch(shape):
     assert (order == pixel_order(shape)).all()
 
 
+def test_lists_of_pixels_hold_each_that_is_not_black_and_are_made_in_little_memory():
+    pixels = torch.randint(1, 256, (500, 784), dtype=torch.uint8)
+    pixels[torch.rand(pixels.shape) < 0.8] = 0
+    pixels[7] = 0
+    tracemalloc.start()
+    found, order = listed(Images(pixels, torch.zeros(500), (0.1,), (0.3,), (1, 28, 28)))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    seen = pixels.numpy()
+    np.testing.assert_array_equal(order, np.arange(784))
+    np.testing.assert_array_equal(found.patch_of, seen.nonzero()[1])
+    np.testing.assert_array_equal(found.values, seen[seen.nonzero()])
+    # Eight strips of 98 pixels each.
+    strips = (seen != 0).reshape(500 * 8, 98).sum(1)
+    np.testing.assert_array_equal(found.begins, [0, *strips.cumsum()])
+    assert most < 3 * seen.nbytes
+
+
 def test_denormals_are_flushed_while_it_trains_and_not_afterwards(train_images):
     weights, epoch = prepare(MIXED, SIX_VARIANTS[:1], 64)
     first = MIXED.layers[0]
@@ -113,6 +135,34 @@ def test_denormals_are_flushed_while_it_trains_and_not_afterwards(train_images):
     assert 0 < np.float32(1.2e-38) * np.float32(0.9) < np.finfo(np.float32).tiny
     assert (first.weight(moments[:, 0]) == 0).all()
     assert (first.weight(moments[:, 1]) > 0).all()
+
+
+def test_a_kernel_that_is_to_stop_ends_after_the_step_that_it_is_at(monkeypatch, train_images):
+    taken = []
+
+    def stopped_early(task, *arguments):
+        task.space.control[STOP] = 1
+        run_steps(task, *arguments)
+        taken.append(task.space.control[STEPS])
+
+    monkeypatch.setattr(training, "run_steps", stopped_early)
+    weights, epoch = prepare(MIXED, SIX_VARIANTS[:1], len(train_images))
+    steps = NUMBA.train_epoch(weights, MIXED, train_images, epoch())
+    next(steps)
+    steps.close()
+    assert len(train_images) > 2 * HYPERPARAMETERS.batch_size
+    assert taken == [1]
+
+
+def test_the_published_study_compiles_few_kernels():
+    images = random_images(2, 1)
+    layouts = [Layout(network, images, 1) for network in parse_grid("published", "mnist")]
+    kinds = {(one.wide, one.first_units, one.later_units, one.residual) for one in layouts}
+    # Machine code is found in the cache by these names.
+    functions = [kernel.py_func for kind in kinds for kernel in compilation._kernels(*kind).values()]
+    kernels = {(function.__module__, function.__qualname__) for function in functions}
+    # Each takes a quarter to three quarters of a second of processor time.
+    assert (len(layouts), len(kinds), len(kernels)) == (98, 9, 25)
 
 
 def test_members_of_one_order_train_together_as_many_as_fit_the_cache():
@@ -152,7 +202,7 @@ PROGRAM = """
 import hashlib, sys
 from psa_tui.engine.backend import BACKENDS
 from tests.engine.conftest import random_images
-from tests.engine.trials import MIXED, SIX_VARIANTS, end_of, prepare
+from tests.engine.trials import HYPERPARAMETERS, MIXED, SIX_VARIANTS, end_of, prepare
 images = random_images(300, 1)
 weights, epoch = prepare(MIXED, SIX_VARIANTS, len(images))
 end_of(BACKENDS.find("numba").train_epoch(weights, MIXED, images, epoch()))
