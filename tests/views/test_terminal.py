@@ -150,7 +150,7 @@ def test_no_frame_however_costly_makes_the_next_one_wait_longer_than_a_second(co
 
 def test_m_and_s_are_obeyed_when_the_loop_ends(terminal, tmp_path):
     # A loop must take longer than a screen, or the run has ended before its footer says that it will.
-    tty = terminal(words("--arch", "[3*1200]"))
+    tty = terminal(words(*SLOW, "--batch-size", "4"))
     tty.wait_for_loop(1)
     tty.press("m")
     tty.wait_for_text("Mode from the next loop on")
