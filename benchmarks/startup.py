@@ -1,4 +1,4 @@
-"""Seconds from the start of a process to the help, a first frame in a terminal, and the first training step of a run."""
+"""Seconds from a process's start to the help, a first frame in a terminal, and the first training step of a run."""
 
 from __future__ import annotations
 
