@@ -40,8 +40,7 @@ class Layout:
         self.wide = width >= _WIDE and network.inputs <= np.iinfo(np.uint16).max
         self.images, pixel_order = listed(images) if self.wide else patched(images)
         if self.wide:
-            # As little work as can be for the thread that has most of it.
-            work = {k: -(-width // (k * LANES * shares)) * k * each for k, each in _VECTORS.items()}
+            work = {k: -(-width // (k * LANES)) * k * each for k, each in _VECTORS.items()}
             self.first_units = min(work, key=lambda k: work[k])
             self.units, self.places_of_patch = self.first_units * LANES, 1
             tiles = -(-width // self.units)

@@ -174,10 +174,3 @@ def _type_of_field(hint: Any, dtype: np.dtype) -> Any:
 def share_of(count: int, share: int, shares: int) -> tuple[int, int]:
     """Return the first of ``count`` things that is a thread's, and the first one after those."""
     return count * share // shares, count * (share + 1) // shares
-
-
-@part
-def units_of(rows: int, units: int, share: int, shares: int) -> tuple[int, int]:
-    """Return a thread's units of a first layer of ``rows``, in tiles of ``units``: the first, and the one after."""
-    begin, end = share_of(rows // units, share, shares)
-    return begin * units, end * units

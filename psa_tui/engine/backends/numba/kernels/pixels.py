@@ -6,7 +6,8 @@ each image adds up the weights of its pixels, one strip of the image after the o
 first cache. Backward, each pixel adds up the deltas of the images that have it, and when all images have been there,
 takes the optimiser's step. Units that fill up the last tile are zero and stay so.
 
-Threads divide the tiles among them. Each lists the pixels of its images, for all to use.
+Threads divide the images of a batch among them, and the pixels when a step is taken with the weights. Each lists the
+pixels of its images, for all to use.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from psa_tui.engine.backends.numba.kernels.adamw import update
 from psa_tui.engine.backends.numba.kernels.calling import Phase
 from psa_tui.engine.backends.numba.kernels.compiling import kernel, part
-from psa_tui.engine.backends.numba.kernels.memory import BLOCK, PixelLists, Task, share_of, units_of
+from psa_tui.engine.backends.numba.kernels.memory import BLOCK, PixelLists, Task, share_of
 from psa_tui.engine.backends.numba.kernels.processor import prefetch
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES, registers
 from psa_tui.engine.backends.numba.kernels.vectors import fma, load, relu, splat, splat_at, store, transpose
@@ -94,60 +95,60 @@ def phases(vectors: int) -> tuple[Phase, Phase, Phase]:
 
     @kernel
     def forward_pixels(task: Task, share: int, step: int, member: int) -> None:
-        """Compute the activations of a thread's units, [blocks, rows, 64] at the begin of each thread's."""
-        lists, weights = task.lists, task.members.first[0, member]
-        weight_sums, biases = task.members.weight_sums[member, 0], task.members.rest[0, member]
+        """Compute the activations of a thread's images, [blocks, rows, 64]."""
+        lists, weights, y = task.lists, task.members.first[0, member], task.space.activations[share]
+        weight_sums, biases = task.members.weight_sums[member], task.members.rest[0, member]
         pixels, strips, rows = lists.counts.shape[2], lists.image_begins.shape[2] // BLOCK, task.layers.rows[0]
         zero, factor = splat(weights.dtype.type(0)), splat(task.images.scale)
         offset, sums = splat(-task.images.centre * task.images.scale), lists.sums[share]
-        first_unit, end_unit = units_of(task.layers.rows[0], units, share, len(task.space.activations))
-        for first in range(first_unit, end_unit, units):
-            for other in range(lists.image_begins.shape[0]):
-                y = task.space.activations[other]
-                for block in range(lists.image_begins.shape[1]):
-                    begins, weight_at = lists.image_begins[other, block], lists.weight_at[other, block]
-                    factors = lists.weight_factors[other, block]
-                    for strip in range(strips):
-                        for image in range(BLOCK):
-                            found = registers(tile, weights)
+        for first in range(0, rows, units):
+            for block in range(lists.image_begins.shape[1]):
+                begins, weight_at = lists.image_begins[share, block], lists.weight_at[share, block]
+                factors = lists.weight_factors[share, block]
+                for strip in range(strips):
+                    for image in range(BLOCK):
+                        found = registers(tile, weights)
+                        for j in range(vectors):
+                            found[j] = load(sums, image * units + j * LANES) if strip else zero
+                        k = strip * BLOCK + image
+                        for entry in range(np.uint64(begins[k]), np.uint64(begins[k + 1])):
+                            x = splat_at(factors, entry)
+                            at = first * pixels + np.int64(weight_at[entry])
                             for j in range(vectors):
-                                found[j] = load(sums, image * units + j * LANES) if strip else zero
-                            k = strip * BLOCK + image
-                            for entry in range(np.uint64(begins[k]), np.uint64(begins[k + 1])):
-                                x = splat_at(factors, entry)
-                                at = first * pixels + np.int64(weight_at[entry])
-                                for j in range(vectors):
-                                    found[j] = fma(x, load(weights, at + j * LANES), found[j])
-                            for j in range(vectors):
-                                store(sums, image * units + j * LANES, found[j])
-                    for j in range(vectors):
-                        at = first + j * LANES
-                        # Behind the biases is more than fills up a tile.
-                        constant = fma(load(weight_sums, at), offset, load(biases, at))
-                        for image in range(BLOCK):
-                            here = image * units + j * LANES
-                            store(sums, here, relu(fma(load(sums, here), factor, constant)))
-                        for image in range(0, BLOCK, LANES):
-                            target = (block * rows + first + j * LANES) * BLOCK + image
-                            transpose(sums, image * units + j * LANES, units, y, target, BLOCK)
+                                found[j] = fma(x, load(weights, at + j * LANES), found[j])
+                        for j in range(vectors):
+                            store(sums, image * units + j * LANES, found[j])
+                for j in range(vectors):
+                    at = first + j * LANES
+                    total = load(weight_sums[0], at)
+                    for other in range(1, len(weight_sums)):
+                        total = total + load(weight_sums[other], at)
+                    # Behind the biases is more than fills up a tile.
+                    constant = fma(total, offset, load(biases, at))
+                    for image in range(BLOCK):
+                        here = image * units + j * LANES
+                        store(sums, here, relu(fma(load(sums, here), factor, constant)))
+                    for image in range(0, BLOCK, LANES):
+                        target = (block * rows + first + j * LANES) * BLOCK + image
+                        transpose(sums, image * units + j * LANES, units, y, target, BLOCK)
 
     @kernel
     def update_pixels(task: Task, share: int, step: int, member: int) -> None:
-        """Compute the gradients of a thread's units and take the optimiser's step with each as soon as it is there."""
+        """Compute a thread's pixels' gradients and take the optimiser's step with each as soon as it is there."""
         lists, members, deltas, delta_sums = task.lists, task.members, task.space.deltas, task.space.delta_sums
         weights, first_moments, second_moments = (
             members.first[0, member],
             members.first[1, member],
             members.first[2, member],
         )
-        weight_sums, rates, rows = members.weight_sums[member, 0], task.rates[member, step], task.layers.rows[0]
+        weight_sums, rates, rows = members.weight_sums[member, share], task.rates[member, step], task.layers.rows[0]
         centre, scale, pixels = task.images.centre, task.images.scale, lists.counts.shape[2]
         shares, blocks = lists.image_begins.shape[:2]
         zero, factor = splat(weights.dtype.type(0)), splat(scale)
         sums, gradients = lists.sums[share], lists.gradients[share]
         black, totals = BLOCK * units, (BLOCK + 1) * units
-        first_unit, end_unit = units_of(task.layers.rows[0], units, share, len(task.space.activations))
-        for first in range(first_unit, end_unit, units):
+        first_pixel, end_pixel = share_of(pixels, share, shares)
+        for first in range(0, rows, units):
             for j in range(vectors):
                 total = zero
                 for other in range(shares):
@@ -163,7 +164,7 @@ def phases(vectors: int) -> tuple[Phase, Phase, Phase]:
                         transpose(deltas, source + j * LANES * BLOCK + image, BLOCK, sums, target, units)
                 counts, image_of = lists.counts[other, block], lists.image_of[other, block]
                 factors = lists.delta_factors[other, block]
-                for pixel in range(pixels):
+                for pixel in range(first_pixel, end_pixel):
                     found = registers(tile, weights)
                     for j in range(vectors):
                         found[j] = load(gradients, pixel * units + j * LANES) if number else zero
