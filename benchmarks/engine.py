@@ -10,8 +10,8 @@ A population has sixty trials, ten seeds in six modes; where those would take lo
 possible times: of multiply-adds at this machine's matrix rate, of instructions where every issue slot is taken, of
 bytes at its memory rate. The engine multiplies pixels that are not black only, and trains members that are equal to
 the bit once (fifty of sixty trials at these rates, where mode decay is the control); state that no cache holds passes
-through memory. (They leave out dead units too, which no limit knows of.) The shares are these limits in percent of the
-engine's time; a time below one of them is impossible.
+through memory. The shares are these limits in percent of the engine's time. It leaves out dead units too, which no
+limit knows of, so in a deep network a share may be above 100 %; impossible is a time below what no dead unit spares.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.floors import Floors, Rates, floors, operations
+from benchmarks.floors import Floors, Rates, certain_operations, floors, operations
 from benchmarks.population import Member, Processes, distinct
 from benchmarks.reference import Reference
 from psa_tui.data import Dataset
@@ -94,7 +94,8 @@ class Measured:
     def impossible(self, rates: Rates) -> list[str]:
         """Return what of it cannot be true, in words: a time below a limit, or one that no clock here measures."""
         dense_s = operations(self.network) / rates.operations_per_s
-        least = dict(zip(("multiply-adds need", "issue slots need", "bytes need"), self.floors(rates), strict=True))
+        certain_s = self.distinct * certain_operations(self.network, self.pixels) / rates.operations_per_s
+        least = {"the first layer's products need": certain_s, "bytes need": self.floors(rates).bytes_s}
         found = []
         for who, seconds, limits in (
             ("the engine", self.engine_s, least),

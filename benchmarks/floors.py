@@ -57,6 +57,15 @@ def operations(network: Network, pixels: int | None = None) -> int:
     return network.meta_loop_operations(SPEC.train_count, 0, pixels) + 2 * evaluation * SPEC.validation_count
 
 
+def certain_operations(network: Network, pixels: int) -> int:
+    """Return those of a meta-loop's operations that no dead unit spares: the first layer's, forward.
+
+    What comes after it, and backward, is left out for units that no image of a batch activates.
+    """
+    weights = network.input_parameters * pixels // network.inputs
+    return 2 * weights * (SPEC.train_count + SPEC.validation_count)
+
+
 def instructions(network: Network, pixels: int, lanes: int) -> int:
     """Return the instructions of a meta-loop if all registers are full and nothing is looked for or moved.
 
