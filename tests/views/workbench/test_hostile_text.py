@@ -134,6 +134,8 @@ def test_no_screen_of_the_workbench_lets_a_control_character_out_and_what_is_lis
         await look("differences", "  A  ")
         await eyes.press("escape", "o")
         await look("overlay", "2 runs")
+        await eyes.press("escape", "p")
+        await look("parallel coordinates", "2 runs")
         await eyes.press("escape", "up", "up", "enter")
         await look("best")
         for view in "2345":
