@@ -163,6 +163,8 @@ def test_no_figure_of_a_run_lets_a_control_character_out(results, tmp_path):
         ("table", "accuracy", "--format", "latex"),
         ("table", "accuracy", "--format", "csv"),
         ("compare", "--to", "published"),
+        ("compare", "--pool", "--format", "markdown"),
+        ("importance",),
         ("regimes",),
         ("trials",),
         ("summary",),
