@@ -91,7 +91,9 @@ def _rate(state: RunState) -> str:
     """Write the images that the last loops trained on in a second, validation and writing included in their time."""
     if state.started is None or not state.started.train_count or not state.loop_s:
         return ""
-    return f"{state.started.train_count / state.loop_s:,.0f} images/s"
+    rate = state.started.train_count / state.loop_s
+    # Beside the loss there is room for six digits.
+    return f"{rate:,.0f} images/s" if round(rate) < 1_000_000 else f"{rate / 1e6:,.1f} M images/s"
 
 
 def _loop_time(state: RunState) -> str:

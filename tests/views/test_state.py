@@ -29,6 +29,7 @@ from psa_tui.storage.meta_loops import MetaLoopRow
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.live.feed import Feed
 from psa_tui.views.log import log
+from psa_tui.views.panels import progress_bars
 from psa_tui.views.state import RunState, curve_of
 
 st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
@@ -249,6 +250,20 @@ def test_loops_that_come_all_at_once_took_the_time_that_they_took(build):
     os.close(reading)
     os.close(writing)
     assert list(feed.state.loop_seconds) == [1.0] * 5
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rate"), [(0.06, "833,333 images/s"), (0.05, "1.0 M images/s"), (0.0145, "3.4 M images/s")]
+)
+def test_any_rate_has_room_beside_the_loss(build, seconds, rate):
+    state = RunState()
+    started, *_ = build.story("[1*8]", [500])
+    state.fold(replace(started, train_count=50_000), 0.0)
+    state.fold(EpochProgressed(meta_loop=1, images=100, image_count=50_000, loss=0.25, seconds=0.1), 0.0)
+    state.loop_seconds.append(seconds)
+    lines = [line.plain for line in progress_bars(state, 80, 0.0, DisplayOptions(), lines=2).renderables]
+    assert lines[1].endswith(f"loss 0.2500   {rate}")
+    assert max(map(len, lines)) <= 80
 
 
 def test_the_time_left_runs_down_within_a_loop_and_stands_still_when_a_loop_takes_longer(build):
