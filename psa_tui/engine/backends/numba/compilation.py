@@ -32,12 +32,12 @@ _COMPILERS, _KERNELS_EACH = 2, 4
 
 
 @cache
-def phase_addresses(dtype: np.dtype, wide: bool, units: int, later_units: int, residual: bool) -> tuple[int, ...]:
-    """Return where the machine code of the phases is that ``run_steps`` is to call, see ``phases_for``.
+def phase_addresses(dtype: np.dtype, *kind: Any) -> tuple[int, ...]:
+    """Return where the machine code of the phases of a ``kind`` is, see ``phases_for``, for ``run_steps`` to call.
 
     What is not in the cache is compiled, which takes seconds and is said before.
     """
-    kernels = _kernels(wide, units, later_units, residual)
+    kernels = _kernels(*kind)
     steps = kernels["run_steps"]
     if _missing(kernels, dtype):
         folder = steps.stats.cache_path
@@ -47,7 +47,7 @@ def phase_addresses(dtype: np.dtype, wide: bool, units: int, later_units: int, r
             with _alone_in(Path(folder)):
                 # Another process may have compiled them meanwhile, as workers of a study do that start together.
                 numbers = [list(kernels).index(name) for name in _missing(kernels, dtype)]
-                _compile(json.dumps([str(dtype), wide, units, later_units, residual]), numbers)
+                _compile(json.dumps([str(dtype), *kind]), numbers)
     steps.disable_compile(False)
     steps.compile(_signature(steps, dtype))
     # A phase trusts that a task is of the type it was compiled for, so one of another type is an error.
@@ -61,8 +61,8 @@ def load_compiler() -> None:
     kernel.targetctx.refresh()
 
 
-def _kernels(wide: bool, units: int, later_units: int, residual: bool) -> dict[str, Any]:
-    return {**phases_for(wide, units, later_units, residual)._asdict(), "run_steps": run_steps}
+def _kernels(*kind: Any) -> dict[str, Any]:
+    return {**phases_for(*kind)._asdict(), "run_steps": run_steps}
 
 
 def _missing(kernels: dict[str, Any], dtype: np.dtype) -> list[str]:
@@ -132,8 +132,8 @@ def _compile(kind: str, numbers: list[int]) -> None:
 if __name__ == "__main__":
     # What a compiler makes is kept until it ends, so looking for garbage finds little and takes a tenth of the time.
     gc.disable()
-    dtype, *widths = json.loads(sys.argv[1])
-    kernels = list(_kernels(*widths).values())
+    dtype, *kind = json.loads(sys.argv[1])
+    kernels = list(_kernels(*kind).values())
     # The processes share the pipe: each takes the next number when it has compiled one.
     while number := os.read(sys.stdin.fileno(), 1):
         kernel = kernels[number[0]]

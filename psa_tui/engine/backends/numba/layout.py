@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
+from llvmlite.binding import get_host_cpu_features
 from torch import Tensor
 
 from psa_tui.engine.backends.numba.kernels.dropout import GROUPS, STREAMS
-from psa_tui.engine.backends.numba.kernels.memory import BLOCK, Layers, Members, Patches, PixelLists, Workspace
+from psa_tui.engine.backends.numba.kernels.memory import BLOCK, END, Layers, Members, Patches, PixelLists, Workspace
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES
 from psa_tui.engine.images import Images
 from psa_tui.method.randomness import DropoutMaskDraws
 from psa_tui.networks.stacked import StackedNetwork
 
-_MOST_UNITS = 4
-"""So many units are computed at once: their sums, two registers each with AVX2, leave room for what is summed."""
+_MOST_UNITS, _MOST_UNITS_AVX512 = 4, 9
+"""So many units are computed at once: their sums, two registers of sixteen each with AVX2 and one of 32 with AVX-512,
+leave room for what is summed."""
+_UNLISTED_UNITS = 4
+"""The gradients of so many units are added up image by image: all of them stay in the first cache."""
 _WIDE = 64
 """So many units and more are multiplied with pixels, fewer with patches."""
 _VECTORS = {4: 1.0, 2: 1.2}
@@ -25,7 +30,7 @@ _STRIP = 100
 _SIDE = 4
 """A patch of a picture is a square of so many pixels a side."""
 _CACHE_LINE = 64
-_PATCHES, _PIXELS = "numba patches", "numba pixels"
+_PATCHES, _PIXELS, _LABELS, _LAYOUT = "numba patches", "numba pixels", "numba labels", "numba layout"
 """Of ``Images.prepared``."""
 
 
@@ -34,7 +39,8 @@ class Layout:
 
     def __init__(self, network: StackedNetwork, images: Images, shares: int) -> None:
         """Lay out the parameters of ``network``, which is to see ``images``, for ``shares`` threads."""
-        self.shares = shares
+        self.network, self.shares = network, shares
+        self._rooms: dict[tuple[int, np.dtype, bool], tuple[Workspace, PixelLists]] = {}
         self.layers = network.layers
         width = self.layers[0].outputs
         self.wide = width >= _WIDE and network.inputs <= np.iinfo(np.uint16).max
@@ -45,11 +51,12 @@ class Layout:
             self.units, self.places_of_patch = self.first_units * LANES, 1
             tiles = -(-width // self.units)
         else:
-            tiles = -(-width // _MOST_UNITS)
+            tiles = -(-width // most_units())
             self.first_units = self.units = -(-width // tiles)
             self.places_of_patch = LANES
+        self.listed = not self.wide and width > _UNLISTED_UNITS
         narrowest = min(layer.outputs for layer in self.layers[1:])
-        self.later_units = 4 if narrowest >= 4 else 2 if narrowest >= 2 else 1
+        later_units = 4 if narrowest >= 4 else 2 if narrowest >= 2 else 1
         self.rows = tiles * self.units
         self.places = np.flatnonzero(pixel_order >= 0)
         self.pixels = pixel_order[self.places]
@@ -63,7 +70,7 @@ class Layout:
         for at in np.flatnonzero(skips):
             # What is added lies as what it is added to.
             rows[at] = rows[at - 2]
-        self.residual = bool(skips.any())
+        self.kind = (self.wide, self.first_units, self.listed, later_units, bool(skips.any()))
         masks, hidden = (
             np.array([-1 if one is None else one for one in places])
             for places in (network.dropout_at, network.hidden_at)
@@ -83,7 +90,7 @@ class Layout:
         Args:
             rows: their weights.
             moments: AdamW's, [M, 2, parameters]; None where they are zero.
-            labels: of all images, for each member; one and the same array where they are the same.
+            labels: of all images, uint16 [N] for each member; one and the same array where they are the same.
             dropout: each member's masks; None where it does not drop.
         """
         count, dtype = len(rows), rows.dtype
@@ -125,6 +132,14 @@ class Layout:
         target[:, : self.rest_at] = first.reshape(count, -1)
         target[:, self.rest_at :] = members.rest[which, :, : target.shape[1] - self.rest_at]
 
+    def room(self, batch: int, dtype: np.dtype, trains: bool = True) -> tuple[Workspace, PixelLists]:
+        """Return what one member's step with ``batch`` images needs, or its evaluation; the same at every call."""
+        wanted = batch, dtype, trains
+        if wanted not in self._rooms:
+            # One at a time: nobody takes turns between two.
+            self._rooms = {wanted: (self.workspace(batch, dtype, trains), self.pixel_lists(batch, dtype, trains))}
+        return self._rooms[wanted]
+
     def workspace(self, batch: int, dtype: np.dtype, trains: bool = True) -> Workspace:
         """Allocate what one member's step with ``batch`` images needs, or its evaluation."""
         shares = self.shares
@@ -132,7 +147,8 @@ class Layout:
         blocks, rows = -(-most_images // BLOCK), self.kernel_layers.rows
         sizes = rows * blocks * BLOCK
         most = int(rows[:-1].max())
-        longest = batch if trains and not self.wide else 0
+        longest = self.patches * most_images if trains and self.listed else 0
+        summed = self.patches * self.units * LANES if trains and not self.wide and not self.listed else 0
         live = np.zeros((shares, len(rows), max(most, int(rows[-1]))), np.int64)
         live[:, -1, : rows[-1]] = np.arange(rows[-1])
         counts = np.zeros((shares, len(rows)), np.int64)
@@ -146,10 +162,11 @@ class Layout:
             live,
             counts,
             np.zeros((shares, self.patches), np.int64),
-            np.empty((shares, self.patches * longest * LANES), np.uint8),
-            np.empty((shares, self.patches, longest), np.int32),
+            np.empty((shares, longest * LANES), np.uint8),
+            np.empty((shares, longest), np.int32),
+            zeros((shares, summed), dtype),
             np.zeros((shares, self.rows // self.units), np.bool_),
-            zeros((shares, (LANES + 1) * LANES * _MOST_UNITS), dtype),
+            zeros((shares, (LANES + 1) * LANES * _MOST_UNITS_AVX512), dtype),
             # The first word may be another image's, and what is read or written ends with whole vectors, or streams.
             np.zeros((shares, (most_images + LANES) // GROUPS + 2 * STREAMS if trains else 0), np.uint64),
             np.zeros(4, np.int64),
@@ -175,6 +192,31 @@ class Layout:
             zeros((self.shares, (BLOCK + 2) * self.units if self.wide else 0), dtype),
             zeros((self.shares, self.patches * self.units if self.wide else 0), dtype),
         )
+
+
+def layout_of(network: StackedNetwork, images: Images, shares: int) -> Layout:
+    """Return the layout of ``network`` for ``images``, with which the last one is kept."""
+    kept: Layout | None = images.prepared.get(_LAYOUT)
+    if kept is None or (kept.network, kept.shares) != (network, shares):
+        kept = images.prepared[_LAYOUT] = Layout(network, images, shares)
+    return kept
+
+
+def labels_of(images: Images, others: Tensor | None = None) -> np.ndarray:
+    """Return the labels of ``images``, or ``others``, as kernels want them: uint16 [N]."""
+    if others is not None:
+        return others.numpy().astype(np.uint16)
+    if _LABELS not in images.prepared:
+        images.prepared[_LABELS] = images.labels.numpy().astype(np.uint16)
+    labels: np.ndarray = images.prepared[_LABELS]
+    return labels
+
+
+@cache
+def most_units() -> int:
+    """Return how many units of a narrow first layer this processor has registers for."""
+    features = get_host_cpu_features()
+    return _MOST_UNITS_AVX512 if features.get("avx512f") else _MOST_UNITS
 
 
 def zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -205,12 +247,22 @@ def patched(images: Images) -> tuple[Patches, np.ndarray]:
         pixels = images.pixels.numpy()[:, order]
         pixels[:, order < 0] = 0
         pixels = pixels.reshape(len(pixels), len(order) // LANES, LANES)
-        where, patch_of = np.nonzero(pixels.any(2))
+        image_of, patch_of = np.nonzero(pixels.any(2))
+        counts = np.bincount(image_of, minlength=len(pixels))
+        heads = -(-(counts + 2) * np.uint16().itemsize // LANES)
+        begins = np.concatenate([[0], np.cumsum(heads + counts)])
+        values = zeros((begins[-1] * LANES,), np.dtype(np.uint8))
+        ids, first_id = values.view(np.uint16), begins[:-1] * LANES // np.uint16().itemsize
+        number = np.arange(len(image_of)) - (np.cumsum(counts) - counts)[image_of]
+        ids[first_id] = heads
+        ids[first_id[image_of] + 1 + number] = patch_of
+        ids[first_id + 1 + counts] = END
+        values.reshape(-1, LANES)[(begins[:-1] + heads)[image_of] + number] = pixels[image_of, patch_of]
         images.prepared[_PATCHES] = (
             Patches(
-                np.searchsorted(where, np.arange(len(pixels) + 1)),
-                patch_of.astype(np.uint16),
-                pixels[where, patch_of].reshape(-1),
+                begins.astype(np.uint32),
+                ids,
+                values,
                 (order >= 0).astype(np.float32),
                 255 * images.mean[0],
                 1 / (255 * images.std[0]),
@@ -234,7 +286,7 @@ def listed(images: Images) -> tuple[Patches, np.ndarray]:
         pixel_of = np.broadcast_to(np.arange(inputs, dtype=np.uint16), seen.shape)
         images.prepared[_PIXELS] = (
             Patches(
-                np.concatenate([[0], np.cumsum(counts)]),
+                np.concatenate([[0], np.cumsum(counts)]).astype(np.uint32),
                 pixel_of[inked],
                 seen[inked],
                 np.ones(0, np.float32),

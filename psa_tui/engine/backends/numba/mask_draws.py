@@ -15,34 +15,30 @@ _MODULUS = 1 << 128
 
 
 def mask_states(
-    draws: Sequence[DropoutMaskDraws], units: int, size: int, step: int, batch: int, steps: int
+    draws: Sequence[DropoutMaskDraws], units: int, batch: int, images: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``Task.mask_states`` and ``Task.mask_moves`` for some steps of an epoch.
+    """Return ``Task.mask_states`` and ``Task.mask_moves`` for an epoch.
 
     Args:
         draws: those of the members that drop, none of whose masks are drawn.
         units: rows of a mask.
-        size: images of each step before these.
-        step: how many steps those are.
-        batch: images of each of these steps.
-        steps: how many these are.
+        batch: images of a step.
+        images: of the epoch; the last step may have fewer.
     """
     states, moves = bytearray(), bytearray()
-    row = batch // GROUPS
+    steps, row, last_row = -(-images // batch), batch // GROUPS, images % batch // GROUPS
     for one in draws:
         state, increment = one.position
-        multiplier, addend = _move(increment, step * -(-units * size // GROUPS))
-        state = (state * multiplier + addend) % _MODULUS
         multiplier, addend = _move(increment, -(-units * batch // GROUPS))
         for _ in range(steps):
             states += state.to_bytes(16, "little")
             state = (state * multiplier + addend) % _MODULUS
-        for words in (1, STREAMS, row, row + 1):
+        for words in (1, STREAMS, row, row + 1, last_row, last_row + 1):
             for factor in _move(increment, words):
                 moves += factor.to_bytes(16, "little")
     return (
         np.frombuffer(states, "<u8").astype(np.uint64).reshape(len(draws), steps, 2),
-        np.frombuffer(moves, "<u8").astype(np.uint64).reshape(len(draws), 4, 4),
+        np.frombuffer(moves, "<u8").astype(np.uint64).reshape(len(draws), 6, 4),
     )
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Sequence
-from concurrent.futures import Future, wait
-from contextlib import suppress
-from threading import Barrier, Thread
+from concurrent.futures import wait
 
 import numpy as np
 import torch
@@ -17,8 +14,9 @@ from psa_tui.engine.backends.numba.compilation import phase_addresses
 from psa_tui.engine.backends.numba.kernels.adamw import BETA1, BETA2
 from psa_tui.engine.backends.numba.kernels.memory import STEPS, STOP, Patches, Task
 from psa_tui.engine.backends.numba.kernels.steps import run_steps
-from psa_tui.engine.backends.numba.layout import Layout
+from psa_tui.engine.backends.numba.layout import Layout, labels_of, layout_of
 from psa_tui.engine.backends.numba.mask_draws import mask_states
+from psa_tui.engine.backends.numba.threads import in_threads
 from psa_tui.engine.images import Images
 from psa_tui.networks.stacked import StackedNetwork
 
@@ -46,23 +44,22 @@ def count_correct(
 ) -> Tensor:
     """Return how many images each member of ``weights`` [M, parameters] classifies correctly, see ``Backend``."""
     rows = weights.numpy()
-    layout = Layout(network, images, shares)
+    layout = layout_of(network, images, shares)
     batch = _EVALUATION_BATCH * shares
-    space = layout.workspace(batch, rows.dtype, trains=False)
-    members = layout.members(rows, None, [images.labels.numpy()] * len(rows), [None] * len(rows))
+    space, lists = layout.room(batch, rows.dtype, trains=False)
     marks = np.zeros((len(rows), network.hidden_units), np.bool_)
     correct = np.zeros((shares, len(rows), -(-len(images) // batch)), np.int64)
     task = Task(
         _of_dtype(layout.images, rows.dtype),
         layout.kernel_layers,
-        members,
+        layout.members(rows, None, [labels_of(images)] * len(rows), [None] * len(rows)),
         space,
-        layout.pixel_lists(batch, rows.dtype, trains=False),
+        lists,
         np.arange(len(images)),
         batch,
         False,
         np.zeros((1, 1, 3), rows.dtype),
-        *mask_states([], 0, batch, 0, batch, 0),
+        *mask_states([], 0, batch, len(images)),
         np.zeros((0, 0, 0)),
         correct,
         marks,
@@ -96,57 +93,43 @@ def _train(
     """Train ``members``, who share an order, adding to ``losses`` [M, 1]; yield how many images were seen."""
     some = epoch.of(members)
     dtype = weights.numpy().dtype
-    layout = Layout(network, images, shares)
-    labels = [images.labels if one is None else one for one in some.labels]
-    arrays = {id(one): one.numpy() for one in labels}
+    layout = layout_of(network, images, shares)
+    labels = {id(one): labels_of(images, one) for one in some.labels}
     state = layout.members(
         weights[list(members)].numpy(),
         None if some.moments is None else some.moments.numpy(),
-        [arrays[id(one)] for one in labels],
+        [labels[id(one)] for one in some.labels],
         some.dropout,
     )
     order = epoch.orders[some.order_of[0]].numpy()
     size = min(epoch.hyperparameters.batch_size, len(order))
-    seen = _of_dtype(layout.images, dtype)
-    dropping = [draws for draws in some.dropout if draws is not None]
-    space = layout.workspace(size, dtype)
-    lists = layout.pixel_lists(size, dtype)
-    marks = np.zeros((0, 0), np.bool_)
-    correct = np.zeros(len(members), np.int64)
-    begin, step = 0, 0
-    while begin < len(order):
-        batch = min(size, len(order) - begin)
-        count = (len(order) - begin) // batch
-        rates = _rates(some, step, count).astype(dtype)
-        found_losses = np.zeros((shares, len(members), count))
-        found_correct = np.zeros(found_losses.shape, np.int64)
-        before = losses[list(members), 0]
-        task = Task(
-            seen,
-            layout.kernel_layers,
-            state,
-            space,
-            lists,
-            order[begin : begin + count * batch],
-            batch,
-            True,
-            rates,
-            *mask_states(dropping, network.dropped_units, size, step, batch, count),
-            found_losses,
-            found_correct,
-            marks,
-        )
-        for taken in _run_steps(task, layout):
-            losses[list(members), 0] = before + found_losses[:, :, :taken].sum((0, 2))
-            yield begin + taken * batch
-        correct += found_correct.sum((0, 2))
-        begin += count * batch
-        step += count
+    steps = -(-len(order) // size)
+    space, lists = layout.room(size, dtype)
+    found_losses = np.zeros((shares, len(members), steps))
+    found_correct = np.zeros(found_losses.shape, np.int64)
+    task = Task(
+        _of_dtype(layout.images, dtype),
+        layout.kernel_layers,
+        state,
+        space,
+        lists,
+        order,
+        size,
+        True,
+        _rates(some, steps).astype(dtype),
+        *mask_states([draws for draws in some.dropout if draws is not None], network.dropped_units, size, len(order)),
+        found_losses,
+        found_correct,
+        np.zeros((0, 0), np.bool_),
+    )
+    for taken in _run_steps(task, layout):
+        losses[list(members), 0] = found_losses[:, :, :taken].sum((0, 2))
+        yield min(taken * size, len(order))
     rows = weights.new_empty(len(members), weights.shape[1])
     layout.store(state, 0, rows)
     weights[list(members)] = rows
     if epoch.correct is not None:
-        epoch.correct[list(members)] = torch.from_numpy(correct)
+        epoch.correct[list(members)] = torch.from_numpy(found_correct.sum((0, 2)))
     if epoch.moments is not None:
         for which in (1, 2):
             layout.store(state, which, rows)
@@ -159,20 +142,16 @@ def _run_steps(task: Task, layout: Layout) -> Generator[int, None, None]:
     This thread only waits, so that it can show progress, and be interrupted: closing the generator ends a call after
     the step that it is at.
     """
-    phases = phase_addresses(task.rates.dtype, layout.wide, layout.first_units, layout.later_units, layout.residual)
+    phases = phase_addresses(task.rates.dtype, *layout.kind)
     control = task.space.control
     control[:] = 0
-    calls: list[Future[None]] = [Future() for _ in range(layout.shares)]
-    # One that is at work waits for the others on its core, where they could not be started.
-    ready = Barrier(layout.shares)
-    for share, call in enumerate(calls):
-        # A daemon, because a process that must end at once does not wait for the end of a step.
-        Thread(target=_answer, args=(call, ready, task, share, *phases), daemon=True).start()
+    calls = in_threads(lambda share: run_steps(task, share, *phases), layout.shares)
     try:
         while wait(calls, _PROGRESS_EVERY_S).not_done:
             if control[STEPS]:
                 yield int(control[STEPS])
-    except GeneratorExit:
+    except BaseException:
+        # Whoever left it, or Ctrl-C: the next call has the same memory.
         control[STOP] = 1
         wait(calls)
         raise
@@ -181,31 +160,9 @@ def _run_steps(task: Task, layout: Layout) -> Generator[int, None, None]:
     yield int(control[STEPS])
 
 
-def _answer(call: Future[None], ready: Barrier, task: Task, share: int, *phases: int) -> None:
-    try:
-        if ready.parties > 1:
-            ready.wait()
-            _move_apart(share)
-        call.set_result(run_steps(task, share, *phases))
-    except BaseException as error:
-        call.set_exception(error)
-
-
-def _move_apart(share: int) -> None:
-    """Let this thread begin on a core of its own; it may be moved from there.
-
-    Linux often begins several new threads on one core, and takes milliseconds to divide them: as long as an epoch.
-    """
-    if hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))
-        with suppress(OSError):
-            os.sched_setaffinity(0, {cores[(os.getpid() + share) % len(cores)]})
-        os.sched_setaffinity(0, cores)
-
-
-def _rates(epoch: Epoch, step: int, count: int) -> np.ndarray:
-    """Return what AdamW multiplies with in ``count`` steps after ``step`` ones of this epoch: [M, count, 3]."""
-    numbers = np.array(epoch.steps)[:, None] + np.arange(step + 1, step + 1 + count)
+def _rates(epoch: Epoch, count: int) -> np.ndarray:
+    """Return what AdamW multiplies with in the ``count`` steps of this epoch: [M, count, 3]."""
+    numbers = np.array(epoch.steps)[:, None] + np.arange(1, 1 + count)
     rate = epoch.hyperparameters.learning_rate
     decay = np.broadcast_to(1 - rate * np.array(epoch.weight_decay)[:, None], numbers.shape)
     return np.stack([rate / (1 - BETA1**numbers), 1 / np.sqrt(1 - BETA2**numbers), decay], 2)

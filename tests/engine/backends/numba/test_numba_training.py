@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from psa_tui.engine.backend import BACKENDS, choose_backend
-from psa_tui.engine.backends.numba import compilation, training
+from psa_tui.engine.backends.numba import compilation, layout, training
 from psa_tui.engine.backends.numba.kernels import compiling
-from psa_tui.engine.backends.numba.kernels.memory import STEPS, STOP
+from psa_tui.engine.backends.numba.kernels.memory import END, STEPS, STOP
 from psa_tui.engine.backends.numba.kernels.steps import run_steps
 from psa_tui.engine.backends.numba.layout import Layout, listed, patched, pixel_order
 from psa_tui.engine.backends.numba.training import chunks
@@ -96,10 +96,12 @@ def test_patches_hold_every_pixel_once_and_no_black_patch(shape):
     found, order = patched(Images(pixels, torch.zeros(20), (0.1,), (0.3,), shape))
     rebuilt = np.zeros((20, len(order)), np.uint8)
     for image in range(20):
-        for entry in range(found.begins[image], found.begins[image + 1]):
-            values = found.values[16 * entry : 16 * entry + 16]
-            assert values.any()
-            rebuilt[image, 16 * int(found.patch_of[entry]) :][:16] = values
+        record = found.values[16 * int(found.begins[image]) : 16 * int(found.begins[image + 1])]
+        head, *patches = record.view(np.uint16)
+        patches = patches[: patches.index(END)]
+        values = record.reshape(-1, 16)[head:]
+        assert values.any(1).all()
+        rebuilt[image].reshape(-1, 16)[patches] = values
     assert sorted(order[order >= 0]) == list(range(count))
     assert (rebuilt[:, order >= 0] == pixels.numpy()[:, order[order >= 0]]).all()
     assert not rebuilt[:, order < 0].any()
@@ -154,15 +156,17 @@ def test_a_kernel_that_is_to_stop_ends_after_the_step_that_it_is_at(monkeypatch,
     assert taken == [1]
 
 
-def test_the_published_study_compiles_few_kernels():
+@pytest.mark.parametrize(("most_units", "expected"), [(4, (98, 10, 30)), (9, (98, 13, 36))])
+def test_the_published_study_compiles_few_kernels(most_units, expected, monkeypatch):
+    monkeypatch.setattr(layout, "most_units", lambda: most_units)
     images = random_images(2, 1)
     layouts = [Layout(network, images, 1) for network in parse_grid("published", "mnist")]
-    kinds = {(one.wide, one.first_units, one.later_units, one.residual) for one in layouts}
+    kinds = {one.kind for one in layouts}
     # Machine code is found in the cache by these names.
     functions = [kernel.py_func for kind in kinds for kernel in compilation._kernels(*kind).values()]
     kernels = {(function.__module__, function.__qualname__) for function in functions}
     # Each takes a quarter to three quarters of a second of processor time.
-    assert (len(layouts), len(kinds), len(kernels)) == (98, 9, 25)
+    assert (len(layouts), len(kinds), len(kernels)) == expected
 
 
 def test_members_of_one_order_train_together_as_many_as_fit_the_cache():

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from psa_tui.engine.backend import BACKENDS
-from psa_tui.engine.backends.numba import training
+from psa_tui.engine.backends.numba import threads
 from psa_tui.engine.meta_loop import run_meta_loops
 from psa_tui.method.events import EpochProgressed
 from psa_tui.method.variants import FULL
@@ -77,8 +77,8 @@ def test_leaving_within_an_epoch_keeps_the_last_loop_and_ends_every_thread_at_on
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="threads cannot be moved here")
 def test_threads_begin_on_cores_of_their_own_and_may_leave_them(monkeypatch):
     asked, cores = [], os.sched_getaffinity(0)
-    monkeypatch.setattr(training.os, "sched_setaffinity", lambda _, places: asked.append(set(places)))
+    monkeypatch.setattr(threads.os, "sched_setaffinity", lambda _, places: asked.append(set(places)))
     for share in range(len(cores)):
-        training._move_apart(share)
+        threads._move_apart(share)
     assert sorted(asked[::2], key=min) == [{core} for core in sorted(cores)]
     assert asked[1::2] == [cores] * len(cores)

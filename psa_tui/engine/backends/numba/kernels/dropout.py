@@ -25,8 +25,9 @@ STREAMS = 4
 """Words that are made side by side: one alone would wait for its multiplication."""
 GROUPS = 4
 """Groups of 16 bits in a word, one for each unit of an image."""
-ONE_WORD, STREAMS_WORDS, ROW_WORDS, LONG_ROW_WORDS = range(4)
-"""The moves in ``Task.mask_moves``: by a word, by ``STREAMS``, by a unit's whole words, and by one word more."""
+ONE_WORD, STREAMS_WORDS, ROW_WORDS, LAST_ROW_WORDS = 0, 1, 2, 4
+"""The moves in ``Task.mask_moves``: by a word, by ``STREAMS``, by a unit's whole words; these in the last batch of an
+epoch. Behind each of the last two is the move by one word more."""
 
 
 def _move(typing: Any, low: Any, high: Any, factors: Any, mask: Any, move: Any) -> Any:
@@ -120,6 +121,7 @@ def drop_units(
     rows: int,
     width: int,
     images: int,
+    together: int,
     low: np.uint64,
     high: np.uint64,
     group: int,
@@ -134,6 +136,7 @@ def drop_units(
         rows: of a block.
         width: units of the layer.
         images: of the thread.
+        together: images of all threads.
         low: the state before the word of the layer's first unit and the thread's first image.
         high: its other half.
         group: of that unit and image, counted from the step's first word.
@@ -143,7 +146,7 @@ def drop_units(
     """
     mask, moves, words = task.members.masks_of[member], task.mask_moves, task.space.mask_words[share]
     threshold, scale = task.members.dropout_threshold[member], task.members.dropout_scale[member]
-    batch = task.batch
+    row_words = ROW_WORDS if together == task.batch else LAST_ROW_WORDS
     for unit in range(width):
         alive = False
         for image in range(0, images, LANES):
@@ -156,7 +159,7 @@ def drop_units(
                 at = (image // BLOCK * rows + unit) * BLOCK + image % BLOCK
                 store(activations, at, load(activations, at) * kept(words, offset + image, threshold, scale))
         before = group // GROUPS
-        group += batch
-        long = group // GROUPS - before > batch // GROUPS
-        low, high = move(low, high, moves, mask, LONG_ROW_WORDS if long else ROW_WORDS)
+        group += together
+        long = group // GROUPS - before > together // GROUPS
+        low, high = move(low, high, moves, mask, row_words + long)
     return low, high, group

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from psa_tui.engine.backends.numba.kernels.compiling import kernel
 from psa_tui.engine.backends.numba.kernels.memory import BLOCK, Task, share_of
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES
-from psa_tui.engine.backends.numba.kernels.vectors import count_at_least, exponential, load, maximum, splat, store
+from psa_tui.engine.backends.numba.kernels.vectors import (
+    count_at_least,
+    exponential,
+    load,
+    maximum,
+    splat,
+    store,
+    sum_of,
+    where_equal,
+)
 
 
 @kernel
@@ -48,36 +59,37 @@ def loss_and_gradient(task: Task, share: int, step: int, member: int) -> None:
     scale, loss, correct = number(1.0) / number(batch), 0.0, 0
     first_image += begin_image
     count = end_image - begin_image
+    none = splat(number(-1))
     for begin in range(0, -(-count // BLOCK) * BLOCK, LANES):
         base = at + (begin // BLOCK) * classes * BLOCK + begin % BLOCK
         images = min(LANES, max(0, count - begin))
-        most = load(logits, base)
-        for row in range(1, classes):
-            most = maximum(load(logits, base + row * BLOCK), most)
+        store(scratch, 0, none)
         for image in range(images):
-            target = logits[base + labels[order[first_image + begin + image]] * BLOCK + image]
-            loss -= target
-            scratch[2 * LANES + image] = target
-        for image in range(images, LANES):
-            scratch[2 * LANES + image] = math.nan
+            scratch[image] = labels[np.uint64(order[np.uint64(first_image + begin + image)])]
+        label = load(scratch, 0)
+        most, target = load(logits, base), splat(number(math.nan))
+        for row in range(classes):
+            logit = load(logits, base + row * BLOCK)
+            most = maximum(logit, most)
+            target = where_equal(label, splat(number(row)), logit, target)
         total = splat(number(0))
         for row in range(classes):
             power = exponential(load(logits, base + row * BLOCK) - most)
             store(logits, base + row * BLOCK, power)
             total = total + power
-        store(scratch, 0, total)
-        store(scratch, LANES, most)
-        for image in range(images):
-            loss += math.log(scratch[image]) + scratch[LANES + image]
         # A maximum passes over what is not a number, a sum of powers does not.
-        correct += count_at_least(load(scratch, 2 * LANES), most + (total - total))
-        share_of_one = splat(scale) / total
-        for row in range(classes):
-            store(logits, base + row * BLOCK, load(logits, base + row * BLOCK) * share_of_one)
+        correct += count_at_least(target, most + (total - total))
+        loss += sum_of(where_equal(label, none, splat(number(0)), most - target))
+        # One logarithm of a product: what is at most the number of classes does not overflow, in float64.
+        store(scratch, 0, total)
+        product = 1.0
         for image in range(images):
-            logits[base + labels[order[first_image + begin + image]] * BLOCK + image] -= scale
-        for image in range(images, LANES):
-            for row in range(classes):
-                logits[base + row * BLOCK + image] = number(0)
+            product *= scratch[image]
+        loss += math.log(product)
+        share_of_one, whole = splat(scale) / total, splat(scale)
+        for row in range(classes):
+            found = load(logits, base + row * BLOCK) * share_of_one
+            found = where_equal(label, splat(number(row)), found - whole, found)
+            store(logits, base + row * BLOCK, where_equal(label, none, splat(number(0)), found))
     task.losses[share, member, step] = loss
     task.correct[share, member, step] = correct

@@ -21,6 +21,8 @@ Words3 = Annotated[np.ndarray, np.uint64, 3]
 
 BLOCK = 64
 """Images whose activations lie side by side."""
+END = 0xFFFF
+"""Behind the last of an image's patches, see ``patches``."""
 ARRIVALS, STEPS, STOP, STOPPED = range(4)
 """Places in ``Workspace.control``: arrivals where threads meet, steps taken, whether to stop, and that all do so."""
 
@@ -45,12 +47,12 @@ class Layers(NamedTuple):
 class Patches(NamedTuple):
     """Images as the patches that are not black, see ``patches``; or, see ``pixels``, as the pixels that are not."""
 
-    begins: Ints
-    """Of each image: int64 [N + 1]; or of each strip of it: [N * strips + 1]."""
+    begins: Annotated[np.ndarray, np.uint32, 1]
+    """Of each image's record, in sixteen bytes: uint32 [N + 1]; or of each strip of it: [N * strips + 1]."""
     patch_of: Annotated[np.ndarray, np.uint16, 1]
-    """uint16 [E]."""
+    """Records as sixteen-bit numbers; or uint16 [E]."""
     values: Annotated[np.ndarray, np.uint8, 1]
-    """uint8 [E * 16], or [E]."""
+    """Records as bytes; or uint8 [E]."""
     real: Reals
     """Which of a patch's places are pixels: [patches * 16]."""
     centre: float
@@ -67,8 +69,8 @@ class Members(NamedTuple):
     """All other parameters and their moments: [3, M, some]."""
     weight_sums: Reals3
     """Of each unit of the first layer, in parts of which each thread has one: [M, shares, rows]."""
-    labels: Ints2
-    """Sets of labels of all images: int64 [sets, N]."""
+    labels: Annotated[np.ndarray, np.uint16, 2]
+    """Sets of labels of all images: uint16 [sets, N]."""
     labels_of: Ints
     """Each member's set: int64 [M]."""
     masks_of: Ints
@@ -95,8 +97,13 @@ class Workspace(NamedTuple):
     """The live units of each layer: int64 [shares, layers, most rows]."""
     live_counts: Ints2
     list_counts: Ints2
+    """Of a thread's images, those that have each patch: int64 [shares, patches]."""
     list_values: Annotated[np.ndarray, np.uint8, 2]
-    list_images: Annotated[np.ndarray, np.int32, 3]
+    """Their pixels: uint8 [shares, patches * most images * 16]."""
+    list_rows: Annotated[np.ndarray, np.int32, 2]
+    """Where the deltas of each begin: int32 [shares, patches * most images]."""
+    first_gradients: Reals2
+    """Of the first layer's weights, where images are not listed: [shares, patches * units * 16]."""
     live_tiles: Annotated[np.ndarray, np.bool_, 2]
     scratch: Reals2
     mask_words: Annotated[np.ndarray, np.uint64, 2]

@@ -5,7 +5,12 @@ each unit, -centre * scale times the sum of its weights, and of each gradient, -
 deltas. Weights are [tiles, patches, len(tile), 16]: a tile of units passes over the images together. Units and pixels
 that fill up the last tile and patch are zero and stay so.
 
-Threads divide the images of a batch among them, and the patches when a step is taken with the weights.
+An image is a record of bytes, so that few cache lines have it all: sixteen-bit numbers, namely the length of this head
+in sixteen bytes, the patches that are not black, and ``END``; then the pixels of these patches.
+
+Threads divide the images of a batch among them, and the patches when a step is taken with the weights. Gradients of a
+layer of few units are added up image by image, while they stay in the first cache. For more units each thread lists its
+images by patch, for all threads and members to use.
 """
 
 from __future__ import annotations
@@ -14,9 +19,10 @@ import numpy as np
 
 from psa_tui.engine.backends.numba.kernels.adamw import update
 from psa_tui.engine.backends.numba.kernels.calling import Phase
-from psa_tui.engine.backends.numba.kernels.compiling import kernel
-from psa_tui.engine.backends.numba.kernels.memory import BLOCK, Task, share_of
+from psa_tui.engine.backends.numba.kernels.compiling import kernel, part
+from psa_tui.engine.backends.numba.kernels.memory import BLOCK, END, Task, share_of
 from psa_tui.engine.backends.numba.kernels.processor import prefetch
+from psa_tui.engine.backends.numba.kernels.products import sum_first_deltas
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES, registers
 from psa_tui.engine.backends.numba.kernels.vectors import (
     copy_bytes,
@@ -32,61 +38,70 @@ from psa_tui.engine.backends.numba.kernels.vectors import (
 
 _AHEAD = 12
 """So many images before it is needed an image is fetched from memory."""
+_LINE, _HEAD = 64, LANES // 2
+"""Bytes of a cache line, and sixteen-bit numbers in sixteen bytes."""
 
 
-@kernel
-def list_patches(task: Task, share: int, step: int, member: int) -> None:
-    """Fetch a thread's images from memory and, for the backward pass, list them by patch, for all threads to use.
+@part
+def fetch_ahead(task: Task, position: int, count: int, first_image: int) -> None:
+    """Fetch from memory what a thread needs some images after the one at ``position`` of its ``count``.
 
-    A patch's list has the sixteen pixels of each image that is not black there, and where the image's first row lies in
-    the activations [blocks, rows, 64].
+    Args:
+        first_image: where in the order its images of this batch begin.
     """
-    begins, patch_of, values = task.images.begins, task.images.patch_of, task.images.values
-    space, rows, order = task.space, task.layers.rows[0], task.order
-    counts, list_values, list_images = space.list_counts[share], space.list_values[share], space.list_images[share]
-    shares, longest, first_image = len(space.activations), space.list_images.shape[2], step * task.batch
-    begin, end = share_of(min(task.batch, len(order) - first_image), share, shares)
-    base = (2 * share + 1) * (len(space.deltas) // (2 * shares))
-    counts[:] = 0
-    for position in range(end - begin):
-        here = first_image + begin + position
-        # After its last image of this batch a thread needs its first of the next one.
-        ahead = here + _AHEAD + (task.batch - (end - begin) if position + _AHEAD >= end - begin else 0)
-        further = here + 2 * _AHEAD + (task.batch - (end - begin) if position + 2 * _AHEAD >= end - begin else 0)
-        if further < len(order):
-            prefetch(begins, order[further])
-        if ahead < len(order):
-            image = order[ahead]
-            prefetch(patch_of, begins[image])
-            for at in range(begins[image] * LANES, begins[image + 1] * LANES + 64, 64):
-                prefetch(values, at)
-        if not task.trains:
-            continue
-        image = order[here]
-        where = base + (position // BLOCK) * rows * BLOCK + position % BLOCK
-        for entry in range(begins[image], begins[image + 1]):
-            patch = np.int64(patch_of[entry])
-            count = counts[patch]
-            counts[patch] = count + 1
-            list_images[patch, count] = where
-            copy_bytes(list_values, (patch * longest + count) * LANES, values, entry * LANES)
+    order, begins, values = task.order, task.images.begins, task.images.values
+    # After its last image of this batch a thread needs its first of the next one.
+    skipped = task.batch - count
+    further = first_image + position + 2 * _AHEAD + (skipped if position + 2 * _AHEAD >= count else 0)
+    if further < len(order):
+        prefetch(begins, order[np.uint64(further)])
+    ahead = first_image + position + _AHEAD + (skipped if position + _AHEAD >= count else 0)
+    if ahead < len(order):
+        begin = begins[np.uint64(order[np.uint64(ahead)])] * LANES
+        # As many as most images have: a number that varies would be guessed wrongly.
+        for line in range(len(values) // (len(begins) * _LINE) + 2):
+            prefetch(values, begin + line * _LINE)
 
 
-def phases(units: int) -> tuple[Phase, Phase, Phase]:
-    """Return the phases that list patches, compute the first layer and update it; the last two do ``units`` at once."""
+@part
+def list_image(task: Task, share: int, image: int, row: int) -> None:
+    """Add the patches of ``image`` to their lists: sixteen pixels each, and the image's first ``row`` of deltas."""
+    ids, values, space = task.images.patch_of, task.images.values, task.space
+    counts, list_values, list_rows = space.list_counts[share], space.list_values[share], space.list_rows[share]
+    begin, longest = task.images.begins[np.uint64(image)], len(list_rows) // len(counts)
+    at, source = begin * _HEAD + 1, (begin + np.int64(ids[np.uint64(begin * _HEAD)])) * LANES
+    patch = np.int64(ids[np.uint64(at)])
+    while patch != END:
+        place = patch * longest + counts[np.uint64(patch)]
+        counts[np.uint64(patch)] += 1
+        list_rows[np.uint64(place)] = row
+        copy_bytes(list_values, place * LANES, values, source)
+        at += 1
+        source += LANES
+        patch = np.int64(ids[np.uint64(at)])
+
+
+def phases(units: int, listed: bool) -> tuple[Phase, Phase, Phase]:
+    """Return the phases that compute the first layer, sum its deltas and update it, ``units`` at once.
+
+    Unless images are ``listed`` by patch, one tile has all units.
+    """
     tile = (0,) * units
 
     @kernel
     def forward_patches(task: Task, share: int, step: int, member: int) -> None:
-        """Compute the activations of a thread's images, [blocks, rows, 64]."""
-        begins, patch_of, values = task.images.begins, task.images.patch_of, task.images.values
+        """Compute the activations of a thread's images, [blocks, rows, 64]; for the first member, list these."""
+        begins, ids, values = task.images.begins, task.images.patch_of, task.images.values
         weights, sums_of_weights = task.members.first[0, member], task.members.weight_sums[member]
         biases, width, rows = task.members.rest[0, member], task.layers.widths[0], task.layers.rows[0]
         centre, scale, patches = task.images.centre, task.images.scale, len(task.images.real) // LANES
         scratch, shares, first_image = task.space.scratch[share], len(task.space.activations), step * task.batch
         begin, end = share_of(min(task.batch, len(task.order) - first_image), share, shares)
         order, y = task.order[first_image + begin : first_image + end], task.space.activations[share]
+        first_row = (2 * share + 1) * (len(task.space.deltas) // (2 * shares))
         zero = splat(weights.dtype.type(0))
+        if listed and member == 0:
+            task.space.list_counts[share, :] = 0
         for first in range(0, rows, units):
             for group in range(-(-len(order) // BLOCK) * BLOCK // LANES):
                 for lane in range(LANES):
@@ -95,12 +110,23 @@ def phases(units: int) -> tuple[Phase, Phase, Phase]:
                         sums[j] = zero
                     position = group * LANES + lane
                     if position < len(order):
-                        image = order[position]
-                        for entry in range(begins[image], begins[image + 1]):
-                            x = load_bytes(values, entry * LANES, weights)
-                            at = (first * patches + np.int64(patch_of[entry]) * units) * LANES
+                        image = order[np.uint64(position)]
+                        if member == 0 and first == 0:
+                            fetch_ahead(task, position, len(order), first_image + begin)
+                            if listed and task.trains:
+                                row = first_row + (position // BLOCK) * rows * BLOCK + position % BLOCK
+                                list_image(task, share, image, row)
+                        here = begins[np.uint64(image)]
+                        at, source = here * _HEAD + 1, (here + np.int64(ids[np.uint64(here * _HEAD)])) * LANES
+                        patch = np.int64(ids[np.uint64(at)])
+                        while patch != END:
+                            x = load_bytes(values, source, weights)
+                            weight = (first * patches + patch * units) * LANES
                             for j in range(units):
-                                sums[j] = fma(x, load(weights, at + j * LANES), sums[j])
+                                sums[j] = fma(x, load(weights, weight + j * LANES), sums[j])
+                            at += 1
+                            source += LANES
+                            patch = np.int64(ids[np.uint64(at)])
                     for j in range(units):
                         store(scratch, (j * LANES + lane) * LANES, sums[j])
                 target = (group * LANES // BLOCK) * rows * BLOCK + group * LANES % BLOCK
@@ -114,6 +140,43 @@ def phases(units: int) -> tuple[Phase, Phase, Phase]:
                         store(y, target + (first + j) * BLOCK, relu(found))
 
     @kernel
+    def sum_gradients(task: Task, share: int, step: int, member: int) -> None:
+        """Sum the deltas of a thread's images, and the gradients that its images make."""
+        sum_first_deltas(task, share, step, member)
+        begins, ids, values, deltas = task.images.begins, task.images.patch_of, task.images.values, task.space.deltas
+        gradients, shares = task.space.first_gradients[share], len(task.space.activations)
+        first_image = step * task.batch
+        begin, end = share_of(min(task.batch, len(task.order) - first_image), share, shares)
+        order = task.order[first_image + begin : first_image + end]
+        first_row, zero = (2 * share + 1) * (len(deltas) // (2 * shares)), splat(deltas.dtype.type(0))
+        for at in range(0, len(gradients), LANES):
+            store(gradients, at, zero)
+        if not task.space.live_tiles[share, 0]:
+            return
+        for position in range(len(order)):
+            row = first_row + (position // BLOCK) * units * BLOCK + position % BLOCK
+            # Without a branch for each: half of the units are inactive, and a guess is wrong as often.
+            active = False
+            for j in range(units):
+                active |= deltas[np.uint64(row + j * BLOCK)] != 0
+            if not active:
+                continue
+            of_units = registers(tile, deltas)
+            for j in range(units):
+                of_units[j] = splat_at(deltas, row + j * BLOCK)
+            here = begins[np.uint64(order[np.uint64(position)])]
+            at, source = here * _HEAD + 1, (here + np.int64(ids[np.uint64(here * _HEAD)])) * LANES
+            patch = np.int64(ids[np.uint64(at)])
+            while patch != END:
+                x = load_bytes(values, source, deltas)
+                for j in range(units):
+                    place = (patch * units + j) * LANES
+                    store(gradients, place, fma(x, of_units[j], load(gradients, place)))
+                at += 1
+                source += LANES
+                patch = np.int64(ids[np.uint64(at)])
+
+    @kernel
     def update_patches(task: Task, share: int, step: int, member: int) -> None:
         """Compute a thread's patches' gradients and take the optimiser's step with each as soon as it is there."""
         space, members, deltas, delta_sums = task.space, task.members, task.space.deltas, task.space.delta_sums
@@ -124,7 +187,7 @@ def phases(units: int) -> tuple[Phase, Phase, Phase]:
         )
         sums_of_weights, rates, real = members.weight_sums[member, share], task.rates[member, step], task.images.real
         centre, scale, patches = task.images.centre, task.images.scale, len(real) // LANES
-        scratch, longest, shares = space.scratch[share], space.list_images.shape[2], len(space.activations)
+        scratch, shares = space.scratch[share], len(space.activations)
         first_patch, end_patch = share_of(patches, share, shares)
         zero = splat(weights.dtype.type(0))
         for first in range(0, task.layers.rows[0], units):
@@ -138,12 +201,17 @@ def phases(units: int) -> tuple[Phase, Phase, Phase]:
                 for j in range(units):
                     sums[j] = zero
                 for other in range(shares if live else 0):
-                    list_values, list_images = space.list_values[other], space.list_images[other]
-                    for entry in range(space.list_counts[other, patch]):
-                        x = load_bytes(list_values, (patch * longest + entry) * LANES, weights)
-                        at = np.int64(list_images[patch, entry]) + first * BLOCK
+                    if listed:
+                        list_values, list_rows = space.list_values[other], space.list_rows[other]
+                        place = patch * (len(list_rows) // patches)
+                        for entry in range(place, place + space.list_counts[other, patch]):
+                            x = load_bytes(list_values, entry * LANES, weights)
+                            at = np.int64(list_rows[np.uint64(entry)]) + first * BLOCK
+                            for j in range(units):
+                                sums[j] = fma(x, splat_at(deltas, at + j * BLOCK), sums[j])
+                    else:
                         for j in range(units):
-                            sums[j] = fma(x, splat_at(deltas, at + j * BLOCK), sums[j])
+                            sums[j] = sums[j] + load(space.first_gradients[other], (patch * units + j) * LANES)
                 here = load(real, patch * LANES)
                 begin = (first * patches + patch * units) * LANES
                 for j in range(units):
@@ -158,4 +226,4 @@ def phases(units: int) -> tuple[Phase, Phase, Phase]:
             for j in range(units):
                 sums_of_weights[first + j] = scratch[LANES * LANES + j]
 
-    return list_patches, forward_patches, update_patches
+    return forward_patches, sum_first_deltas if listed else sum_gradients, update_patches

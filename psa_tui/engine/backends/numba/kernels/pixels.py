@@ -17,37 +17,23 @@ import numpy as np
 from psa_tui.engine.backends.numba.kernels.adamw import update
 from psa_tui.engine.backends.numba.kernels.calling import Phase
 from psa_tui.engine.backends.numba.kernels.compiling import kernel, part
-from psa_tui.engine.backends.numba.kernels.memory import BLOCK, PixelLists, Task, share_of
+from psa_tui.engine.backends.numba.kernels.memory import BLOCK, Task, share_of
 from psa_tui.engine.backends.numba.kernels.processor import prefetch
+from psa_tui.engine.backends.numba.kernels.products import sum_first_deltas
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES, registers
 from psa_tui.engine.backends.numba.kernels.vectors import fma, load, relu, splat, splat_at, store, transpose
 
-Array = np.ndarray
 _AHEAD = 12
 """So many images before it is needed an image is fetched from memory."""
 
 
 @part
-def list_pixels(
-    units: int,
-    order: Array,
-    begins: Array,
-    pixel_of: Array,
-    values: Array,
-    share: int,
-    lists: PixelLists,
-    trains: bool,
-) -> None:
-    """List the pixels of a thread's images ``order`` by image and, for the backward pass, by pixel.
-
-    Args:
-        units: in a tile.
-        order: the images.
-        begins: of each image's strips; ``pixel_of`` and ``values`` are theirs.
-        share: which of the threads this is.
-        lists: what is set.
-        trains: whether there is a backward pass.
-    """
+def list_pixels(units: int, task: Task, share: int, step: int) -> None:
+    """List the pixels of a thread's images by image and, for the backward pass, by pixel; ``units`` are in a tile."""
+    begins, pixel_of, values = task.images.begins, task.images.patch_of, task.images.values
+    together = task.order[step * task.batch : (step + 1) * task.batch]
+    begin_image, end_image = share_of(len(together), share, len(task.space.activations))
+    order, lists, trains = together[begin_image:end_image], task.lists, task.trains
     strips, stride = lists.image_begins.shape[2] // BLOCK, np.uint64(units)
     for block in range(lists.image_begins.shape[1]):
         image_begins, counts = lists.image_begins[share, block], lists.counts[share, block]
@@ -61,9 +47,11 @@ def list_pixels(
                 position = block * BLOCK + image
                 if position >= len(order):
                     continue
+                if strip == 0 and position + 2 * _AHEAD < len(order):
+                    prefetch(begins, order[position + 2 * _AHEAD] * strips)
                 if strip == 0 and position + _AHEAD < len(order):
                     ahead = order[position + _AHEAD] * strips
-                    for at in range(begins[ahead], begins[ahead + strips], 32):
+                    for at in range(begins[ahead], begins[ahead + strips] + 32, 32):
                         prefetch(pixel_of, at)
                         prefetch(values, at)
                 begin = order[position] * strips + strip
@@ -81,21 +69,14 @@ def list_pixels(
 
 
 def phases(vectors: int) -> tuple[Phase, Phase, Phase]:
-    """Return the phases that list pixels, compute the first layer, and update it, ``vectors`` of units at once."""
+    """Return the phases that compute the first layer, sum its deltas and update it, ``vectors`` of units at once."""
     tile, units = (0,) * vectors, vectors * LANES
 
     @kernel
-    def list_batch(task: Task, share: int, step: int, member: int) -> None:
-        """List the pixels of a thread's images, for all threads to use."""
-        images, together = task.images, task.order[step * task.batch : (step + 1) * task.batch]
-        begin, end = share_of(len(together), share, len(task.space.activations))
-        list_pixels(
-            units, together[begin:end], images.begins, images.patch_of, images.values, share, task.lists, task.trains
-        )
-
-    @kernel
     def forward_pixels(task: Task, share: int, step: int, member: int) -> None:
-        """Compute the activations of a thread's images, [blocks, rows, 64]."""
+        """Compute the activations of a thread's images, [blocks, rows, 64]; for the first member, list their pixels."""
+        if member == 0:
+            list_pixels(units, task, share, step)
         lists, weights, y = task.lists, task.members.first[0, member], task.space.activations[share]
         weight_sums, biases = task.members.weight_sums[member], task.members.rest[0, member]
         pixels, strips, rows = lists.counts.shape[2], lists.image_begins.shape[2] // BLOCK, task.layers.rows[0]
@@ -185,4 +166,4 @@ def phases(vectors: int) -> tuple[Phase, Phase, Phase]:
             for j in range(vectors):
                 store(weight_sums, first + j * LANES, load(sums, totals + j * LANES))
 
-    return list_batch, forward_pixels, update_pixels
+    return forward_pixels, sum_first_deltas, update_pixels

@@ -129,7 +129,9 @@ def phases(units: int, residual: bool) -> tuple[Phase, Phase]:
                                 store(y, target + (first + j) * BLOCK + lane, relu(sums[j]) if hidden else sums[j])
             if layer < last:
                 if mask_of >= 0 and (not residual or mask_at[layer] >= 0):
-                    low, high, group = drop_units(task, share, member, y[at:], rows, width, images, low, high, group)
+                    low, high, group = drop_units(
+                        task, share, member, y[at:], rows, width, images, together, low, high, group
+                    )
                 live_count = 0
                 for first in range(width):
                     found = False

@@ -14,40 +14,40 @@ from psa_tui.engine.backends.numba.kernels.processor import flush_denormals, mee
 
 
 class Phases(NamedTuple):
-    """What a step consists of. Threads meet before and after what is done to the first layer."""
+    """What a step consists of. Threads meet before and after the update, where each has its part of the weights."""
 
-    list_inputs: Phase
-    """What of the images of a batch is not black; once for all members."""
     first_layer: Phase
+    """For the first member, it lists what of the images of a batch is not black, once for all."""
     later_layers: Phase
     count_correct: Phase
     loss_and_gradient: Phase
     gradients: Phase
     """Of all but the first layer's weights."""
     sum_first_deltas: Phase
+    """And the gradients of the first layer's weights, where these are not a part of the update."""
     update_first_layer: Phase
 
 
 @cache
-def phases_for(wide: bool, units: int, later_units: int, residual: bool) -> Phases:
+def phases_for(wide: bool, units: int, listed: bool, later_units: int, residual: bool) -> Phases:
     """Return the phases for networks of some widths.
 
     Args:
         wide: whether the first layer is computed by ``pixels``, else by ``patches``.
         units: how many of the first layer are computed at once, or vectors of such.
+        listed: whether images are listed by patch, else by none or by pixel.
         later_units: how many of the layers after it are.
         residual: whether any of these has a skip.
     """
-    list_inputs, first_layer, update = pixels.phases(units) if wide else patches.phases(units)
+    first_layer, sum_deltas, update = pixels.phases(units) if wide else patches.phases(units, listed)
     later_layers, gradients = products.phases(later_units, residual)
     return Phases(
-        list_inputs,
         first_layer,
         later_layers,
         loss.count_correct,
         loss.loss_and_gradient,
         gradients,
-        products.sum_first_deltas,
+        sum_deltas,
         update,
     )
 
@@ -56,7 +56,6 @@ def phases_for(wide: bool, units: int, later_units: int, residual: bool) -> Phas
 def run_steps(
     task: Task,
     share: int,
-    list_inputs: int,
     first_layer: int,
     later_layers: int,
     count_correct: int,
@@ -67,15 +66,13 @@ def run_steps(
 ) -> None:
     """Take a step of every member with each batch of ``task.order``, or only count correct answers.
 
-    Several threads do that together, ``share`` is one of them; there are as many as ``task.space`` has shares. In the
-    first layer each has its part of the units, in others its part of a batch, and of the weights when a step is taken.
-    What is added up is added in the order of the threads.
+    Several threads do that together, ``share`` is one of them; there are as many as ``task.space`` has shares. Each has
+    its part of a batch, and of the weights when a step is taken. What is added up is added in the order of the threads.
 
     Args:
         task: the steps.
         share: which of the threads this is.
-        list_inputs: the address of this phase's machine code, as those of the others.
-        first_layer: see ``Phases``.
+        first_layer: the address of this phase's machine code, as those of the others.
         later_layers: see ``Phases``.
         count_correct: see ``Phases``.
         loss_and_gradient: see ``Phases``.
@@ -87,13 +84,8 @@ def run_steps(
     control, members = task.space.control, task.members
     shares, arrivals, reference = len(task.space.activations), 0, refer(task)
     for step in range(-(-len(task.order) // task.batch)):
-        call(list_inputs, reference, share, step, 0)
-        arrivals += shares
-        meet(control, arrivals)
         for member in range(len(members.weight_sums)):
             call(first_layer, reference, share, step, member)
-            arrivals += shares
-            meet(control, arrivals)
             call(later_layers, reference, share, step, member)
             if task.trains:
                 call(loss_and_gradient, reference, share, step, member)
@@ -101,10 +93,9 @@ def run_steps(
                 call(sum_first_deltas, reference, share, step, member)
             else:
                 call(count_correct, reference, share, step, member)
+                continue
             arrivals += shares
             meet(control, arrivals)
-            if not task.trains:
-                continue
             call(update_first_layer, reference, share, step, member)
             update_share(
                 share,

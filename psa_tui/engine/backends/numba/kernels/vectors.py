@@ -128,12 +128,13 @@ def _elementwise(generate: Callable[..., Any]) -> Any:
 
     # Numba wants to know how many arguments there are.
     count = len(signature(generate).parameters) - 2
-    one, two, three = (
+    one, two, three, four = (
         lambda typing, x: typed(x),
         lambda typing, x, y: typed(x, y),
         lambda typing, x, y, z: typed(x, y, z),
+        lambda typing, x, y, z, u: typed(x, y, z, u),
     )
-    return intrinsic((one, two, three)[count - 1])
+    return intrinsic((one, two, three, four)[count - 1])
 
 
 @_elementwise
@@ -166,6 +167,12 @@ def where_active(builder: Any, kind: Any, activation: Any, x: Any) -> Any:
     """Return ``x`` where ``activation`` is not zero or less, else zero."""
     zero = _constant(kind, 0.0)
     return builder.select(builder.fcmp_ordered("<=", activation, zero), zero, x)
+
+
+@_elementwise
+def where_equal(builder: Any, kind: Any, x: Any, y: Any, z: Any, u: Any) -> Any:
+    """Return ``z`` where ``x`` is ``y``, else ``u``."""
+    return builder.select(builder.fcmp_ordered("==", x, y), z, u)
 
 
 @_elementwise
