@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
-from llvmlite.binding import get_host_cpu_features
 from torch import Tensor
 
 from psa_tui.engine.backends.numba.kernels.dropout import GROUPS, STREAMS
 from psa_tui.engine.backends.numba.kernels.memory import BLOCK, END, Layers, Members, Patches, PixelLists, Workspace
+from psa_tui.engine.backends.numba.kernels.processor import has_wide_registers
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES
 from psa_tui.engine.images import Images
 from psa_tui.method.randomness import DropoutMaskDraws
@@ -51,7 +50,7 @@ class Layout:
             self.units, self.places_of_patch = self.first_units * LANES, 1
             tiles = -(-width // self.units)
         else:
-            tiles = -(-width // most_units())
+            tiles = -(-width // (_MOST_UNITS_AVX512 if has_wide_registers() else _MOST_UNITS))
             self.first_units = self.units = -(-width // tiles)
             self.places_of_patch = LANES
         self.listed = not self.wide and width > _UNLISTED_UNITS
@@ -210,13 +209,6 @@ def labels_of(images: Images, others: Tensor | None = None) -> np.ndarray:
         images.prepared[_LABELS] = images.labels.numpy().astype(np.uint16)
     labels: np.ndarray = images.prepared[_LABELS]
     return labels
-
-
-@cache
-def most_units() -> int:
-    """Return how many units of a narrow first layer this processor has registers for."""
-    features = get_host_cpu_features()
-    return _MOST_UNITS_AVX512 if features.get("avx512f") else _MOST_UNITS
 
 
 def zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

@@ -156,9 +156,9 @@ def test_a_kernel_that_is_to_stop_ends_after_the_step_that_it_is_at(monkeypatch,
     assert taken == [1]
 
 
-@pytest.mark.parametrize(("most_units", "expected"), [(4, (98, 10, 30)), (9, (98, 13, 36))])
-def test_the_published_study_compiles_few_kernels(most_units, expected, monkeypatch):
-    monkeypatch.setattr(layout, "most_units", lambda: most_units)
+@pytest.mark.parametrize(("wide_registers", "expected"), [(False, (98, 10, 30)), (True, (98, 13, 36))])
+def test_the_published_study_compiles_few_kernels(wide_registers, expected, monkeypatch):
+    monkeypatch.setattr(layout, "has_wide_registers", lambda: wide_registers)
     images = random_images(2, 1)
     layouts = [Layout(network, images, 1) for network in parse_grid("published", "mnist")]
     kinds = {one.kind for one in layouts}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+from functools import cache
 from typing import Any
 
 from llvmlite import ir
+from llvmlite.binding import get_host_cpu_features
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -20,6 +22,12 @@ _PATIENCE = 20_000
 """Of a waiting thread: so many looks, tens of microseconds, before it lets others have its core."""
 _CAN_YIELD = os.name == "posix"
 _I8, _I32, _I64 = (ir.IntType(bits) for bits in (8, 32, 64))
+
+
+@cache
+def has_wide_registers() -> bool:
+    """Return whether there are 32 registers of sixteen numbers, as AVX-512 has; else fewer have room for a sum."""
+    return bool(get_host_cpu_features().get("avx512f"))
 
 
 def _prefetch(typing: Any, array: Any, at: Any) -> Any:

@@ -16,6 +16,7 @@ from psa_tui.engine.backends.numba.kernels.calling import Phase
 from psa_tui.engine.backends.numba.kernels.compiling import kernel, part
 from psa_tui.engine.backends.numba.kernels.dropout import drop_units, first_word
 from psa_tui.engine.backends.numba.kernels.memory import BLOCK, Task, share_of
+from psa_tui.engine.backends.numba.kernels.processor import has_wide_registers
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES, registers
 from psa_tui.engine.backends.numba.kernels.vectors import (
     any_nonzero,
@@ -26,6 +27,7 @@ from psa_tui.engine.backends.numba.kernels.vectors import (
     splat_at,
     store,
     sum_of,
+    transposed_sums,
     where_active,
 )
 
@@ -82,7 +84,10 @@ def phases(units: int, residual: bool) -> tuple[Phase, Phase]:
 
     What only a ``residual`` network needs is left out of the machine code of others.
     """
-    tile = (0,) * units
+    # Sums of as many images at once as there are registers for: a weight is then loaded for all of them.
+    vectors, across = (BLOCK // LANES, 4) if has_wide_registers() else (1, 2)
+    strip, tile = (0,) * vectors, (0,) * (units * vectors)
+    side, square = (0,) * across, (0,) * (units * across)
 
     @kernel
     def forward_products(task: Task, share: int, step: int, member: int) -> None:
@@ -107,26 +112,35 @@ def phases(units: int, residual: bool) -> tuple[Phase, Phase]:
             if layer:
                 inputs, input_at, input_rows = widths[layer - 1], activation_at[layer - 1], every_row[layer - 1]
                 weight_at, bias_at, hidden = every_weight_at[layer], every_bias_at[layer], layer < last
-                skipped_at = activation_at[max(layer - 2, 0)]
+                skipped_at, above = activation_at[max(layer - 2, 0)], live[layer - 1, : live_counts[layer - 1]]
                 for block in range(-(-images // BLOCK)):
                     source, target = input_at + block * input_rows * BLOCK, at + block * rows * BLOCK
                     skipped = skipped_at + block * rows * BLOCK
                     for begin in range(0, width, units):
                         first = max(0, min(begin, width - units))
-                        for lane in range(0, BLOCK, LANES):
-                            sums = registers(tile, weights)
+                        for lane in range(0, BLOCK, vectors * LANES):
+                            sums, found = registers(tile, weights), registers(strip, weights)
                             for j in range(units):
-                                sums[j] = splat_at(weights, bias_at + first + j)
-                                if residual and skips[layer]:
-                                    sums[j] = sums[j] + load(y, skipped + (first + j) * BLOCK + lane)
-                            for position in range(live_counts[layer - 1]):
-                                above = live[layer - 1, position]
-                                found = load(y, source + above * BLOCK + lane)
-                                weight = weight_at + first * inputs + above
+                                bias = splat_at(weights, bias_at + first + j)
+                                for k in range(vectors):
+                                    sums[j * vectors + k] = bias
+                                    if residual and skips[layer]:
+                                        here = skipped + (first + j) * BLOCK + lane + k * LANES
+                                        sums[j * vectors + k] = bias + load(y, here)
+                            for position in range(len(above)):
+                                unit = above[np.uint64(position)]
+                                for k in range(vectors):
+                                    found[k] = load(y, source + unit * BLOCK + lane + k * LANES)
+                                weight_of_unit = weight_at + first * inputs + unit
                                 for j in range(units):
-                                    sums[j] = fma(splat_at(weights, weight + j * inputs), found, sums[j])
+                                    weight = splat_at(weights, weight_of_unit + j * inputs)
+                                    for k in range(vectors):
+                                        sums[j * vectors + k] = fma(weight, found[k], sums[j * vectors + k])
                             for j in range(units):
-                                store(y, target + (first + j) * BLOCK + lane, relu(sums[j]) if hidden else sums[j])
+                                for k in range(vectors):
+                                    total = sums[j * vectors + k]
+                                    here = target + (first + j) * BLOCK + lane + k * LANES
+                                    store(y, here, relu(total) if hidden else total)
             if layer < last:
                 if mask_of >= 0 and (not residual or mask_at[layer] >= 0):
                     low, high, group = drop_units(
@@ -153,7 +167,7 @@ def phases(units: int, residual: bool) -> tuple[Phase, Phase]:
     def backward_products(task: Task, share: int, step: int, member: int) -> None:
         """Compute the gradients of the weights of each layer, and of the activations below it where they are active.
 
-        Gradients of units that are not live are zero. Two inputs of a tile of outputs are computed at once.
+        Gradients of units that are not live are zero. Some inputs of a tile of outputs are computed at once.
         """
         widths, every_row, activation_at = task.layers.widths, task.layers.rows, task.space.activation_at
         every_weight_at, every_bias_at = task.layers.weight_at, task.layers.bias_at
@@ -166,7 +180,9 @@ def phases(units: int, residual: bool) -> tuple[Phase, Phase]:
         together = min(task.batch, len(task.order) - step * task.batch)
         begin_image, end_image = share_of(together, share, shares)
         blocks = -(-(end_image - begin_image) // BLOCK)
-        zero = splat(weights.dtype.type(0))
+        zero, scratch = splat(weights.dtype.type(0)), task.space.scratch[share]
+        for k in range(LANES):
+            store(scratch, k * LANES, zero)
         above, above_rows = y[activation_at[last] :], widths[last]
         for at in range(0, parameters, LANES):
             store(gradients, at, zero)
@@ -182,27 +198,31 @@ def phases(units: int, residual: bool) -> tuple[Phase, Phase]:
                 if skips[layer - 1]:
                     clear_dead(below, live, inputs, rows, blocks)
             for begin in range(0, len(outputs), units):
-                for across in range(0, len(live), 2):
-                    low, high = registers(tile, weights), registers(tile, weights)
-                    for j in range(units):
-                        low[j] = zero
-                        high[j] = zero
-                    left = live[across]
-                    right = live[min(across + 1, len(live) - 1)]
+                for beside in range(0, len(live), across):
+                    sums, found = registers(square, weights), registers(side, weights)
+                    for j in range(units * across):
+                        sums[j] = zero
                     for block in range(blocks):
                         source, target = at + block * rows * BLOCK, block * above_rows * BLOCK
                         for lane in range(0, BLOCK, LANES):
-                            x = load(y, source + left * BLOCK + lane)
-                            z = load(y, source + right * BLOCK + lane)
+                            for k in range(across):
+                                unit = live[np.uint64(min(beside + k, len(live) - 1))]
+                                found[k] = load(y, source + unit * BLOCK + lane)
                             for j in range(units):
-                                output = outputs[min(begin + j, len(outputs) - 1)]
+                                output = outputs[np.uint64(min(begin + j, len(outputs) - 1))]
                                 delta = load(above, target + output * BLOCK + lane)
-                                low[j] = fma(delta, x, low[j])
-                                high[j] = fma(delta, z, high[j])
+                                for k in range(across):
+                                    sums[j * across + k] = fma(delta, found[k], sums[j * across + k])
+                    for j in range(units * across):
+                        store(scratch, j * LANES, sums[j])
+                    store(scratch, LANES * LANES, transposed_sums(scratch, 0))
                     for j in range(units):
-                        output = outputs[min(begin + j, len(outputs) - 1)]
-                        gradients[weight_at + output * inputs + left] = sum_of(low[j])
-                        gradients[weight_at + output * inputs + right] = sum_of(high[j])
+                        output = outputs[np.uint64(min(begin + j, len(outputs) - 1))]
+                        for k in range(across):
+                            unit = live[np.uint64(min(beside + k, len(live) - 1))]
+                            gradients[np.uint64(weight_at + output * inputs + unit)] = scratch[
+                                np.uint64(LANES * LANES + j * across + k)
+                            ]
             for position in range(len(outputs)):
                 output = outputs[position]
                 total = zero
@@ -214,23 +234,26 @@ def phases(units: int, residual: bool) -> tuple[Phase, Phase]:
             for block in range(blocks):
                 source, target = block * above_rows * BLOCK, block * rows * BLOCK
                 for begin in range(0, len(live), units):
-                    for lane in range(0, BLOCK, LANES):
-                        sums = registers(tile, weights)
+                    for lane in range(0, BLOCK, vectors * LANES):
+                        sums, deltas = registers(tile, weights), registers(strip, weights)
                         for j in range(units):
-                            sums[j] = zero
-                            if joins:
-                                here = target + live[min(begin + j, len(live) - 1)] * BLOCK + lane
-                                sums[j] = load(below, here)
+                            here = target + live[np.uint64(min(begin + j, len(live) - 1))] * BLOCK + lane
+                            for k in range(vectors):
+                                sums[j * vectors + k] = load(below, here + k * LANES) if joins else zero
                         for position in range(len(outputs)):
-                            output = outputs[position]
-                            found = load(above, source + output * BLOCK + lane)
-                            weight = weight_at + output * inputs
+                            output = outputs[np.uint64(position)]
+                            for k in range(vectors):
+                                deltas[k] = load(above, source + output * BLOCK + lane + k * LANES)
                             for j in range(units):
-                                unit = live[min(begin + j, len(live) - 1)]
-                                sums[j] = fma(splat_at(weights, weight + unit), found, sums[j])
+                                unit = live[np.uint64(min(begin + j, len(live) - 1))]
+                                weight = splat_at(weights, weight_at + output * inputs + unit)
+                                for k in range(vectors):
+                                    sums[j * vectors + k] = fma(weight, deltas[k], sums[j * vectors + k])
                         for j in range(units):
-                            here = target + live[min(begin + j, len(live) - 1)] * BLOCK + lane
-                            store(below, here, where_active(load(y, at + here), sums[j]) * scale)
+                            here = target + live[np.uint64(min(begin + j, len(live) - 1))] * BLOCK + lane
+                            for k in range(vectors):
+                                delta = where_active(load(y, at + here + k * LANES), sums[j * vectors + k])
+                                store(below, here + k * LANES, delta * scale)
             above, above_rows = below, rows
 
     return forward_products, backward_products
