@@ -36,10 +36,21 @@ from psa_tui.engine.backends.numba.kernels.vectors import (
     transposed_sums,
 )
 
-_AHEAD = 12
-"""So many images before it is needed an image is fetched from memory."""
+_AHEAD, _SOON = 12, 2
+"""So many images before it is needed an image is fetched from memory; and, when a batch is passed over again, from the
+second cache."""
 _LINE, _HEAD = 64, LANES // 2
 """Bytes of a cache line, and sixteen-bit numbers in sixteen bytes."""
+
+
+@part
+def fetch(task: Task, image: int) -> None:
+    """Fetch an ``image`` from memory."""
+    begins, values = task.images.begins, task.images.values
+    begin = begins[np.uint64(image)] * LANES
+    # As many lines as most images have: a number that varies would be guessed wrongly.
+    for line in range(len(values) // (len(begins) * _LINE) + 2):
+        prefetch(values, begin + line * _LINE)
 
 
 @part
@@ -49,7 +60,7 @@ def fetch_ahead(task: Task, position: int, count: int, first_image: int) -> None
     Args:
         first_image: where in the order its images of this batch begin.
     """
-    order, begins, values = task.order, task.images.begins, task.images.values
+    order, begins = task.order, task.images.begins
     # After its last image of this batch a thread needs its first of the next one.
     skipped = task.batch - count
     further = first_image + position + 2 * _AHEAD + (skipped if position + 2 * _AHEAD >= count else 0)
@@ -57,10 +68,7 @@ def fetch_ahead(task: Task, position: int, count: int, first_image: int) -> None
         prefetch(begins, order[np.uint64(further)])
     ahead = first_image + position + _AHEAD + (skipped if position + _AHEAD >= count else 0)
     if ahead < len(order):
-        begin = begins[np.uint64(order[np.uint64(ahead)])] * LANES
-        # As many as most images have: a number that varies would be guessed wrongly.
-        for line in range(len(values) // (len(begins) * _LINE) + 2):
-            prefetch(values, begin + line * _LINE)
+        fetch(task, order[np.uint64(ahead)])
 
 
 @part
@@ -116,6 +124,8 @@ def phases(units: int, listed: bool) -> tuple[Phase, Phase, Phase]:
                             if listed and task.trains:
                                 row = first_row + (position // BLOCK) * rows * BLOCK + position % BLOCK
                                 list_image(task, share, image, row)
+                        elif position + _SOON < len(order):
+                            fetch(task, order[np.uint64(position + _SOON)])
                         here = begins[np.uint64(image)]
                         at, source = here * _HEAD + 1, (here + np.int64(ids[np.uint64(here * _HEAD)])) * LANES
                         patch = np.int64(ids[np.uint64(at)])
