@@ -173,21 +173,15 @@ class Layout:
 
     def pixel_lists(self, batch: int, dtype: np.dtype, trains: bool = True) -> PixelLists:
         """Allocate the lists of pixels of a batch of ``batch`` images, for a wide layer; empty for a narrow one."""
-        begins = self.images.begins
         blocks = -(-batch // (self.shares * BLOCK)) if self.wide else 0
-        strips = -(-self.patches // _STRIP)
-        most = BLOCK * int((begins[strips::strips] - begins[:-1:strips]).max(initial=0))
-        of_images, of_pixels = (
-            (self.shares, blocks, most),
-            (self.shares, blocks, self.patches * BLOCK if trains else 0),
-        )
+        strips, begins = -(-self.patches // _STRIP), self.images.begins
+        most = BLOCK * int(np.diff(begins[::strips]).max(initial=0)) if self.wide else 0
         return PixelLists(
-            np.zeros((self.shares, blocks, strips * BLOCK + 1), np.int32),
-            np.empty(of_images, np.int32),
-            np.empty(of_images, dtype),
+            np.zeros((self.shares, blocks, BLOCK * strips + 1), np.int32),
+            np.empty((self.shares, blocks, most), np.int32),
+            np.empty((self.shares, blocks, most), dtype),
             np.zeros((self.shares, blocks, self.patches), np.int64),
-            np.empty(of_pixels, np.uint8),
-            np.empty(of_pixels, dtype),
+            np.empty((self.shares, blocks, self.patches * BLOCK * 2 if trains else 0), np.uint8),
             zeros((self.shares, (BLOCK + 2) * self.units if self.wide else 0), dtype),
             zeros((self.shares, self.patches * self.units if self.wide else 0), dtype),
         )

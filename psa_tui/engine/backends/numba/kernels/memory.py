@@ -113,18 +113,18 @@ class Workspace(NamedTuple):
 
 
 class PixelLists(NamedTuple):
-    """The pixels of a batch that are not black, of each block of 64 images: first by image, then by pixel."""
+    """The pixels of a batch that are not black, of each block of 64 images; and room for a tile."""
 
     image_begins: Annotated[np.ndarray, np.int32, 3]
-    """Where those of each strip's images begin: int32 [shares, blocks, strips * 64 + 1]."""
+    """Where those of each image's strips begin: int32 [shares, blocks, 64 * strips + 1]."""
     weight_at: Annotated[np.ndarray, np.int32, 3]
     """Where each one's weights begin in a tile: int32 [shares, blocks, most]."""
-    weight_factors: Reals3
+    factors: Reals3
+    """Each one as a number, as those."""
     counts: Ints3
     """How many images have each pixel: int64 [shares, blocks, pixels]."""
-    image_of: Annotated[np.ndarray, np.uint8, 3]
-    """Their numbers in the block: uint8 [shares, blocks, pixels * 64]."""
-    delta_factors: Reals3
+    entries: Annotated[np.ndarray, np.uint8, 3]
+    """For each of them its number in the block, and the pixel: uint8 [shares, blocks, pixels * 64 * 2]."""
     sums: Reals2
     """A tile's activations or deltas of a block, [64, units of a tile], and two rows more: [shares, 66 * units]."""
     gradients: Reals2

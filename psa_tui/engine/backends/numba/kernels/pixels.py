@@ -28,44 +28,64 @@ _AHEAD = 12
 
 
 @part
-def list_pixels(units: int, task: Task, share: int, step: int) -> None:
-    """List the pixels of a thread's images by image and, for the backward pass, by pixel; ``units`` are in a tile."""
-    begins, pixel_of, values = task.images.begins, task.images.patch_of, task.images.values
-    together = task.order[step * task.batch : (step + 1) * task.batch]
-    begin_image, end_image = share_of(len(together), share, len(task.space.activations))
-    order, lists, trains = together[begin_image:end_image], task.lists, task.trains
-    strips, stride = lists.image_begins.shape[2] // BLOCK, np.uint64(units)
-    for block in range(lists.image_begins.shape[1]):
-        image_begins, counts = lists.image_begins[share, block], lists.counts[share, block]
-        weight_at, weight_factors = lists.weight_at[share, block], lists.weight_factors[share, block]
-        image_of, delta_factors = lists.image_of[share, block], lists.delta_factors[share, block]
+def fetch_ahead(task: Task, order: np.ndarray, position: int, strips: int) -> None:
+    """Fetch from memory what is needed some images after the one at ``position`` of ``order``."""
+    begins = task.images.begins
+    if position + 2 * _AHEAD < len(order):
+        prefetch(begins, order[position + 2 * _AHEAD] * strips)
+    if position + _AHEAD < len(order):
+        ahead = order[position + _AHEAD] * strips
+        begin, end = begins[np.uint64(ahead)], begins[np.uint64(ahead + strips)]
+        # What is asked for lies in a line more where it does not begin with one.
+        for at in range(begin, end + 32, 32):
+            prefetch(task.images.patch_of, at)
+        for at in range(begin, end + 64, 64):
+            prefetch(task.images.values, at)
+
+
+@part
+def list_pixels(units: int, task: Task, order: np.ndarray, share: int) -> None:
+    """List the pixels of a thread's images ``order`` as numbers to multiply with, and where their weights are.
+
+    For the backward pass, list by pixel, too, which images have it, and how bright it is there.
+
+    Args:
+        units: in a tile.
+        task: the steps.
+        order: the images.
+        share: which of the threads this is.
+    """
+    begins, pixel_of, values, lists = task.images.begins, task.images.patch_of, task.images.values, task.lists
+    strips = (len(begins) - 1) // task.members.labels.shape[1]
+    for block in range(lists.counts.shape[1]):
+        weight_at, factors = lists.weight_at[share, block], lists.factors[share, block]
+        image_begins, found = lists.image_begins[share, block], np.uint64(0)
+        counts, entries = lists.counts[share, block], lists.entries[share, block]
         counts[:] = 0
-        found = np.uint64(0)
-        for strip in range(strips):
-            for image in range(BLOCK):
-                image_begins[strip * BLOCK + image] = found
-                position = block * BLOCK + image
-                if position >= len(order):
-                    continue
-                if strip == 0 and position + 2 * _AHEAD < len(order):
-                    prefetch(begins, order[position + 2 * _AHEAD] * strips)
-                if strip == 0 and position + _AHEAD < len(order):
-                    ahead = order[position + _AHEAD] * strips
-                    for at in range(begins[ahead], begins[ahead + strips] + 32, 32):
-                        prefetch(pixel_of, at)
-                        prefetch(values, at)
-                begin = order[position] * strips + strip
-                for entry in range(np.uint64(begins[begin]), np.uint64(begins[begin + 1])):
+        images = max(0, min(BLOCK, len(order) - block * BLOCK))
+        for image in range(images):
+            position = block * BLOCK + image
+            fetch_ahead(task, order, position, strips)
+            first = order[position] * strips
+            begin, end = np.uint64(begins[np.uint64(first)]), np.uint64(begins[np.uint64(first + strips)])
+            for strip in range(strips + 1):
+                image_begins[image * strips + strip] = found + np.uint64(begins[np.uint64(first + strip)]) - begin
+            # A loop for each list: LLVM makes vectors of these.
+            for entry in range(end - begin):
+                factors[found + entry] = values[begin + entry]
+            for entry in range(end - begin):
+                weight_at[found + entry] = np.int32(pixel_of[begin + entry]) * np.int32(units)
+            found += end - begin
+            if task.trains:
+                for entry in range(begin, end):
                     pixel = np.uint64(pixel_of[entry])
-                    weight_at[found] = pixel * stride
-                    weight_factors[found] = values[entry]
-                    found += np.uint64(1)
-                    if trains:
-                        at_pixel = pixel * np.uint64(BLOCK) + np.uint64(counts[pixel])
-                        counts[pixel] += 1
-                        image_of[at_pixel] = image
-                        delta_factors[at_pixel] = values[entry]
-        image_begins[strips * BLOCK] = found
+                    count = np.uint64(counts[pixel])
+                    counts[pixel] = count + np.uint64(1)
+                    place = np.uint64(2) * (pixel * np.uint64(BLOCK) + count)
+                    entries[place] = image
+                    entries[place + np.uint64(1)] = values[entry]
+        for k in range(images * strips, BLOCK * strips + 1):
+            image_begins[k] = found
 
 
 def phases(vectors: int) -> tuple[Phase, Phase, Phase]:
@@ -75,24 +95,28 @@ def phases(vectors: int) -> tuple[Phase, Phase, Phase]:
     @kernel
     def forward_pixels(task: Task, share: int, step: int, member: int) -> None:
         """Compute the activations of a thread's images, [blocks, rows, 64]; for the first member, list their pixels."""
+        together = task.order[step * task.batch : (step + 1) * task.batch]
+        begin_image, end_image = share_of(len(together), share, len(task.space.activations))
+        order = together[begin_image:end_image]
         if member == 0:
-            list_pixels(units, task, share, step)
+            list_pixels(units, task, order, share)
         lists, weights, y = task.lists, task.members.first[0, member], task.space.activations[share]
         weight_sums, biases = task.members.weight_sums[member], task.members.rest[0, member]
-        pixels, strips, rows = lists.counts.shape[2], lists.image_begins.shape[2] // BLOCK, task.layers.rows[0]
+        pixels, rows = lists.counts.shape[2], task.layers.rows[0]
+        strips = lists.image_begins.shape[2] // BLOCK
         zero, factor = splat(weights.dtype.type(0)), splat(task.images.scale)
         offset, sums = splat(-task.images.centre * task.images.scale), lists.sums[share]
         for first in range(0, rows, units):
-            for block in range(lists.image_begins.shape[1]):
-                begins, weight_at = lists.image_begins[share, block], lists.weight_at[share, block]
-                factors = lists.weight_factors[share, block]
+            for block in range(lists.counts.shape[1]):
+                weight_at, factors = lists.weight_at[share, block], lists.factors[share, block]
+                begins = lists.image_begins[share, block]
                 for strip in range(strips):
                     for image in range(BLOCK):
                         found = registers(tile, weights)
                         for j in range(vectors):
                             found[j] = load(sums, image * units + j * LANES) if strip else zero
-                        k = strip * BLOCK + image
-                        for entry in range(np.uint64(begins[k]), np.uint64(begins[k + 1])):
+                        k = np.uint64(image * strips + strip)
+                        for entry in range(np.uint64(begins[k]), np.uint64(begins[k + np.uint64(1)])):
                             x = splat_at(factors, entry)
                             at = first * pixels + np.int64(weight_at[entry])
                             for j in range(vectors):
@@ -124,7 +148,7 @@ def phases(vectors: int) -> tuple[Phase, Phase, Phase]:
         )
         weight_sums, rates, rows = members.weight_sums[member, share], task.rates[member, step], task.layers.rows[0]
         centre, scale, pixels = task.images.centre, task.images.scale, lists.counts.shape[2]
-        shares, blocks = lists.image_begins.shape[:2]
+        shares, blocks = lists.counts.shape[:2]
         zero, factor = splat(weights.dtype.type(0)), splat(scale)
         sums, gradients = lists.sums[share], lists.gradients[share]
         black, totals = BLOCK * units, (BLOCK + 1) * units
@@ -143,15 +167,15 @@ def phases(vectors: int) -> tuple[Phase, Phase, Phase]:
                     for image in range(0, BLOCK, LANES):
                         target = image * units + j * LANES
                         transpose(deltas, source + j * LANES * BLOCK + image, BLOCK, sums, target, units)
-                counts, image_of = lists.counts[other, block], lists.image_of[other, block]
-                factors = lists.delta_factors[other, block]
+                counts, entries = lists.counts[other, block], lists.entries[other, block]
                 for pixel in range(first_pixel, end_pixel):
                     found = registers(tile, weights)
                     for j in range(vectors):
                         found[j] = load(gradients, pixel * units + j * LANES) if number else zero
-                    for entry in range(np.uint64(pixel * BLOCK), np.uint64(pixel * BLOCK + counts[pixel])):
-                        x = splat_at(factors, entry)
-                        at = np.int64(image_of[entry]) * units
+                    begin = 2 * pixel * BLOCK
+                    for entry in range(np.uint64(begin), np.uint64(begin + 2 * counts[np.uint64(pixel)]), np.uint64(2)):
+                        x = splat(weights.dtype.type(entries[entry + np.uint64(1)]))
+                        at = np.int64(entries[entry]) * units
                         for j in range(vectors):
                             found[j] = fma(x, load(sums, at + j * LANES), found[j])
                     if number < shares * blocks - 1:
