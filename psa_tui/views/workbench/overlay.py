@@ -34,7 +34,8 @@ class Overlay(Vertical):
         self._groups = groups
         legend = Table.grid(padding=(0, 2))
         for number, group in enumerate(groups):
-            median = "-" if group.median is None else f"{group.median:.2f} %"
+            average = "median " if len(group.curves) > 1 else ""
+            median = "-" if group.median is None else f"{average}{group.median:.2f} %"
             things = count(len(group.curves), self._thing)
             legend.add_row(Text("━━", style_of(number)), Text(group.setting), Text(things), Text(median))
         self.query_one(".groups", Static).update(legend)

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 
 from psa_tui.formatting import count, network_words
+from psa_tui.views.workbench import signs
 from psa_tui.views.workbench.base import WorkbenchScreen, key
 from psa_tui.views.workbench.charts import Group
 from psa_tui.views.workbench.commands import Words
@@ -22,6 +23,7 @@ _EVERY_S = 3.0
 class OverlayScreen(WorkbenchScreen):
     """The chart and its legend."""
 
+    SIGNS = signs.OVERLAY
     BINDINGS: ClassVar = [
         key("escape,backspace", "back", "back", "Back", "Esc"),
         key("g", "group", "group", "Group by setting, or each run by itself"),

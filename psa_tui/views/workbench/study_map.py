@@ -83,6 +83,8 @@ def scale_text(data: StudyData, shown: Shown, width: int) -> Text:
         return legend
     low, high = (_number(value, shown.view, 6) for value in scale)
     legend = Text(no_wrap=True)
+    if low == high:
+        return legend.append(f"{shown.words}  {low}")
     room = width - len(shown.words) - len(low) - len(high) - 5
     legend.append(f"{shown.words}  {low} ")
     bar = max(min(room, 24), 0)
@@ -120,7 +122,7 @@ def draw_map(data: StudyData, shown: Shown, width: int, height: int, cursor: str
     if len(line) + 2 + len(named) <= width:
         line = f"{line}  {named}"
     elif len(axis) >= len(named):
-        line = f"{'w →':>{_LABEL - 1}} {axis}".rstrip()
+        line = f"{'width→' if axis[0] == ' ' else 'w →':<{_LABEL}}{axis}".rstrip()
     return drawn.append(line, "dim")
 
 
@@ -158,7 +160,8 @@ def _block(
     lines = [text]
     if high > 1:
         best = data.best(name)
-        lines.append(best[0] if shown.view is View.BEST and best else f"{data.complete(name)}/{data.wanted()}")
+        counts = f"{data.complete(name)}/{data.wanted()}"
+        lines[shown.view is not View.COUNT :] = [best[0] if shown.view is View.BEST and best else counts]
         lines = [line for line in lines if len(line) == cell_len(line) <= wide]
     if state == "running" and shown.view is not View.STATE and len(text) + 2 <= wide:
         lines[0] = f"{text}▸"

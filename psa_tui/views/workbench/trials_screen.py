@@ -13,6 +13,7 @@ from textual.widgets import DataTable
 
 from psa_tui.analysis.shapes import parse_shape
 from psa_tui.storage.study_rows import FAILED, TrialRow
+from psa_tui.views.workbench import signs
 from psa_tui.views.workbench.base import WorkbenchScreen, key
 from psa_tui.views.workbench.charts import Curve, Group
 from psa_tui.views.workbench.commands import Words, trial_words
@@ -26,6 +27,8 @@ _LABELS = ("shape", "mode", "trial", "state", "loops", "best %", "at loop", "tes
 _FIRST_TO_GO = ("seed", "at loop", "loops", "test %")
 _EVERY_S = 3.0
 _WIDE, _HIGH = 120, 24
+_SHARE_PERCENT = 60
+"""Of the width, what the table may take beside the curves."""
 _NUMBERS = ("trial", "loops", "best %", "at loop", "test %", "seed")
 
 
@@ -38,6 +41,7 @@ class TrialsTable(DataTable[Text]):
 class TrialsScreen(WorkbenchScreen):
     """The table of trials."""
 
+    SIGNS = signs.OVERLAY
     BINDINGS: ClassVar = [
         key("escape,backspace", "back", "back", "Back", "Esc"),
         key("s", "best_first", "best first", "Best trials first, or by mode and number"),
@@ -70,10 +74,14 @@ class TrialsScreen(WorkbenchScreen):
     def on_resize(self) -> None:
         """Put the curves of a shape beside the table, or above it, or leave them out."""
         body = self.query_one("#trials-body")
-        body.set_class(self.size.width >= _WIDE, "-wide")
-        is_charted = self._shape is not None and (self.size.width >= _WIDE or self.size.height >= _HIGH)
-        self.query_one(Overlay).display = is_charted
+        body.set_class(self._is_beside, "-wide")
+        self.query_one(Overlay).display = self._shape is not None and (self._is_beside or self.size.height >= _HIGH)
         self._fill()
+
+    @property
+    def _is_beside(self) -> bool:
+        """Whether the curves stand beside the table."""
+        return self._shape is not None and self.size.width >= _WIDE
 
     def load(self) -> tuple[StudyData, list[Group]]:
         """Return the study as it stands, and the curves of the shape's trials by mode."""
@@ -115,8 +123,9 @@ class TrialsScreen(WorkbenchScreen):
         cells = [_cells(row) for row in self._rows]
         labels = [label for label in _LABELS if label != "shape" or self._shape is None]
         widths = {label: max(cell_len(one) for one in (label, *(row[label] for row in cells))) for label in labels}
+        room = self.size.width * _SHARE_PERCENT // 100 if self._is_beside else self.size.width
         for label in _FIRST_TO_GO:
-            if sum(widths[one] + 2 for one in labels) > self.size.width - 2:
+            if sum(widths[one] + 2 for one in labels) > room - 2:
                 labels.remove(label)
         table.clear(columns=True)
         for label in labels:
