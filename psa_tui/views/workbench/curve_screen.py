@@ -128,8 +128,9 @@ class CurveScreen(WorkbenchScreen):
         lines = [facts_table(subject.facts, palette.muted)]
         sessions = Text("\n" + "\n".join(printable(line) for line in subject.sessions))
         self.query_one("#facts-text", Static).update(Stacked(*lines, sessions))
+        facts = dict(subject.facts)
         self.query_one(Heading).say(
-            subject.title, *(f"{name} {value}" for name, value in subject.facts if name in self.IN_HEADING)
+            subject.title, *(f"{name} {facts[name]}" for name in self.IN_HEADING if name in facts)
         )
 
     def action_back(self) -> None:
@@ -248,7 +249,7 @@ class RunScreen(CurveScreen):
 class TrialScreen(CurveScreen):
     """A trial of a study, whose title has shape and mode."""
 
-    IN_HEADING = ("meta-loops", "bounty", "test accuracy", "seed")
+    IN_HEADING = ("bounty", "test accuracy", "meta-loops", "seed")
 
     def __init__(self, results: Results, study: str, trial: TrialRow, network: Network | None) -> None:
         """Show ``trial``, whose ``network`` is None where that is not known here."""

@@ -28,6 +28,8 @@ from psa_tui.views.workbench.commands import Words, shown
 
 _FIELDS = ("network", "arch", "mode", "lr", "batch_size", "meta_loops", "seed", "dataset")
 _NAME = "name"
+_LEAST_LINES = 20
+"""Of a terminal in which the form has empty lines."""
 _HINTS = {"arch": "[1*1024]", "seed": "drawn, and shown", _NAME: "the run's folder"}
 
 
@@ -35,6 +37,7 @@ class NewRun(Dialog[Words]):
     """The form; it closes with the command, or with None."""
 
     BINDINGS: ClassVar = [Binding("ctrl+s", "begin", "start")]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (_LEAST_LINES, "-high")]
 
     def __init__(self, settings: Settings, like: RunRow | None) -> None:
         """Begin with the settings in force, or with those of the run ``like``."""

@@ -16,6 +16,7 @@ from psa_tui.storage.study_rows import FAILED, TrialRow
 from psa_tui.views.workbench import signs
 from psa_tui.views.workbench.base import WorkbenchScreen, key
 from psa_tui.views.workbench.charts import Curve, Group
+from psa_tui.views.workbench.columns import shortened
 from psa_tui.views.workbench.commands import Words, trial_words
 from psa_tui.views.workbench.entries import Results, accuracy
 from psa_tui.views.workbench.overlay import Overlay
@@ -29,6 +30,7 @@ _EVERY_S = 3.0
 _WIDE, _HIGH = 120, 24
 _SHARE_PERCENT = 60
 """Of the width, what the table may take beside the curves."""
+_LEAST_MODE = 8
 _NUMBERS = ("trial", "loops", "best %", "at loop", "test %", "seed")
 
 
@@ -127,12 +129,15 @@ class TrialsScreen(WorkbenchScreen):
         for label in _FIRST_TO_GO:
             if sum(widths[one] + 2 for one in labels) > room - 2:
                 labels.remove(label)
+        others = sum(widths[one] + 2 for one in labels if one != "mode")
+        widths["mode"] = min(widths["mode"], max(room - 2 - others - 2, _LEAST_MODE))
         table.clear(columns=True)
         for label in labels:
             table.add_column(_text(label, label), key=label, width=widths[label])
         for row in cells:
             style = "bold red" if row["state"] == FAILED else ""
-            table.add_row(*(_text(row[label], label, style) for label in labels))
+            shown = row | {"mode": shortened(row["mode"], widths["mode"])}
+            table.add_row(*(_text(shown[label], label, style) for label in labels))
         table.move_cursor(row=min(place, max(len(self._rows) - 1, 0)), animate=False)
         self._say()
 

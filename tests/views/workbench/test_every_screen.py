@@ -15,6 +15,7 @@ from psa_tui.views.workbench.ablations_screen import AblationsScreen
 from psa_tui.views.workbench.app import LIGHT
 from psa_tui.views.workbench.columns import COLUMNS, fitting
 from psa_tui.views.workbench.entries import Results
+from psa_tui.views.workbench.overlay_screen import setting_of
 from psa_tui.views.workbench.read_out import read_out
 from psa_tui.views.workbench.study_data import View, read_study
 from psa_tui.views.workbench.study_map import Shown, scale_text
@@ -154,6 +155,29 @@ def test_all_trials_have_the_whole_width_and_those_of_a_shape_share_it_with_thei
         assert table.size.width < 100
 
     sit(acts, (140, 45))
+
+
+def test_in_a_small_terminal_the_form_has_its_buttons_and_trials_their_numbers(folder, sit):
+    add_study(folder, "long", modes=("none", LONG))
+
+    async def acts(eyes):
+        await eyes.see("long")
+        await eyes.press("n")
+        await eyes.see("arch", "dataset", "$ psa train", "Start (Enter)", "Back (Esc)")
+        await eyes.press("escape", "enter")
+        await eyes.see("depth")
+        await eyes.press("l")
+        await eyes.see("all shapes", "best %", "output+effect=reinit+…")
+        assert not eyes.app.screen.query_one("#trials").show_horizontal_scrollbar
+
+    sit(acts, (60, 15))
+
+
+def test_a_setting_has_the_rates_that_its_mode_uses(folder, build):
+    add_run(build, folder, "20260102-000001-eeee", "[2*8]", "dropout", 1e-3, 1, (500, 610))
+    found = {entry.mode: setting_of(entry) for entry in Results(folder / "results").read() if entry.run is not None}
+    assert found["output"] == "[2*8] output, lr 0.01, batch 256, mnist5k"
+    assert found["dropout"] == "[2*8] dropout, lr 0.001, batch 256, dropout 0.1, mnist5k"
 
 
 @pytest.mark.parametrize("state", ["■ stopped", "◆"])
