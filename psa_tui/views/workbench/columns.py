@@ -16,7 +16,7 @@ _PADDING = 2
 """Columns around a cell."""
 _ARROW = 2
 """Columns for the arrow behind the heading of the column that is sorted by."""
-_LONGEST = 28, 20, 14
+_LONGEST = 28, 20, 14, 10
 """Columns that a text may take, the later ones where a column of weight ``_MISSED`` or less had no room else."""
 _MISSED = 4
 
@@ -51,7 +51,7 @@ def shortened(text: str, longest: int) -> str:
     while cell_len(text) > longest - 1:
         text = text[: max(len(text) - 1, 0)]
     ends = [text.rfind(mark) + 1 for mark in " ,+>:;-"]
-    return f"{text[: max(ends)] if max(ends) > longest // 3 else text}…"
+    return f"{text[: max(ends)] if max(ends) > longest // 2 else text}…"
 
 
 def _age(entry: Entry) -> str:

@@ -37,7 +37,7 @@ class NewRun(Dialog[Words]):
     """The form; it closes with the command, or with None."""
 
     BINDINGS: ClassVar = [Binding("ctrl+s", "begin", "start")]
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (_LEAST_LINES, "-high")]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (_LEAST_LINES, "-high")]  # noqa: RUF012 (Textual declares no ClassVar)
 
     def __init__(self, settings: Settings, like: RunRow | None) -> None:
         """Begin with the settings in force, or with those of the run ``like``."""

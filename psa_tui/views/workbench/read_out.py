@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from psa_tui.formatting import percent, points
+from psa_tui.views.column_widths import folded
 from psa_tui.views.workbench.columns import shortened
 from psa_tui.views.workbench.study_data import StudyData, View
 from psa_tui.views.workbench.study_map import Shown
@@ -36,7 +37,7 @@ def brief(data: StudyData, name: str, shown: Shown) -> Text:
 def read_out(data: StudyData, name: str, shown: Shown, width: int) -> Stacked:
     """Return what is known of a shape in ``width`` columns: a line a mode, and what each gains over the control.
 
-    Where a mode's name has no room, it is shortened; numbers are whole.
+    Where a mode's name has no room, it is folded; numbers are whole.
     """
     (shape,) = [one for one in data.shapes if one.name == name]
     size = "" if shape.parameters is None else f"  {shape.parameters:,} parameters"
@@ -44,7 +45,8 @@ def read_out(data: StudyData, name: str, shown: Shown, width: int) -> Stacked:
     labels = "n", "mean %", "sd", "best %", shortened(f"over {shown.control}", _LONGEST_OVER)
     rows = {mode: _numbers(data, name, mode, shown.control) for mode in data.modes}
     taken = sum(max(map(cell_len, column)) + _GAP for column in zip(labels, *rows.values(), strict=True))
-    names = {mode: shortened(mode, max(width - taken, _LEAST_MODE)) for mode in data.modes}
+    # Folded, and not shortened: the end of a mode may be all that tells it from another.
+    names = {mode: folded(mode, max(width - taken - 1, _LEAST_MODE)) for mode in data.modes}
     table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False)
     for label in ("mode", *labels):
         table.add_column(Text(label, "dim"), justify="left" if label == "mode" else "right", no_wrap=True)
@@ -75,7 +77,7 @@ def _strips(data: StudyData, name: str, names: Mapping[str, str], width: int) ->
         return table
     low, high = min(every), max(every)
     ends = f"{100 * low:.1f}", f"{100 * high:.1f} %"
-    longest = max(cell_len(one) for one in ("trials", *names.values()))
+    longest = max(cell_len(line) for name in ("trials", *names.values()) for line in name.split("\n"))
     room = max(min(width - longest - _GAP, _STRIP), len("".join(ends)) + 1)
     table.add_row(Text("trials", "dim"), Text(f"{ends[0]}{ends[1]:>{room - len(ends[0])}}", "dim"))
     for mode, some in bounties.items():
