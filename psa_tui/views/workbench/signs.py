@@ -24,14 +24,14 @@ CURVE: Signs = (
     ("gain", "accuracy of the candidate less that of the LKG before it, in points"),
 )
 OVERLAY: Signs = (
-    ("━━", "the median LKG of a group, dim where its shortest curve has ended"),
+    ("━━", "the median LKG of a group, dim where its shortest curve has ended; with several, its letter near its end"),
     ("dots", "the band around it, from the least to the greatest"),
 )
 MAP: Signs = (
     ("[ ]", "the shape under the cursor"),
     ("▸", "trials of it are being trained"),
     ("-", "no complete trial yet"),
-    ("sd", "standard deviation of the trials, in points"),
+    ("sd", "standard deviation of the trials, in points, n - 1 below"),
     ("· • ●", "one, two, three or more trials ended at this accuracy"),
 )
 PARALLEL: Signs = (

@@ -26,6 +26,8 @@ _AXIS = 2
 """Lines of the width axis, and of the depth axis' name above."""
 _SEQUENTIAL = ("#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b")
 _DIVERGING = ("#b2182b", "#d6604d", "#f4a582", "#fddbc7", "#f7f7f7", "#d1e5f0", "#92c5de", "#4393c3", "#2166ac")
+_CURSOR = "bold #000000 on #ff6fd8"
+"""Of no scale's colours, and seen on a dark ground and on a light one."""
 _STATES = {
     "waiting": ("·", "#6b7280"),
     "begun": ("begun", "#8a6d1d"),
@@ -169,8 +171,7 @@ def _block(
         lines[0] = f"[{lines[0]}]"
     above = (high - len(lines)) // 2
     padded = [""] * above + lines + [""] * (high - len(lines) - above)
-    ink = _ink(colour)
-    style = f"bold {colour} on {ink}" if is_cursor else f"{ink} on {colour}"
+    style = _CURSOR if is_cursor else f"{_ink(colour)} on {colour}"
     return [(line.center(wide)[:wide], style) for line in padded]
 
 

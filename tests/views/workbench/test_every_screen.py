@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from rich.color import Color
 from rich.console import Console
+from rich.style import Style
 from textual.events import Key
 from textual.widgets import Input
 
@@ -13,12 +15,14 @@ from psa_tui.storage.run_store import open_runs
 from psa_tui.views.workbench import signs
 from psa_tui.views.workbench.ablations_screen import AblationsScreen
 from psa_tui.views.workbench.app import LIGHT
+from psa_tui.views.workbench.charts import Curve, Group, overlay_chart
 from psa_tui.views.workbench.columns import COLUMNS, fitting
 from psa_tui.views.workbench.entries import Results
 from psa_tui.views.workbench.overlay_screen import setting_of
+from psa_tui.views.workbench.palette import LIGHT_THEME
 from psa_tui.views.workbench.read_out import read_out
 from psa_tui.views.workbench.study_data import View, read_study
-from psa_tui.views.workbench.study_map import Shown, scale_text
+from psa_tui.views.workbench.study_map import Shown, draw_map, scale_text
 from psa_tui.views.workbench.subjects import read_run
 from tests.views.workbench.conftest import RUNS, add_run, add_study
 
@@ -211,3 +215,20 @@ def _luminance(colour: Color) -> float:
     parts = [part / 255 for part in colour.get_truecolor()]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_each_group_has_its_letter_on_its_line_where_lines_are_the_same_too():
+    curve = Curve(np.arange(1, 11), np.full(10, 50.0), np.full(10, 50.0), np.zeros(10, dtype=bool))
+    drawn = overlay_chart([Group(name, [curve]) for name in "xyz"], 60, 12, "dim")
+    assert [letter for letter in "ABC" if letter in drawn.plain] == ["A", "B", "C"]
+    assert "A" not in overlay_chart([Group("x", [curve])], 60, 12, "dim").plain
+
+
+def test_the_cursor_of_the_map_is_seen_on_every_ground(folder):
+    data = read_study(folder / "results", "plane")
+    for view in View:
+        drawn = draw_map(data, Shown(view, "output", "none"), 60, 16, "1*4")
+        ground = {Style.parse(str(span.style)).bgcolor for span in drawn.spans if "bold #000000" in str(span.style)}
+        assert len(ground) == 1
+        (colour,) = ground
+        assert all(_contrast(colour, Color.parse(other)) > 2 for other in ("#121212", LIGHT_THEME.background))
