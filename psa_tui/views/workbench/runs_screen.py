@@ -29,7 +29,7 @@ _EVERY_S = 2.0
 _AGES_S = 20.0
 WIDE = 100
 """From this width on there are details beside the table."""
-_LEAST_DETAILS = 40
+_LEAST_DETAILS = 44
 _EMPTY = "no run and no study here yet: n begins one"
 
 

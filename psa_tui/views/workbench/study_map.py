@@ -119,13 +119,9 @@ def draw_map(data: StudyData, shown: Shown, width: int, height: int, cursor: str
     axis = " " * columns
     for left, label in layout.x_ticks:
         axis = axis[:left] + label + axis[left + len(label) :]
-    named = "width →"
-    line = f"{'':{_LABEL}}{axis}".rstrip()
-    if len(line) + 2 + len(named) <= width:
-        line = f"{line}  {named}"
-    elif len(axis) >= len(named):
-        line = f"{'width→' if axis[0] == ' ' else 'w →':<{_LABEL}}{axis}".rstrip()
-    return drawn.append(line, "dim")
+    # Six characters are all of the margin: a label at its end would touch the longer word.
+    named = "width→" if axis.startswith(" ") else "w →"
+    return drawn.append(f"{named:<{_LABEL}}{axis}".rstrip(), "dim")
 
 
 def layout_of(data: StudyData, width: int, height: int) -> Placement | None:

@@ -12,6 +12,7 @@ from textual.containers import Container
 from textual.widgets import DataTable
 
 from psa_tui.analysis.shapes import parse_shape
+from psa_tui.formatting import count
 from psa_tui.storage.study_rows import FAILED, TrialRow
 from psa_tui.views.workbench import signs
 from psa_tui.views.workbench.base import WorkbenchScreen, key
@@ -77,12 +78,11 @@ class TrialsScreen(WorkbenchScreen):
         """Put the curves of a shape beside the table, or above it, or leave them out."""
         body = self.query_one("#trials-body")
         body.set_class(self._is_beside, "-wide")
-        self.query_one(Overlay).display = self._shape is not None and (self._is_beside or self.size.height >= _HIGH)
         self._fill()
 
     @property
     def _is_beside(self) -> bool:
-        """Whether the curves stand beside the table."""
+        """Whether curves stand beside the table."""
         return self._shape is not None and self.size.width >= _WIDE
 
     def load(self) -> tuple[StudyData, list[Group]]:
@@ -119,8 +119,11 @@ class TrialsScreen(WorkbenchScreen):
         if self._is_by_best:
             self._rows.sort(key=lambda row: -1.0 if row.bounty is None else row.bounty, reverse=True)
         best = max((row.bounty for row in self._rows if row.bounty is not None), default=None)
-        words = f"{len(self._rows):,} trials", f"best {accuracy(best)} %"
-        self.query_one(Heading).say(f"study {self._data.name}", self._shape or "all shapes", *words)
+        trials = count(len(self._rows), "trial") if self._rows else "no trial has begun yet"
+        found = "" if best is None else f"best {accuracy(best)} %"
+        self.query_one(Heading).say(f"study {self._data.name}", self._shape or "all shapes", trials, found)
+        has_curves = self._shape is not None and any(row.meta_loop for row in self._rows)
+        self.query_one(Overlay).display = has_curves and (self._is_beside or self.size.height >= _HIGH)
         table, place = self._table, self._table.cursor_row
         cells = [_cells(row) for row in self._rows]
         labels = [label for label in _LABELS if label != "shape" or self._shape is None]

@@ -12,6 +12,8 @@ from textual.widgets import Input
 
 from psa_tui.storage.labels import Labels
 from psa_tui.storage.run_store import open_runs
+from psa_tui.storage.study_rows import LOCAL
+from psa_tui.storage.study_store import open_store
 from psa_tui.views.workbench import signs
 from psa_tui.views.workbench.ablations_screen import AblationsScreen
 from psa_tui.views.workbench.app import LIGHT
@@ -134,6 +136,23 @@ def _lines(shown, width):
     with console.capture() as said:
         console.print(shown)
     return said.get().rstrip().split("\n")
+
+
+def test_a_shape_without_trials_says_so_and_has_no_empty_chart(folder, sit):
+    with open_store(folder / "results") as store:
+        settings = {"name": "new", "shapes": ["1*4"], "modes": ["none"], "dataset": "mnist5k"}
+        store.enter("new", LOCAL, settings, seed=1, meta_loops=2, trials=2)
+
+    async def acts(eyes):
+        await eyes.see("■ begun")
+        await eyes.press("enter")
+        await eyes.see("waiting", "1 best")
+        await eyes.press("enter")
+        await eyes.see("no trial has begun yet", "at loop")
+        assert "best -" not in eyes.text
+        assert "at loop" in eyes.lines[1]
+
+    sit(acts, (100, 30))
 
 
 def test_a_scale_of_one_value_is_that_value(folder):
