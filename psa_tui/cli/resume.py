@@ -47,10 +47,12 @@ def resume(
 
     from psa_tui.cli.run_session import carry_out
     from psa_tui.runs import runner
-    from psa_tui.runs.checkpoint_files import find_checkpoint
+    from psa_tui.runs.checkpoint_files import expect_checkpoint, find_checkpoint
     from psa_tui.views.messages import print_note
 
-    confirm_changes(settings, find_checkpoint(settings.run_folder()), yes=yes, resumes=True)
+    checkpoint = find_checkpoint(settings.run_folder())
+    expect_checkpoint(checkpoint, settings.get("model_dir"), settings.get("name"))
+    confirm_changes(settings, checkpoint, yes=yes, resumes=True)
     finished = carry_out(settings, partial(runner.resume, settings, add))
     if finished is None:
         if (found := settings.find("save_svg")) is not None:

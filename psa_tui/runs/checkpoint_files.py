@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from psa_tui.errors import CheckpointError
-from psa_tui.formatting import printable
+from psa_tui.errors import CheckpointError, ConfigError
+from psa_tui.formatting import did_you_mean, printable
 from psa_tui.outside import is_plain_name
 from psa_tui.storage.checkpoint import previous_path
 
 DEFAULT_NAME = "mnist_lkg.safetensors"
 """The first system's name, for fully connected networks on images like MNIST's."""
 _ENDING = "_lkg.safetensors"
+_MOST_NAMES = 5
 _DEFAULT_FAMILY, _DEFAULT_SHAPE = "mlp", (1, 28, 28)
 
 
@@ -31,6 +32,23 @@ def named_folders(models: Path) -> list[str]:
     except OSError:
         return []
     return [one.name for one in found if is_plain_name(one.name) and one.is_dir() and not one.is_symlink()]
+
+
+def expect_checkpoint(path: Path, models: Path, name: str | None) -> None:
+    """Name the runs in ``models`` where nothing is at ``path``, the checkpoint of the run ``name`` or of that without.
+
+    Raises:
+        ConfigError: there is no such checkpoint, but there are runs with names.
+    """
+    if path.exists() or previous_path(path).exists():
+        return
+    named = [one for one in sorted(named_folders(models)) if any((models / one).glob(f"*{_ENDING}"))]
+    if named:
+        more = ", ..." if len(named) > _MOST_NAMES else ""
+        raise ConfigError(
+            f"{path}: there is no such checkpoint; runs with names are {', '.join(named[:_MOST_NAMES])}{more} "
+            f"(psa resume --name {named[0]}){did_you_mean(name or '', named)}"
+        )
 
 
 def find_checkpoint(folder: Path) -> Path:

@@ -154,12 +154,18 @@ def load_progress(results_dir: Path, name: str | None, default: str | None = Non
         if found is None and name is None and len(rows) == 1:
             (found,) = rows
         if store is None or found is None:
-            others = ", ".join(row.study for row in rows) or "none"
-            which = "say which study is meant" if name is None else f"no study {name[:80]!r} was begun in {results_dir}"
-            hint = did_you_mean(name or "", [row.study for row in rows])
-            raise ConfigError(f"{which}; begun there: {others} (psa study run or psa reproduce run begins one){hint}")
+            raise ConfigError(_not_found(results_dir, name, [row.study for row in rows]))
         spec = StudySpec.from_settings(found.settings, to_show=True)
         return study_progress(spec, store.trials(spec.name), store.sessions(spec.name))
+
+
+def _not_found(results_dir: Path, name: str | None, begun: Sequence[str]) -> str:
+    named = "" if name is None else f" {name[:80]!r}"
+    if not begun:
+        return f"no study{named} was begun in {results_dir}; psa study run or psa reproduce run begins one"
+    if name is None:
+        return f"say which study is meant, as in psa study status {begun[0]}; begun there: {', '.join(begun)}"
+    return f"no study{named} was begun in {results_dir}; begun there: {', '.join(begun)}{did_you_mean(name, begun)}"
 
 
 def study_progress(spec: StudySpec, rows: Sequence[TrialRow], sessions: Sequence[SessionRow]) -> StudyProgress:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from psa_tui.errors import ConfigError
-from psa_tui.formatting import did_you_mean, percent
+from psa_tui.formatting import count, did_you_mean, percent
 from psa_tui.method.variants import Variant
 from psa_tui.networks import Network
 from psa_tui.storage.study_rows import LOCAL, TrialRow
@@ -40,8 +40,9 @@ def find_trial(results_dir: Path, study: str, shape: str, variant: Variant, tria
     network = spec.parse(shape)
     if network not in spec.networks or variant not in spec.variants or trial > spec.trials:
         raise ConfigError(
-            f"study {study} has no trial {network.short_name} {variant} {trial}: it has {len(spec.networks)} shapes, "
-            f"modes {', '.join(map(str, spec.variants))} and {spec.trials} trials of each"
+            f"study {study} has no trial {network.short_name} {variant} {trial}: it has "
+            f"{count(len(spec.networks), 'shape')}, {'mode' if len(spec.variants) == 1 else 'modes'} "
+            f"{', '.join(map(str, spec.variants))} and {count(spec.trials, 'trial')} of each"
         )
     name = (network.short_name, variant.name, trial)
     row = next((row for row in rows if (row.architecture, row.mode, row.trial) == name), None)

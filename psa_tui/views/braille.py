@@ -33,6 +33,7 @@ _PART = re.compile(r"\x1b\[38;2;(\d+);0;0m([^\x1b]+)\x1b\[0m|([^\x1b]+)")
 """Characters of a series, or of the axes."""
 _MINUS_ZERO = re.compile(r"-(0(?:\.0*)?)(?![\d.])")
 """What a label reads that a rounding took to zero from below."""
+_FRACTION = re.compile(r"(\d+)\.(\d+)")
 _TO_ASCII = str.maketrans({"│": "|", "─": "-", "┌": "+", "┐": "+", "└": "+", "┘": "+", "┤": "|"})
 
 
@@ -146,6 +147,8 @@ def plot(
     )
     drawn = Plot(columns, rows, x_range, y_range)
     for row, line in enumerate(_MINUS_ZERO.sub(r"\1", picture).split("\n")[1:]):
+        # An axis of loops is one of whole numbers.
+        line = _whole_numbers(line) if row > rows else line
         text = _styled(line.translate(_TO_ASCII) if ascii_only else line, shown)
         text.truncate(width)
         text.rstrip()
@@ -153,6 +156,11 @@ def plot(
         text.stylize(_AXIS, columns + 1)
         drawn.lines.append(text)
     return drawn
+
+
+def _whole_numbers(line: str) -> str:
+    """Return labels of an axis with spaces in place of what is no whole number."""
+    return _FRACTION.sub(lambda found: f"{found[1] if not found[2].strip('0') else '':^{len(found[0])}}", line)
 
 
 def _styled(line: str, series: Sequence[Series]) -> Text:

@@ -5,48 +5,53 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from psa_tui.formatting import network_words, percent, printable, time_taken
 from psa_tui.runs.history import RunOverview
+from psa_tui.views.column_widths import folded, layout_of
 from psa_tui.views.sparkline import sparkline
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
 _SPARKLINE_WIDTHS = (8, 40)
-_SPARE = ("data", "time", "tags", "loops", "state")
+_SPARE = ("data", "time", "tags", "loops", "state", "shape")
 """Columns that a narrow terminal goes without, the first of them first: names are to be copied, and stay whole."""
-_ROOMY = 1000
 
 
 def print_runs(found: Sequence[RunOverview], console: Console, *, ascii_only: bool) -> None:
-    """Print a row a run; names and tags have columns where any run has some."""
-    least, most = _SPARKLINE_WIDTHS
-    roomy = console.options.update(width=_ROOMY)
-    for count in range(len(_SPARE) + 1):
-        left_out = _SPARE[:count]
-        spare = console.width - console.measure(_table(found, least, ascii_only, left_out), options=roomy).maximum
-        if spare >= 0:
-            break
-    console.print(_table(found, min(least + max(spare, 0), most), ascii_only, left_out))
+    """Print a row a run; names and tags have columns where any run has some.
 
-
-def _table(found: Sequence[RunOverview], sparkline_width: int, ascii_only: bool, left_out: Sequence[str]) -> Table:
+    Where a terminal has no room for all, a run with a name goes by it, and long modes are folded.
+    """
     from rich.table import Table
     from rich.text import Text
 
-    rows = [dict(_cells(run, sparkline_width, ascii_only)) for run in found]
-    shown = [name for name in rows[0] if name not in left_out]
-    names = [name for name in shown if name not in ("name", "tags") or any(row[name] for row in rows)]
+    least, most = _SPARKLINE_WIDTHS
+    rows = [{name: printable(cell) for name, cell in _cells(run)} for run in found]
+    names = [name for name in rows[0] if name not in ("name", "tags") or any(row[name] for row in rows)]
+    widths = [max(cell_len(text) for text in (name, *(row[name] for row in rows))) for name in names]
+    wanted = sum(width + 1 for name, width in zip(names, widths, strict=True) if name not in _SPARE[:2])
+    if wanted + least + 1 > console.width:
+        names = [name for name in names if name != "name"]
+        rows = [row | {"run": row["name"] or row["run"]} for row in rows]
+    cells = [[row[name] for name in names] for row in rows]
+    spare = [names.index(name) for name in _SPARE if name in names]
+    layout = layout_of(names, cells, console.width - least - 1, spare=spare, whole=True)
+    room = console.width - sum(layout.widths) - len(layout.widths) - 1
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in names:
-        table.add_column(name, no_wrap=name not in ("shape", "tags"), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(row[name])) for name in names))
-    return table
+    for place, width in zip(layout.places, layout.widths, strict=True):
+        table.add_column(names[place], width=width, overflow="fold")
+    table.add_column("accuracy", no_wrap=True)
+    for run, row in zip(found, cells, strict=True):
+        shown = (folded(row[place], width) for place, width in zip(layout.places, layout.widths, strict=True))
+        curve = sparkline(run.validation_accuracies, min(max(room, least), most), ascii_only=ascii_only) or "-"
+        table.add_row(*map(Text, shown), Text(curve))
+    console.print(table)
 
 
-def _cells(run: RunOverview, sparkline_width: int, ascii_only: bool) -> Iterator[tuple[str, str]]:
+def _cells(run: RunOverview) -> Iterator[tuple[str, str]]:
     row = run.row
     yield "name", row.name or ""
     yield "run", row.run
@@ -58,4 +63,3 @@ def _cells(run: RunOverview, sparkline_width: int, ascii_only: bool) -> Iterator
     yield "time", time_taken(run.seconds)
     yield "bounty", percent(row.bounty)
     yield "tags", " ".join(row.tags)
-    yield "accuracy", sparkline(run.validation_accuracies, sparkline_width, ascii_only=ascii_only) or "-"

@@ -181,6 +181,13 @@ def test_resume_without_a_checkpoint_says_so_and_makes_nothing(psa, tmp_path):
     assert done.returncode == 2
     assert done.stderr == f"psa: error: models/{DEFAULT_NAME}: there is no such checkpoint; psa train makes one\n"
     assert list(tmp_path.iterdir()) == []
+    for name in ("wide", "deep"):
+        (tmp_path / "models" / name).mkdir(parents=True)
+        (tmp_path / "models" / name / DEFAULT_NAME).touch()
+    (tmp_path / "models" / "empty").mkdir()
+    said = psa("resume").stderr
+    assert said.endswith("no such checkpoint; runs with names are deep, wide (psa resume --name deep)\n")
+    assert psa("resume", "--name", "wied").stderr.endswith("; did you mean 'wide'?\n")
 
 
 @pytest.mark.parametrize("command", ["train", "resume"])

@@ -68,6 +68,13 @@ def test_no_label_says_minus_zero(low):
     assert not re.search(r"-0(\.0*)?(?![\d.])", picture.text.plain)
 
 
+@pytest.mark.parametrize("last", [2.0, 6.0, 12.0])
+def test_the_axis_of_loops_has_whole_numbers_only(last):
+    labels = plot([], 120, 12, (1.0, last), (0.0, 1.0)).text.plain.split("\n")[-1].split()
+    assert labels[0] in ("1", "2")
+    assert all(label.isdecimal() for label in labels)
+
+
 def test_without_room_there_is_no_plot():
     assert plot([], 28, 12, (0.0, 1.0), (0.0, 1.0)) is None
     assert plot([], 60, 4, (0.0, 1.0), (0.0, 1.0)) is None

@@ -16,13 +16,14 @@ from psa_tui.formatting import did_you_mean
 from psa_tui.machine.optional_dependencies import require
 from psa_tui.storage.database import now
 from psa_tui.storage.study_rows import COMPLETE, FAILED, LOCAL, TrialRow
-from psa_tui.storage.study_store import read_store, study_names
+from psa_tui.storage.study_store import read_store
 from psa_tui.studies.design.plan import Correction, Design, Hypothesis
 from psa_tui.studies.design.registration import (
     Registration,
     TakenLook,
     changing,
     load_registration,
+    registered_names,
     with_look,
     write_ledger,
 )
@@ -47,7 +48,7 @@ def registration_of(results_dir: Path, study: str) -> Registration:
     """
     found = load_registration(results_dir, study)
     if found is None:
-        hint = did_you_mean(study, study_names(results_dir))
+        hint = did_you_mean(study, registered_names(results_dir))
         raise ConfigError(
             f"study {study[:64]} is not registered in {results_dir}; psa study register FILE does it, before the "
             f"results are known{hint}"

@@ -24,10 +24,13 @@ def show(
 ) -> None:
     """Print the psa train command with which a trial of a study can be trained, watched and resumed alone.
 
+    Without --study: of reproduction, or of the only study there is.
     It draws the same numbers as in the study; the last bits of its weights may differ, because the arithmetic
     of a population is grouped differently. On stderr: what the study has recorded of the trial.
     """
     from psa_tui.cli.study.show import print_trial
+    from psa_tui.studies.progress import load_progress
     from psa_tui.studies.request import DEFAULT_NAME
 
-    print_trial(settings, study or DEFAULT_NAME, shape, mode, trial)
+    found = load_progress(settings.get("results_dir"), study, DEFAULT_NAME).spec.name
+    print_trial(settings, found, shape, mode, trial)

@@ -50,9 +50,11 @@ def _table(trials: DataFrame, cells: DataFrame) -> TextTable:
 
     found = {(row.architecture, row.mode): row for row in cells.itertuples()}
     rows = []
+    # Of a study of one's own: not the published modes that no shape of it has.
+    modes = [mode for mode in shown_modes(trials) if any(of == mode for _, of in found)]
     for architecture, its_size in shape_sizes(trials, shown_architectures(trials)).items():
         shape, size = architecture, count_text(its_size.parameters)
-        for mode in shown_modes(trials):
+        for mode in modes or shown_modes(trials):
             cell = found.get((architecture, mode))
             numbers = ["N/A"] * 4 + ["0"]
             if cell is not None:

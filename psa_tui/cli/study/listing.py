@@ -15,7 +15,7 @@ def list_studies(settings: Settings, json: Json = False) -> None:
     from psa_tui.studies.progress import list_studies as read
     from psa_tui.studies.trash import in_trash
     from psa_tui.views.messages import print_note
-    from psa_tui.views.tables import print_table
+    from psa_tui.views.tables import print_names
 
     folder = settings.get("results_dir")
     found = read(folder)
@@ -24,7 +24,7 @@ def list_studies(settings: Settings, json: Json = False) -> None:
         print()
         return
     if found:
-        print_table(
+        print_names(
             ["study", "from", "last work", "shapes", "modes", "trials", "complete", "failed"],
             [
                 [
@@ -35,6 +35,7 @@ def list_studies(settings: Settings, json: Json = False) -> None:
                 ]
                 for one in found
             ],
+            spare=("from", "last work", "modes", "shapes"),
             words=3,
             gap=2,
         )

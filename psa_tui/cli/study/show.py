@@ -60,14 +60,15 @@ def print_trial(settings: Settings, study: str, shape: str, mode: str, trial: in
         ConfigError: there is no such trial.
     """
     from psa_tui.errors import ConfigError
+    from psa_tui.method.variants import find_variant
     from psa_tui.studies.generate import trial_command
-    from psa_tui.studies.grids import parse_modes
     from psa_tui.studies.trial_lookup import find_trial, format_trial
     from psa_tui.views.messages import print_note
 
-    variant, *others = parse_modes(mode, None)
-    if others:
-        raise ConfigError("MODE: expected one mode, such as output")
+    try:
+        variant = find_variant(mode)
+    except ConfigError as error:
+        raise ConfigError(f"MODE: {error}") from None
     spec, network, row = find_trial(settings.get("results_dir"), study, shape, variant, trial)
     typer.echo(trial_command(spec, network, variant, trial, settings.get("model_dir") / spec.name))
     print_note(format_trial(spec, row))

@@ -125,6 +125,11 @@ def load_registration(results_dir: Path, study: str) -> Registration | None:
         raise DataError(f"{path} or {ledger.name}: damaged ({type(error).__name__}); {remedy}") from None
 
 
+def registered_names(results_dir: Path) -> list[str]:
+    """Return the names of the studies that have a registration."""
+    return sorted(path.parent.name for path in _ledger_path(results_dir, "*").parent.parent.glob("*/ledger.json"))
+
+
 @contextmanager
 def changing(results_dir: Path, study: str) -> Iterator[None]:
     """Hold the lock of a study's registration while the block runs, and wait for it.

@@ -1,4 +1,4 @@
-"""The design space as a map: depth across, width down, both on log axes, one mark a shape."""
+"""The design space as a map: depth upwards, width to the right as in the figures, on log axes, one mark a shape."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from functools import lru_cache
 
 from rich.text import Text
 
+from psa_tui.formatting import first_fitting
 from psa_tui.views.glyphs import Glyphs
 from psa_tui.views.study.state import GroupState, GroupStatus, StudyState
 
 _LABEL = 5
-"""Columns of the width axis."""
+"""Columns of the depth axis."""
 
 
 def design_map(state: StudyState, width: int, height: int, glyphs: Glyphs) -> Text:
-    """Draw the map in ``width`` x ``height`` characters, the last line being the depth axis.
+    """Draw the map in ``width`` x ``height`` characters, the last line being the width axis.
 
     A shape whose position is taken stands at the nearest free one, so no mark hides another.
     """
@@ -25,14 +26,14 @@ def design_map(state: StudyState, width: int, height: int, glyphs: Glyphs) -> Te
     widths = tuple(max(group.width, 1) for group in state.groups.values())
     taken = dict(zip(_positions(depths, widths, rows, columns), state.groups, strict=False))
     text = Text(no_wrap=True)
-    marks = _ticks(widths, rows)
+    marks = _ticks(depths, rows)
     for row in range(rows):
         text.append(f"{marks.get(row, ''):>{_LABEL - 1}} ", "dim")
         for column in range(columns):
             name = taken.get((row, column), "")
             text.append(*(mark(state.groups[name], state.status(name), glyphs) if name else (" ", "")))
         text.append("\n")
-    text.append(_depth_axis(depths, columns), "dim")
+    text.append(_width_axis(widths, columns), "dim")
     return text
 
 
@@ -52,10 +53,12 @@ def mark(group: GroupState, status: GroupStatus, glyphs: Glyphs) -> tuple[str, s
 
 
 def legend(width: int, glyphs: Glyphs) -> str:
-    """Explain the marks, in at most ``width`` characters from 45 on."""
+    """Explain the marks, or where there is no room the most needed of them, in at most ``width`` characters."""
     marks = f"{glyphs.waiting} waiting {glyphs.running} running {glyphs.begun} begun {glyphs.failed} failed "
-    long = f"{marks} 0-9: best mean in tens of percent"
-    return long if len(long) <= width else f"{marks}9=90 %"
+    short = f"{glyphs.running} running {glyphs.failed} failed"
+    return first_fitting(
+        width, f"{marks} 0-9: best mean in tens of percent", f"{marks}9=90 %", f"{short} 9=90 %", short
+    )
 
 
 def _position(value: float, values: Sequence[float], room: int) -> int:
@@ -72,7 +75,7 @@ def _positions(
     free = {(row, column) for row in range(rows) for column in range(columns)}
     positions = []
     for depth, width in list(zip(depths, widths, strict=True))[: len(free)]:
-        row, column = _position(width, widths, rows), _position(depth, depths, columns)
+        row, column = rows - 1 - _position(depth, depths, rows), _position(width, widths, columns)
         position = (row, column)
         if position not in free:
             # A character is about twice as high as wide.
@@ -89,18 +92,18 @@ def _powers(values: Sequence[float]) -> list[int]:
 
 
 def _ticks(values: Sequence[float], rows: int) -> dict[int, str]:
-    """Return the labels of the width axis by row, one a row."""
+    """Return the labels of the depth axis by row, one a row; the least is below."""
     labels: dict[int, str] = {}
     for power in _powers(values):
-        labels.setdefault(_position(power, values, rows), str(power))
+        labels.setdefault(rows - 1 - _position(power, values, rows), str(power))
     return labels
 
 
-def _depth_axis(depths: Sequence[float], columns: int) -> str:
-    """Write the labels of the depth axis, leaving out those that would touch the one before."""
+def _width_axis(widths: Sequence[float], columns: int) -> str:
+    """Write the labels of the width axis, leaving out those that would touch the one before."""
     line = ""
-    for power in _powers(depths):
-        start = _LABEL + min(_position(power, depths, columns), columns - len(str(power)))
+    for power in _powers(widths):
+        start = _LABEL + min(_position(power, widths, columns), columns - len(str(power)))
         if start > len(line):
             line = line.ljust(start) + str(power)
     return line

@@ -28,8 +28,8 @@ _LONGEST_LABEL = 26
 _STRIP = 10
 """Characters of the strip of accuracies: one for every ten percent."""
 _HELP = (
-    "The map has one mark a shape: depth (hidden layers) across, width (neurons a layer) down, both on log axes. A "
-    "digit is the best mean of a shape's modes, in tens of percent: 9 is 90 % and more.\n\n"
+    "The map has one mark a shape: depth (hidden layers) upwards, width (neurons a layer) to the right, both on log "
+    "axes. A digit is the best mean of a shape's modes, in tens of percent: 9 is 90 % and more.\n\n"
     "Beside it is what every worker trains, and how many of its trials have reached what: each character of the strip "
     "is ten percent of accuracy, from 0 to 100, the higher the more trials; then their mean and extremes.\n\n"
     "Throughput counts one trial's meta-loop as one; predicted is what this machine was measured to do.\n\n"
@@ -38,7 +38,7 @@ _HELP = (
 
 
 def render(state: StudyState, width: int, height: int, now: float, options: DisplayOptions) -> RenderableType:
-    """Draw ``state`` at ``now`` in ``width`` x ``height`` characters; without a map below 60x16."""
+    """Draw ``state`` at ``now`` in ``width`` x ``height`` characters; without a map below 60x15."""
     if state.started is None:
         return Layout(Text("loading"))
     glyphs = options.glyphs
@@ -68,7 +68,7 @@ def render(state: StudyState, width: int, height: int, now: float, options: Disp
     whole["body"].split_row(
         Layout(
             Group(
-                _ruled("width down, depth across", left, glyphs),
+                _ruled("depth up, width right", left, glyphs),
                 design_map(state, left, body - 1, glyphs),
                 _line(legend(left, glyphs), left, "dim"),
             ),
@@ -146,7 +146,7 @@ def _progress(state: StudyState, width: int, now: float, glyphs: Glyphs) -> Text
 def _throughput(state: StudyState) -> str:
     statuses = [state.status(shape) for shape in state.groups]
     failed = statuses.count(GroupStatus.FAILED)
-    shapes = f"{statuses.count(GroupStatus.DONE)} of {len(statuses)} shapes done" + (
+    shapes = f"{statuses.count(GroupStatus.DONE)} of {count(len(statuses), 'shape')} done" + (
         f", {failed} failed" if failed else ""
     )
     if state.rates is None:

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
 from textual.widgets import Static
 
+from psa_tui.formatting import count
 from psa_tui.method.events import Verdict
 from psa_tui.runs.ablation_statistics import AblationStatistics, NetworkAblations
 from psa_tui.runs.stored_loops import gains_of, last_dead_units
@@ -60,6 +61,10 @@ class AblationsScreen(WorkbenchScreen):
         """Return the command that prints it."""
         return self._words if action == "measure" else None
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer measures where there is something to measure."""
+        return action != "measure" or bool(self._ablations.statistics.every.ablated)
+
     def on_resize(self) -> None:
         """Put the table beside the map, or below it."""
         self.query_one("#ablations").set_class(self.size.width >= _WIDE, "-wide")
@@ -67,11 +72,14 @@ class AblationsScreen(WorkbenchScreen):
 
     def draw(self) -> None:
         """Draw all in the room that there is."""
-        title = f"by {self._measure}", f"{self._ablations.statistics.every.ablated:,} loops with an ablation"
+        ablated = self._ablations.statistics.every.ablated
+        title = (f"by {self._measure}", f"{ablated:,} loops with an ablation") if ablated else ()
         self.query_one(Heading).say(f"{self._subject.title}: what helps, what harms", *title)
         units, below = self.query_one("#units", Static), self.query_one("#by-layer")
-        if not self._ablations.statistics.every.ablated:
-            units.update(Text("nothing was ablated", "dim"))
+        below.display = bool(ablated)
+        if not ablated:
+            loops = count(len(self._subject.loops), "meta-loop")
+            units.update(Text(f"Nothing was ablated in {loops}: there is nothing to tell apart."))
             return
         room = max(units.size.height, _LEAST_MAP)
         units.update(network_map(self._ablations, units.size.width - 2, room, UNICODE, self._measure))

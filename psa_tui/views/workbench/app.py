@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from textual import work
 from textual.app import App, SuspendNotSupported, SystemCommand
+from textual.binding import Binding
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
@@ -28,10 +29,11 @@ from psa_tui.views.workbench.commands import (
     undo_words,
 )
 from psa_tui.views.workbench.entries import Entry, Results
+from psa_tui.views.workbench.palette import LIGHT_THEME
 from psa_tui.views.workbench.runs_screen import RunsScreen
 from psa_tui.views.workbench.screens import Amount, Help, Label
 
-DARK, LIGHT = "textual-dark", "atom-one-light"
+DARK, LIGHT = "textual-dark", LIGHT_THEME.name
 _LIGHT_BACKGROUNDS = ("7", "15")
 """What a terminal with a light background ends COLORFGBG with."""
 
@@ -47,6 +49,7 @@ class Workbench(App[None]):
         key("question_mark", "help", "help", "Help: keys and signs", "?"),
         key("ctrl+z", "suspend_process", "", "Stop it and go back to the shell; fg comes back", "^z", show=False),
         key("q", "quit", "quit", "Quit"),
+        Binding("ctrl+q", "quit", show=False, priority=True),
     ]
 
     def __init__(self, settings: Settings) -> None:
@@ -58,6 +61,7 @@ class Workbench(App[None]):
         self.deletions: list[Words] = []
         """The commands of this session that moved something into a trash, and were not undone."""
         self.results = Results(settings.get("results_dir"))
+        self.register_theme(LIGHT_THEME)
         is_light = os.environ.get("COLORFGBG", "").rpartition(";")[2] in _LIGHT_BACKGROUNDS
         self.theme = LIGHT if is_light else DARK
 
@@ -91,10 +95,15 @@ class Workbench(App[None]):
         """Go from a dark theme to the light one and back."""
         self.theme = LIGHT if self.current_theme.dark else DARK
 
+    def action_command_palette(self) -> None:
+        """List all commands, with nothing that was said before over them."""
+        self.clear_notifications()
+        super().action_command_palette()
+
     def action_help(self) -> None:
         """Explain the keys of the screen."""
         if isinstance(self.screen, WorkbenchScreen):
-            self.push_screen(Help(self.screen.keys()))
+            self.push_screen(Help(self.screen.keys(), self.screen.SIGNS))
 
     def follow(self, entry: Entry) -> None:
         """Follow a run in its own screen."""

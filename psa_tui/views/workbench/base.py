@@ -5,22 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.dom import DOMNode
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.worker import get_current_worker
 
 from psa_tui.errors import PsaError
 from psa_tui.formatting import printable
 from psa_tui.views.workbench.commands import Words, shown
+from psa_tui.views.workbench.signs import Signs
 
 if TYPE_CHECKING:
     from psa_tui.views.workbench.app import Workbench
 
-
+Result = TypeVar("Result")
 REST = 20.0
 """What was read rests this many times as long as reading it took."""
 
@@ -30,9 +31,25 @@ def key(keys: str, action: str, label: str, meaning: str, display: str | None = 
     return Binding(keys, action, label, show=show, key_display=display, tooltip=meaning)
 
 
+class Dialog(ModalScreen[Result | None]):
+    """A small screen over another; it closes with a result, or with None where one changed one's mind."""
+
+    BINDINGS: ClassVar = [Binding("escape", "cancel", "back")]
+
+    def on_screen_resume(self) -> None:
+        """Take away what was said before: it would lie over the dialog."""
+        self.app.clear_notifications()
+
+    def action_cancel(self) -> None:
+        """Close without a result."""
+        self.dismiss(None)
+
+
 class WorkbenchScreen(Screen[None]):
     """A screen whose actions are bindings with a meaning, each perhaps a command line."""
 
+    SIGNS: ClassVar[Signs] = ()
+    """What its signs mean, for the help."""
     _due = 0.0
     """When what is shown may be read again."""
 

@@ -116,11 +116,12 @@ def overlay_chart(groups: Sequence[Group], width: int, height: int, muted: str) 
     y_range = _padded(known)
     bands: list[Series] = []
     lines: list[Series] = []
+    ends: dict[int, tuple[float, float]] = {}
     for number, group in enumerate(groups):
         loops, levels = _together(group.curves)
         if not len(loops):
             continue
-        colour, glyph = style_of(number), _GLYPHS[number % len(_GLYPHS)]
+        colour, glyph = style_of(number), letter_of(number)
         low, median, high = (np.nanquantile(levels, share, axis=0) for share in (0.0, 0.5, 1.0))
         # Behind the end of the shortest one the median is of others: it is drawn, but dim.
         common = loops <= min(curve.loops[-1] for curve in group.curves if len(curve.loops))
@@ -129,8 +130,21 @@ def overlay_chart(groups: Sequence[Group], width: int, height: int, muted: str) 
             bands.append(Series(x, y, f"dim {colour}", glyph.lower()))
         lines.append(Series(*_staircase(loops, median), f"dim {colour}", glyph.lower(), line=True))
         lines.append(Series(*_staircase(loops[common], median[common]), f"bold {colour}", glyph, line=True))
+        if common.any():
+            ends[number] = loops[common][-1], median[common][-1]
     drawn = plot([*bands, *lines], width, height, _span(curves), y_range, y_unit=_UNIT)
-    return Text("no room for the curves", muted) if drawn is None else drawn.text
+    if drawn is None:
+        return Text("no room for the curves", muted)
+    for number, (loop, level) in ends.items():
+        # One behind the other, so that also of lines that are the same each is seen.
+        if len(groups) > 1 and (cell := drawn.cell(loop, level)) is not None:
+            drawn.put(max(cell[0] - 2 * number, 0), cell[1], letter_of(number), f"bold {style_of(number)}")
+    return drawn.text
+
+
+def letter_of(group: int) -> str:
+    """Return the letter of a group by its number, which tells it from others where there is no colour."""
+    return _GLYPHS[group % len(_GLYPHS)]
 
 
 def style_of(group: int) -> str:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.cells import cell_len
 
 from psa_tui.views.workbench.entries import Entry, accuracy, age, now
 
+NAME = "name"
 _MARK_WIDTH = 3
 _PADDING = 2
 """Columns around a cell."""
 _ARROW = 2
 """Columns for the arrow behind the heading of the column that is sorted by."""
-_LONGEST = 28
-"""Columns that a text may take."""
+_LONGEST = 28, 20, 14, 10
+"""Columns that a text may take, the later ones where a column of weight ``_MISSED`` or less had no room else."""
+_MISSED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +36,22 @@ class Column:
     """Whether the first press sorts downwards."""
     extra: int = 0
     """Columns that its cells take besides their texts."""
+    longest: int = _LONGEST[0]
+    """Columns that its texts may take."""
+
+    def cell(self, entry: Entry) -> str:
+        """Return what it shows of an entry, a text shortened to the room that it may take."""
+        return self.text(entry) if self.is_number else shortened(self.text(entry), self.longest)
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, longest: int) -> str:
     """Return a text that is too long for a column up to the end of a word, with an ellipsis."""
-    if cell_len(text) <= _LONGEST:
+    if cell_len(text) <= longest:
         return text
-    while cell_len(text) > _LONGEST - 1:
+    while cell_len(text) > longest - 1:
         text = text[: max(len(text) - 1, 0)]
     ends = [text.rfind(mark) + 1 for mark in " ,+>:;-"]
-    return f"{text[: max(ends)] if max(ends) > _LONGEST // 3 else text}…"
+    return f"{text[: max(ends)] if max(ends) > longest // 2 else text}…"
 
 
 def _age(entry: Entry) -> str:
@@ -59,10 +67,10 @@ def _share(entry: Entry) -> float:
 
 
 COLUMNS = (
-    Column("name", 0, lambda one: shortened(one.label), lambda one: one.label.lower()),
-    Column("state", 1, lambda one: shortened(one.state), lambda one: one.state, extra=2),
-    Column("shape", 4, lambda one: shortened(one.architecture), lambda one: one.architecture),
-    Column("mode", 2, lambda one: shortened(one.mode), lambda one: one.mode),
+    Column(NAME, 0, lambda one: one.label, lambda one: one.label.lower()),
+    Column("state", 1, lambda one: one.state, lambda one: one.state, extra=2),
+    Column("shape", 4, lambda one: one.architecture, lambda one: one.architecture),
+    Column("mode", 2, lambda one: one.mode, lambda one: one.mode),
     Column("lr", 6, _rate, lambda one: one.learning_rate, is_number=True),
     Column("loops", 3, lambda one: f"{one.done:,}/{one.last:,}", _share, is_number=True),
     Column("best %", 2, lambda one: accuracy(one.bounty), lambda one: one.bounty, is_number=True, is_descending=True),
@@ -74,8 +82,8 @@ COLUMNS = (
         is_number=True,
         is_descending=True,
     ),
-    Column("tags", 8, lambda one: shortened(one.tags) or "-", lambda one: one.tags or None),
-    Column("note", 9, lambda one: shortened(one.note) or "-", lambda one: one.note or None),
+    Column("tags", 8, lambda one: one.tags or "-", lambda one: one.tags or None),
+    Column("note", 9, lambda one: one.note or "-", lambda one: one.note or None),
     Column("age", 5, _age, lambda one: one.updated_at, is_number=True, is_descending=True),
 )
 """In the order in which they stand."""
@@ -83,25 +91,41 @@ COLUMNS = (
 
 def width_of(column: Column, entries: Sequence[Entry], sorted_by: Column) -> int:
     """Return how wide a column's cells are, with the heading and its arrow, without the space around them."""
-    heading = cell_len(column.label) + (_ARROW if column is sorted_by else 0)
-    return max([heading, *(column.extra + cell_len(column.text(entry)) for entry in entries)])
+    heading = cell_len(column.label) + (_ARROW if column.label == sorted_by.label else 0)
+    return max([heading, *(column.extra + cell_len(column.cell(entry)) for entry in entries)])
 
 
 def fitting(entries: Sequence[Entry], width: int, sorted_by: Column) -> tuple[list[Column], int]:
     """Return the columns that ``width`` holds whole, and how wide they are together; the first one always is there.
 
-    A column that no entry has anything in is left out.
+    A column that no entry has anything in is left out. Long modes and shapes are shortened before loops or shapes go;
+    names, which tell rows apart, are not.
     """
+    filled = [one for one in COLUMNS if not entries or any(one.text(entry) != "-" for entry in entries)]
+    wanted = {column.label for column in filled if column.weight <= _MISSED}
+    found: tuple[list[Column], int] = [], 0
+    for longest in _LONGEST:
+        columns = [one if one.label == NAME else replace(one, longest=longest) for one in filled]
+        fitted, taken = _fitting(columns, entries, width, sorted_by)
+        labels = {one.label for one in fitted}
+        if len(labels & wanted) > len(wanted & {one.label for one in found[0]}):
+            found = fitted, taken
+        if wanted <= labels:
+            break
+    return found
+
+
+def _fitting(
+    columns: Sequence[Column], entries: Sequence[Entry], width: int, sorted_by: Column
+) -> tuple[list[Column], int]:
     chosen: list[Column] = []
     room = width - _MARK_WIDTH
-    for column in sorted(COLUMNS, key=lambda one: one.weight):
-        if entries and all(column.text(entry) == "-" for entry in entries):
-            continue
+    for column in sorted(columns, key=lambda one: one.weight):
         needed = width_of(column, entries, sorted_by) + _PADDING
         if not chosen or needed <= room:
             chosen.append(column)
             room -= needed
-    return [column for column in COLUMNS if column in chosen], width - max(room, 0)
+    return [column for column in columns if column in chosen], width - max(room, 0)
 
 
 def ordered(entries: Sequence[Entry], column: Column, *, reverse: bool) -> list[Entry]:

@@ -21,6 +21,7 @@ from psa_tui.storage.study_rows import TrialRow
 from psa_tui.views.braille import LABEL_WIDTH
 from psa_tui.views.display import ChartWindow
 from psa_tui.views.text import format_units
+from psa_tui.views.workbench import signs
 from psa_tui.views.workbench.ablations_screen import AblationsScreen
 from psa_tui.views.workbench.base import WorkbenchScreen, key
 from psa_tui.views.workbench.charts import run_chart, run_legend
@@ -35,12 +36,14 @@ _MOST_LOOPS = 500
 _UNITS = 40
 _EVERY_S = 2.0
 _WIDE, _HIGH = 120, 20
-_IN_HEADING = ("architecture", "mode", "meta-loops", "bounty", "test accuracy")
 
 
 class CurveScreen(WorkbenchScreen):
     """A subject; what it is, and where it is read, a subclass says."""
 
+    SIGNS = signs.CURVE
+    IN_HEADING: ClassVar[Sequence[str]] = ("architecture", "mode", "meta-loops", "bounty", "test accuracy")
+    """The facts that stand in the heading, as many as fit."""
     BINDINGS: ClassVar = [
         key("escape,backspace", "back", "back", "Back", "Esc"),
         key("w", "why", "why", "What helps and what harms: ablations by layer and unit"),
@@ -125,8 +128,9 @@ class CurveScreen(WorkbenchScreen):
         lines = [facts_table(subject.facts, palette.muted)]
         sessions = Text("\n" + "\n".join(printable(line) for line in subject.sessions))
         self.query_one("#facts-text", Static).update(Stacked(*lines, sessions))
+        facts = dict(subject.facts)
         self.query_one(Heading).say(
-            subject.title, *(f"{name} {value}" for name, value in subject.facts if name in _IN_HEADING)
+            subject.title, *(f"{name} {facts[name]}" for name in self.IN_HEADING if name in facts)
         )
 
     def action_back(self) -> None:
@@ -243,7 +247,9 @@ class RunScreen(CurveScreen):
 
 
 class TrialScreen(CurveScreen):
-    """A trial of a study."""
+    """A trial of a study, whose title has shape and mode."""
+
+    IN_HEADING = ("bounty", "test accuracy", "meta-loops", "seed")
 
     def __init__(self, results: Results, study: str, trial: TrialRow, network: Network | None) -> None:
         """Show ``trial``, whose ``network`` is None where that is not known here."""

@@ -14,6 +14,7 @@ from textual.widgets import Static
 from psa_tui.formatting import printable
 from psa_tui.runs.history import RunDetails, differing, load_runs
 from psa_tui.views.run_text import compared_results, plain_value
+from psa_tui.views.workbench import signs
 from psa_tui.views.workbench.base import WorkbenchScreen, key
 from psa_tui.views.workbench.commands import Words, diff_words
 from psa_tui.views.workbench.entries import Entry, Results
@@ -23,6 +24,7 @@ from psa_tui.views.workbench.widgets import CommandLine, Heading, KeyLine
 class DiffScreen(WorkbenchScreen):
     """The comparison."""
 
+    SIGNS = signs.DIFFERENCES
     BINDINGS: ClassVar = [key("escape,backspace", "back", "back", "Back", "Esc")]
 
     def __init__(self, results: Results, one: Entry, other: Entry) -> None:

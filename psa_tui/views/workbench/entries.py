@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from psa_tui.formatting import network_words, percent
+from psa_tui.formatting import count, network_words, percent
 from psa_tui.outside import is_plain_name
 from psa_tui.storage.database import FILE_NAME
 from psa_tui.storage.locks import holder
@@ -193,6 +193,15 @@ def _state(row: StudyRow, trials: Sequence[TrialRow], is_complete: bool, folder:
     if any(trial.state == FAILED for trial in trials):
         return "failed"
     return "complete" if is_complete else "begun"
+
+
+def counted(entries: Sequence[Entry]) -> list[str]:
+    """Return how many runs and studies there are, and how many of them are worked on, for a heading."""
+    if not entries:
+        return []
+    runs, running = sum(one.run is not None for one in entries), sum(one.state == "running" for one in entries)
+    studies = count(len(entries) - runs, "study").replace("studys", "studies")
+    return [count(runs, "run"), studies, f"{running} running" if running else ""]
 
 
 def age(seconds: float | None) -> str:

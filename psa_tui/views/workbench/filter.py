@@ -30,7 +30,7 @@ class Filter(Input):
     def open(self) -> None:
         """Let somebody type."""
         self.display = True
-        self.focus()
+        self.screen.set_focus(self)
 
     @on(Input.Submitted)
     def action_leave(self) -> None:

@@ -12,7 +12,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button, Input, Select, Static
 
@@ -24,20 +23,21 @@ from psa_tui.networks import NETWORKS
 from psa_tui.outside import is_plain_name
 from psa_tui.settings import SETTINGS, Settings
 from psa_tui.storage.run_store import RunRow
+from psa_tui.views.workbench.base import Dialog
 from psa_tui.views.workbench.commands import Words, shown
 
 _FIELDS = ("network", "arch", "mode", "lr", "batch_size", "meta_loops", "seed", "dataset")
 _NAME = "name"
+_LEAST_LINES = 20
+"""Of a terminal in which the form has empty lines."""
 _HINTS = {"arch": "[1*1024]", "seed": "drawn, and shown", _NAME: "the run's folder"}
 
 
-class NewRun(ModalScreen[Words | None]):
+class NewRun(Dialog[Words]):
     """The form; it closes with the command, or with None."""
 
-    BINDINGS: ClassVar = [
-        Binding("escape", "cancel", "back"),
-        Binding("ctrl+s", "begin", "start"),
-    ]
+    BINDINGS: ClassVar = [Binding("ctrl+s", "begin", "start")]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (_LEAST_LINES, "-high")]  # noqa: RUF012 (Textual declares no ClassVar)
 
     def __init__(self, settings: Settings, like: RunRow | None) -> None:
         """Begin with the settings in force, or with those of the run ``like``."""

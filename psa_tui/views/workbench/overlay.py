@@ -11,7 +11,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
 from psa_tui.formatting import count
-from psa_tui.views.workbench.charts import Group, overlay_chart, style_of
+from psa_tui.views.workbench.charts import Group, letter_of, overlay_chart, style_of
 
 
 class Overlay(Vertical):
@@ -34,9 +34,11 @@ class Overlay(Vertical):
         self._groups = groups
         legend = Table.grid(padding=(0, 2))
         for number, group in enumerate(groups):
-            median = "-" if group.median is None else f"{group.median:.2f} %"
+            average = "median " if len(group.curves) > 1 else ""
+            median = "-" if group.median is None else f"{average}{group.median:.2f} %"
             things = count(len(group.curves), self._thing)
-            legend.add_row(Text("━━", style_of(number)), Text(group.setting), Text(things), Text(median))
+            line = f"━{letter_of(number)}━" if len(groups) > 1 else "━━"
+            legend.add_row(Text(line, style_of(number)), Text(group.setting), Text(things), Text(median))
         self.query_one(".groups", Static).update(legend)
         self.call_after_refresh(self.draw)
 

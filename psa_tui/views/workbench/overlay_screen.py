@@ -8,6 +8,8 @@ from typing import ClassVar
 from textual.app import ComposeResult
 
 from psa_tui.formatting import count, network_words
+from psa_tui.method.variants import describe_variant
+from psa_tui.views.workbench import signs
 from psa_tui.views.workbench.base import WorkbenchScreen, key
 from psa_tui.views.workbench.charts import Group
 from psa_tui.views.workbench.commands import Words
@@ -22,6 +24,7 @@ _EVERY_S = 3.0
 class OverlayScreen(WorkbenchScreen):
     """The chart and its legend."""
 
+    SIGNS = signs.OVERLAY
     BINDINGS: ClassVar = [
         key("escape,backspace", "back", "back", "Back", "Esc"),
         key("g", "group", "group", "Group by setting, or each run by itself"),
@@ -89,13 +92,12 @@ def grouped(subjects: Sequence[tuple[Entry, Subject]], *, by_setting: bool) -> l
 
 
 def setting_of(entry: Entry) -> str:
-    """Return what makes runs comparable: all but the seed and how far they went."""
+    """Return what makes runs comparable: all but the seed and how far they went, and rates where the mode uses them."""
     row = entry.run
     if row is None:
         return entry.name
-    rates = row.hyperparameters
+    rates, variants = row.hyperparameters, describe_variant(row.mode).all_variants
+    decay = f", weight decay {rates.weight_decay:g}" if any(one.weight_decay for one in variants) else ""
+    dropout = f", dropout {rates.dropout:g}" if any(one.dropout for one in variants) else ""
     network = network_words(row.network, row.architecture)
-    return (
-        f"{network} {row.mode}, lr {rates.learning_rate:g}, batch {rates.batch_size}, "
-        f"decay {rates.weight_decay:g}, dropout {rates.dropout:g}, {row.dataset}"
-    )
+    return f"{network} {row.mode}, lr {rates.learning_rate:g}, batch {rates.batch_size}{decay}{dropout}, {row.dataset}"

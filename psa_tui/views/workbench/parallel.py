@@ -14,6 +14,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from psa_tui.formatting import percent
+from psa_tui.views.workbench.palette import DARK, Palette
 
 Value = str | float
 _LEAST_APART = 14
@@ -22,8 +23,6 @@ _LABEL = 9
 """Columns of the last axis and its numbers."""
 _LOG_FROM = 8.0
 """From this ratio of the greatest to the least on, an axis goes by octaves."""
-_STYLES = "dim", "blue", "bold green", "bold yellow"
-"""Of the lower half, the upper half, the best tenth, and the chosen line."""
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 RESULT = "best %"
 
@@ -51,7 +50,7 @@ class Axis:
         found = sorted(self.places.items(), key=lambda one: one[1])
         if len(found) > rows:
             found = [found[0], found[-1]]
-        return [(place, words(value)) for value, place in found]
+        return [(place, f"{value:.2f}" if self.name == RESULT else words(value)) for value, place in found]
 
 
 def axes_of(records: Sequence[Record]) -> list[Axis]:
@@ -65,7 +64,7 @@ def axes_of(records: Sequence[Record]) -> list[Axis]:
     return [*axes, Axis(RESULT, _places(list(dict.fromkeys(results)), log_from=math.inf))]
 
 
-def parallel_chart(records: Sequence[Record], chosen: int, width: int, height: int) -> Text:
+def parallel_chart(records: Sequence[Record], chosen: int, width: int, height: int, palette: Palette = DARK) -> Text:
     """Draw ``records``, the best first, in ``width`` x ``height`` characters; number ``chosen`` lies above all."""
     if not records:
         return Text("nothing has a result yet", "dim")
@@ -83,6 +82,8 @@ def parallel_chart(records: Sequence[Record], chosen: int, width: int, height: i
     labels = [
         {round((1 - place) * (rows - 1)): _cut(label, room - 2) for place, label in axis.ticks(rows)} for axis in axes
     ]
+    # Of the lower half, the upper half, the best tenth, and the chosen line.
+    looks = palette.muted, palette.candidate, palette.promoted, f"bold {palette.lkg}"
     lines = []
     for row in range(rows):
         line = Text(no_wrap=True)
@@ -91,7 +92,7 @@ def parallel_chart(records: Sequence[Record], chosen: int, width: int, height: i
             line.append("│", "dim").append(label, "bold")
             for place in range(column + 1 + cell_len(label), end):
                 look = styles[row, place]
-                line.append(chr(0x2800 + codes[row, place]) if look >= 0 else " ", _STYLES[look] if look >= 0 else "")
+                line.append(chr(0x2800 + codes[row, place]) if look >= 0 else " ", looks[look] if look >= 0 else "")
         lines.append(line)
     head = Text("".join(f"{_cut(axis.name, room - 2):<{room}}" for axis in axes), "underline", no_wrap=True)
     more = [Text(f"no room for {', '.join(axis.name for axis in left_out)}", "dim")] if left_out else []
@@ -110,7 +111,7 @@ def words(value: Value) -> str:
     """Return a value of an axis for people."""
     if isinstance(value, str):
         return value
-    return f"{value:,.0f}" if value == int(value) else f"{value:g}"
+    return f"{value:,.0f}" if value == int(value) else f"{value:.4g}"
 
 
 def _places(values: Sequence[Value], log_from: float = _LOG_FROM) -> dict[Value, float]:

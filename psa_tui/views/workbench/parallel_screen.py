@@ -10,9 +10,11 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from psa_tui.formatting import count, printable
+from psa_tui.views.workbench import signs
 from psa_tui.views.workbench.base import WorkbenchScreen, key
 from psa_tui.views.workbench.commands import Words
 from psa_tui.views.workbench.entries import Entry
+from psa_tui.views.workbench.palette import palette_of
 from psa_tui.views.workbench.parallel import Record, Value, described, parallel_chart
 from psa_tui.views.workbench.study_data import StudyData
 from psa_tui.views.workbench.widgets import CommandLine, Heading, KeyLine
@@ -21,6 +23,7 @@ from psa_tui.views.workbench.widgets import CommandLine, Heading, KeyLine
 class ParallelScreen(WorkbenchScreen):
     """The chart, and which line is chosen."""
 
+    SIGNS = signs.PARALLEL
     BINDINGS: ClassVar = [
         key("escape,backspace", "back", "back", "Back", "Esc"),
         key("down", "choose(1)", "worse", "The next worse line", "↓"),
@@ -48,6 +51,7 @@ class ParallelScreen(WorkbenchScreen):
         """Say what is shown."""
         self.query_one(CommandLine).say(("", self._words))
         self.query_one(Heading).say(self._title, "parallel coordinates", count(len(self._records), self._thing))
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.draw())
         self.call_after_refresh(self.draw)
 
     def on_resize(self) -> None:
@@ -72,7 +76,8 @@ class ParallelScreen(WorkbenchScreen):
         picture = self.query_one("#parallel", Static)
         if not picture.size.width:
             return
-        picture.update(parallel_chart(self._records, self._chosen, picture.size.width, picture.size.height))
+        palette = palette_of(is_dark=self.app.current_theme.dark)
+        picture.update(parallel_chart(self._records, self._chosen, picture.size.width, picture.size.height, palette))
         line = printable(described(self._records, self._chosen)) if self._records else ""
         self.query_one("#chosen", Static).update(Text(line))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,12 +13,13 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import DataTable, Input
 
-from psa_tui.formatting import count, printable
+from psa_tui.formatting import printable
+from psa_tui.views.workbench import signs
 from psa_tui.views.workbench.base import WorkbenchScreen, key
 from psa_tui.views.workbench.columns import COLUMNS
 from psa_tui.views.workbench.commands import Words, delete_words, diff_words, follow_words, open_words, resume_words
 from psa_tui.views.workbench.details import Details
-from psa_tui.views.workbench.entries import Entry, Results
+from psa_tui.views.workbench.entries import Entry, Results, counted
 from psa_tui.views.workbench.filter import Filter
 from psa_tui.views.workbench.runs_table import RunsTable
 from psa_tui.views.workbench.widgets import CommandLine, Heading, KeyLine
@@ -27,15 +29,20 @@ _EVERY_S = 2.0
 _AGES_S = 20.0
 WIDE = 100
 """From this width on there are details beside the table."""
-_LEAST_DETAILS = 46
+_LEAST_DETAILS = 44
 _EMPTY = "no run and no study here yet: n begins one"
 
 
 class RunsScreen(WorkbenchScreen):
     """The table, the details beside it, and the filter above."""
 
+    SIGNS = signs.TABLE
     BINDINGS: ClassVar = [
-        key("slash", "filter", "filter", "Filter: words that all must be there, such as mode:output", "/"),
+        # What is typed right behind it is for the filter: the key goes first, before the table gets what follows.
+        replace(
+            key("slash", "filter", "filter", "Filter: words that all must be there, such as mode:output", "/"),
+            priority=True,
+        ),
         key("space", "mark", "mark", "Mark the run, or take the mark away", "Space"),
         key("n", "new", "new", "Begin a new run from a form"),
         key("f", "follow", "follow", "Follow the run on its live screen"),
@@ -74,7 +81,11 @@ class RunsScreen(WorkbenchScreen):
         """Read the history now and again."""
         self.table.focus()
         self.reload_every(_EVERY_S)
-        self.app.theme_changed_signal.subscribe(self, lambda _: self.details.draw())
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._recolour())
+
+    def _recolour(self) -> None:
+        self._fill()
+        self.details.draw()
 
     @property
     def table(self) -> RunsTable:
@@ -108,6 +119,10 @@ class RunsScreen(WorkbenchScreen):
         self._problem = problem
         self._say()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Let the filter have its own key once one types in it."""
+        return action != "filter" or self.focused is not self.filter
+
     def on_resize(self) -> None:
         """Choose columns for the new width."""
         self._fill()
@@ -125,15 +140,11 @@ class RunsScreen(WorkbenchScreen):
 
     def _say(self) -> None:
         table, entry = self.table, self.table.current
-        runs = sum(one.run is not None for one in table.entries)
         found = f"{len(table.shown)} of {len(table.entries)} fit" if table.words else ""
         marks = f"{len(table.marked_entries)} marked" if table.marked_entries else ""
-        running = sum(one.state == "running" for one in table.entries)
-        studies = count(len(table.entries) - runs, "study").replace("studys", "studies")
-        facts = [count(runs, "run"), studies, f"{running} running" if running else "", found, marks]
         place = printable(Path.cwd()).replace(printable(Path.home()), "~", 1)
         empty = "" if table.entries else _EMPTY if self._is_read else f"reading {printable(self.results.folder)} ..."
-        self.query_one(Heading).say("psa", self._problem or empty, *(facts if table.entries else []), place)
+        self.query_one(Heading).say("psa", self._problem or empty, *counted(table.entries), found, marks, place)
         marked = table.marked_entries
         diff = self.words_of("diff") if len(marked) == 2 else None
         self.query_one(CommandLine).say(("d", diff), ("Enter", self.words_of("open")), ("n", ["train"]))
@@ -142,7 +153,7 @@ class RunsScreen(WorkbenchScreen):
 
     def words_of(self, action: str) -> Words | None:
         """Return the command of an action on the entry under the cursor, or on the marked ones."""
-        entry, pair = self.table.current, self._pair()
+        entry, pair = self.table.current, self.table.pair
         if action in ("new", "parallel"):
             return ["train"] if action == "new" else ["results", "runs"]
         if action == "undo":
@@ -160,14 +171,6 @@ class RunsScreen(WorkbenchScreen):
             "label": lambda: None if entry.run is None else ["results", "label", entry.said],
         }
         return words[action]() if action in words else None
-
-    def _pair(self) -> tuple[Entry, Entry] | None:
-        """Return the two runs to be compared: those marked, or the marked one and that under the cursor."""
-        runs = [entry for entry in self.table.marked_entries if entry.run is not None]
-        current = self.table.current
-        if len(runs) == 1 and current is not None and current.run is not None and current.key != runs[0].key:
-            runs.append(current)
-        return (runs[0], runs[1]) if len(runs) == 2 else None
 
     @on(DataTable.RowHighlighted)
     def _moved(self) -> None:
@@ -288,7 +291,7 @@ class RunsScreen(WorkbenchScreen):
 
     def action_diff(self) -> None:
         """Compare two runs."""
-        pair = self._pair()
+        pair = self.table.pair
         if pair is None:
             self.workbench.say("mark two runs with Space: d shows how their settings and results differ")
             return

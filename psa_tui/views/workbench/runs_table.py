@@ -9,17 +9,12 @@ from rich.text import Text
 from textual.widgets import DataTable
 
 from psa_tui.views.workbench.base import key
-from psa_tui.views.workbench.columns import COLUMNS, Column, fitting, ordered, width_of
+from psa_tui.views.workbench.columns import COLUMNS, NAME, Column, fitting, ordered, width_of
 from psa_tui.views.workbench.entries import Entry
+from psa_tui.views.workbench.palette import Palette, palette_of
 
-_STATES = {
-    "running": ("● ", "bold green"),
-    "failed": ("✗ ", "bold red"),
-    "stopped": ("■ ", "yellow"),
-    "interrupted": ("■ ", "yellow"),
-    "begun": ("■ ", "yellow"),
-}
-_DONE = "✓ "
+_RUNS, _FAILED, _WAITS, _DONE = "● ", "✗ ", "■ ", "✓ "
+_STATES = {"running": _RUNS, "failed": _FAILED, "stopped": _WAITS, "interrupted": _WAITS, "begun": _WAITS}
 _MARK = "◆"
 _AGE = next(column for column in COLUMNS if column.label == "age")
 
@@ -52,6 +47,14 @@ class RunsTable(DataTable[Text]):
         known = {entry.key: entry for entry in self.entries}
         return [known[key] for key in self.marked if key in known]
 
+    @property
+    def pair(self) -> tuple[Entry, Entry] | None:
+        """The two runs to be compared: those marked, or the marked one and that under the cursor."""
+        runs = [entry for entry in self.marked_entries if entry.run is not None]
+        if len(runs) == 1 and self.current is not None and self.current.run and self.current.key != runs[0].key:
+            runs.append(self.current)
+        return (runs[0], runs[1]) if len(runs) == 2 else None
+
     def fill(self, room: int) -> int:
         """Show what fits the filter in ``room`` columns, and return how many the table takes.
 
@@ -67,6 +70,7 @@ class RunsTable(DataTable[Text]):
             self.sorted_by,
             self.is_reversed,
             rows,
+            self._palette,
             [entry.is_there for entry in self.shown],
         )
         if content == self._drawn:
@@ -94,21 +98,29 @@ class RunsTable(DataTable[Text]):
             return None
         return self.ordered_rows[self.cursor_row].key.value
 
+    @property
+    def _palette(self) -> Palette:
+        return palette_of(is_dark=self.app.current_theme.dark)
+
     def _heading(self, column: Column) -> Text:
-        arrow = (" ▼" if self.is_reversed else " ▲") if column is self.sorted_by else ""
+        arrow = (" ▼" if self.is_reversed else " ▲") if column.label == self.sorted_by.label else ""
         return Text(column.label + arrow, justify="right" if column.is_number else "left", no_wrap=True)
 
     def _cells(self, entry: Entry, columns: Sequence[Column]) -> list[Text]:
         is_marked = entry.key in self.marked
-        return [Text(_MARK if is_marked else " ", "bold yellow"), *(self._cell(entry, one) for one in columns)]
+        return [
+            Text(_MARK if is_marked else " ", f"bold {self._palette.lkg}"),
+            *(self._cell(entry, one) for one in columns),
+        ]
 
     def _cell(self, entry: Entry, column: Column) -> Text:
-        text = column.text(entry)
+        text = column.cell(entry)
         if column.label == "state":
-            glyph, style = _STATES.get(text, (_DONE, ""))
-            style = style if entry.is_there else "dim"
+            glyph = _STATES.get(text, _DONE)
+            looks = {_RUNS: self._palette.promoted, _FAILED: "bold red", _WAITS: self._palette.lkg}
+            style = looks.get(glyph, "") if entry.is_there else "dim"
             return Text.assemble((glyph, style), (text, style))
-        style = "bold" if column.label == "name" and entry.study is not None else "" if entry.is_there else "dim"
+        style = "bold" if column.label == NAME and entry.study is not None else "" if entry.is_there else "dim"
         return Text(text, style, justify="right" if column.is_number else "left", no_wrap=True)
 
     def sort_by(self, column: Column) -> None:

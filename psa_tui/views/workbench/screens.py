@@ -10,28 +10,17 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from psa_tui.views.workbench.base import Dialog
 from psa_tui.views.workbench.commands import Words, label_words, shown
 from psa_tui.views.workbench.entries import Entry
+from psa_tui.views.workbench.signs import Signs
 from psa_tui.views.workbench.widgets import facts_table
 
-_GLYPHS = (
-    ("◆", "marked, for an overlay or a comparison"),
-    ("●", "a process works on it"),
-    ("✓", "finished or complete"),
-    ("■", "stopped, interrupted or begun: r goes on with it"),
-    ("✗", "failed"),
-    ("dim", "its checkpoint is not there any more; u brings back what was deleted"),
-    ("▲ ▼", "the column that the table is sorted by"),
-)
 
-
-class Amount(ModalScreen[int | None]):
+class Amount(Dialog[int]):
     """A whole number to fill in; None where one changed one's mind."""
-
-    BINDINGS: ClassVar = [Binding("escape", "cancel", "back")]
 
     def __init__(self, question: str, value: int) -> None:
         """Ask for a number, ``value`` at first."""
@@ -50,15 +39,9 @@ class Amount(ModalScreen[int | None]):
         if event.value.isdecimal() and int(event.value) > 0:
             self.dismiss(int(event.value))
 
-    def action_cancel(self) -> None:
-        """Close without."""
-        self.dismiss(None)
 
-
-class Label(ModalScreen[Words | None]):
+class Label(Dialog[Words]):
     """The name, tags and note of a run; it closes with the command that writes them, None where nothing changes."""
-
-    BINDINGS: ClassVar = [Binding("escape", "cancel", "back")]
 
     def __init__(self, entry: Entry) -> None:
         """Show those of the run of ``entry``."""
@@ -97,35 +80,28 @@ class Label(ModalScreen[Words | None]):
     def _close(self) -> None:
         self.dismiss(self._words())
 
-    def action_cancel(self) -> None:
-        """Close without."""
-        self.dismiss(None)
 
+class Help(Dialog[None]):
+    """The keys of a screen in words, and what its signs mean."""
 
-class Help(ModalScreen[None]):
-    """The keys of a screen in words, and what the signs mean."""
+    BINDINGS: ClassVar = [Binding("question_mark,q", "cancel", "back")]
 
-    BINDINGS: ClassVar = [Binding("escape,question_mark,q", "cancel", "back")]
-
-    def __init__(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Explain ``keys``."""
+    def __init__(self, keys: Iterable[tuple[str, str]], signs: Signs) -> None:
+        """Explain ``keys`` and ``signs``."""
         super().__init__()
-        self._keys = list(keys)
+        self._keys, self._signs = list(keys), signs
 
     def compose(self) -> ComposeResult:
         """Yield the keys and the signs."""
         with VerticalScroll(classes="dialog help"):
             yield Static(Text("Keys", "bold"))
             yield Static(facts_table(self._keys, "bold"))
-            yield Static(Text("\nSigns", "bold"))
-            yield Static(facts_table(_GLYPHS, "bold"))
+            if self._signs:
+                yield Static(Text("\nSigns", "bold"))
+                yield Static(facts_table(self._signs, "bold"))
             yield Static(
                 Text(
                     "\nEvery action is a command of psa: the line at the bottom shows it, the list of commands (^p) "
                     "has those of all actions. Hold Shift to select text with the mouse."
                 )
             )
-
-    def action_cancel(self) -> None:
-        """Close."""
-        self.dismiss(None)

@@ -26,6 +26,8 @@ _AXIS = 2
 """Lines of the width axis, and of the depth axis' name above."""
 _SEQUENTIAL = ("#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b")
 _DIVERGING = ("#b2182b", "#d6604d", "#f4a582", "#fddbc7", "#f7f7f7", "#d1e5f0", "#92c5de", "#4393c3", "#2166ac")
+_CURSOR = "bold #000000 on #ff6fd8"
+"""Of no scale's colours, and seen on a dark ground and on a light one."""
 _STATES = {
     "waiting": ("·", "#6b7280"),
     "begun": ("begun", "#8a6d1d"),
@@ -83,6 +85,8 @@ def scale_text(data: StudyData, shown: Shown, width: int) -> Text:
         return legend
     low, high = (_number(value, shown.view, 6) for value in scale)
     legend = Text(no_wrap=True)
+    if low == high:
+        return legend.append(f"{shown.words}  {low}")
     room = width - len(shown.words) - len(low) - len(high) - 5
     legend.append(f"{shown.words}  {low} ")
     bar = max(min(room, 24), 0)
@@ -115,13 +119,9 @@ def draw_map(data: StudyData, shown: Shown, width: int, height: int, cursor: str
     axis = " " * columns
     for left, label in layout.x_ticks:
         axis = axis[:left] + label + axis[left + len(label) :]
-    named = "width →"
-    line = f"{'':{_LABEL}}{axis}".rstrip()
-    if len(line) + 2 + len(named) <= width:
-        line = f"{line}  {named}"
-    elif len(axis) >= len(named):
-        line = f"{'w →':>{_LABEL - 1}} {axis}".rstrip()
-    return drawn.append(line, "dim")
+    # Six characters are all of the margin: a label at its end would touch the longer word.
+    named = "width→" if axis.startswith(" ") else "w →"
+    return drawn.append(f"{named:<{_LABEL}}{axis}".rstrip(), "dim")
 
 
 def layout_of(data: StudyData, width: int, height: int) -> Placement | None:
@@ -158,7 +158,8 @@ def _block(
     lines = [text]
     if high > 1:
         best = data.best(name)
-        lines.append(best[0] if shown.view is View.BEST and best else f"{data.complete(name)}/{data.wanted()}")
+        counts = f"{data.complete(name)}/{data.wanted()}"
+        lines[shown.view is not View.COUNT :] = [best[0] if shown.view is View.BEST and best else counts]
         lines = [line for line in lines if len(line) == cell_len(line) <= wide]
     if state == "running" and shown.view is not View.STATE and len(text) + 2 <= wide:
         lines[0] = f"{text}▸"
@@ -166,8 +167,7 @@ def _block(
         lines[0] = f"[{lines[0]}]"
     above = (high - len(lines)) // 2
     padded = [""] * above + lines + [""] * (high - len(lines) - above)
-    ink = _ink(colour)
-    style = f"bold {colour} on {ink}" if is_cursor else f"{ink} on {colour}"
+    style = _CURSOR if is_cursor else f"{_ink(colour)} on {colour}"
     return [(line.center(wide)[:wide], style) for line in padded]
 
 

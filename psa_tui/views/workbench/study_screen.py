@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
+from rich.console import RenderableType
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
 from textual.widgets import Static
 
+from psa_tui.views.workbench import signs
 from psa_tui.views.workbench.base import WorkbenchScreen, key
 from psa_tui.views.workbench.commands import Words, importance_words, open_words, resume_words
 from psa_tui.views.workbench.entries import Entry, Results
@@ -28,13 +30,16 @@ _HIGH = 24
 class StudyScreen(WorkbenchScreen):
     """The map of one study."""
 
+    SIGNS = signs.MAP
     BINDINGS: ClassVar = [
         key("escape,backspace", "back", "back", "Back", "Esc"),
         key("v", "view", "view", "Next view: best, mode, effect, n, state (or 1 to 5)"),
         key("m", "mode", "mode", "Next mode, for the views of a mode and of its effect"),
-        key("c", "control", "over", "Next mode to compare with, for the effect"),
+        key("c", "control", "compare", "Next mode to compare with, for the effect"),
         key("l", "trials", "all trials", "List of all trials"),
         key("p", "parallel", "", "Parallel coordinates of the cells", show=False),
+        key("pagedown", "scroll(1)", "", "More of what is known of the shape", "PgDn", show=False),
+        key("pageup", "scroll(-1)", "", "Back to the first lines of it", "PgUp", show=False),
         key("i", "importance", "importance", "Importance: which axis of the design the results follow"),
         key("r", "resume", "run", "Run: go on with the study"),
         *(
@@ -104,7 +109,10 @@ class StudyScreen(WorkbenchScreen):
         self.query_one("#scale", Static).update(scale_text(data, shown, self.size.width - 2))
         self.query_one(CommandLine).say(("", open_words(self._entry)), ("r", self.words_of("resume")))
         is_brief = self.size.width < _WIDE and self.size.height < _HIGH
-        cell = Text() if name is None else (brief if is_brief else read_out)(data, name, shown)
+        width = self.query_one("#readout").size.width
+        cell: RenderableType = Text()
+        if name is not None:
+            cell = brief(data, name, shown) if is_brief else read_out(data, name, shown, width)
         self.query_one("#cell", Static).update(cell)
 
     def words_of(self, action: str) -> Words | None:
@@ -116,6 +124,11 @@ class StudyScreen(WorkbenchScreen):
     def action_back(self) -> None:
         """Go back to the table."""
         self.app.pop_screen()
+
+    def action_scroll(self, pages: int) -> None:
+        """Scroll what is known of the shape under the cursor."""
+        readout = self.query_one("#readout")
+        readout.scroll_relative(y=pages * readout.size.height, animate=False)
 
     def action_view(self, number: int | None = None) -> None:
         """Show another view of the map."""

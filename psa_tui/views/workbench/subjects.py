@@ -60,7 +60,7 @@ def read_run(results_dir: Path, run: str, updated_at: str) -> Subject:
             raise HistoryError(f"run {run} is no longer in the history in {results_dir}")
         details = details_of(store, row)
     return Subject(
-        title=run,
+        title=row.name or run,
         facts=run_facts(details),
         sessions=format_sessions(details),
         loops=details.loops,

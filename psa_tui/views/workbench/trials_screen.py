@@ -12,9 +12,12 @@ from textual.containers import Container
 from textual.widgets import DataTable
 
 from psa_tui.analysis.shapes import parse_shape
+from psa_tui.formatting import count
 from psa_tui.storage.study_rows import FAILED, TrialRow
+from psa_tui.views.workbench import signs
 from psa_tui.views.workbench.base import WorkbenchScreen, key
 from psa_tui.views.workbench.charts import Curve, Group
+from psa_tui.views.workbench.columns import shortened
 from psa_tui.views.workbench.commands import Words, trial_words
 from psa_tui.views.workbench.entries import Results, accuracy
 from psa_tui.views.workbench.overlay import Overlay
@@ -26,6 +29,9 @@ _LABELS = ("shape", "mode", "trial", "state", "loops", "best %", "at loop", "tes
 _FIRST_TO_GO = ("seed", "at loop", "loops", "test %")
 _EVERY_S = 3.0
 _WIDE, _HIGH = 120, 24
+_SHARE_PERCENT = 60
+"""Of the width, what the table may take beside the curves."""
+_LEAST_MODE = 8
 _NUMBERS = ("trial", "loops", "best %", "at loop", "test %", "seed")
 
 
@@ -38,6 +44,7 @@ class TrialsTable(DataTable[Text]):
 class TrialsScreen(WorkbenchScreen):
     """The table of trials."""
 
+    SIGNS = signs.OVERLAY
     BINDINGS: ClassVar = [
         key("escape,backspace", "back", "back", "Back", "Esc"),
         key("s", "best_first", "best first", "Best trials first, or by mode and number"),
@@ -70,10 +77,13 @@ class TrialsScreen(WorkbenchScreen):
     def on_resize(self) -> None:
         """Put the curves of a shape beside the table, or above it, or leave them out."""
         body = self.query_one("#trials-body")
-        body.set_class(self.size.width >= _WIDE, "-wide")
-        is_charted = self._shape is not None and (self.size.width >= _WIDE or self.size.height >= _HIGH)
-        self.query_one(Overlay).display = is_charted
+        body.set_class(self._is_beside, "-wide")
         self._fill()
+
+    @property
+    def _is_beside(self) -> bool:
+        """Whether curves stand beside the table."""
+        return self._shape is not None and self.size.width >= _WIDE
 
     def load(self) -> tuple[StudyData, list[Group]]:
         """Return the study as it stands, and the curves of the shape's trials by mode."""
@@ -109,21 +119,28 @@ class TrialsScreen(WorkbenchScreen):
         if self._is_by_best:
             self._rows.sort(key=lambda row: -1.0 if row.bounty is None else row.bounty, reverse=True)
         best = max((row.bounty for row in self._rows if row.bounty is not None), default=None)
-        words = f"{len(self._rows):,} trials", f"best {accuracy(best)} %"
-        self.query_one(Heading).say(f"study {self._data.name}", self._shape or "all shapes", *words)
+        trials = count(len(self._rows), "trial") if self._rows else "no trial has begun yet"
+        found = "" if best is None else f"best {accuracy(best)} %"
+        self.query_one(Heading).say(f"study {self._data.name}", self._shape or "all shapes", trials, found)
+        has_curves = self._shape is not None and any(row.meta_loop for row in self._rows)
+        self.query_one(Overlay).display = has_curves and (self._is_beside or self.size.height >= _HIGH)
         table, place = self._table, self._table.cursor_row
         cells = [_cells(row) for row in self._rows]
         labels = [label for label in _LABELS if label != "shape" or self._shape is None]
         widths = {label: max(cell_len(one) for one in (label, *(row[label] for row in cells))) for label in labels}
+        room = self.size.width * _SHARE_PERCENT // 100 if self._is_beside else self.size.width
         for label in _FIRST_TO_GO:
-            if sum(widths[one] + 2 for one in labels) > self.size.width - 2:
+            if sum(widths[one] + 2 for one in labels) > room - 2:
                 labels.remove(label)
+        others = sum(widths[one] + 2 for one in labels if one != "mode")
+        widths["mode"] = min(widths["mode"], max(room - 2 - others - 2, _LEAST_MODE))
         table.clear(columns=True)
         for label in labels:
             table.add_column(_text(label, label), key=label, width=widths[label])
         for row in cells:
             style = "bold red" if row["state"] == FAILED else ""
-            table.add_row(*(_text(row[label], label, style) for label in labels))
+            shown = row | {"mode": shortened(row["mode"], widths["mode"])}
+            table.add_row(*(_text(shown[label], label, style) for label in labels))
         table.move_cursor(row=min(place, max(len(self._rows) - 1, 0)), animate=False)
         self._say()
 

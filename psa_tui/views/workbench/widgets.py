@@ -15,6 +15,8 @@ from psa_tui.formatting import printable
 from psa_tui.views.workbench.commands import shown
 
 _ALWAYS = ("quit", "help", "back")
+_SIDES = 2
+"""Columns left and right of the command line."""
 
 
 class Line(Static):
@@ -52,8 +54,8 @@ class CommandLine(Line):
         for key, words in commands:
             if words is None:
                 continue
-            piece = Text.assemble((f"{key} ", "bold"), (f"$ {shown(words)}", ""))
-            if line and line.cell_len + piece.cell_len + 3 > self.app.size.width:
+            piece = Text.assemble((f"{key} " if key else "", "bold"), (f"$ {shown(words)}", ""))
+            if line and line.cell_len + piece.cell_len + 3 > self.app.size.width - _SIDES:
                 break
             line.append("   " if line else "").append(piece)
         self.set_line(line, layout=True)

@@ -10,7 +10,7 @@ from psa_tui.analysis.design.look_text import look_text, plan_text
 from psa_tui.analysis.design.looks import planned_boundaries, results_of, take_look
 from psa_tui.errors import ConfigError, DataError, PsaError
 from psa_tui.storage.meta_loops import MetaLoopRow
-from psa_tui.storage.study_rows import TrialLoop
+from psa_tui.storage.study_rows import LOCAL, TrialLoop
 from psa_tui.storage.study_store import open_store
 from psa_tui.studies.design.departures import departures
 from psa_tui.studies.design.plan import Spending
@@ -123,7 +123,13 @@ def test_what_cannot_be_looked_at_is_told(tmp_path, registered):
     with pytest.raises(ConfigError, match=r"study mine is not registered in .*; psa study register FILE does it"):
         take_look(tmp_path, "mine")
     assert not (tmp_path / "registrations").exists()
+    with open_store(tmp_path) as store:
+        store.enter("mine", LOCAL, {}, trials=1)
+    with pytest.raises(ConfigError, match=r"before the results are known$"):
+        take_look(tmp_path, "mine")  # It is there, and no other is meant.
     enter = registered()
+    with pytest.raises(ConfigError, match=r"; did you mean 'mine'\?$"):
+        take_look(tmp_path, "mime")
     with pytest.raises(ConfigError, match=r"no trial that is complete in every network and variant"):
         take_look(tmp_path, "mine")
     enter(20, RATES)

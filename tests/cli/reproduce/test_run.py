@@ -14,6 +14,9 @@ def test_any_network_variant_and_backend_trains_and_shows_its_trials_command(psa
         assert store.sessions("small")[0].versions["backend"] == "module"
     assert trials == {(shape, mode): "complete" for shape in ("1*2", "[1*2,1*3]") for mode in ("none", "output+strict")}
     shown = psa("reproduce", "show", "[1*2, 1*3]", "output+strict", "1", "--study", "small")
+    assert (
+        psa("reproduce", "show", "[1*2, 1*3]", "output+strict", "1").stdout == shown.stdout
+    )  # The only study there is.
     assert shown.stdout.startswith("psa train --arch '[1*2, 1*3]' --mode output+strict --meta-loops 2 --seed ")
     assert "--dataset mnist5k --lr 0.003 --model-dir models/small/1x2-1x3-output+strict-1" in shown.stdout
     assert "in study small: complete, 2 of 2 meta-loops" in shown.stderr

@@ -60,6 +60,13 @@ def test_a_quick_and_partial_study_gives_what_it_has_and_names_what_is_missing(p
     assert [cell["n"] for cell in content["cells"]] == [2, 3, 3, 3, 3, 3, 3, 3, 3, 2, 3, 3]
 
 
+def test_summary_has_no_line_of_a_mode_that_the_study_has_not(psa, make_study):
+    make_study(modes=("none", "output"))
+    lines = psa("results", "summary").stdout.splitlines()
+    assert sum(" none " in line for line in lines) == sum(" output " in line for line in lines) == 2
+    assert not any("N/A" in line for line in lines)
+
+
 def test_regimes_counts_the_published_shapes_and_explains_one(psa):
     done = psa("results", "regimes", "--source", "published")
     lines = done.stdout.splitlines()

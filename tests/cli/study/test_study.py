@@ -51,6 +51,11 @@ def test_a_study_file_is_run_gains_trials_and_is_shown_listed_and_found_by_its_n
         "trials = 3",
     ]
     alone = psa("study", "show", "mine", "1*2", "none", "3")
+    assert "MODE: expected one of" in psa("study", "show", "mine", "1*2", "nine", "3").stderr
+    assert (
+        "it has 2 shapes, modes none, output+effect=noise+promote=patience:2 and 3 trials of each"
+        in psa("study", "show", "mine", "1*2", "none", "30").stderr
+    )
     assert alone.stdout.startswith("psa train --arch '[1*2]' --mode none --meta-loops 2 --seed ")
     assert "in study mine: complete, 2 of 2 meta-loops" in alone.stderr
     assert psa("study", "status").stdout.startswith("study mine: finished\n")
@@ -109,7 +114,7 @@ def test_all_faults_of_a_file_are_listed_and_nothing_is_begun(psa, tmp_path, fil
         (("run", "--recipe", "published", "--trials", "0"), "invalid value for '--trials'"),
         (("show", "--recipe", "controls", "8*8"), "expected one of: a study file"),
         (("show", "mine.toml", "1*2"), "a trial is named by SHAPE, MODE and TRIAL"),
-        (("status",), "say which study is meant; begun there: none"),
+        (("status",), "no study was begun in results; psa study run or psa reproduce run begins one"),
         (("recipes", "soup"), "--recipe: expected one of"),
     ],
 )

@@ -10,7 +10,7 @@ from psa_tui.studies.events import CellFinished, StudyFinished, StudyOutcome
 from psa_tui.studies.grids import parse_grid
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.glyphs import ASCII, UNICODE
-from psa_tui.views.study.design_map import design_map
+from psa_tui.views.study.design_map import design_map, legend
 
 SCREENS = Path(__file__).parent / "screens"
 
@@ -58,19 +58,27 @@ def test_every_shape_of_the_published_grid_has_a_mark_of_its_own_even_in_a_small
         assert sum(row.count("·") for row in rows) == 98
 
 
-def test_depth_runs_across_and_width_down_on_log_axes(study):
+def test_depth_runs_upwards_and_width_to_the_right_on_log_axes_as_in_the_figures(study):
     shapes = ("1*1", "1000*1", "1*1000", "32*1", "1*32")
     started = study.started(grid=",".join(shapes))
     state, _ = study.replay([(0.0, started)])
     state.groups["1*1000"].complete.update(study.trials)
     state.groups["1*1000"].means = (0.75,)
     rows, text = marks(state, 66, 32)
+    assert rows[30][0] == "·"
     assert rows[0][0] == "·"
-    assert rows[0][60] == "·"
-    assert rows[0][30] == "·"
-    assert rows[30][0] == "7"
     assert rows[15][0] == "·"
-    assert [line.split()[0] for line in text if line[:4].strip()][:3] == ["1", "2", "4"]
+    assert rows[30][60] == "7"
+    assert rows[30][30] == "·"
+    assert [line.split()[0] for line in text if line[:4].strip()][-3:] == ["4", "2", "1"]
+    assert text[-1].split()[:3] == ["1", "2", "4"]
+
+
+@pytest.mark.parametrize("width", [25, 45, 80])
+def test_the_legend_cuts_no_word(width):
+    shown = legend(width, UNICODE)
+    assert len(shown) <= width
+    assert shown.startswith("◆ running × failed 9=90 %" if width < 45 else "· waiting ◆ running ○ begun × failed ")
 
 
 def test_marks_tell_what_is_waiting_running_begun_failed_and_done_without_any_colour(study):

@@ -1,5 +1,6 @@
 import pytest
 
+from psa_tui.views.workbench.palette import DARK
 from psa_tui.views.workbench.parallel import RESULT, Record, axes_of, described, parallel_chart
 
 RECORDS = [
@@ -22,13 +23,13 @@ def test_a_line_goes_through_its_values_and_the_chosen_one_lies_above_all():
     head, *lines = [line.rstrip() for line in drawn.plain.split("\n")]
     assert head.split() == ["mode", "lr", "best", "%"]
     assert [line.split("│")[1].strip("⠤⠒⠉⣀⡠⢄⠢⠔⠑⠊⡰⢆ ") for line in (lines[0], lines[-1])] == ["output", "none"]
-    assert lines[0].endswith("│90")
-    assert lines[3].endswith("│50")
-    assert lines[-1].endswith("│10")
+    assert lines[0].endswith("│90.00")
+    assert lines[3].endswith("│50.00")
+    assert lines[-1].endswith("│10.00")
     assert max(map(len, lines)) <= 50
     # The best stays level at the top, from its mode to its rate to its result; it alone is yellow.
-    yellow = "".join(drawn.plain[span.start : span.end] for span in drawn.spans if span.style == "bold yellow")
-    assert yellow == lines[0].replace("output", "").replace("0.01", "").replace("90", "").replace("│", "")
+    yellow = "".join(drawn.plain[span.start : span.end] for span in drawn.spans if span.style == f"bold {DARK.lkg}")
+    assert yellow == lines[0].replace("output", "").replace("0.01", "").replace("90.00", "").replace("│", "")
 
 
 @pytest.mark.parametrize(
