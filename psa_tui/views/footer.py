@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from psa_tui.formatting import count
 from psa_tui.method.events import ControlChanged
 from psa_tui.method.variants import PUBLISHED
 from psa_tui.views.display import DisplayOptions
@@ -94,25 +95,34 @@ def facts(state: RunState) -> Text:
 
 
 def footer(state: RunState, width: int, options: DisplayOptions) -> Text:
-    """Write how the run ended, what was asked for, the newest log line, or the keys, the first there is."""
-    control = state.control
-    asked = _asked(control)
-    if options.read_only:
-        text = _read_only_footer(state, width)
-    elif state.finished is not None:
-        text = Text(f" {state.finished.outcome} ", style="reverse")
-    elif asked:
-        # Where several things are asked for, there is no room for how to take them back.
-        short = [one if len(asked) == 1 else one.partition(":")[0] for one in asked]
-        text = Text(f" {'; '.join(short)} ", style="reverse")
-    elif control is not None and state.messages and control.log_level == "debug":
-        text = Text(f"log {control.log_level}: {state.messages[0]}")
-    else:
-        level = "" if control is None else f" ({control.log_level})"
-        text = _keys(("space pause", "q stop now", "m mode", "s stop after loop", f"l log{level}", "/ filter"), width)
+    """Write how the run ended, what was asked for, the newest log line, or the keys, the first there is.
+
+    Warnings for which the screen has no room are named before all.
+    """
+    text = _last_line(state, width, options)
+    if options.hides_warnings and state.started is not None:
+        warnings = count(len(state.started.notices), "warning")
+        text = Text.assemble((f"w {warnings}", "yellow"), "  ", _last_line(state, width - len(warnings) - 4, options))
     text.no_wrap = True
     text.truncate(width)
     return text
+
+
+def _last_line(state: RunState, width: int, options: DisplayOptions) -> Text:
+    control = state.control
+    asked = _asked(control)
+    if options.read_only:
+        return _read_only_footer(state, width)
+    if state.finished is not None:
+        return Text(f" {state.finished.outcome} ", style="reverse")
+    if asked:
+        # Where several things are asked for, there is no room for how to take them back.
+        short = [one if len(asked) == 1 else one.partition(":")[0] for one in asked]
+        return _with_keys(f" {'; '.join(short)} ", ("q stop now", _HELP), width)
+    if control is not None and state.messages and control.log_level == "debug":
+        return Text(f"log {control.log_level}: {state.messages[0]}")
+    level = "" if control is None else f" ({control.log_level})"
+    return _keys(("space pause", "q stop now", "m mode", "s stop after loop", f"l log{level}", "/ filter"), width)
 
 
 def _keys(keys: tuple[str, ...], width: int) -> Text:
@@ -127,8 +137,17 @@ def _read_only_footer(state: RunState, width: int) -> Text:
     if state.finished is None:
         return _keys(("read-only: the run goes on in another process ", "q leave", "/ filter"), width)
     reason = f" by {state.finished.reason}" if state.finished.reason else ""
-    text = Text(f" {state.finished.outcome}{reason} ", style="reverse")
-    return text.append("  read-only, shows a resume   q leave  ? help", "not reverse dim")
+    keys = ("q leave", _HELP, "a resume of the run shows here")
+    return _with_keys(f" {state.finished.outcome}{reason} ", keys, width)
+
+
+def _with_keys(told: str, keys: tuple[str, ...], width: int) -> Text:
+    """Write what is ``told`` as what matters now, and as many of ``keys`` behind it as there is room for."""
+    text = Text(told, style="reverse")
+    for key in keys:
+        if len(text) + len(key) + 2 <= width:
+            text.append("  ", "not reverse").append(key, "not reverse dim")
+    return text
 
 
 def _asked(control: ControlChanged | None) -> list[str]:
