@@ -137,7 +137,7 @@ def _read_only_footer(state: RunState, width: int) -> Text:
     if state.finished is None:
         return _keys(("read-only: the run goes on in another process ", "q leave", "/ filter"), width)
     reason = f" by {state.finished.reason}" if state.finished.reason else ""
-    keys = ("q leave", _HELP, "a resume of the run shows here")
+    keys = ("q leave", _HELP, "read-only: a resume shows here")
     return _with_keys(f" {state.finished.outcome}{reason} ", keys, width)
 
 

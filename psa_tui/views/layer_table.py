@@ -124,11 +124,11 @@ def _columns(rows: Sequence[_Row], chance: float | None) -> list[_Column]:
     return [
         _Column("layer", "layer", [row.name for row in rows], 0),
         _Column("hits", "hits", [f"{tally.ablated:,}" for tally in tallies], 1),
-        _Column("promoted", "promoted", [f"{tally.promoted:,}" for tally in tallies], 4),
+        _Column("promoted", "promoted", [f"{tally.promoted:,}" for tally in tallies], 6),
         _Column("mean gain", "gain", ["-" if gain is None else points(gain) for gain in gains], 2),
         _Column("survived", "survived", [_rate(tally.survival) for tally in tallies], 3),
         _Column("95 % interval", "interval", spans, 7),
-        _Column("chance", "chance", verdicts, 6),
+        _Column("chance", "chance", verdicts, 4),
         _Column("dead", "dead", [row.dead for row in rows], 5),
     ]
 

@@ -213,7 +213,8 @@ class RunState:
         self.recent.appendleft(event)
         self.hits.fold(units, promoted, event.gain if event.finite else None)
         self.epoch = self.ablation = None
-        self.loop_seconds.append(now - self.loop_started_at)
+        # The clock of a history that was written elsewhere may have gone back.
+        self.loop_seconds.append(max(now - self.loop_started_at, 0.0))
         self.loop_started_at = now
 
     @property

@@ -414,6 +414,36 @@ def test_the_footer_acknowledges_what_was_asked_for(build, asked, footer):
     assert build.picture(state, 80, 24, now, DisplayOptions())[-1].rstrip().startswith(footer.rstrip())
 
 
+@pytest.mark.parametrize("size", [(80, 24), (140, 45)])
+def test_a_run_that_is_over_has_its_test_accuracy_and_its_pace_right_below_its_bar(recorded, build, size):
+    state, now = moment(recorded, build, "finished")
+    state.loop_seconds.clear()
+    state.loop_seconds.append(0.00232)
+    lines = build.picture(state, *size, now, DisplayOptions(read_only=True))
+    (bar,) = [number for number, line in enumerate(lines) if "40/40" in line]
+    below = " ".join(lines[bar + 1 : bar + (2 if size[0] == 80 else 3)])
+    assert re.search(r"test accuracy of the LKG 75\.00 % .*images/s  2\.3 ms/loop", below)
+
+
+@pytest.mark.parametrize("reason", ["the key q", "an interruption", "the signal TERM", "a database that is locked"])
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_last_line_of_a_run_that_was_stopped_cuts_no_word(build, reason, width):
+    state, now = build.replay(build.story("[1*8]", [500, 400], last_meta_loop=10))
+    ended = RunFinished(
+        run="r",
+        outcome=Outcome.STOPPED,
+        reason=reason,
+        last_meta_loop=10,
+        progress=state.progress,
+        test_accuracy=None,
+        seconds=1.0,
+    )
+    state.fold(ended, now)
+    last = build.picture(state, width, 20 if width == 80 else 15, now, DisplayOptions(read_only=True))[-1].rstrip()
+    assert last.startswith(f" stopped by {reason}   q leave  ? help")
+    assert last.endswith(("? help", "  read-only: a resume shows here"))
+
+
 def test_the_end_is_on_the_screen(build):
     state, now = build.replay(build.story("[1*8]", [500, 400], last_meta_loop=10))
     state.fold(
