@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from psa_tui.formatting import count
@@ -11,6 +15,7 @@ from psa_tui.views.display import DisplayOptions
 from psa_tui.views.panels import format_resources
 from psa_tui.views.state import RunState
 from psa_tui.views.text import CONTROL, format_started, format_variant, variant_of
+from psa_tui.views.unit_marks import LEVELS
 
 _RUN_KEYS = (
     ("space", "pause, go on"),
@@ -35,6 +40,17 @@ _SCREEN_KEYS = (
     ("w", "all facts and warnings of the run"),
     ("?", "this page"),
 )
+_WORDS = (
+    ("bounty", "the best validation accuracy ever reached; under some promotion rules the LKG may be worse"),
+    ("never active", "hidden units that no validation image activates"),
+    ("gain", "validation accuracy of a candidate less that of the LKG, in percentage points"),
+    ("survived", "of the hits on units that were alive, how many candidates were promoted"),
+    ("chance", "how often candidates are promoted, whatever was ablated"),
+    ("above, below", "a layer's hits are survived more, less often than by chance (95 % interval)"),
+    ("like", "no difference from chance is seen yet"),
+)
+_TERM = 12
+"""Characters of the longest term that the help explains."""
 _HELP = "? help"
 _STORY = (
     "Every meta-loop clones the Last Known Good (LKG) weights, zeroes one random neuron (in the modes full, "
@@ -49,10 +65,11 @@ _TRAINING = (
 _PUBLISHED = [variant.without_look() for variant in PUBLISHED]
 
 
-def keys_help(mode: str, options: DisplayOptions) -> Text:
-    """Explain keys, signs and the method, and the promotion rule of ``mode`` where it is another."""
+def keys_help(mode: str, options: DisplayOptions) -> RenderableType:
+    """Explain keys, signs, words and the method, and the promotion rule of ``mode`` where it is another."""
     glyphs = options.glyphs
     keys = [*(_READ_ONLY_KEYS if options.read_only else _RUN_KEYS), *_SCREEN_KEYS]
+    strip = [glyphs.strip[level] for level in LEVELS]
     signs = (
         (glyphs.promoted, "a candidate that was promoted"),
         (glyphs.dot, "a candidate that was rolled back; a dot where loops are many"),
@@ -64,13 +81,25 @@ def keys_help(mode: str, options: DisplayOptions) -> Text:
         (glyphs.hit, "a unit that was ablated, and the candidate was rolled back"),
         (glyphs.dead, "a dead unit of the LKG: all its incoming weights are zero"),
         (glyphs.now, "the unit that is ablated now"),
+        (glyphs.untouched, "a unit that was never ablated"),
+        (f"{strip[0]} to {strip[-1]}", "on the map of a measure: from few to many, or from what harms to what helps"),
     )
     variant, words = variant_of(mode), format_variant(variant_of(mode))
     # Of a mode that is not installed here nothing is known.
     is_told = variant.without_look() in _PUBLISHED or words == CONTROL
     other = [] if is_told else ["", f"The mode {mode}: {words}."]
-    lines = [*(f"{key:<14}{meaning}" for key, meaning in keys), "", *(f"{sign:<14}{what}" for sign, what in signs)]
-    return Text("\n".join([*lines, "", _STORY, *other, "", _TRAINING]))
+    tables = [one for terms in (keys, signs, _WORDS) for one in (_explained(terms), Text(""))]
+    return Group(*tables, Text("\n".join([_STORY, *other, "", _TRAINING])))
+
+
+def _explained(terms: Iterable[tuple[str, str]]) -> Table:
+    """Write each term and what it means side by side, however narrow the screen is."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(width=_TERM)
+    table.add_column()
+    for term, meaning in terms:
+        table.add_row(Text(term), Text(meaning))
+    return table
 
 
 def facts(state: RunState) -> Text:

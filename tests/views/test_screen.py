@@ -1,6 +1,7 @@
 """Whole screens; after a wanted change, write the expected ones anew with REGENERATE_SCREENS=1 and read the diff."""
 
 import asyncio
+import io
 import os
 import re
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
+from rich.console import Console
 
 from psa_tui.formatting import duration
 from psa_tui.method.events import ControlChanged, EpochProgressed, MetaLoopFinished, Outcome, RunFinished
@@ -112,13 +114,22 @@ def test_dead_units_are_on_the_map_and_counted_above_it(build, size, title):
     assert shown.count("×") == 3, "two units and the legend"
 
 
+def in_lines(page, width=1000):
+    """A page as text of that width."""
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    console.print(page)
+    return console.file.getvalue()
+
+
 def test_the_help_says_which_other_rule_promotes(build, any_rule):
     state, _ = other_rules(build)
-    help_text = keys_help(state.mode, DisplayOptions()).plain
+    help_text = in_lines(keys_help(state.mode, DisplayOptions()))
     assert "The mode full+any: zeroes a neuron of a layer drawn first, promotes by any." in help_text
     assert "training accuracy may lie below validation accuracy" in help_text
-    assert "The mode" not in keys_help("full", DisplayOptions()).plain
-    assert "The mode sham: draws an output neuron, and leaves it as it is." in keys_help("sham", DisplayOptions()).plain
+    assert "The mode" not in in_lines(keys_help("full", DisplayOptions()))
+    assert "The mode sham: draws an output neuron, and leaves it as it is." in in_lines(
+        keys_help("sham", DisplayOptions())
+    )
 
 
 def hard_cases(build):
@@ -381,11 +392,21 @@ SECOND_KEYS = {"pageup", "pagedown", "f1", "equals_sign"}
 
 
 def test_the_help_names_every_key_and_tells_the_story():
-    lines = keys_help("full", DisplayOptions()).plain.split("\n")
+    lines = in_lines(keys_help("full", DisplayOptions())).split("\n")
     keys = {key for binding in RunScreen.BINDINGS for key in binding.key.split(",")}
     named = " ".join(line[:14] for line in lines)
     assert [key for key in keys - SECOND_KEYS if SIGNS.get(key, key) not in named] == []
     assert "is promoted and becomes the LKG" in " ".join(lines)
+    for word in ("bounty", "never active", "chance", "like", UNICODE.untouched, "▂ to █"):
+        assert any(line.startswith(f"{word:<14}") for line in lines), word
+
+
+@pytest.mark.parametrize("width", [58, 78, 138])
+def test_the_help_is_in_two_columns_at_any_width(width):
+    lines = in_lines(keys_help("full", DisplayOptions()), width).split("\n")
+    page = lines[: next(number for number, line in enumerate(lines) if line.startswith("Every meta-loop"))]
+    assert {line[12:14] for line in page if line.strip()} == {"  "}
+    assert all(len(line.rstrip()) <= width for line in lines)
 
 
 @pytest.mark.parametrize(
