@@ -10,6 +10,7 @@ from psa_tui.formatting import duration, format_bytes, network_words, percent
 from psa_tui.method.events import RunFinished
 from psa_tui.method.promotion import ALWAYS
 from psa_tui.views.display import DisplayOptions
+from psa_tui.views.resources import format_device_memory
 from psa_tui.views.state import RunState
 from psa_tui.views.text import format_ablation, format_bounty, format_lkg, variant_of
 
@@ -116,9 +117,12 @@ def _short_time(seconds: float) -> str:
 
 
 def format_resources(state: RunState) -> str:
-    """Write what the run takes of the machine, as far as that is known: "187 % CPU, 412 MB"."""
+    """Write what the run takes of the machine, as far as that is known: "187 % CPU, 412 MB", and of a GPU's memory."""
     newest = state.resources.newest
-    return "" if newest is None else f"{newest.cpu_percent:.0f} % CPU, {format_bytes(newest.memory_bytes)}"
+    parts = [] if newest is None else [f"{newest.cpu_percent:.0f} % CPU, {format_bytes(newest.memory_bytes)}"]
+    if state.device_memory is not None:
+        parts.append(format_device_memory(state.device_memory))
+    return ", ".join(parts)
 
 
 def _fitting(parts: list[str], width: int) -> Text:

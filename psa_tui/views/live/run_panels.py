@@ -72,7 +72,12 @@ PICTURES = {
     ),
     "machine": Drawing(
         lambda state, width, height, now, options: resource_chart(
-            state.resources, width, height, options.glyphs, is_ours=not options.read_only
+            state.resources,
+            width,
+            height,
+            options.glyphs,
+            is_ours=not options.read_only,
+            device_memory=state.device_memory,
         ),
         lambda state, width, options: "what the run takes",
     ),
