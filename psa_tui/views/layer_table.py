@@ -14,6 +14,8 @@ from psa_tui.views.glyphs import Glyphs
 from psa_tui.views.unit_marks import Unit
 
 _GAP = "  "
+_TENTHS_BELOW = 0.0095
+"""The fraction below which a rate is told in tenths of a percent."""
 _STYLES = {"above": "blue", "below": "red", "like": "dim"}
 
 
@@ -168,4 +170,7 @@ def _in_sight(layers: Sequence[int], room: int, chosen: int) -> Sequence[int]:
 
 
 def _rate(fraction: float | None) -> str:
-    return "-" if fraction is None else f"{100 * fraction:.0f} %"
+    if fraction is None:
+        return "-"
+    # Of ten thousand loops a few promotions are not none.
+    return f"{100 * fraction:.1f} %" if 0 < fraction < _TENTHS_BELOW else f"{100 * fraction:.0f} %"
