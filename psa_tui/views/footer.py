@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from psa_tui.formatting import count
-from psa_tui.method.events import ControlChanged
+from psa_tui.method.events import ControlChanged, Outcome
 from psa_tui.method.variants import PUBLISHED
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.panels import format_resources
 from psa_tui.views.state import RunState
-from psa_tui.views.text import CONTROL, format_started, format_variant, variant_of
+from psa_tui.views.text import CONTROL, format_finished, format_started, format_variant, variant_of
 from psa_tui.views.unit_marks import LEVELS
 
 _RUN_KEYS = (
@@ -116,11 +116,20 @@ def facts(state: RunState) -> Text:
         *format_started(event),
         *([] if event.own_loop else [rates]),
         *filter(None, [format_resources(state)]),
+        *_end(state),
         "",
         "log, newest first:",
         *(state.messages or ["nothing"]),
     ]
     return text.append(("\n" if event.notices else "") + "\n".join(lines))
+
+
+def _end(state: RunState) -> list[str]:
+    """Say how a run ended, and of one that failed why."""
+    if state.finished is None:
+        return []
+    failure = [f"failure: {state.finished.reason}"] if state.finished.outcome is Outcome.FAILED else []
+    return ["", *failure, *format_finished(state.finished)]
 
 
 def footer(state: RunState, width: int, options: DisplayOptions) -> Text:
@@ -165,12 +174,17 @@ def _keys(keys: tuple[str, ...], width: int) -> Text:
 def _read_only_footer(state: RunState, width: int) -> Text:
     if state.finished is None:
         return _keys(("read-only: the run goes on in another process ", "q leave", "/ filter"), width)
-    reason = f" by {state.finished.reason}" if state.finished.reason else ""
-    keys = ("q leave", _HELP, "read-only: a resume shows here")
-    return _with_keys(f" {state.finished.outcome}{reason} ", keys, width)
+    outcome, reason = state.finished.outcome, state.finished.reason
+    keys = ["q leave", _HELP, "read-only: a resume shows here"]
+    told = f" {outcome} by {reason} " if outcome is Outcome.STOPPED else f" {outcome}: {reason} "
+    if not reason or len("  ".join([told, *keys[:2]])) > width:
+        # Why a run failed may be a long sentence; among the facts it is whole.
+        told = f" {outcome} "
+        keys = ["w says why", *keys] if reason else keys
+    return _with_keys(told, keys, width)
 
 
-def _with_keys(told: str, keys: tuple[str, ...], width: int) -> Text:
+def _with_keys(told: str, keys: Sequence[str], width: int) -> Text:
     """Write what is ``told`` as what matters now, and as many of ``keys`` behind it as there is room for."""
     text = Text(told, style="reverse")
     for key in keys:

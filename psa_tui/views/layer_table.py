@@ -173,4 +173,6 @@ def _rate(fraction: float | None) -> str:
     if fraction is None:
         return "-"
     # Of ten thousand loops a few promotions are not none.
+    if 0 < fraction < 0.0005:
+        return "<0.1 %"
     return f"{100 * fraction:.1f} %" if 0 < fraction < _TENTHS_BELOW else f"{100 * fraction:.0f} %"

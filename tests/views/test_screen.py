@@ -446,20 +446,51 @@ def test_a_run_that_is_over_has_its_test_accuracy_and_its_pace_right_below_its_b
     assert re.search(r"test accuracy of the LKG 75\.00 % .*images/s  2\.3 ms/loop", below)
 
 
-@pytest.mark.parametrize("reason", ["the key q", "an interruption", "the signal TERM", "a database that is locked"])
-@pytest.mark.parametrize("width", [60, 80])
-def test_the_last_line_of_a_run_that_was_stopped_cuts_no_word(build, reason, width):
+def ended(build, outcome, reason):
+    """The state and clock of a run that ended early."""
     state, now = build.replay(build.story("[1*8]", [500, 400], last_meta_loop=10))
-    ended = RunFinished(
+    end = RunFinished(
         run="r",
-        outcome=Outcome.STOPPED,
+        outcome=outcome,
         reason=reason,
         last_meta_loop=10,
         progress=state.progress,
         test_accuracy=None,
         seconds=1.0,
     )
-    state.fold(ended, now)
+    state.fold(end, now)
+    return state, now
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24), (140, 45)])
+def test_why_a_run_failed_is_never_cut(build, size):
+    reason = "models/lkg.safetensors: cannot be written (No space left on device); see to space and permissions"
+    state, now = ended(build, Outcome.FAILED, reason)
+    last = build.picture(state, *size, now, DisplayOptions(read_only=True))[-1].rstrip()
+    if size[0] < 140:
+        assert last.startswith(" failed   w says why  q leave  ? help")
+    else:
+        assert last.startswith(f" failed: {reason}   q leave  ? help")
+    page = "\n".join(build.picture(state, *size, now, DisplayOptions(read_only=True), keys=["w", *["down"] * 12]))
+    assert f"failure: {reason}" in " ".join(page.split())
+
+
+def test_a_filter_is_typed_beside_the_log_on_a_small_screen_too(recorded, build):
+    state, now = moment(recorded, build, "middle")
+
+    async def use():
+        async with build.stage(state, (60, 15), now) as stage:
+            assert "ablations and verdicts" not in stage.text
+            await stage.press("slash", *"prom")
+            assert "ablations and verdicts with prom, newest first" in stage.text
+
+    asyncio.run(use())
+
+
+@pytest.mark.parametrize("reason", ["the key q", "an interruption", "the signal TERM", "a database that is locked"])
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_last_line_of_a_run_that_was_stopped_cuts_no_word(build, reason, width):
+    state, now = ended(build, Outcome.STOPPED, reason)
     last = build.picture(state, width, 20 if width == 80 else 15, now, DisplayOptions(read_only=True))[-1].rstrip()
     assert last.startswith(f" stopped by {reason}   q leave  ? help")
     assert last.endswith(("? help", "  read-only: a resume shows here"))

@@ -11,6 +11,8 @@ FRAMED = (LARGE, HUGE)
 _MEDIUM_FROM = (70, 20)
 _LARGE_FROM = (116, 36)
 _HUGE_FROM = (160, 55)
+OTHER_LINES = {SMALL: 4, MEDIUM: 7, LARGE: 10, HUGE: 10}
+"""Lines of a screen that are neither pictures nor warnings."""
 COLUMNS = 6
 """Of the grid."""
 _WIDTHS = {"accuracy": 4, "map": 2, "loss": 2, "gap": 2, "log": 4, "effects": 2, "gains": 4, "layers": 2, "machine": 2}

@@ -21,9 +21,9 @@ from psa_tui.views.live import navigation
 from psa_tui.views.live.arrangement import (
     COLUMNS,
     FRAMED,
-    HUGE,
     LARGE,
     MEDIUM,
+    OTHER_LINES,
     SMALL,
     arrange,
     at_first,
@@ -43,8 +43,6 @@ from psa_tui.views.state import RunState
 from psa_tui.views.text import format_variant
 
 CHARTS = ("accuracy", "loss", "gap")
-_OTHER_LINES = {SMALL: 4, MEDIUM: 7, LARGE: 10, HUGE: 10}
-"""Lines that are neither pictures nor warnings."""
 _LEAST_SHARE, _GREATEST_SHARE = 0.3, 3.0
 """How small and how large the upper or left pictures may be made, beside their share at first."""
 
@@ -184,7 +182,9 @@ class RunScreen(LiveScreen):
         self._change(replace(self.options, scroll=min(max(self.options.scroll + lines, 0), last)))
 
     def action_filter(self) -> None:
-        """Let a filter of the log be typed."""
+        """Let a filter of the log be typed, which is shown for that."""
+        if "log" not in self._seen:
+            self.action_show("log")
         box = self.query_one(Input)
         box.disabled, box.display = False, True
         box.focus()
@@ -250,7 +250,7 @@ class RunScreen(LiveScreen):
             return 0
         width, height = self.app.size
         lines = len(notices(self.state).wrap(self.app.console, width))
-        return lines if height - _OTHER_LINES[size] - lines >= least_lines(size) else 0
+        return lines if height - OTHER_LINES[size] - lines >= least_lines(size) else 0
 
     def _moment(self) -> tuple[RunState, float, DisplayOptions]:
         return self.state, self._clock(), self.options
@@ -273,7 +273,7 @@ class RunScreen(LiveScreen):
         self.query_one("#notices").display = of_notices > 0
         self.options = replace(self.options, hides_warnings=bool(self._notices) and not of_notices)
         shown = at_first(size, read_only=self.options.read_only) if self._shown is None else self._shown
-        room = (self.app.size.width, self.app.size.height - _OTHER_LINES[size] - of_notices)
+        room = (self.app.size.width, self.app.size.height - OTHER_LINES[size] - of_notices)
         arrangement = arrange(size, shown, room, self._shares["rows"])
         self._seen = tuple(name for name in shown if name in arrangement.spans)
         for panel in self.query(Panel):
