@@ -5,7 +5,18 @@ import asyncio
 import pytest
 
 from psa_tui.views.display import DisplayOptions
-from psa_tui.views.live.arrangement import COLUMNS, HUGE, LARGE, MEDIUM, SMALL, arrange, at_first, size_class, toggled
+from psa_tui.views.live.arrangement import (
+    COLUMNS,
+    HUGE,
+    LARGE,
+    MEDIUM,
+    SMALL,
+    arrange,
+    at_first,
+    column_widths,
+    size_class,
+    toggled,
+)
 from psa_tui.views.live.run_panels import PICTURES
 
 ROOMS = {SMALL: (60, 11), MEDIUM: (80, 17), LARGE: (116, 26), HUGE: (160, 45)}
@@ -31,6 +42,14 @@ def test_what_was_chosen_first_goes_where_room_lacks_but_the_chart_of_accuracies
         assert set(arrange(MEDIUM, shown, ROOMS[MEDIUM]).spans) == left
         shown = tuple(one for one in shown if one in left)
     assert set(arrange(MEDIUM, at_first(MEDIUM, read_only=False), (80, 9)).spans) == {"accuracy"}
+
+
+@pytest.mark.parametrize("share", [0.3, 0.8, 1.0, 1.25, 1.5625, 3.0])
+def test_no_column_of_the_screen_is_given_to_nobody_however_wide_the_left_is_made(share):
+    for width in range(70, 220):
+        widths = column_widths(width, share)
+        assert sum(widths) == width
+        assert sum(widths[:4]) / sum(widths[4:]) == pytest.approx(2 * share, rel=0.12)
 
 
 def test_what_another_process_takes_has_no_place_at_first():

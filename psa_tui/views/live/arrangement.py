@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 SMALL, MEDIUM, LARGE, HUGE = "small", "medium", "large", "huge"
 FRAMED = (LARGE, HUGE)
@@ -103,6 +104,14 @@ def arrange(size: str, shown: Sequence[str], room: Size, share: float = 1.0) -> 
             names.append(name)
             found = Arrangement(spans, lines)
     return found
+
+
+def column_widths(width: int, share: float) -> list[int]:
+    """Return the columns of a grid that is ``width`` wide: those at the left have ``share`` times what the others have."""
+    at_the_left = 2 * COLUMNS // 3
+    whole = share * at_the_left + COLUMNS - at_the_left
+    starts = [n * share if n <= at_the_left else at_the_left * share + n - at_the_left for n in range(COLUMNS + 1)]
+    return [end - start for start, end in pairwise(round(width * start / whole) for start in starts)]
 
 
 def _places(size: str, names: list[str]) -> tuple[dict[str, tuple[int, int]], list[list[str]]]:

@@ -19,7 +19,6 @@ from psa_tui.views.display import DisplayOptions
 from psa_tui.views.footer import facts, keys_help
 from psa_tui.views.live import navigation
 from psa_tui.views.live.arrangement import (
-    COLUMNS,
     FRAMED,
     LARGE,
     MEDIUM,
@@ -27,6 +26,7 @@ from psa_tui.views.live.arrangement import (
     SMALL,
     arrange,
     at_first,
+    column_widths,
     least_lines,
     size_class,
     toggled,
@@ -285,11 +285,10 @@ class RunScreen(LiveScreen):
                 panel.styles.column_span, panel.styles.row_span = arrangement.spans[name]
         grid = self.query_one("#pictures").styles
         grid.grid_size_rows = len(arrangement.lines)
-        # Whole lines for all rows but the first, which takes what is left: fractions would leave a line to nobody.
+        # Whole lines and columns: fractions would leave some to nobody.
         grid.grid_rows = " ".join(["1fr", *map(str, arrangement.lines[1:])])
-        left = self._shares["columns"]
-        at_the_left = 2 * COLUMNS // 3
-        grid.grid_columns = " ".join([f"{left:.3f}fr"] * at_the_left + ["1fr"] * (COLUMNS - at_the_left))
+        widths = column_widths(self.app.size.width, self._shares["columns"])
+        grid.grid_columns = " ".join(map(str, widths))
         self.redraw()
 
     def _wheel(self, event: events.MouseEvent, lines: int, factor: float) -> None:
