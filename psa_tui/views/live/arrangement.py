@@ -107,7 +107,7 @@ def arrange(size: str, shown: Sequence[str], room: Size, share: float = 1.0) -> 
 
 
 def column_widths(width: int, share: float) -> list[int]:
-    """Return the columns of a grid that is ``width`` wide: those at the left have ``share`` times what the others have."""
+    """Return the columns of a grid that is ``width`` wide; those at the left have ``share`` times the others' width."""
     at_the_left = 2 * COLUMNS // 3
     whole = share * at_the_left + COLUMNS - at_the_left
     starts = [n * share if n <= at_the_left else at_the_left * share + n - at_the_left for n in range(COLUMNS + 1)]
