@@ -58,20 +58,22 @@ class Plot:
     x_range: tuple[float, float]
     y_range: tuple[float, float]
     lines: list[Text] = field(default_factory=list)
+    dots: tuple[int, int] = (2, 4)
+    """Places of a point across and down a character: those of braille, or one."""
 
     def cell(self, x: float, y: float) -> tuple[int, int] | None:
         """Return the column and row of a point; None where it is outside."""
         (left, right), (low, high) = self.x_range, self.y_range
         if not (left <= x <= right and low <= y <= high):
             return None
-        column = round((2 * self.columns - 1) * (x - left) / (right - left)) // 2
-        row = (4 * self.rows - 1 - round((4 * self.rows - 1) * (y - low) / (high - low))) // 4
-        return column, row
+        highest = self.dots[1] * self.rows - 1
+        return self.column(x), (highest - round(highest * (y - low) / (high - low))) // self.dots[1]
 
     def column(self, x: float) -> int:
         """Return the column of ``x``, the nearest one where it is outside."""
         left, right = self.x_range
-        return round((2 * self.columns - 1) * min(max((x - left) / (right - left), 0.0), 1.0)) // 2
+        across = self.dots[0]
+        return round((across * self.columns - 1) * min(max((x - left) / (right - left), 0.0), 1.0)) // across
 
     def put(self, column: int, row: int, glyph: str, style: str, *, over: bool = True) -> None:
         """Replace one character of the plot; without ``over`` only where nothing is drawn."""
@@ -143,7 +145,7 @@ def plot(
         x_gridlines=[],
         y_gridlines=[],
     )
-    drawn = Plot(columns, rows, x_range, y_range)
+    drawn = Plot(columns, rows, x_range, y_range, dots=(1, 1) if ascii_only else (2, 4))
     for row, line in enumerate(picture.split("\n")[1 : rows + _AXES]):
         text = _styled(line.translate(_TO_ASCII) if ascii_only else line, shown)
         # The labels of uniplot are rounded until no two are alike, so 97.5 may stand there as 98.
