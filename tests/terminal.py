@@ -115,12 +115,12 @@ class Terminal:
         return found
 
     def left_behind(self):
-        """What the normal screen got since the alternate one was left, without any control code."""
+        """What the normal screen got since the alternate one was left: no control code, each broken line in one."""
         text = self.raw[self.raw.rindex(LEAVE) + len(LEAVE) :].decode()
         # Modes that are taken back, colours of the chart, and the title and progress of the window.
         text = re.sub(r"\x1b\[\?\d+[hl]|\x1b\[[\d;]*m|\x1b\[23;2t|\x1b\]9;4;0;\x07", "", text)
         assert "\x1b" not in text, text
-        return text.replace("\r\n", "\n")
+        return re.sub(r"\n  (?=\S)", " ", text.replace("\r\n", "\n"))
 
     def left_lines(self):
         """The lines of ``left_behind`` below the last chart."""

@@ -188,6 +188,17 @@ class MetaLoopFinished:
     by the labels that are trained with. None where the backend does not count them."""
 
 
+@event("device_memory_measured")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceMemoryMeasured:
+    """A run holds another amount of its accelerator's memory than before."""
+
+    allocated_bytes: int
+    """By tensors of this process."""
+    total_bytes: int
+    """Of the device."""
+
+
 @event("control_changed")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlChanged:
@@ -219,4 +230,13 @@ class RunFinished:
     """All of the run, in the order of their loops."""
 
 
-Event = RunStarted | EarlierLoops | UnitsAblated | EpochProgressed | MetaLoopFinished | ControlChanged | RunFinished
+Event = (
+    RunStarted
+    | EarlierLoops
+    | UnitsAblated
+    | EpochProgressed
+    | MetaLoopFinished
+    | DeviceMemoryMeasured
+    | ControlChanged
+    | RunFinished
+)

@@ -15,9 +15,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from psa_tui.machine.device_memory import measure_device_memory
 from psa_tui.machine.devices import choose, detect, set_threads
 from psa_tui.machine.signals import LeaveAtOnce
-from psa_tui.method.events import Event, MetaLoopFinished, Outcome, RunFinished, SettingChange
+from psa_tui.method.events import (
+    DeviceMemoryMeasured,
+    Event,
+    MetaLoopFinished,
+    Outcome,
+    RunFinished,
+    SettingChange,
+)
 from psa_tui.method.variants import find_variant
 from psa_tui.runs.context import RunContext
 from psa_tui.runs.publishing import Publisher
@@ -119,6 +127,7 @@ class RunSession:
         if old is not None:
             for earlier in earlier_events(self.store, record.run):
                 self.publish(earlier)
+        memory: DeviceMemoryMeasured | None = None
         log.debug("first step after %.2f s", time.perf_counter() - self.started)
         try:
             events = run_meta_loops(
@@ -132,6 +141,10 @@ class RunSession:
                         self.seconds += event.seconds
                         self._write(record, loaded)
                     self.publish(event)
+                    if isinstance(event, MetaLoopFinished) and (found := measure_device_memory(device)) != memory:
+                        memory = found
+                        if memory is not None:
+                            self.publish(memory)
                     record = self._obey(event, record, loaded)
                     if self.stop.reason is not None:
                         break

@@ -12,6 +12,8 @@ from operator import itemgetter
 import numpy as np
 from rich.text import Text
 
+from psa_tui.views.axis_labels import x_labels, y_labels
+
 _hidden = sys.modules.get("numba")
 # Where uniplot finds Numba it compiles what draws its lines, which takes a second for lines that take a millisecond.
 sys.modules["numba"] = None  # type: ignore[assignment]
@@ -31,9 +33,6 @@ _AXIS = "dim"
 _CURSOR = "reverse"
 _PART = re.compile(r"\x1b\[38;2;(\d+);0;0m([^\x1b]+)\x1b\[0m|([^\x1b]+)")
 """Characters of a series, or of the axes."""
-_MINUS_ZERO = re.compile(r"-(0(?:\.0*)?)(?![\d.])")
-"""What a label reads that a rounding took to zero from below."""
-_FRACTION = re.compile(r"(\d+)\.(\d+)")
 _TO_ASCII = str.maketrans({"│": "|", "─": "-", "┌": "+", "┐": "+", "└": "+", "┘": "+", "┤": "|"})
 
 
@@ -59,20 +58,22 @@ class Plot:
     x_range: tuple[float, float]
     y_range: tuple[float, float]
     lines: list[Text] = field(default_factory=list)
+    dots: tuple[int, int] = (2, 4)
+    """Places of a point across and down a character: those of braille, or one."""
 
     def cell(self, x: float, y: float) -> tuple[int, int] | None:
         """Return the column and row of a point; None where it is outside."""
         (left, right), (low, high) = self.x_range, self.y_range
         if not (left <= x <= right and low <= y <= high):
             return None
-        column = round((2 * self.columns - 1) * (x - left) / (right - left)) // 2
-        row = (4 * self.rows - 1 - round((4 * self.rows - 1) * (y - low) / (high - low))) // 4
-        return column, row
+        highest = self.dots[1] * self.rows - 1
+        return self.column(x), (highest - round(highest * (y - low) / (high - low))) // self.dots[1]
 
     def column(self, x: float) -> int:
         """Return the column of ``x``, the nearest one where it is outside."""
         left, right = self.x_range
-        return round((2 * self.columns - 1) * min(max((x - left) / (right - left), 0.0), 1.0)) // 2
+        across = self.dots[0]
+        return round((across * self.columns - 1) * min(max((x - left) / (right - left), 0.0), 1.0)) // across
 
     def put(self, column: int, row: int, glyph: str, style: str, *, over: bool = True) -> None:
         """Replace one character of the plot; without ``over`` only where nothing is drawn."""
@@ -143,24 +144,30 @@ def plot(
         y_max=y_range[1],
         x_gridlines=[],
         y_gridlines=[],
-        y_unit=y_unit,
     )
-    drawn = Plot(columns, rows, x_range, y_range)
-    for row, line in enumerate(_MINUS_ZERO.sub(r"\1", picture).split("\n")[1:]):
-        # An axis of loops is one of whole numbers.
-        line = _whole_numbers(line) if row > rows else line
+    drawn = Plot(columns, rows, x_range, y_range, dots=(1, 1) if ascii_only else (2, 4))
+    for row, line in enumerate(picture.split("\n")[1 : rows + _AXES]):
         text = _styled(line.translate(_TO_ASCII) if ascii_only else line, shown)
-        text.truncate(width)
-        text.rstrip()
+        # The labels of uniplot are rounded until no two are alike, so 97.5 may stand there as 98.
+        text.truncate(columns + 2)
         text.stylize(_AXIS, 0, 1 if row < rows else len(text))
         text.stylize(_AXIS, columns + 1)
         drawn.lines.append(text)
+    for value, label in y_labels(*y_range, rows, LABEL_WIDTH - 1, y_unit).items():
+        if (cell := drawn.cell(x_range[0], value)) is not None:
+            drawn.lines[cell[1]].append(f" {label}", _AXIS)
+    drawn.lines.append(_x_axis(drawn, width))
     return drawn
 
 
-def _whole_numbers(line: str) -> str:
-    """Return labels of an axis with spaces in place of what is no whole number."""
-    return _FRACTION.sub(lambda found: f"{found[1] if not found[2].strip('0') else '':^{len(found[0])}}", line)
+def _x_axis(drawn: Plot, width: int) -> Text:
+    """Write the labels of the x axis, each in the midst below its column if the line has room for that."""
+    line = ""
+    for value, label in x_labels(*drawn.x_range, drawn.columns).items():
+        start = min(max(drawn.column(value) + 1 - len(label) // 2, 0), width - len(label))
+        if start > len(line) or not line:
+            line = f"{line:<{start}}{label}"
+    return Text(line, _AXIS, no_wrap=True)
 
 
 def _styled(line: str, series: Sequence[Series]) -> Text:

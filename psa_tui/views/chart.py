@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from rich.text import Text
 
-from psa_tui.formatting import percent, points
+from psa_tui.formatting import first_fitting, percent, points
 from psa_tui.views.braille import Plot, Series, plot
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.state import RunState
@@ -70,6 +71,9 @@ def accuracy_chart(state: RunState, width: int, height: int, options: DisplayOpt
     if majority is not None and (cell := drawn.cell(x_range[0], majority)) is not None:
         for column in range(drawn.columns):
             drawn.put(column, cell[1], glyphs.majority, MAJORITY, over=False)
+        # The axes have it even where loops are so many that they cover it.
+        for edge in (-1, drawn.columns):
+            drawn.put(edge, cell[1], glyphs.majority, MAJORITY)
     _mark_changes(drawn, state, options)
     _mark_verdicts(drawn, shown, shown.accuracies, options)
     _mark_outside(drawn, shown, shown.accuracies, options)
@@ -258,23 +262,26 @@ def _read_out(state: RunState, options: DisplayOptions, width: int) -> Text | No
 def _legend(
     options: DisplayOptions, majority: float | None, low: float, below: int, width: int, *, changed: bool
 ) -> Text:
+    """Say what the signs mean, those that are in the chart before the majority class where it is below."""
     glyphs = options.glyphs
-    line = Text(no_wrap=True)
-    parts = [
-        (glyphs.promoted, PROMOTED, "promoted"),
-        (glyphs.dot, ROLLED_BACK, "rolled back"),
-        (glyphs.lkg, LKG, "LKG"),
+    parts: list[tuple[str, str, Sequence[str]]] = [
+        (glyphs.promoted, PROMOTED, ("promoted",)),
+        (glyphs.dot, ROLLED_BACK, ("rolled back",)),
+        (glyphs.lkg, LKG, ("LKG",)),
     ]
-    if majority is not None:
-        parts.append((glyphs.majority, MAJORITY, f"majority {majority:.2f} %{' (below)' if low > majority else ''}"))
     if below:
-        parts.append((glyphs.below, OFF_SCALE, f"{below:,} below"))
+        parts.append((glyphs.below, OFF_SCALE, (f"{below:,} below", f"{below:,}")))
     if changed:
-        parts.append((glyphs.change, CHANGE, "other settings"))
-    for glyph, style, meaning in parts:
-        if len(line) + len(meaning) + 4 > width:
-            break
-        line.append("  " if line else "").append(glyph, style).append(f" {meaning}")
+        parts.append((glyphs.change, CHANGE, ("other settings", "changed")))
+    if majority is not None:
+        told = f"majority {majority:.2f} %"
+        is_drawn = low <= majority
+        meaning = told if is_drawn else f"{told} (below)"
+        parts.insert(3 if is_drawn else len(parts), (glyphs.majority, MAJORITY, (meaning,)))
+    line = Text(no_wrap=True)
+    for glyph, style, meanings in parts:
+        if meaning := first_fitting(width - len(line) - (4 if line else 2), *meanings):
+            line.append("  " if line else "").append(glyph, style).append(f" {meaning}")
     return line
 
 

@@ -17,6 +17,7 @@ from psa_tui.views.messages import print_note, print_warning
 from psa_tui.views.plain import PlainView
 from psa_tui.views.state import curve_of
 from psa_tui.views.text import format_session
+from psa_tui.views.wrapping import terminal_width, write_lines
 
 AnyEvent = TypeVar("AnyEvent")
 _LAST_LOOPS = 5
@@ -75,8 +76,7 @@ class Dashboard(ABC, Generic[AnyEvent]):
         self._remember(event)
         if isinstance(event, self.end) and not self._stays:
             self.close()
-            self._stream.writelines(printable(line) + "\n" for line in self._result())
-            self._stream.flush()
+            write_lines(self._stream, self._result())
 
     def say(self, note: str) -> None:
         """Show a note on the screen, and again beside the normal output when the screen is left."""
@@ -157,4 +157,5 @@ class DashboardView(Dashboard[Event]):
 
     def _result(self) -> list[str]:
         assert self._finished is not None
-        return format_session(self._started, self._modes, self._loops, self._finished)
+        width = terminal_width(self._stream)
+        return format_session(self._started, self._modes, self._loops, self._finished, width)

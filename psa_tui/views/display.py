@@ -82,6 +82,8 @@ class DisplayOptions:
     """What the map of the network shows."""
     unit: Unit | None = None
     """Layer and index of the unit that the map reads out."""
+    hides_warnings: bool = False
+    """Whether the run has warnings for which the screen has no room."""
 
     @property
     def glyphs(self) -> Glyphs:

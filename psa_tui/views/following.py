@@ -15,6 +15,8 @@ from psa_tui.views.jsonl import JsonView
 from psa_tui.views.messages import print_note, print_warning
 from psa_tui.views.output import draws_in_ascii
 from psa_tui.views.plain import PlainView
+from psa_tui.views.text import format_finished
+from psa_tui.views.wrapping import write_lines
 
 _POLL_S = 0.5
 _BEHIND_S = 0.02
@@ -48,8 +50,7 @@ def follow_on_screen(following: Following, settings: Settings) -> None:
     if following.finished is None:
         print_note(f"left run {following.run} at meta-loop {following.progress.meta_loop}; it goes on")
     elif was_drawing:
-        print(f"run {following.run}")
-        PlainView(sys.stdout).handle(following.finished)
+        write_lines(sys.stdout, [f"run {following.run}", *format_finished(following.finished)])
 
 
 def _wait_for_q(control: Control, view: DashboardView) -> None:

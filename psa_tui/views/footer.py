@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
-from psa_tui.method.events import ControlChanged
+from psa_tui.formatting import count
+from psa_tui.method.events import ControlChanged, Outcome
 from psa_tui.method.variants import PUBLISHED
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.panels import format_resources
 from psa_tui.views.state import RunState
-from psa_tui.views.text import CONTROL, format_started, format_variant, variant_of
+from psa_tui.views.text import CONTROL, format_finished, format_started, format_variant, variant_of
+from psa_tui.views.unit_marks import LEVELS
 
 _RUN_KEYS = (
     ("space", "pause, go on"),
@@ -34,6 +40,17 @@ _SCREEN_KEYS = (
     ("w", "all facts and warnings of the run"),
     ("?", "this page"),
 )
+_WORDS = (
+    ("bounty", "the best validation accuracy ever reached; under some promotion rules the LKG may be worse"),
+    ("never active", "hidden units that no validation image activates"),
+    ("gain", "validation accuracy of a candidate less that of the LKG, in percentage points"),
+    ("survived", "of the hits on units that were alive, how many candidates were promoted"),
+    ("chance", "how often candidates are promoted, whatever was ablated"),
+    ("above, below", "a layer's hits are survived more, less often than by chance (95 % interval)"),
+    ("like", "no difference from chance is seen yet"),
+)
+_TERM = 12
+"""Characters of the longest term that the help explains."""
 _HELP = "? help"
 _STORY = (
     "Every meta-loop clones the Last Known Good (LKG) weights, zeroes one random neuron (in the modes full, "
@@ -48,10 +65,11 @@ _TRAINING = (
 _PUBLISHED = [variant.without_look() for variant in PUBLISHED]
 
 
-def keys_help(mode: str, options: DisplayOptions) -> Text:
-    """Explain keys, signs and the method, and the promotion rule of ``mode`` where it is another."""
+def keys_help(mode: str, options: DisplayOptions) -> RenderableType:
+    """Explain keys, signs, words and the method, and the promotion rule of ``mode`` where it is another."""
     glyphs = options.glyphs
     keys = [*(_READ_ONLY_KEYS if options.read_only else _RUN_KEYS), *_SCREEN_KEYS]
+    strip = [glyphs.strip[level] for level in LEVELS]
     signs = (
         (glyphs.promoted, "a candidate that was promoted"),
         (glyphs.dot, "a candidate that was rolled back; a dot where loops are many"),
@@ -63,13 +81,25 @@ def keys_help(mode: str, options: DisplayOptions) -> Text:
         (glyphs.hit, "a unit that was ablated, and the candidate was rolled back"),
         (glyphs.dead, "a dead unit of the LKG: all its incoming weights are zero"),
         (glyphs.now, "the unit that is ablated now"),
+        (glyphs.untouched, "a unit that was never ablated"),
+        (f"{strip[0]} to {strip[-1]}", "on the map of a measure: from few to many, or from what harms to what helps"),
     )
     variant, words = variant_of(mode), format_variant(variant_of(mode))
     # Of a mode that is not installed here nothing is known.
     is_told = variant.without_look() in _PUBLISHED or words == CONTROL
     other = [] if is_told else ["", f"The mode {mode}: {words}."]
-    lines = [*(f"{key:<14}{meaning}" for key, meaning in keys), "", *(f"{sign:<14}{what}" for sign, what in signs)]
-    return Text("\n".join([*lines, "", _STORY, *other, "", _TRAINING]))
+    tables = [one for terms in (keys, signs, _WORDS) for one in (_explained(terms), Text(""))]
+    return Group(*tables, Text("\n".join([_STORY, *other, "", _TRAINING])))
+
+
+def _explained(terms: Iterable[tuple[str, str]]) -> Table:
+    """Write each term and what it means side by side, however narrow the screen is."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(width=_TERM)
+    table.add_column()
+    for term, meaning in terms:
+        table.add_row(Text(term), Text(meaning))
+    return table
 
 
 def facts(state: RunState) -> Text:
@@ -86,6 +116,7 @@ def facts(state: RunState) -> Text:
         *format_started(event),
         *([] if event.own_loop else [rates]),
         *filter(None, [format_resources(state)]),
+        *_end(state),
         "",
         "log, newest first:",
         *(state.messages or ["nothing"]),
@@ -93,26 +124,43 @@ def facts(state: RunState) -> Text:
     return text.append(("\n" if event.notices else "") + "\n".join(lines))
 
 
+def _end(state: RunState) -> list[str]:
+    """Say how a run ended, and of one that failed why."""
+    if state.finished is None:
+        return []
+    failure = [f"failure: {state.finished.reason}"] if state.finished.outcome is Outcome.FAILED else []
+    return ["", *failure, *format_finished(state.finished)]
+
+
 def footer(state: RunState, width: int, options: DisplayOptions) -> Text:
-    """Write how the run ended, what was asked for, the newest log line, or the keys, the first there is."""
-    control = state.control
-    asked = _asked(control)
-    if options.read_only:
-        text = _read_only_footer(state, width)
-    elif state.finished is not None:
-        text = Text(f" {state.finished.outcome} ", style="reverse")
-    elif asked:
-        # Where several things are asked for, there is no room for how to take them back.
-        short = [one if len(asked) == 1 else one.partition(":")[0] for one in asked]
-        text = Text(f" {'; '.join(short)} ", style="reverse")
-    elif control is not None and state.messages and control.log_level == "debug":
-        text = Text(f"log {control.log_level}: {state.messages[0]}")
-    else:
-        level = "" if control is None else f" ({control.log_level})"
-        text = _keys(("space pause", "q stop now", "m mode", "s stop after loop", f"l log{level}", "/ filter"), width)
+    """Write how the run ended, what was asked for, the newest log line, or the keys, the first there is.
+
+    Warnings for which the screen has no room are named before all.
+    """
+    text = _last_line(state, width, options)
+    if options.hides_warnings and state.started is not None:
+        warnings = count(len(state.started.notices), "warning")
+        text = Text.assemble((f"w {warnings}", "yellow"), "  ", _last_line(state, width - len(warnings) - 4, options))
     text.no_wrap = True
     text.truncate(width)
     return text
+
+
+def _last_line(state: RunState, width: int, options: DisplayOptions) -> Text:
+    control = state.control
+    asked = _asked(control)
+    if options.read_only:
+        return _read_only_footer(state, width)
+    if state.finished is not None:
+        return Text(f" {state.finished.outcome} ", style="reverse")
+    if asked:
+        # Where several things are asked for, there is no room for how to take them back.
+        short = [one if len(asked) == 1 else one.partition(":")[0] for one in asked]
+        return _with_keys(f" {'; '.join(short)} ", ("q stop now", _HELP), width)
+    if control is not None and state.messages and control.log_level == "debug":
+        return Text(f"log {control.log_level}: {state.messages[0]}")
+    level = "" if control is None else f" ({control.log_level})"
+    return _keys(("space pause", "q stop now", "m mode", "s stop after loop", f"l log{level}", "/ filter"), width)
 
 
 def _keys(keys: tuple[str, ...], width: int) -> Text:
@@ -126,9 +174,23 @@ def _keys(keys: tuple[str, ...], width: int) -> Text:
 def _read_only_footer(state: RunState, width: int) -> Text:
     if state.finished is None:
         return _keys(("read-only: the run goes on in another process ", "q leave", "/ filter"), width)
-    reason = f" by {state.finished.reason}" if state.finished.reason else ""
-    text = Text(f" {state.finished.outcome}{reason} ", style="reverse")
-    return text.append("  read-only, shows a resume   q leave  ? help", "not reverse dim")
+    outcome, reason = state.finished.outcome, state.finished.reason
+    keys = ["q leave", _HELP, "read-only: a resume shows here"]
+    told = f" {outcome} by {reason} " if outcome is Outcome.STOPPED else f" {outcome}: {reason} "
+    if not reason or len("  ".join([told, *keys[:2]])) > width:
+        # Why a run failed may be a long sentence; among the facts it is whole.
+        told = f" {outcome} "
+        keys = ["w says why", *keys] if reason else keys
+    return _with_keys(told, keys, width)
+
+
+def _with_keys(told: str, keys: Sequence[str], width: int) -> Text:
+    """Write what is ``told`` as what matters now, and as many of ``keys`` behind it as there is room for."""
+    text = Text(told, style="reverse")
+    for key in keys:
+        if len(text) + len(key) + 2 <= width:
+            text.append("  ", "not reverse").append(key, "not reverse dim")
+    return text
 
 
 def _asked(control: ControlChanged | None) -> list[str]:

@@ -14,6 +14,8 @@ from psa_tui.views.glyphs import Glyphs
 from psa_tui.views.unit_marks import Unit
 
 _GAP = "  "
+_TENTHS_BELOW = 0.0095
+"""The fraction below which a rate is told in tenths of a percent."""
 _STYLES = {"above": "blue", "below": "red", "like": "dim"}
 
 
@@ -124,11 +126,11 @@ def _columns(rows: Sequence[_Row], chance: float | None) -> list[_Column]:
     return [
         _Column("layer", "layer", [row.name for row in rows], 0),
         _Column("hits", "hits", [f"{tally.ablated:,}" for tally in tallies], 1),
-        _Column("promoted", "promoted", [f"{tally.promoted:,}" for tally in tallies], 4),
+        _Column("promoted", "promoted", [f"{tally.promoted:,}" for tally in tallies], 6),
         _Column("mean gain", "gain", ["-" if gain is None else points(gain) for gain in gains], 2),
         _Column("survived", "survived", [_rate(tally.survival) for tally in tallies], 3),
         _Column("95 % interval", "interval", spans, 7),
-        _Column("chance", "chance", verdicts, 6),
+        _Column("chance", "chance", verdicts, 4),
         _Column("dead", "dead", [row.dead for row in rows], 5),
     ]
 
@@ -168,4 +170,9 @@ def _in_sight(layers: Sequence[int], room: int, chosen: int) -> Sequence[int]:
 
 
 def _rate(fraction: float | None) -> str:
-    return "-" if fraction is None else f"{100 * fraction:.0f} %"
+    if fraction is None:
+        return "-"
+    # Of ten thousand loops a few promotions are not none.
+    if 0 < fraction < 0.0005:
+        return "<0.1 %"
+    return f"{100 * fraction:.1f} %" if 0 < fraction < _TENTHS_BELOW else f"{100 * fraction:.0f} %"

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from psa_tui.errors import ConfigError
 from psa_tui.formatting import printable
+from psa_tui.views.wrapping import write_lines
 
 
 def print_error(message: str, detail: str = "") -> None:
     """Say why the command failed; ``detail`` may have lines of its own."""
     _say("error: ", message)
-    for line in detail.splitlines():
-        print(printable(line), file=sys.stderr)
+    write_lines(sys.stderr, detail.splitlines())
 
 
 def print_warning(message: str) -> None:
@@ -41,4 +41,4 @@ def confirmed(question: str, details: Sequence[str], no_terminal: str) -> bool:
 
 
 def _say(kind: str, message: str) -> None:
-    print(printable(f"psa: {kind}{message}"), file=sys.stderr)
+    write_lines(sys.stderr, [f"psa: {kind}{message}"])

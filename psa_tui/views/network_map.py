@@ -81,7 +81,7 @@ def network_map(
     ``cursor``, a line below says what is known.
     """
     if not ablations.unit_counts:
-        return Text("its family or its data set is not installed here", no_wrap=True)
+        return Text("its family or its data set is not installed here")
     layout = layout_of(ablations.unit_counts, width, height, with_cursor=cursor is not None)
     if layout is None:
         return Text("")

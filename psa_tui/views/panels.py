@@ -7,13 +7,19 @@ from rich.table import Table
 from rich.text import Text
 
 from psa_tui.formatting import duration, format_bytes, network_words, percent
+from psa_tui.method.events import RunFinished
 from psa_tui.method.promotion import ALWAYS
 from psa_tui.views.display import DisplayOptions
+from psa_tui.views.resources import format_device_memory
 from psa_tui.views.state import RunState
 from psa_tui.views.text import format_ablation, format_bounty, format_lkg, variant_of
 
 _RATE_FROM = 80
 """Columns from which on the rate stands beside the loss, where it has no line of its own."""
+_MS_BELOW = 0.1
+"""Seconds below which a loop's time is told in thousandths: 0.00 s says nothing."""
+_INDENT = " " * 9
+"""What is below a bar begins where the bar does; two more blanks stand between any two facts."""
 _SHORTEST_MODE = 12
 """Characters of a mode's name that are shown whatever the width."""
 
@@ -57,34 +63,40 @@ def progress_bars(state: RunState, width: int, now: float, options: DisplayOptio
     assert event is not None
     assert progress is not None
     done, last = progress.meta_loop, event.last_meta_loop
+    # Without a line of its own, the rate stands beside the loss where there is room for both.
+    notes = 32 if lines == 2 and width >= _RATE_FROM else 16
+    machine = [_rate(state), _loop_time(state), format_resources(state)]
     if state.finished is not None:
-        when = str(state.finished.outcome)
-    else:
-        left = state.seconds_left(now)
-        when = "" if left is None else f"{duration(left)} left"
+        of_run = _bar("meta-loop", done, last, f"{done}/{last}", str(state.finished.outcome), width - notes, options)
+        tested = _tested(state.finished)
+        facts = [[tested, *machine]] if lines == 2 else [[one] for one in ([tested] if tested else [])] + [machine]
+        return Group(*[of_run, *(_fitting([_INDENT, *parts], width) for parts in facts)][:lines])
+    left = state.seconds_left(now)
+    when = "" if left is None else f"{duration(left)} left"
     images, total, loss = 0, event.train_count, ""
     if state.epoch is not None:
         images, total = state.epoch.images, state.epoch.image_count
         loss = f"loss {state.epoch.loss:.4f}"
-    # Without a line of its own, the rate stands beside the loss where there is room for both.
-    notes = 32 if lines == 2 and width >= _RATE_FROM else 16
     if notes == 32:
         loss = f"{loss:<12}  {_rate(state)}"
-    ablated = "no ablation" if state.finished is None else ""
+    ablated = "no ablation"
     if state.ablation is not None:
         ablated = format_ablation(state.ablation.units, state.names, max(width - 11, 2))
     epoch = _bar("epoch", images, total, f"{images * 100 // max(total, 1)} %", loss, width - notes, options)
     if options.read_only:
         epoch = _since_last_loop(state, now, width - notes, options)
-        is_hidden = variant_of(state.mode).ablates and state.finished is None
-        ablated = "its neuron shows when it ends" if is_hidden else ""
+        ablated = "its neuron shows when it ends" if variant_of(state.mode).ablates else ""
     shown = [
         _bar("meta-loop", done, last, f"{done}/{last}", when, width - notes, options),
         epoch,
         Text(f"{'':<11}{ablated}", no_wrap=True),
-        _fitting([f"{'':<9}", _rate(state), _loop_time(state), format_resources(state)], width),
+        _fitting([_INDENT, *machine], width),
     ]
     return Group(*shown[:lines])
+
+
+def _tested(finished: RunFinished) -> str:
+    return "" if finished.test_accuracy is None else f"test accuracy of the LKG {percent(finished.test_accuracy)}"
 
 
 def _rate(state: RunState) -> str:
@@ -97,13 +109,20 @@ def _rate(state: RunState) -> str:
 
 
 def _loop_time(state: RunState) -> str:
-    return "" if state.loop_s is None else f"{state.loop_s:.2f} s/loop"
+    return "" if state.loop_s is None else f"{_short_time(state.loop_s)}/loop"
+
+
+def _short_time(seconds: float) -> str:
+    return f"{1000 * seconds:.1f} ms" if seconds < _MS_BELOW else f"{seconds:.2f} s"
 
 
 def format_resources(state: RunState) -> str:
-    """Write what the run takes of the machine, as far as that is known: "187 % CPU, 412 MB"."""
+    """Write what the run takes of the machine, as far as that is known: "187 % CPU, 412 MB", and of a GPU's memory."""
     newest = state.resources.newest
-    return "" if newest is None else f"{newest.cpu_percent:.0f} % CPU, {format_bytes(newest.memory_bytes)}"
+    parts = [] if newest is None else [f"{newest.cpu_percent:.0f} % CPU, {format_bytes(newest.memory_bytes)}"]
+    if state.device_memory is not None:
+        parts.append(format_device_memory(state.device_memory))
+    return ", ".join(parts)
 
 
 def _fitting(parts: list[str], width: int) -> Text:
@@ -117,13 +136,11 @@ def _fitting(parts: list[str], width: int) -> Text:
 def _since_last_loop(state: RunState, now: float, width: int, options: DisplayOptions) -> Text:
     """Draw how long ago the last loop ended, beside what one takes: all that a history tells of the loop under way."""
     usual_s = state.loop_s
-    if state.finished is not None:
-        return Text("")
     if usual_s is None:
         return _bar("this loop", 0, 1, "", "", width, options)
     since_s = max(now - state.loop_started_at, 0.0)
     thousandths = min(round(1000 * since_s / usual_s), 1000) if usual_s > 0 else 1000
-    return _bar("this loop", thousandths, 1000, f"{since_s:.1f} s", f"usually {usual_s:.2f} s", width, options)
+    return _bar("this loop", thousandths, 1000, f"{since_s:.1f} s", f"usually {_short_time(usual_s)}", width, options)
 
 
 def _bar(name: str, part: int, whole: int, count: str, note: str, width: int, options: DisplayOptions) -> Text:
@@ -180,7 +197,7 @@ def architecture(state: RunState, height: int, options: DisplayOptions) -> Rende
     table.add_column("units", justify="right")
     table.add_column("parameters", justify="right")
     rows = [(block.name, f"{block.units:,}", f"{block.parameters:,}") for block in event.blocks]
-    room = max(height - 3 - min(len(state.messages), 2), 1)
+    room = max(height - 2 - min(len(state.messages), 2), 1)
     if len(rows) > room:
         rows = [*rows[: room - 1], (f"{len(rows) - room + 1} more", "", "")]
     for row in rows:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from rich.text import Text
 
 from psa_tui.formatting import duration, first_fitting, format_bytes
+from psa_tui.method.events import DeviceMemoryMeasured
 from psa_tui.views.glyphs import Glyphs
 from psa_tui.views.sparkline import bars, means_of
 
@@ -57,14 +58,25 @@ class ResourceHistory:
             self._stride *= 2
 
 
-def resource_chart(history: ResourceHistory, width: int, height: int, glyphs: Glyphs, *, is_ours: bool = True) -> Text:
-    """Draw processor time and memory over time, each from zero to its greatest sample, in ``width`` x ``height``."""
+def resource_chart(
+    history: ResourceHistory,
+    width: int,
+    height: int,
+    glyphs: Glyphs,
+    *,
+    is_ours: bool = True,
+    device_memory: DeviceMemoryMeasured | None = None,
+) -> Text:
+    """Draw processor time and memory over time, each from zero to its greatest sample, in ``width`` x ``height``.
+
+    Below them stands what the run has of the memory of its GPU, where it is on one.
+    """
     if not history.cpu_percent or history.newest is None:
         why = "not measured yet" if is_ours else "not known of another process's run"
         return Text(first_fitting(width, why, "not known"), no_wrap=True)
     cpu, memory = history.newest.cpu_percent, history.newest.memory_bytes
     most_cpu, most_memory = history.greatest_cpu_percent, history.greatest_memory_bytes
-    rows = max((height - 2) // 2, 0)
+    rows = max((height - 2 - (device_memory is not None)) // 2, 0)
     told = f" over {duration(history.seconds)}"
     text = Text(no_wrap=True)
     for name, now, most, values, greatest, style in (
@@ -76,7 +88,15 @@ def resource_chart(history: ResourceHistory, width: int, height: int, glyphs: Gl
         text.append(first_fitting(width, f"{name} {now}, at most {most}{told}", f"{name} {now}, at most {most}", now))
         for line in bars(means_of(values, width), rows, max(greatest, 1.0), glyphs.strip):
             text.append("\n" + line, style)
+    if device_memory is not None:
+        whole = format_device_memory(device_memory)
+        text.append("\n" + first_fitting(width, f"{whole} allocated", whole, whole.removeprefix("GPU ")))
     return text
+
+
+def format_device_memory(measured: DeviceMemoryMeasured) -> str:
+    """Write how much of a GPU's memory is allocated: "GPU 1.2 GB of 80.0 GB"."""
+    return f"GPU {format_bytes(measured.allocated_bytes)} of {format_bytes(measured.total_bytes)}"
 
 
 def _halved(values: Sequence[float]) -> list[float]:

@@ -13,6 +13,7 @@ from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.event_codec import event
 from psa_tui.method.events import (
     ControlChanged,
+    DeviceMemoryMeasured,
     EarlierLoops,
     EpochProgressed,
     Event,
@@ -119,6 +120,8 @@ class RunState:
     """Log lines and notices, newest first."""
     resources: ResourceHistory = field(default_factory=ResourceHistory)
     """Empty where they are not known: the run is another process's."""
+    device_memory: DeviceMemoryMeasured | None = None
+    """None where the run is on no accelerator, and where it is another process's."""
     control: ControlChanged | None = None
     finished: RunFinished | None = None
     finished_at: float = 0.0
@@ -144,6 +147,8 @@ class RunState:
                 self.epoch = event
             case MetaLoopFinished():
                 self._fold_loop(event, now)
+            case DeviceMemoryMeasured():
+                self.device_memory = event
             case ControlChanged():
                 if event.paused or (self.control is not None and self.control.paused):
                     # A loop with a pause in it says nothing about the pace.
@@ -213,7 +218,8 @@ class RunState:
         self.recent.appendleft(event)
         self.hits.fold(units, promoted, event.gain if event.finite else None)
         self.epoch = self.ablation = None
-        self.loop_seconds.append(now - self.loop_started_at)
+        # The clock of a history that was written elsewhere may have gone back.
+        self.loop_seconds.append(max(now - self.loop_started_at, 0.0))
         self.loop_started_at = now
 
     @property

@@ -87,21 +87,24 @@ def format_settings(hyperparameters: Hyperparameters) -> str:
     return f"lr {hyperparameters.learning_rate:g}, batch {hyperparameters.batch_size}"
 
 
-def format_loop(event: MetaLoopFinished, last_meta_loop: int, names: LayerNames) -> str:
+def format_loop(event: MetaLoopFinished, last_meta_loop: int, names: LayerNames, width: int | None = None) -> str:
     """Return one meta-loop in one line; ``names`` are those of the network's layers.
 
-    It has at most 80 columns for one ablated neuron that was not dead and the published promotion rule (and layers
-    below ten thousand neurons); under any other rule its reason stands behind.
+    Where a ``width`` is given and it would have more characters, the loop's seconds are left out.
+
+    Of a run of less than a hundred loops it has at most 80 columns for one ablated neuron that was not dead and the
+    published promotion rule (and layers of less than a hundred neurons); under any other rule its reason stands behind.
     """
-    width = len(str(last_meta_loop))
+    digits = len(str(last_meta_loop))
     line = (
-        f"loop {event.meta_loop:>{width}}/{last_meta_loop}  {percent(event.validation_accuracy):>8}  "
+        f"loop {event.meta_loop:>{digits}}/{last_meta_loop}  {percent(event.validation_accuracy):>8}  "
         f"{format_verdict(event):<18}  LKG {percent(event.progress.lkg_accuracy):>8}"
     )
     if event.ablation is not None:
         line += f"  {format_units(event.ablation.units, names, _UNITS_IN_A_LINE)}"
-    line += f"  {event.seconds:.2f} s"
-    return f"{line}  ({event.reason})" if needs_reason(event) else line
+    took = f"  {event.seconds:.2f} s"
+    reason = f"  ({event.reason})" if needs_reason(event) else ""
+    return line + reason if width is not None and len(line + took + reason) > width else line + took + reason
 
 
 def format_verdict(event: MetaLoopFinished) -> str:
@@ -241,17 +244,26 @@ def format_finished(event: RunFinished) -> list[str]:
 
 
 def format_session(
-    started: RunStarted | None, modes: Sequence[str], loops: Sequence[MetaLoopFinished], finished: RunFinished
+    started: RunStarted | None,
+    modes: Sequence[str],
+    loops: Sequence[MetaLoopFinished],
+    finished: RunFinished,
+    width: int | None = None,
 ) -> list[str]:
     """Return what is left of a session when its screen is gone: what ran, its last ``loops``, and how it ended.
 
-    ``modes`` are those in force one after another, of which the session began with the first.
+    ``modes`` are those in force one after another, of which the session began with the first; ``width`` is that of
+    the terminal.
     """
     lines, names = [], LayerNames()
     if started is not None:
         names = started.names
         lines = format_started(replace(started, mode=", then ".join(modes) if modes else started.mode))
-    return [*lines, *(format_loop(loop, finished.last_meta_loop, names) for loop in loops), *format_finished(finished)]
+    return [
+        *lines,
+        *(format_loop(loop, finished.last_meta_loop, names, width) for loop in loops),
+        *format_finished(finished),
+    ]
 
 
 def format_changes(changes: Iterable[SettingChange]) -> list[str]:

@@ -58,6 +58,20 @@ def test_a_table_has_a_row_a_layer_all_together_and_what_was_not_ablated():
     ]
 
 
+def test_a_few_promotions_among_many_loops_are_not_told_as_none():
+    statistics = AblationStatistics()
+    for loop in range(10_000):
+        hit = AblatedUnit(layer=loop % 2, unit=0, incoming=1, outgoing=1, dead=False)
+        statistics.fold([hit], loop % 500 == 1, -0.1)
+    rare = NetworkAblations(statistics=statistics, unit_counts=(1, 1), names=LayerNames(2), dead_units=())
+    lines = lines_of(layer_table(rare, 80, 12, UNICODE))
+    assert re.search(r"^ 0 +5,000 +0 .* 0 % ", lines[1])
+    assert re.search(r"^ out +5,000 +20 .* 0\.4 % ", lines[2])
+    assert lines[-1].startswith(" chance 0.2 %: ")
+    statistics.fold([AblatedUnit(layer=0, unit=0, incoming=1, outgoing=1, dead=False)], True, 0.1)
+    assert re.search(r"^ 0 +5,001 +1 .* <0\.1 % ", lines_of(layer_table(rare, 80, 12, UNICODE))[1])
+
+
 def test_the_histogram_has_bars_of_the_promoted_and_of_the_rolled_back():
     assert lines_of(gain_histogram(SMALL.statistics, 80, 12, UNICODE)) == [
         "▲ 69 promoted, at most 21 in a bin",

@@ -39,6 +39,17 @@ def test_the_cell_of_a_point_is_where_its_dot_is(x, y):
     assert marked == [(row, column)]
 
 
+@pytest.mark.parametrize("is_ascii", [False, True])
+def test_a_point_and_the_character_that_is_put_on_it_are_in_one_cell(is_ascii):
+    draws = np.random.default_rng(1)
+    for x, y in zip(draws.uniform(0.0, 10.0, 300), draws.uniform(0.0, 4.0, 300), strict=True):
+        picture = drawn([Series(np.array([x]), np.array([y]), "green", "o")], ascii_only=is_ascii)
+        picture.put(*picture.cell(x, y), "^", "red")
+        assert not any(
+            span.style == "green" and line.plain[span.start] != "^" for line in picture.lines for span in line.spans
+        )
+
+
 def test_nothing_to_draw_leaves_the_axes():
     for nothing in ([], [Series(X, np.full(2, math.nan), "green", "o")], [Series(X[:0], X[:0], "green", "o")]):
         assert drawn(nothing).lines[-2].plain.startswith("└")

@@ -5,6 +5,7 @@ import pytest
 from rich.text import Text
 
 from psa_tui.method.events import MetaLoopFinished, SettingChange
+from psa_tui.views.braille import LABEL_WIDTH
 from psa_tui.views.chart import (
     CHANGE,
     LKG,
@@ -121,6 +122,20 @@ def test_the_majority_line_is_drawn_where_it_is_in_range(build):
     assert len(line) > 60
     assert len(set(line.values())) == 1
     assert min(line.values()) > max(rows_of(drawn, PROMOTED).values())
+
+
+def test_the_axes_have_the_majority_line_even_where_loops_cover_it(build):
+    lines = draw(build, [110 + n % 9 for n in range(10_000)]).plain.split("\n")[1:-2]
+    edges = [(line[0], line[WIDTH - LABEL_WIDTH - 1]) for line in lines]
+    assert edges.count((UNICODE.majority, UNICODE.majority)) == 1
+
+
+def test_a_narrow_legend_says_what_is_in_the_chart_before_what_is_not(build):
+    corrects = [100, 200, *[900 + n % 50 for n in range(60)]]
+    legend = draw(build, corrects, width=60).plain.split("\n")[0]
+    assert legend == "▲ promoted  • rolled back  ━ LKG  ▾ 2 below"
+    wide = draw(build, corrects).plain.split("\n")[0]
+    assert wide == f"{legend}  ┄ majority 11.36 % (below)"
 
 
 def test_a_run_far_above_the_majority_says_that_its_line_is_below(build):

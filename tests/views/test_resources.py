@@ -2,6 +2,8 @@ import re
 
 import pytest
 
+from psa_tui.method.event_codec import decode_event, encode_event
+from psa_tui.method.events import DeviceMemoryMeasured
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.glyphs import ASCII, UNICODE
 from psa_tui.views.resources import ResourceHistory, Resources, resource_chart
@@ -48,3 +50,27 @@ def test_a_key_shows_and_hides_them(recorded, build):
     assert "what the run takes" in shown
     assert re.search(r"CPU 100 %, at most 150 %", shown)
     assert "what the run takes" not in "\n".join(build.picture(state, 140, 45, now, DisplayOptions()))
+
+
+GPU = DeviceMemoryMeasured(allocated_bytes=1_234_000_000, total_bytes=79_600_000_000)
+
+
+def test_what_a_run_has_of_its_gpu_stands_below_and_is_never_cut():
+    history = taken((50.0, 200_000_000), (100.0, 400_000_000))
+    for width, last in (
+        (60, "GPU 1.2 GB of 79.6 GB allocated"),
+        (24, "GPU 1.2 GB of 79.6 GB"),
+        (18, "1.2 GB of 79.6 GB"),
+    ):
+        lines = resource_chart(history, width, 7, UNICODE, device_memory=GPU).plain.split("\n")
+        assert len(lines) == 7
+        assert lines[-1] == last
+
+
+@pytest.mark.parametrize(("size", "keys"), [((60, 15), ["9"]), ((80, 24), ["9"]), ((140, 45), []), ((200, 60), [])])
+def test_the_screen_of_a_run_on_a_gpu_has_its_memory(recorded, build, size, keys):
+    state, now = build.replay(recorded[:60])
+    state.resources = taken((150.0, 400_000_000), (100.0, 500_000_000))
+    assert "GPU" not in "\n".join(build.picture(state, *size, now, DisplayOptions(), keys=keys))
+    state.fold(decode_event(encode_event(GPU)), now)
+    assert "GPU 1.2 GB of 79.6 GB" in "\n".join(build.picture(state, *size, now, DisplayOptions(), keys=keys))

@@ -1,6 +1,7 @@
 """Whole screens; after a wanted change, write the expected ones anew with REGENERATE_SCREENS=1 and read the diff."""
 
 import asyncio
+import io
 import os
 import re
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
+from rich.console import Console
 
 from psa_tui.formatting import duration
 from psa_tui.method.events import ControlChanged, EpochProgressed, MetaLoopFinished, Outcome, RunFinished
@@ -112,13 +114,22 @@ def test_dead_units_are_on_the_map_and_counted_above_it(build, size, title):
     assert shown.count("×") == 3, "two units and the legend"
 
 
+def in_lines(page, width=1000):
+    """A page as text of that width."""
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    console.print(page)
+    return console.file.getvalue()
+
+
 def test_the_help_says_which_other_rule_promotes(build, any_rule):
     state, _ = other_rules(build)
-    help_text = keys_help(state.mode, DisplayOptions()).plain
+    help_text = in_lines(keys_help(state.mode, DisplayOptions()))
     assert "The mode full+any: zeroes a neuron of a layer drawn first, promotes by any." in help_text
     assert "training accuracy may lie below validation accuracy" in help_text
-    assert "The mode" not in keys_help("full", DisplayOptions()).plain
-    assert "The mode sham: draws an output neuron, and leaves it as it is." in keys_help("sham", DisplayOptions()).plain
+    assert "The mode" not in in_lines(keys_help("full", DisplayOptions()))
+    assert "The mode sham: draws an output neuron, and leaves it as it is." in in_lines(
+        keys_help("sham", DisplayOptions())
+    )
 
 
 def hard_cases(build):
@@ -381,11 +392,21 @@ SECOND_KEYS = {"pageup", "pagedown", "f1", "equals_sign"}
 
 
 def test_the_help_names_every_key_and_tells_the_story():
-    lines = keys_help("full", DisplayOptions()).plain.split("\n")
+    lines = in_lines(keys_help("full", DisplayOptions())).split("\n")
     keys = {key for binding in RunScreen.BINDINGS for key in binding.key.split(",")}
     named = " ".join(line[:14] for line in lines)
     assert [key for key in keys - SECOND_KEYS if SIGNS.get(key, key) not in named] == []
     assert "is promoted and becomes the LKG" in " ".join(lines)
+    for word in ("bounty", "never active", "chance", "like", UNICODE.untouched, "▂ to █"):
+        assert any(line.startswith(f"{word:<14}") for line in lines), word
+
+
+@pytest.mark.parametrize("width", [58, 78, 138])
+def test_the_help_is_in_two_columns_at_any_width(width):
+    lines = in_lines(keys_help("full", DisplayOptions()), width).split("\n")
+    page = lines[: next(number for number, line in enumerate(lines) if line.startswith("Every meta-loop"))]
+    assert {line[12:14] for line in page if line.strip()} == {"  "}
+    assert all(len(line.rstrip()) <= width for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -412,6 +433,67 @@ def test_the_footer_acknowledges_what_was_asked_for(build, asked, footer):
     nothing = {"paused": False, "stop_after_loop": False, "next_mode": None, "log_level": "warning"}
     state.fold(ControlChanged(**{**nothing, **asked}), now)
     assert build.picture(state, 80, 24, now, DisplayOptions())[-1].rstrip().startswith(footer.rstrip())
+
+
+@pytest.mark.parametrize("size", [(80, 24), (140, 45)])
+def test_a_run_that_is_over_has_its_test_accuracy_and_its_pace_right_below_its_bar(recorded, build, size):
+    state, now = moment(recorded, build, "finished")
+    state.loop_seconds.clear()
+    state.loop_seconds.append(0.00232)
+    lines = build.picture(state, *size, now, DisplayOptions(read_only=True))
+    (bar,) = [number for number, line in enumerate(lines) if "40/40" in line]
+    below = " ".join(lines[bar + 1 : bar + (2 if size[0] == 80 else 3)])
+    assert re.search(r"test accuracy of the LKG 75\.00 % .*images/s  2\.3 ms/loop", below)
+
+
+def ended(build, outcome, reason):
+    """The state and clock of a run that ended early."""
+    state, now = build.replay(build.story("[1*8]", [500, 400], last_meta_loop=10))
+    end = RunFinished(
+        run="r",
+        outcome=outcome,
+        reason=reason,
+        last_meta_loop=10,
+        progress=state.progress,
+        test_accuracy=None,
+        seconds=1.0,
+    )
+    state.fold(end, now)
+    return state, now
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24), (140, 45)])
+def test_why_a_run_failed_is_never_cut(build, size):
+    reason = "models/lkg.safetensors: cannot be written (No space left on device); see to space and permissions"
+    state, now = ended(build, Outcome.FAILED, reason)
+    last = build.picture(state, *size, now, DisplayOptions(read_only=True))[-1].rstrip()
+    if size[0] < 140:
+        assert last.startswith(" failed   w says why  q leave  ? help")
+    else:
+        assert last.startswith(f" failed: {reason}   q leave  ? help")
+    page = "\n".join(build.picture(state, *size, now, DisplayOptions(read_only=True), keys=["w", *["down"] * 12]))
+    assert f"failure: {reason}" in " ".join(page.split())
+
+
+def test_a_filter_is_typed_beside_the_log_on_a_small_screen_too(recorded, build):
+    state, now = moment(recorded, build, "middle")
+
+    async def use():
+        async with build.stage(state, (60, 15), now) as stage:
+            assert "ablations and verdicts" not in stage.text
+            await stage.press("slash", *"prom")
+            assert "ablations and verdicts with prom, newest first" in stage.text
+
+    asyncio.run(use())
+
+
+@pytest.mark.parametrize("reason", ["the key q", "an interruption", "the signal TERM", "a database that is locked"])
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_last_line_of_a_run_that_was_stopped_cuts_no_word(build, reason, width):
+    state, now = ended(build, Outcome.STOPPED, reason)
+    last = build.picture(state, width, 20 if width == 80 else 15, now, DisplayOptions(read_only=True))[-1].rstrip()
+    assert last.startswith(f" stopped by {reason}   q leave  ? help")
+    assert last.endswith(("? help", "  read-only: a resume shows here"))
 
 
 def test_the_end_is_on_the_screen(build):

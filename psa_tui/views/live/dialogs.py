@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.console import RenderableType
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
@@ -71,7 +72,7 @@ class Page(ModalScreen[None]):
     Page #title { height: 1; }
     """
 
-    def __init__(self, title: str, text: Text) -> None:
+    def __init__(self, title: str, text: RenderableType) -> None:
         """Any key but those that scroll leaves it."""
         super().__init__()
         self._title_text, self._text = title, text

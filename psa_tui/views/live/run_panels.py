@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from psa_tui.formatting import first_fitting
 from psa_tui.views.chart import accuracy_chart, gap_chart, loss_chart
 from psa_tui.views.footer import footer
 from psa_tui.views.gain_histogram import gain_histogram
@@ -44,7 +45,12 @@ PICTURES = {
     ),
     "gap": Drawing(
         lambda state, width, height, now, options: gap_chart(state, width, height, options),
-        lambda state, width, options: "training - validation accuracy" if width >= 30 else "train - validation",
+        lambda state, width, options: first_fitting(
+            width,
+            "training - validation accuracy, points",
+            "training - validation accuracy",
+            "train - validation",
+        ),
     ),
     "log": Drawing(
         lambda state, width, height, now, options: log(state, width, height, options),
@@ -66,7 +72,12 @@ PICTURES = {
     ),
     "machine": Drawing(
         lambda state, width, height, now, options: resource_chart(
-            state.resources, width, height, options.glyphs, is_ours=not options.read_only
+            state.resources,
+            width,
+            height,
+            options.glyphs,
+            is_ours=not options.read_only,
+            device_memory=state.device_memory,
         ),
         lambda state, width, options: "what the run takes",
     ),

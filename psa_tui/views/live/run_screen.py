@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container
 from textual.widgets import Input
 
@@ -18,19 +18,31 @@ from psa_tui.runs import controls
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.footer import facts, keys_help
 from psa_tui.views.live import navigation
-from psa_tui.views.live.arrangement import HUGE, LARGE, MEDIUM, SMALL, arrange, size_class, toggled
+from psa_tui.views.live.arrangement import (
+    FRAMED,
+    LARGE,
+    MEDIUM,
+    OTHER_LINES,
+    SMALL,
+    arrange,
+    at_first,
+    column_widths,
+    least_lines,
+    size_class,
+    toggled,
+)
 from psa_tui.views.live.base import LiveScreen
 from psa_tui.views.live.dialogs import Page, Picker
 from psa_tui.views.live.feed import Feed
 from psa_tui.views.live.panel import Panel
+from psa_tui.views.live.run_keys import KEYS
 from psa_tui.views.live.run_panels import FOOTER, HEADER, NOTICES, NUMBERS, PICTURES, TITLE
 from psa_tui.views.log import shown_loops
+from psa_tui.views.panels import notices
 from psa_tui.views.state import RunState
 from psa_tui.views.text import format_variant
 
 CHARTS = ("accuracy", "loss", "gap")
-_OTHER_LINES = {SMALL: 4, MEDIUM: 7, LARGE: 10, HUGE: 10}
-"""Lines that are no pictures, warnings left out."""
 _LEAST_SHARE, _GREATEST_SHARE = 0.3, 3.0
 """How small and how large the upper or left pictures may be made, beside their share at first."""
 
@@ -38,38 +50,7 @@ _LEAST_SHARE, _GREATEST_SHARE = 0.3, 3.0
 class RunScreen(LiveScreen):
     """Shows what ``feed`` knows of a run; keys that ask the run for something write into it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "ask('pause')", show=False),
-        Binding("s", "ask('stop')", show=False),
-        Binding("l", "ask('log')", show=False),
-        Binding("q", "leave", show=False),
-        Binding("m", "pick_mode", show=False),
-        Binding("question_mark,f1", "help", show=False),
-        Binding("w", "facts", show=False),
-        Binding("up", "scroll_log(-1)", show=False),
-        Binding("down", "scroll_log(1)", show=False),
-        Binding("pageup", "scroll_log(-10)", show=False),
-        Binding("pagedown", "scroll_log(10)", show=False),
-        Binding("slash", "filter", show=False),
-        Binding("left", "move_cursor(-1)", show=False),
-        Binding("right", "move_cursor(1)", show=False),
-        Binding("left_square_bracket", "pan(-1)", show=False),
-        Binding("right_square_bracket", "pan(1)", show=False),
-        Binding("h", "measure", show=False),
-        Binding("shift+left", "move_unit(-1, 0)", show=False),
-        Binding("shift+right", "move_unit(1, 0)", show=False),
-        Binding("shift+up", "move_unit(0, -1)", show=False),
-        Binding("shift+down", "move_unit(0, 1)", show=False),
-        Binding("plus,equals_sign", "zoom(0.5)", show=False),
-        Binding("minus", "zoom(2.0)", show=False),
-        Binding("z", "scale", show=False),
-        Binding("0,escape", "reset", show=False),
-        Binding("less_than_sign", "share('columns', 0.8)", show=False),
-        Binding("greater_than_sign", "share('columns', 1.25)", show=False),
-        Binding("left_curly_bracket", "share('rows', 0.8)", show=False),
-        Binding("right_curly_bracket", "share('rows', 1.25)", show=False),
-        *(Binding(str(n), f"show('{name}')", show=False) for n, name in enumerate(PICTURES, start=1)),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = KEYS
     AUTO_FOCUS = ""
     DEFAULT_CSS = """
     RunScreen { background: ansi_default; }
@@ -77,7 +58,7 @@ class RunScreen(LiveScreen):
     RunScreen #notices { height: auto; }
     RunScreen #numbers { height: auto; layout: vertical; }
     RunScreen #progress, RunScreen #lkg { height: 2; }
-    RunScreen #pictures { height: 1fr; layout: grid; grid-size: 3; }
+    RunScreen #pictures { height: 1fr; layout: grid; grid-size: 6; }
     RunScreen.small #header { display: none; }
     RunScreen.small #progress, RunScreen.small #lkg { height: 1; }
     RunScreen.large #title { display: none; }
@@ -91,8 +72,12 @@ class RunScreen(LiveScreen):
     def __init__(self, feed: Feed, options: DisplayOptions, clock: Callable[[], float] = time.monotonic) -> None:
         """``clock`` gives seconds, as that of ``feed`` does."""
         super().__init__(feed, options, clock)
-        self._shown: set[str] | None = None
-        """The pictures that somebody chose; None while nobody did."""
+        self._shown: tuple[str, ...] | None = None
+        """The pictures that somebody chose, the newest last; None while nobody did."""
+        self._seen: tuple[str, ...] = ()
+        """Those for which there is room."""
+        self._arranged_for: tuple[str, ...] = ()
+        """The warnings for which there was room to be made."""
         self._shares = {"columns": 1.0, "rows": 1.0}
 
     @property
@@ -114,10 +99,10 @@ class RunScreen(LiveScreen):
 
     def redraw(self, *, only_clock: bool = False) -> None:
         """Draw all panels anew, or those that change with the time alone."""
-        started = self.state.started
-        for panel in self.query("#notices"):
+        if self.is_mounted and self._notices != self._arranged_for:
             # A run that is resumed while somebody follows it may have others.
-            panel.display = self._size_class != SMALL and started is not None and bool(started.notices)
+            self._arrange()
+            return
         for panel in self.query(Panel):
             if not only_clock or panel.id in ("title", "header", "progress"):
                 panel.refresh(layout=panel.id == "notices" and not only_clock)
@@ -197,7 +182,9 @@ class RunScreen(LiveScreen):
         self._change(replace(self.options, scroll=min(max(self.options.scroll + lines, 0), last)))
 
     def action_filter(self) -> None:
-        """Let a filter of the log be typed."""
+        """Let a filter of the log be typed, which is shown for that."""
+        if "log" not in self._seen:
+            self.action_show("log")
         box = self.query_one(Input)
         box.disabled, box.display = False, True
         box.focus()
@@ -243,12 +230,27 @@ class RunScreen(LiveScreen):
 
     def action_show(self, name: str) -> None:
         """Show or hide a picture; on a small screen, show it instead of the other."""
-        self._shown = toggled(self._size_class, self._shown, name)
+        self._shown = toggled(self._size_class, self._seen, name)
         self._arrange()
 
     @property
     def _size_class(self) -> str:
         return size_class(*self.app.size)
+
+    @property
+    def _notices(self) -> tuple[str, ...]:
+        return () if self.state.started is None else self.state.started.notices
+
+    def _notice_lines(self, size: str) -> int:
+        """Return how many lines warnings take above the pictures: none where the chart would have no room beside them.
+
+        On such a screen the last line says how they are read.
+        """
+        if not self._notices or size == SMALL:
+            return 0
+        width, height = self.app.size
+        lines = len(notices(self.state).wrap(self.app.console, width))
+        return lines if height - OTHER_LINES[size] - lines >= least_lines(size) else 0
 
     def _moment(self) -> tuple[RunState, float, DisplayOptions]:
         return self.state, self._clock(), self.options
@@ -263,11 +265,17 @@ class RunScreen(LiveScreen):
         self.set_focus(None)
 
     def _arrange(self) -> None:
-        size = self._size_class
-        is_framed = size in (LARGE, HUGE)
+        size, self._arranged_for = self._size_class, self._notices
+        is_framed = size in FRAMED
         for name, is_it in ((SMALL, size == SMALL), (MEDIUM, size == MEDIUM), (LARGE, is_framed)):
             self.set_class(is_it, name)
-        arrangement = arrange(size, self._shown)
+        of_notices = self._notice_lines(size)
+        self.query_one("#notices").display = of_notices > 0
+        self.options = replace(self.options, hides_warnings=bool(self._notices) and not of_notices)
+        shown = at_first(size, read_only=self.options.read_only) if self._shown is None else self._shown
+        room = (self.app.size.width, self.app.size.height - OTHER_LINES[size] - of_notices)
+        arrangement = arrange(size, shown, room, self._shares["rows"])
+        self._seen = tuple(name for name in shown if name in arrangement.spans)
         for panel in self.query(Panel):
             panel.is_framed = is_framed and panel.id != "footer" and panel.id != "notices"
         for name in PICTURES:
@@ -276,13 +284,11 @@ class RunScreen(LiveScreen):
             if panel.display:
                 panel.styles.column_span, panel.styles.row_span = arrangement.spans[name]
         grid = self.query_one("#pictures").styles
-        rows = [share * (self._shares["rows"] if n == 0 else 1.0) for n, share in enumerate(arrangement.rows)]
-        room = self.app.size.height - _OTHER_LINES[size]
-        grid.grid_size_rows = len(rows)
-        # Whole lines for all rows but the first, which takes what is left: fractions would leave a line to nobody.
-        grid.grid_rows = " ".join(["1fr", *(str(round(room * share / sum(rows))) for share in rows[1:])])
-        left = self._shares["columns"]
-        grid.grid_columns = f"{left:.3f}fr {left:.3f}fr 1fr"
+        grid.grid_size_rows = len(arrangement.lines)
+        # Whole lines and columns: fractions would leave some to nobody.
+        grid.grid_rows = " ".join(["1fr", *map(str, arrangement.lines[1:])])
+        widths = column_widths(self.app.size.width, self._shares["columns"])
+        grid.grid_columns = " ".join(map(str, widths))
         self.redraw()
 
     def _wheel(self, event: events.MouseEvent, lines: int, factor: float) -> None:

@@ -1,0 +1,34 @@
+"""Lines for people on a terminal: broken between words, where the terminal would break them anywhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from textwrap import wrap
+from typing import TextIO
+
+from psa_tui.formatting import printable
+
+_HANG = "  "
+"""What stands before the rest of a line that was broken."""
+
+
+def terminal_width(stream: TextIO) -> int | None:
+    """Return the columns of the terminal that ``stream`` writes on; None where it is none."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
+
+
+def write_lines(stream: TextIO, lines: Iterable[str]) -> None:
+    """Write ``lines``, each on one line of its own unless a terminal has no room for that."""
+    width = terminal_width(stream)
+    for line in map(printable, lines):
+        broken = [line] if width is None or len(line) <= width else _broken(line, width)
+        stream.writelines(part + "\n" for part in broken)
+    stream.flush()
+
+
+def _broken(line: str, width: int) -> list[str]:
+    return wrap(line, width, subsequent_indent=_HANG, break_long_words=False, break_on_hyphens=False)
