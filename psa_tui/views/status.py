@@ -11,7 +11,7 @@ from psa_tui.storage.run_store import RunRow
 CHECKPOINT_COLUMNS = ("checkpoint", "shape", "parameters", "modes", "loops", "bounty", "at", "test")
 CHECKPOINT_SPARE = ("at", "parameters", "test", "shape", "loops")
 RUN_COLUMNS = ("run", "state", "shape", "mode", "seed", "data", "loops", "bounty", "test")
-RUN_SPARE = ("seed", "data", "test", "loops", "shape", "state")
+RUN_SPARE = ("seed", "data", "test", "loops", "state", "shape")
 """What a narrow terminal goes without; psa results show has all of it."""
 
 

@@ -433,7 +433,7 @@ def test_a_plan_that_does_not_hold_any_more_when_it_is_confirmed_launches_nothin
     assert aws(*TWO, "--again", "--yes")[0] == 0
     end_all(cloud)
     child.sendline("y")
-    child.expect_exact("jobs were launched or completed since the plan was made, so nothing was launched")
+    child.expect(r"jobs were launched or completed since the plan was made, so nothing\s+was launched")
     child.expect(pexpect.EOF)
     child.close()
     assert (child.exitstatus, len(cloud.jobs)) == (3, 2)

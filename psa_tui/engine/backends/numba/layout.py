@@ -18,8 +18,8 @@ from psa_tui.networks.stacked import StackedNetwork
 _MOST_UNITS, _MOST_UNITS_AVX512 = 4, 9
 """So many units are computed at once: their sums, two registers of sixteen each with AVX2 and one of 32 with AVX-512,
 leave room for what is summed."""
-_UNLISTED_UNITS = 4
-"""The gradients of so many units are added up image by image: all of them stay in the first cache."""
+_UNLISTED_UNITS, _UNLISTED_MEMBERS = 4, 2
+"""The gradients of so many units of so many members are added up image by image: they stay in the first cache."""
 _WIDE = 64
 """So many units and more are multiplied with pixels, fewer with patches."""
 _VECTORS = {4: 1.0, 2: 1.2}
@@ -36,9 +36,10 @@ _PATCHES, _PIXELS, _LABELS, _LAYOUT = "numba patches", "numba pixels", "numba la
 class Layout:
     """How the parameters of a network lie in the kernels' memory."""
 
-    def __init__(self, network: StackedNetwork, images: Images, shares: int) -> None:
-        """Lay out the parameters of ``network``, which is to see ``images``, for ``shares`` threads."""
-        self.network, self.shares = network, shares
+    def __init__(self, network: StackedNetwork, images: Images, shares: int, members: int = 1) -> None:
+        """Lay out the parameters of so many ``members``, which are to see ``images``, for ``shares`` threads."""
+        self.made_for = network, shares, members
+        self.shares = shares
         self._rooms: dict[tuple[int, np.dtype, bool], tuple[Workspace, PixelLists]] = {}
         self.layers = network.layers
         width = self.layers[0].outputs
@@ -53,7 +54,9 @@ class Layout:
             tiles = -(-width // (_MOST_UNITS_AVX512 if has_wide_registers() else _MOST_UNITS))
             self.first_units = self.units = -(-width // tiles)
             self.places_of_patch = LANES
-        self.listed = not self.wide and width > _UNLISTED_UNITS
+        # A list of images by patch is made once for all members.
+        several = width > 1 and members > _UNLISTED_MEMBERS
+        self.listed = not self.wide and (width > _UNLISTED_UNITS or several)
         narrowest = min(layer.outputs for layer in self.layers[1:])
         later_units = 4 if narrowest >= 4 else 2 if narrowest >= 2 else 1
         self.rows = tiles * self.units
@@ -187,11 +190,11 @@ class Layout:
         )
 
 
-def layout_of(network: StackedNetwork, images: Images, shares: int) -> Layout:
-    """Return the layout of ``network`` for ``images``, with which the last one is kept."""
+def layout_of(network: StackedNetwork, images: Images, shares: int, members: int) -> Layout:
+    """Return the ``Layout`` of ``network`` for ``images``, with which the last one is kept."""
     kept: Layout | None = images.prepared.get(_LAYOUT)
-    if kept is None or (kept.network, kept.shares) != (network, shares):
-        kept = images.prepared[_LAYOUT] = Layout(network, images, shares)
+    if kept is None or kept.made_for != (network, shares, members):
+        kept = images.prepared[_LAYOUT] = Layout(network, images, shares, members)
     return kept
 
 

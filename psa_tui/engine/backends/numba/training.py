@@ -44,7 +44,7 @@ def count_correct(
 ) -> Tensor:
     """Return how many images each member of ``weights`` [M, parameters] classifies correctly, see ``Backend``."""
     rows = weights.numpy()
-    layout = layout_of(network, images, shares)
+    layout = layout_of(network, images, shares, len(rows))
     batch = _EVALUATION_BATCH * shares
     space, lists = layout.room(batch, rows.dtype, trains=False)
     marks = np.zeros((len(rows), network.hidden_units), np.bool_)
@@ -93,7 +93,7 @@ def _train(
     """Train ``members``, who share an order, adding to ``losses`` [M, 1]; yield how many images were seen."""
     some = epoch.of(members)
     dtype = weights.numpy().dtype
-    layout = layout_of(network, images, shares)
+    layout = layout_of(network, images, shares, len(members))
     labels = {id(one): labels_of(images, one) for one in some.labels}
     state = layout.members(
         weights[list(members)].numpy(),

@@ -74,6 +74,21 @@ def test_leaving_within_an_epoch_keeps_the_last_loop_and_ends_every_thread_at_on
     assert trained.trials[0].progress.meta_loop == 2
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("text", ["[2*3]", "[2*4]", "[1*1, 1*7]"])
+def test_a_member_ends_with_the_same_bits_alone_and_among_others(text, threads, train_images):
+    # Alone, few units add up their gradients image by image; in company, patch by patch.
+    NUMBA.use_threads(threads)
+    network, images = mlp(text), train_images[:257]
+    weights, epoch = prepare(network, SIX_VARIANTS, len(images))
+    together = weights.clone()
+    end_of(NUMBA.train_epoch(together, network, images, epoch()))
+    for member, row in enumerate(together):
+        alone = weights[member : member + 1].clone()
+        end_of(NUMBA.train_epoch(alone, network, images, epoch().of([member])))
+        assert torch.equal(alone[0], row)
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="threads cannot be moved here")
 def test_threads_begin_on_cores_of_their_own_and_may_leave_them(monkeypatch):
     asked, cores = [], os.sched_getaffinity(0)
