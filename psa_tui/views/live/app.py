@@ -28,6 +28,8 @@ _BUSY = 0.025
 """The part of one core that drawing may take: costly frames make the next one wait longer."""
 _TICK_S = 1.0
 """But nothing that changed waits longer."""
+_READS_APART_S = 0.05
+"""After what has come was taken in, until more is."""
 _PUSH_TITLE, _POP_TITLE = "\x1b[22;2t", "\x1b[23;2t"
 _NO_PROGRESS = "\x1b]9;4;0;\x07"
 """What takes the bar off the terminal's tab."""
@@ -94,7 +96,7 @@ class LiveApp(App[None]):
             # The run decides what these mean; this process ends with its events.
             for number in (signal.SIGTSTP, signal.SIGCONT, signal.SIGTTOU, signal.SIGTTIN):
                 signal.signal(number, signal.SIG_IGN)
-            asyncio.get_running_loop().add_reader(self._feed.events, self._read)
+            self._listen()
             self.set_interval(_TICK_S, self._tick)
             if self._trainer is not None:
                 # What is taken is reckoned from here on.
@@ -131,12 +133,21 @@ class LiveApp(App[None]):
                 self.pop_screen()
             self.push_screen(kind(self._feed, self._options, self._clock))
 
+    def _listen(self) -> None:
+        asyncio.get_running_loop().add_reader(self._feed.events, self._read)
+
     def _read(self) -> None:
         """Take in what has come; leave when nothing more will."""
         _leave_what_is_gone()
         if not self._feed.read():
             self._leave()
-        elif self._feed.must_confirm:
+            return
+        if not self._feed.is_behind:
+            # Each event would wake this process, and stop a thread that trains, some hundred times a second.
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._feed.events)
+            loop.call_later(_READS_APART_S, self._listen)
+        if self._feed.must_confirm:
             self._give_back()
         elif not self._is_ours:
             return

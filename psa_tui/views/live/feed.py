@@ -30,6 +30,8 @@ def _study_state() -> State:
 _STATES: dict[type, Callable[[], State]] = {RunStarted: RunState, StudyStarted: _study_state}
 """The state that is new after each event that begins something."""
 _POLL_S = 1.0
+_MOST_BYTES = 1 << 16
+"""What a pipe holds on Linux."""
 
 
 class Feed:
@@ -49,12 +51,15 @@ class Feed:
         """Whether who sends the events waits to hear that the terminal is given back."""
         self.is_urgent = False
         """Whether something has come that must be shown at once."""
+        self.is_behind = False
+        """Whether more has come than was read at once."""
 
     def read(self) -> bool:
         """Fold what has come; return False when nothing more will."""
-        received = os.read(self.events, 1 << 16)
+        received = os.read(self.events, _MOST_BYTES)
         if not received:
             return False
+        self.is_behind = len(received) == _MOST_BYTES
         *lines, self._unread = (self._unread + received).split(b"\n")
         for line in lines:
             # The one door to every screen: whatever a view forgot is harmless from here on.
