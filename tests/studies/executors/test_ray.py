@@ -21,7 +21,7 @@ pytestmark = [
 ]
 STUDY = ("reproduce", "run", "--dataset", "mnist5k", "--grid", "4*4,2*6", "--trials", "2", "--study", "rayed")
 META_LOOPS = "40"
-LONG = ("--meta-loops", "200")
+LONG = ("--meta-loops", "600")
 """A study that is not complete before it can be stopped."""
 
 

@@ -142,6 +142,10 @@ class Layout:
             self._rooms = {wanted: (self.workspace(batch, dtype, trains), self.pixel_lists(batch, dtype, trains))}
         return self._rooms[wanted]
 
+    def abandon_room(self) -> None:
+        """Leave the memory to threads that are still at work in it; the next call has its own."""
+        self._rooms = {}
+
     def workspace(self, batch: int, dtype: np.dtype, trains: bool = True) -> Workspace:
         """Allocate what one member's step with ``batch`` images needs, or its evaluation."""
         shares = self.shares

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from queue import SimpleQueue
-from threading import Barrier, Thread
+from threading import Thread
 
 Work = Callable[[int], None]
 """Does one thread's share, of this number."""
+Calls = SimpleQueue[tuple[Future[None], Work]]
 
-_calls: list[SimpleQueue[tuple[Future[None], Work, int, Barrier]]] = []
+_calls: list[Calls] = []
 """What each thread is to do next."""
 if hasattr(os, "register_at_fork"):
     # A fork has none of the threads.
@@ -20,29 +21,26 @@ if hasattr(os, "register_at_fork"):
 
 
 def in_threads(work: Work, shares: int) -> list[Future[None]]:
-    """Begin to do ``work`` in as many threads as it has ``shares``, each on a core of its own; do not wait for it."""
+    """Begin to do ``work`` in as many threads as it has ``shares``, and do not wait for it."""
     while len(_calls) < shares:
-        calls: SimpleQueue[tuple[Future[None], Work, int, Barrier]] = SimpleQueue()
+        calls: Calls = SimpleQueue()
         # A daemon, because a process that must end at once does not wait for the end of a step.
-        Thread(target=_answer, args=(calls,), daemon=True).start()
+        Thread(target=_answer, args=(calls, len(_calls)), daemon=True).start()
         _calls.append(calls)
-    # One that is at work waits for the others on its core, where they could not begin.
-    ready, futures = Barrier(shares), [Future[None]() for _ in range(shares)]
-    for share, future in enumerate(futures):
-        _calls[share].put((future, work, share, ready))
+    futures = [Future[None]() for _ in range(shares)]
+    for calls, future in zip(_calls, futures, strict=False):
+        calls.put((future, work))
     return futures
 
 
-def _answer(calls: SimpleQueue[tuple[Future[None], Work, int, Barrier]]) -> None:
+def _answer(calls: Calls, share: int) -> None:
+    _move_apart(share)
     while True:
-        _do(*calls.get())
+        _do(share, *calls.get())
 
 
-def _do(future: Future[None], work: Work, share: int, ready: Barrier) -> None:
+def _do(share: int, future: Future[None], work: Work) -> None:
     try:
-        if ready.parties > 1:
-            ready.wait()
-            _move_apart(share)
         work(share)
     except BaseException as error:
         future.set_exception(error)

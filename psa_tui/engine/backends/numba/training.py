@@ -150,10 +150,14 @@ def _run_steps(task: Task, layout: Layout) -> Generator[int, None, None]:
         while wait(calls, _PROGRESS_EVERY_S).not_done:
             if control[STEPS]:
                 yield int(control[STEPS])
-    except BaseException:
-        # Whoever left it, or Ctrl-C: the next call has the same memory.
+    except GeneratorExit:
         control[STOP] = 1
         wait(calls)
+        raise
+    except BaseException:
+        # Somebody leaves at once, and does not wait for a step that may take long.
+        control[STOP] = 1
+        layout.abandon_room()
         raise
     for call in calls:
         call.result()
