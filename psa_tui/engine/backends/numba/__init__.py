@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _PROCESSORS = ("x86_64", "amd64", "aarch64", "arm64")
 _CONFIG = ".numba_config.yaml"
 """Importing Numba reads it, where PyYAML is installed too."""
+_MOST_INPUTS, _MOST_CLASSES = 16 * 0xFFFF, 1 << 16
+"""What the numbers of patches and of labels, sixteen bits each, have room for."""
 _IMAGES_PER_THREAD = 64
 """Fewer images of a batch are not worth a thread."""
 
@@ -45,6 +47,8 @@ class NumbaBackend:
             return f"trains residual networks whose first width is not that of the images only, not {network}"
         if len(network.input_shape) > 1 and network.input_shape[0] != 1:
             return f"trains on images of one channel only, not of {network.input_shape[0]}"
+        if network.inputs > _MOST_INPUTS or network.classes > _MOST_CLASSES:
+            return f"trains on at most {_MOST_INPUTS:,} pixels and {_MOST_CLASSES:,} classes"
         if device != "cpu":
             return f"trains on the CPU only, not on {device}"
         return self.lack()

@@ -12,6 +12,7 @@ from psa_tui.engine.backends.numba.kernels.memory import BLOCK, END, Layers, Mem
 from psa_tui.engine.backends.numba.kernels.processor import has_wide_registers
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES
 from psa_tui.engine.images import Images
+from psa_tui.errors import ConfigError
 from psa_tui.method.randomness import DropoutMaskDraws
 from psa_tui.networks.stacked import StackedNetwork
 
@@ -276,6 +277,10 @@ def listed(images: Images) -> tuple[Patches, np.ndarray]:
         # Their places by ``nonzero`` would take sixteen bytes each for a moment, more than all else in the process.
         inked = seen != 0
         counts = np.stack([inked[:, at : at + length].sum(1) for at in range(0, strips * length, length)], 1)
+        if counts.sum() > np.iinfo(np.uint32).max:
+            raise ConfigError(
+                f"{counts.sum():,} pixels that are not black, more than kernels count; use --backend torch"
+            )
         pixel_of = np.broadcast_to(np.arange(inputs, dtype=np.uint16), seen.shape)
         images.prepared[_PIXELS] = (
             Patches(

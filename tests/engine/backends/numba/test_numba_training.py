@@ -19,6 +19,7 @@ from psa_tui.engine.images import Images
 from psa_tui.errors import ConfigError
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.variants import NONE
+from psa_tui.networks import NETWORKS
 from psa_tui.studies.grids import parse_grid
 from tests.engine import oracle
 from tests.engine.conftest import random_images
@@ -177,6 +178,10 @@ def test_members_of_one_order_train_together_as_many_as_fit_the_cache():
 def test_what_it_cannot_do_it_refuses_in_words(monkeypatch, tmp_path):
     with pytest.raises(ConfigError, match=r"numba: trains on the CPU only, not on cuda:0"):
         choose_backend("numba", MIXED, "cuda:0")
+    for shape, classes in (((1, 1024, 1024), 10), ((1, 2, 2), 65_537)):
+        network = NETWORKS.find("mlp").parse("[1*2]", shape, classes)
+        with pytest.raises(ConfigError, match=r"numba: trains on at most 1,048,560 pixels and 65,536 classes"):
+            choose_backend("numba", network, "cpu")
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".numba_config.yaml").write_text("cache_dir: .")
     with pytest.raises(ConfigError, match=r"settings from \.numba_config\.yaml in the current folder"):
