@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from psa_tui.engine.backend import BACKENDS
-from psa_tui.engine.backends.numba import threads
+from psa_tui.engine.backends.numba import threads, training
+from psa_tui.engine.backends.numba.kernels.memory import STOP
+from psa_tui.engine.backends.numba.kernels.steps import run_steps
 from psa_tui.engine.meta_loop import run_meta_loops
 from psa_tui.method.events import EpochProgressed
 from psa_tui.method.variants import FULL
@@ -87,6 +89,37 @@ def test_a_member_ends_with_the_same_bits_alone_and_among_others(text, threads, 
         alone = weights[member : member + 1].clone()
         end_of(NUMBA.train_epoch(alone, network, images, epoch().of([member])))
         assert torch.equal(alone[0], row)
+
+
+def test_a_call_that_is_left_at_once_ends_by_itself_in_memory_of_its_own(monkeypatch, train_images):
+    NUMBA.use_threads(2)
+    weights, epoch = prepare(MIXED, SIX_VARIANTS[:1], len(train_images))
+    expected, left = weights.clone(), []
+    end_of(NUMBA.train_epoch(expected, MIXED, train_images, epoch()))
+
+    def interrupted(calls, timeout):
+        while len(left) < len(calls):
+            time.sleep(0.001)
+        raise KeyboardInterrupt
+
+    def of_its_own(task, *arguments):
+        # Counts of arrivals that are shared with threads still at work would hold both up for good.
+        assert task.space.control is not left[0]
+        return run_steps(task, *arguments)
+
+    def leaving(task, *arguments):
+        left.append(task.space.control)
+        return run_steps(task, *arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "run_steps", leaving)
+        patched.setattr(training, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            end_of(NUMBA.train_epoch(weights.clone(), MIXED, train_images, epoch()))
+    assert left[0][STOP] == 1
+    monkeypatch.setattr(training, "run_steps", of_its_own)
+    end_of(NUMBA.train_epoch(weights, MIXED, train_images, epoch()))
+    assert torch.equal(weights, expected)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="threads cannot be moved here")
