@@ -233,7 +233,8 @@ def test_when_the_run_is_killed_the_terminal_is_restored_all_the_same(terminal):
 
 
 def test_when_the_drawing_is_killed_the_run_goes_on_in_plain_lines(terminal, tmp_path):
-    tty = terminal(words("--meta-loops", 300))
+    # So many that it is far from its end when the drawing ends.
+    tty = terminal(words("--meta-loops", 1000))
     tty.wait_for_loop()
     drawing = tty.drawing()
     suspend(tty.trainer)
@@ -246,10 +247,10 @@ def test_when_the_drawing_is_killed_the_run_goes_on_in_plain_lines(terminal, tmp
     lines = tty.left_behind().splitlines()
     assert lines[0] == "psa: warning: the dashboard failed; the run goes on in plain lines"
     assert lines[1].startswith("run ")
-    loops = [int(found[1]) for line in lines if (found := re.match(r"loop +(\d+)/300 ", line))]
-    assert loops == list(range(loops[0], 301))
+    loops = [int(found[1]) for line in lines if (found := re.match(r"loop +(\d+)/1000 ", line))]
+    assert loops == list(range(loops[0], 1001))
     assert loops[0] in (committed, committed + 1)
-    assert sum(line.startswith("finished: 300 of 300 meta-loops") for line in lines) == 1
+    assert sum(line.startswith("finished: 1000 of 1000 meta-loops") for line in lines) == 1
     assert lines[-1].startswith("bounty ")
     assert record(tmp_path).finished
 
