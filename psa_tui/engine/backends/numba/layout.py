@@ -8,7 +8,16 @@ import numpy as np
 from torch import Tensor
 
 from psa_tui.engine.backends.numba.kernels.dropout import GROUPS, STREAMS
-from psa_tui.engine.backends.numba.kernels.memory import BLOCK, END, Layers, Members, Patches, PixelLists, Workspace
+from psa_tui.engine.backends.numba.kernels.memory import (
+    BLOCK,
+    END,
+    TERMS,
+    Layers,
+    Members,
+    Patches,
+    PixelLists,
+    Workspace,
+)
 from psa_tui.engine.backends.numba.kernels.processor import has_wide_registers
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES
 from psa_tui.engine.images import Images
@@ -19,8 +28,10 @@ from psa_tui.networks.stacked import StackedNetwork
 _MOST_UNITS, _MOST_UNITS_AVX512 = 4, 9
 """So many units are computed at once: their sums, two registers of sixteen each with AVX2 and one of 32 with AVX-512,
 leave room for what is summed."""
-_UNLISTED_UNITS, _UNLISTED_MEMBERS = 4, 2
-"""The gradients of so many units of so many members are added up image by image: they stay in the first cache."""
+_UNLISTED_ROWS = 4
+"""The gradients of so many units are added up image by image: they stay in the first cache."""
+_ROWS_TOGETHER = 64
+"""The first layers of members that have up to so many units in all are one: activations stay in the second cache."""
 _WIDE = 64
 """So many units and more are multiplied with pixels, fewer with patches."""
 _VECTORS = {4: 1.0, 2: 1.2}
@@ -50,14 +61,15 @@ class Layout:
             work = {k: -(-width // (k * LANES)) * k * each for k, each in _VECTORS.items()}
             self.first_units = min(work, key=lambda k: work[k])
             self.units, self.places_of_patch = self.first_units * LANES, 1
+            self.groups, self.together = members, 1
             tiles = -(-width // self.units)
         else:
-            tiles = -(-width // (_MOST_UNITS_AVX512 if has_wide_registers() else _MOST_UNITS))
-            self.first_units = self.units = -(-width // tiles)
+            self.groups = -(-members // max(1, _ROWS_TOGETHER // width))
+            self.together = -(-members // self.groups)
+            tiles = -(-width * self.together // (_MOST_UNITS_AVX512 if has_wide_registers() else _MOST_UNITS))
+            self.first_units = self.units = -(-width * self.together // tiles)
             self.places_of_patch = LANES
-        # A list of images by patch is made once for all members.
-        several = width > 1 and members > _UNLISTED_MEMBERS
-        self.listed = not self.wide and (width > _UNLISTED_UNITS or several)
+        self.listed = not self.wide and width * self.together > _UNLISTED_ROWS
         narrowest = min(layer.outputs for layer in self.layers[1:])
         later_units = 4 if narrowest >= 4 else 2 if narrowest >= 2 else 1
         self.rows = tiles * self.units
@@ -70,9 +82,6 @@ class Layout:
         bias_at = np.array([layer.bias_offset for layer in self.layers]) - self.rest_at
         rows = np.concatenate([[self.rows], widths[1:]])
         skips = np.array([layer.skip for layer in self.layers], dtype=np.int64)
-        for at in np.flatnonzero(skips):
-            # What is added lies as what it is added to.
-            rows[at] = rows[at - 2]
         self.kind = (self.wide, self.first_units, self.listed, later_units, bool(skips.any()))
         masks, hidden = (
             np.array([-1 if one is None else one for one in places])
@@ -96,24 +105,29 @@ class Layout:
             labels: of all images, uint16 [N] for each member; one and the same array where they are the same.
             dropout: each member's masks; None where it does not drop.
         """
-        count, dtype = len(rows), rows.dtype
-        first = zeros((3, count, self.rows * self.patches * self.places_of_patch), dtype)
+        count, dtype, width = len(rows), rows.dtype, self.layers[0].outputs
+        first = zeros((3, self.groups, self.rows * self.patches * self.places_of_patch), dtype)
         rest = zeros((3, count, self.rest), dtype)
         every = [rows] if moments is None else [rows, moments[:, 0], moments[:, 1]]
         for which, numbers in enumerate(every):
-            filled = np.zeros((count, self.rows, self.patches * self.places_of_patch), dtype)
-            weights = numbers[:, : self.rest_at].reshape(count, -1, len(self.pixels))
-            filled[:, : weights.shape[1], self.places] = weights[:, :, self.pixels]
-            tiles = filled.reshape(count, -1, self.units, self.patches, self.places_of_patch)
-            first[which] = tiles.transpose(0, 1, 3, 2, 4).reshape(count, -1)
+            filled = np.zeros((self.groups, self.rows, self.patches * self.places_of_patch), dtype)
+            weights = numbers[:, : self.rest_at].reshape(count, width, -1)
+            for group in range(self.groups):
+                some = weights[group * self.together : (group + 1) * self.together].reshape(-1, len(self.pixels))
+                filled[group, : len(some), self.places] = some[:, self.pixels].T
+            tiles = filled.reshape(self.groups, -1, self.units, self.patches, self.places_of_patch)
+            first[which] = tiles.transpose(0, 1, 3, 2, 4).reshape(self.groups, -1)
             rest[which, :, : rows.shape[1] - self.rest_at] = numbers[:, self.rest_at :]
-        sums = zeros((count, self.shares, self.rows), dtype)
-        weights = rows[:, : self.rest_at].reshape(count, -1, len(self.pixels))
-        sums[:, 0, : weights.shape[1]] = weights.sum(2, dtype=np.float64)
+        sums = zeros((self.groups, self.shares, self.rows), dtype)
+        weights = rows[:, : self.rest_at].reshape(count, width, -1)
+        for group in range(self.groups):
+            some = weights[group * self.together : (group + 1) * self.together].reshape(-1, len(self.pixels))
+            sums[group, 0, : len(some)] = some.sum(1, dtype=np.float64)
         sets = list({id(one): one for one in labels}.values())
         labels_of = [[id(one) for one in sets].index(id(one)) for one in labels]
         dropping = [draws is not None for draws in dropout]
         return Members(
+            self.together,
             first,
             rest,
             sums,
@@ -128,15 +142,15 @@ class Layout:
         """Write the weights (``which`` is 0) or moments (1, 2) of ``members`` to ``rows`` [M, parameters]."""
         target = rows.numpy()
         count, width = len(target), self.layers[0].outputs
-        tiles = members.first[which].reshape(count, -1, self.patches, self.units, self.places_of_patch)
-        filled = tiles.transpose(0, 1, 3, 2, 4).reshape(count, self.rows, -1)
-        first = np.empty((count, width, len(self.pixels)), target.dtype)
-        first[:, :, self.pixels] = filled[:, :width, self.places]
-        target[:, : self.rest_at] = first.reshape(count, -1)
+        tiles = members.first[which].reshape(self.groups, -1, self.patches, self.units, self.places_of_patch)
+        filled = tiles.transpose(0, 1, 3, 2, 4).reshape(self.groups, self.rows, -1)
+        first = np.empty((self.groups, self.together * width, len(self.pixels)), target.dtype)
+        first[:, :, self.pixels] = filled[:, : self.together * width, self.places]
+        target[:, : self.rest_at] = first.reshape(self.groups * self.together, -1)[:count]
         target[:, self.rest_at :] = members.rest[which, :, : target.shape[1] - self.rest_at]
 
     def room(self, batch: int, dtype: np.dtype, trains: bool = True) -> tuple[Workspace, PixelLists]:
-        """Return what one member's step with ``batch`` images needs, or its evaluation; the same at every call."""
+        """Return what one group's step with ``batch`` images needs, or its evaluation; the same at every call."""
         wanted = batch, dtype, trains
         if wanted not in self._rooms:
             # One at a time: nobody takes turns between two.
@@ -148,23 +162,25 @@ class Layout:
         self._rooms = {}
 
     def workspace(self, batch: int, dtype: np.dtype, trains: bool = True) -> Workspace:
-        """Allocate what one member's step with ``batch`` images needs, or its evaluation."""
+        """Allocate what one group's step with ``batch`` images needs, or its evaluation."""
         shares = self.shares
         most_images = -(-batch // shares)
         blocks, rows = -(-most_images // BLOCK), self.kernel_layers.rows
         sizes = rows * blocks * BLOCK
-        most = int(rows[:-1].max())
+        later, width = int(rows[1:-1].max(initial=0)), int(self.kernel_layers.widths.max())
         longest = self.patches * most_images if trains and self.listed else 0
         summed = self.patches * self.units * LANES if trains and not self.wide and not self.listed else 0
-        live = np.zeros((shares, len(rows), max(most, int(rows[-1]))), np.int64)
+        live = np.zeros((shares, len(rows), width), np.int64)
         live[:, -1, : rows[-1]] = np.arange(rows[-1])
         counts = np.zeros((shares, len(rows)), np.int64)
         counts[:, -1] = rows[-1]
         return Workspace(
             zeros((shares, sizes.sum()), dtype),
             np.cumsum(sizes) - sizes,
-            zeros((shares * 2 * blocks * most * BLOCK if trains else 0,), dtype),
-            zeros((shares * self.rest,), dtype),
+            zeros((shares * sizes[0] if trains else 0,), dtype),
+            zeros((shares * 2 * blocks * later * BLOCK if trains else 0,), dtype),
+            zeros((self.together * shares * self.rest,), dtype),
+            zeros((shares, self.rows * TERMS), dtype),
             zeros((shares, self.rows), dtype),
             live,
             counts,

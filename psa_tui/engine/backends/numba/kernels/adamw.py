@@ -11,7 +11,7 @@ import numpy as np
 
 from psa_tui.engine.backends.numba.kernels.compiling import part
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES
-from psa_tui.engine.backends.numba.kernels.vectors import fma, load, splat, square_root, store
+from psa_tui.engine.backends.numba.kernels.vectors import fma, load, splat, splat_at, square_root, store
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
@@ -19,12 +19,12 @@ Array = np.ndarray
 
 
 @part
-def update(gradient: Any, at: int, weights: Array, first: Array, second: Array, rates: Array) -> Any:
+def update(gradient: Any, at: int, weights: Array, first: Array, second: Array, rates: Array, rates_at: int = 0) -> Any:
     """Take a step with ``weights[at : at + LANES]`` and their moments; return the new weights, a vector.
 
     Args:
         gradient: of these weights, a vector.
-        rates: [3]: learning rate / c1, 1 / sqrt(c2), and the factor of the decay.
+        rates: from ``rates_at`` on, learning rate / c1, 1 / sqrt(c2), and the factor of the decay.
     """
     number = weights.dtype.type
     mean = load(first, at)
@@ -33,8 +33,8 @@ def update(gradient: Any, at: int, weights: Array, first: Array, second: Array, 
     variance = load(second, at) * splat(number(BETA2))
     variance = fma(splat(number(1 - BETA2)) * gradient, gradient, variance)
     store(second, at, variance)
-    divisor = fma(square_root(variance), splat(rates[1]), splat(number(EPSILON)))
-    updated = load(weights, at) * splat(rates[2]) - splat(rates[0]) * mean / divisor
+    divisor = fma(square_root(variance), splat_at(rates, rates_at + 1), splat(number(EPSILON)))
+    updated = load(weights, at) * splat_at(rates, rates_at + 2) - splat_at(rates, rates_at) * mean / divisor
     store(weights, at, updated)
     return updated
 

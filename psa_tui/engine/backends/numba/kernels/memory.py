@@ -21,6 +21,8 @@ Words3 = Annotated[np.ndarray, np.uint64, 3]
 
 BLOCK = 64
 """Images whose activations lie side by side."""
+TERMS = 4
+"""Numbers of each row in ``Workspace.row_terms``."""
 END = 0xFFFF
 """Behind the last of an image's patches, see ``patches``."""
 ARRIVALS, STEPS, STOP, STOPPED = range(4)
@@ -32,7 +34,7 @@ class Layers(NamedTuple):
 
     widths: Ints
     rows: Ints
-    """Of their activations: those of the first layer are filled up to whole tiles."""
+    """Of their activations: the first layer's are those of all members ``together``, filled up to whole tiles."""
     weight_at: Ints
     """Where the weights of all but the first begin, in a member's parameters after those of the first layer."""
     bias_at: Ints
@@ -61,14 +63,19 @@ class Patches(NamedTuple):
 
 
 class Members(NamedTuple):
-    """Members that see the same images in one order; each has its own row."""
+    """Members that see the same images in one order; each has its own row.
 
+    The first layers of some members, a group, are one layer of so many more units: images are passed over once.
+    """
+
+    together: int
+    """How many members are a group; the last may have fewer."""
     first: Reals3
-    """The first layer's weights and their two moments: [3, M, some], see ``patches`` and ``pixels``."""
+    """The first layers' weights and their two moments: [3, groups, some], see ``patches`` and ``pixels``."""
     rest: Reals3
     """All other parameters and their moments: [3, M, some]."""
     weight_sums: Reals3
-    """Of each unit of the first layer, in parts of which each thread has one: [M, shares, rows]."""
+    """Of each unit of the first layers, in parts of which each thread has one: [groups, shares, rows]."""
     labels: Annotated[np.ndarray, np.uint16, 2]
     """Sets of labels of all images: uint16 [sets, N]."""
     labels_of: Ints
@@ -82,16 +89,20 @@ class Members(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Memory for one member's step; every thread has its share, but for ``activation_at`` and ``control``."""
+    """Memory for one group's step; every thread has its share, but for ``activation_at`` and ``control``."""
 
     activations: Reals2
     """Of every layer, [blocks, rows, 64] each: [shares, some]."""
     activation_at: Ints
     """Where each layer's begin: int64 [layers]."""
+    first_deltas: Reals
+    """The gradients of the first layers' activations: [shares, blocks, rows, 64], flat."""
     deltas: Reals
-    """The gradients of two layers' activations: [shares, 2, blocks, most rows, 64], flat."""
+    """Those of two later layers' activations: [shares, 2, blocks, most rows, 64], flat."""
     gradients: Reals
-    """Of all parameters after the first layer's weights: [shares, some], flat."""
+    """Of all parameters after the first layer's weights: [together, shares, some], flat."""
+    row_terms: Reals2
+    """What is added to each row of the first layers, or, backward, to its gradients and its three rates: four each."""
     delta_sums: Reals2
     live: Ints3
     """The live units of each layer: int64 [shares, layers, most rows]."""

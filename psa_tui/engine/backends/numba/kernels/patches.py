@@ -20,7 +20,7 @@ import numpy as np
 from psa_tui.engine.backends.numba.kernels.adamw import update
 from psa_tui.engine.backends.numba.kernels.calling import Phase
 from psa_tui.engine.backends.numba.kernels.compiling import kernel, part
-from psa_tui.engine.backends.numba.kernels.memory import BLOCK, END, Task, share_of
+from psa_tui.engine.backends.numba.kernels.memory import BLOCK, END, TERMS, Task, share_of
 from psa_tui.engine.backends.numba.kernels.processor import prefetch
 from psa_tui.engine.backends.numba.kernels.products import sum_first_deltas
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES, registers
@@ -89,6 +89,39 @@ def list_image(task: Task, share: int, image: int, row: int) -> None:
         patch = np.int64(ids[np.uint64(at)])
 
 
+@part
+def note_constants(task: Task, share: int, first_member: int) -> None:
+    """Note what is added to each row of a group's first layers: its bias, and what centring makes of all pixels."""
+    members, width, terms = task.members, task.layers.widths[0], task.space.row_terms[share]
+    sums_of_weights, offset = (
+        members.weight_sums[first_member // members.together],
+        task.images.centre * task.images.scale,
+    )
+    for member in range(first_member, min(first_member + members.together, members.rest.shape[1])):
+        for unit in range(width):
+            row = (member - first_member) * width + unit
+            total = sums_of_weights[0, row]
+            for other in range(1, len(sums_of_weights)):
+                total += sums_of_weights[other, row]
+            terms[TERMS * row] = members.rest[0, member, unit] - offset * total
+
+
+@part
+def note_update_terms(task: Task, share: int, step: int, first_member: int) -> None:
+    """Note for each row of a group's first layers what centring makes of its gradients, and its three rates."""
+    members, width, terms = task.members, task.layers.widths[0], task.space.row_terms[share]
+    delta_sums, offset = task.space.delta_sums, task.images.centre * task.images.scale
+    for member in range(first_member, min(first_member + members.together, members.rest.shape[1])):
+        for unit in range(width):
+            row = (member - first_member) * width + unit
+            total = delta_sums[0, row]
+            for other in range(1, len(delta_sums)):
+                total += delta_sums[other, row]
+            terms[TERMS * row] = offset * total
+            for rate in range(TERMS - 1):
+                terms[TERMS * row + 1 + rate] = task.rates[member, step, rate]
+
+
 def phases(units: int, listed: bool) -> tuple[Phase, Phase, Phase]:
     """Return the phases that compute the first layer, sum its deltas and update it, ``units`` at once.
 
@@ -98,16 +131,16 @@ def phases(units: int, listed: bool) -> tuple[Phase, Phase, Phase]:
 
     @kernel
     def forward_patches(task: Task, share: int, step: int, member: int) -> None:
-        """Compute the activations of a thread's images, [blocks, rows, 64]; for the first member, list these."""
+        """Compute the activations of a thread's images, [blocks, rows, 64]; for the first group, list these."""
         begins, ids, values = task.images.begins, task.images.patch_of, task.images.values
-        weights, sums_of_weights = task.members.first[0, member], task.members.weight_sums[member]
-        biases, width, rows = task.members.rest[0, member], task.layers.widths[0], task.layers.rows[0]
-        centre, scale, patches = task.images.centre, task.images.scale, len(task.images.real) // LANES
+        weights = task.members.first[0, member // task.members.together]
+        rows, terms = task.layers.rows[0], task.space.row_terms[share]
+        scale, patches = task.images.scale, len(task.images.real) // LANES
         scratch, shares, first_image = task.space.scratch[share], len(task.space.activations), step * task.batch
         begin, end = share_of(min(task.batch, len(task.order) - first_image), share, shares)
         order, y = task.order[first_image + begin : first_image + end], task.space.activations[share]
-        first_row = (2 * share + 1) * (len(task.space.deltas) // (2 * shares))
-        zero = splat(weights.dtype.type(0))
+        first_row, zero = share * (len(task.space.first_deltas) // shares), splat(weights.dtype.type(0))
+        note_constants(task, share, member)
         if listed and member == 0:
             task.space.list_counts[share, :] = 0
         for first in range(0, rows, units):
@@ -141,24 +174,25 @@ def phases(units: int, listed: bool) -> tuple[Phase, Phase, Phase]:
                         store(scratch, (j * LANES + lane) * LANES, sums[j])
                 target = (group * LANES // BLOCK) * rows * BLOCK + group * LANES % BLOCK
                 for j in range(units):
-                    if first + j < width:
-                        total = sums_of_weights[0, first + j]
-                        for other in range(1, shares):
-                            total += sums_of_weights[other, first + j]
-                        constant = biases[first + j] - centre * scale * total
-                        found = fma(transposed_sums(scratch, j * LANES * LANES), splat(scale), splat(constant))
-                        store(y, target + (first + j) * BLOCK, relu(found))
+                    constant = splat_at(terms, TERMS * (first + j))
+                    found = fma(transposed_sums(scratch, j * LANES * LANES), splat(scale), constant)
+                    store(y, target + (first + j) * BLOCK, relu(found))
 
     @kernel
     def sum_gradients(task: Task, share: int, step: int, member: int) -> None:
         """Sum the deltas of a thread's images, and the gradients that its images make."""
         sum_first_deltas(task, share, step, member)
-        begins, ids, values, deltas = task.images.begins, task.images.patch_of, task.images.values, task.space.deltas
+        begins, ids, values, deltas = (
+            task.images.begins,
+            task.images.patch_of,
+            task.images.values,
+            task.space.first_deltas,
+        )
         gradients, shares = task.space.first_gradients[share], len(task.space.activations)
         first_image = step * task.batch
         begin, end = share_of(min(task.batch, len(task.order) - first_image), share, shares)
         order = task.order[first_image + begin : first_image + end]
-        first_row, zero = (2 * share + 1) * (len(deltas) // (2 * shares)), splat(deltas.dtype.type(0))
+        first_row, zero = share * (len(deltas) // shares), splat(deltas.dtype.type(0))
         for at in range(0, len(gradients), LANES):
             store(gradients, at, zero)
         if not task.space.live_tiles[share, 0]:
@@ -189,17 +223,23 @@ def phases(units: int, listed: bool) -> tuple[Phase, Phase, Phase]:
     @kernel
     def update_patches(task: Task, share: int, step: int, member: int) -> None:
         """Compute a thread's patches' gradients and take the optimiser's step with each as soon as it is there."""
-        space, members, deltas, delta_sums = task.space, task.members, task.space.deltas, task.space.delta_sums
-        weights, first_moments, second_moments = (
-            members.first[0, member],
-            members.first[1, member],
-            members.first[2, member],
+        space, members, deltas, group = (
+            task.space,
+            task.members,
+            task.space.first_deltas,
+            member // task.members.together,
         )
-        sums_of_weights, rates, real = members.weight_sums[member, share], task.rates[member, step], task.images.real
-        centre, scale, patches = task.images.centre, task.images.scale, len(real) // LANES
+        weights, first_moments, second_moments = (
+            members.first[0, group],
+            members.first[1, group],
+            members.first[2, group],
+        )
+        sums_of_weights, terms, real = members.weight_sums[group, share], space.row_terms[share], task.images.real
+        scale, patches = task.images.scale, len(real) // LANES
         scratch, shares = space.scratch[share], len(space.activations)
         first_patch, end_patch = share_of(patches, share, shares)
         zero = splat(weights.dtype.type(0))
+        note_update_terms(task, share, step, member)
         for first in range(0, task.layers.rows[0], units):
             live = False
             for other in range(shares):
@@ -229,12 +269,9 @@ def phases(units: int, listed: bool) -> tuple[Phase, Phase, Phase]:
                 here = load(real, patch * LANES)
                 begin = (first * patches + patch * units) * LANES
                 for j in range(units):
-                    total = delta_sums[0, first + j]
-                    for other in range(1, shares):
-                        total += delta_sums[other, first + j]
-                    black = splat(centre * scale * total)
-                    gradient = sums[j] * splat(scale) - here * black
-                    new = update(gradient, begin + j * LANES, weights, first_moments, second_moments, rates)
+                    term = TERMS * (first + j)
+                    gradient = sums[j] * splat(scale) - here * splat_at(terms, term)
+                    new = update(gradient, begin + j * LANES, weights, first_moments, second_moments, terms, term + 1)
                     store(scratch, j * LANES, load(scratch, j * LANES) + new)
             store(scratch, LANES * LANES, transposed_sums(scratch, 0))
             for j in range(units):

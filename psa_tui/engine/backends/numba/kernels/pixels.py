@@ -140,7 +140,7 @@ def phases(vectors: int) -> tuple[Phase, Phase, Phase]:
     @kernel
     def update_pixels(task: Task, share: int, step: int, member: int) -> None:
         """Compute a thread's pixels' gradients and take the optimiser's step with each as soon as it is there."""
-        lists, members, deltas, delta_sums = task.lists, task.members, task.space.deltas, task.space.delta_sums
+        lists, members, deltas, delta_sums = task.lists, task.members, task.space.first_deltas, task.space.delta_sums
         weights, first_moments, second_moments = (
             members.first[0, member],
             members.first[1, member],
@@ -162,7 +162,7 @@ def phases(vectors: int) -> tuple[Phase, Phase, Phase]:
                 store(sums, totals + j * LANES, zero)
             for number in range(shares * blocks):
                 other, block = number // blocks, number % blocks
-                source = (2 * other + 1) * (len(deltas) // (2 * shares)) + (block * rows + first) * BLOCK
+                source = other * (len(deltas) // shares) + (block * rows + first) * BLOCK
                 for j in range(vectors):
                     for image in range(0, BLOCK, LANES):
                         target = image * units + j * LANES

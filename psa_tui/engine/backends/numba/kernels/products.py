@@ -34,40 +34,32 @@ from psa_tui.engine.backends.numba.kernels.vectors import (
 
 @kernel
 def sum_first_deltas(task: Task, share: int, step: int, member: int) -> None:
-    """Sum the first layer's deltas [blocks, rows, 64] over a thread's images; clear those of dead units.
+    """Sum the first layers' deltas [blocks, rows, 64] over a thread's images, for a group whose first is ``member``.
 
-    Nobody wrote the latter. Notes, too, whether a tile has any delta that is not zero.
+    Notes, too, whether a tile has any delta that is not zero.
     """
-    rows, width, live = task.layers.rows[0], task.layers.widths[0], task.space.live[share]
-    live_count, live_tiles = task.space.live_counts[share, 0], task.space.live_tiles[share]
+    rows, width, live_tiles = task.layers.rows[0], task.layers.widths[0], task.space.live_tiles[share]
     shares, sums = len(task.space.activations), task.space.delta_sums[share]
-    deltas, gradients = task.space.deltas, task.space.gradients
-    begin_deltas = (2 * share + 1) * (len(deltas) // (2 * shares))
-    gradients_at, units = share * (len(gradients) // shares), rows // len(live_tiles)
+    deltas, gradients = task.space.first_deltas, task.space.gradients
+    parameters, units = len(gradients) // (task.members.together * shares), rows // len(live_tiles)
     begin_image, end_image = share_of(min(task.batch, len(task.order) - step * task.batch), share, shares)
-    zero, at = splat(deltas.dtype.type(0)), 0
-    for unit in range(rows):
-        total, found = zero, False
-        alive = at < live_count and live[0, at] == unit
-        at += alive
+    for row in range(rows):
+        total, found = splat(deltas.dtype.type(0)), False
         for block in range(-(-(end_image - begin_image) // BLOCK)):
-            row = begin_deltas + (block * rows + unit) * BLOCK
-            for begin in range(row, row + BLOCK, LANES):
-                if alive:
-                    delta = load(deltas, begin)
-                    found = found or any_nonzero(delta)
-                    total = total + delta
-                else:
-                    store(deltas, begin, zero)
-        sums[unit] = sum_of(total)
-        if unit < width:
-            gradients[gradients_at + unit] = sums[unit]
-        live_tiles[unit // units] = found or (unit % units > 0 and live_tiles[unit // units])
+            at = share * (len(deltas) // shares) + (block * rows + row) * BLOCK
+            for begin in range(at, at + BLOCK, LANES):
+                delta = load(deltas, begin)
+                found = found or any_nonzero(delta)
+                total = total + delta
+        sums[row] = sum_of(total)
+        if row < task.members.together * width:
+            gradients[(row // width * shares + share) * parameters + row % width] = sums[row]
+        live_tiles[row // units] = found or (row % units > 0 and live_tiles[row // units])
 
 
 @part
 def clear_dead(deltas: np.ndarray, live: np.ndarray, width: int, rows: int, blocks: int) -> None:
-    """Clear the ``deltas`` [blocks, rows, 64] of the units that are not ``live``, of ``width``."""
+    """Clear the ``deltas`` [blocks, rows, 64] of the units that are not ``live``, of ``width``: nobody writes them."""
     at = 0
     for unit in range(width):
         if at < len(live) and live[at] == unit:
@@ -100,7 +92,7 @@ def phases(units: int, residual: bool) -> tuple[Phase, Phase]:
         skips, mask_at = task.layers.skips, task.layers.mask_at
         weights, y, last = task.members.rest[0, member], task.space.activations[share], len(widths) - 1
         live, live_counts = task.space.live[share], task.space.live_counts[share]
-        mask_of = task.members.masks_of[member]
+        mask_of, first_at = task.members.masks_of[member], member % task.members.together * widths[0] * BLOCK
         together = min(task.batch, len(task.order) - step * task.batch)
         begin_image, end_image = share_of(together, share, len(task.space.activations))
         images = end_image - begin_image
@@ -108,14 +100,17 @@ def phases(units: int, residual: bool) -> tuple[Phase, Phase]:
         if mask_of >= 0:
             low, high = first_word(task, mask_of, step, begin_image)
         for layer in range(last + 1):
-            at, width, rows = activation_at[layer], widths[layer], every_row[layer]
+            at, width, rows = activation_at[layer] + (0 if layer else first_at), widths[layer], every_row[layer]
             if layer:
                 inputs, input_at, input_rows = widths[layer - 1], activation_at[layer - 1], every_row[layer - 1]
+                input_at += 0 if layer > 1 else first_at
                 weight_at, bias_at, hidden = every_weight_at[layer], every_bias_at[layer], layer < last
-                skipped_at, above = activation_at[max(layer - 2, 0)], live[layer - 1, : live_counts[layer - 1]]
+                skipped_at, skipped_rows = activation_at[max(layer - 2, 0)], every_row[max(layer - 2, 0)]
+                skipped_at += 0 if layer > 2 else first_at
+                above = live[layer - 1, : live_counts[layer - 1]]
                 for block in range(-(-images // BLOCK)):
                     source, target = input_at + block * input_rows * BLOCK, at + block * rows * BLOCK
-                    skipped = skipped_at + block * rows * BLOCK
+                    skipped = skipped_at + block * skipped_rows * BLOCK
                     for begin in range(0, width, units):
                         first = max(0, min(begin, width - units))
                         for lane in range(0, BLOCK, vectors * LANES):
@@ -175,7 +170,9 @@ def phases(units: int, residual: bool) -> tuple[Phase, Phase]:
         weights, y, shares = task.members.rest[0, member], task.space.activations[share], len(task.space.activations)
         every_live, live_counts = task.space.live[share], task.space.live_counts[share]
         last, parameters = len(widths) - 1, len(weights)
-        gradients = task.space.gradients[share * parameters : (share + 1) * parameters]
+        position = member % task.members.together
+        gradients = task.space.gradients[(position * shares + share) * parameters :][:parameters]
+        first_deltas, first_at = task.space.first_deltas, position * widths[0] * BLOCK
         deltas_at, scale = len(task.space.deltas) // (2 * shares), splat(task.members.dropout_scale[member])
         together = min(task.batch, len(task.order) - step * task.batch)
         begin_image, end_image = share_of(together, share, shares)
@@ -190,7 +187,12 @@ def phases(units: int, residual: bool) -> tuple[Phase, Phase]:
             outputs, live = every_live[layer, : live_counts[layer]], every_live[layer - 1, : live_counts[layer - 1]]
             at, inputs, rows = activation_at[layer - 1], widths[layer - 1], every_row[layer - 1]
             weight_at, bias_at = every_weight_at[layer], every_bias_at[layer]
-            below = task.space.deltas[(2 * share + layer % 2) * deltas_at :][:deltas_at]
+            joined = task.space.deltas[(2 * share + layer % 2) * deltas_at :][:deltas_at]
+            below, joined_rows = joined, every_row[min(layer + 1, last)]
+            if layer == 1:
+                at += first_at
+                below = first_deltas[share * (len(first_deltas) // shares) + first_at :]
+                clear_dead(below, live, inputs, rows, blocks)
             joins = residual and layer < last and skips[layer + 1] != 0
             if residual:
                 dropped = mask_at[layer - 1] >= 0
@@ -232,14 +234,14 @@ def phases(units: int, residual: bool) -> tuple[Phase, Phase]:
                         total = total + load(above, image)
                 gradients[bias_at + output] = sum_of(total)
             for block in range(blocks):
-                source, target = block * above_rows * BLOCK, block * rows * BLOCK
+                source, target, join = block * above_rows * BLOCK, block * rows * BLOCK, block * joined_rows * BLOCK
                 for begin in range(0, len(live), units):
                     for lane in range(0, BLOCK, vectors * LANES):
                         sums, deltas = registers(tile, weights), registers(strip, weights)
                         for j in range(units):
-                            here = target + live[np.uint64(min(begin + j, len(live) - 1))] * BLOCK + lane
+                            here = join + live[np.uint64(min(begin + j, len(live) - 1))] * BLOCK + lane
                             for k in range(vectors):
-                                sums[j * vectors + k] = load(below, here + k * LANES) if joins else zero
+                                sums[j * vectors + k] = load(joined, here + k * LANES) if joins else zero
                         for position in range(len(outputs)):
                             output = outputs[np.uint64(position)]
                             for k in range(vectors):

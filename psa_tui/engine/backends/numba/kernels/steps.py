@@ -17,7 +17,8 @@ class Phases(NamedTuple):
     """What a step consists of. Threads meet before and after the update, where each has its part of the weights."""
 
     first_layer: Phase
-    """For the first member, it lists what of the images of a batch is not black, once for all."""
+    """Of a group of members, that of this one and those after it, see ``Members``. For the first group, it lists what
+    of the images of a batch is not black, once for all."""
     later_layers: Phase
     count_correct: Phase
     loss_and_gradient: Phase
@@ -83,28 +84,33 @@ def run_steps(
     state = flush_denormals()
     control, members = task.space.control, task.members
     shares, arrivals, reference = len(task.space.activations), 0, refer(task)
+    count, gradients_of = members.rest.shape[1], task.space.gradients.reshape(members.together, -1)
     for step in range(-(-len(task.order) // task.batch)):
-        for member in range(len(members.weight_sums)):
-            call(first_layer, reference, share, step, member)
-            call(later_layers, reference, share, step, member)
-            if task.trains:
-                call(loss_and_gradient, reference, share, step, member)
-                call(gradients, reference, share, step, member)
-                call(sum_first_deltas, reference, share, step, member)
-            else:
-                call(count_correct, reference, share, step, member)
+        for first in range(0, count, members.together):
+            group = range(first, min(first + members.together, count))
+            call(first_layer, reference, share, step, first)
+            for member in group:
+                call(later_layers, reference, share, step, member)
+                if task.trains:
+                    call(loss_and_gradient, reference, share, step, member)
+                    call(gradients, reference, share, step, member)
+                else:
+                    call(count_correct, reference, share, step, member)
+            if not task.trains:
                 continue
+            call(sum_first_deltas, reference, share, step, first)
             arrivals += shares
             meet(control, arrivals)
-            call(update_first_layer, reference, share, step, member)
-            update_share(
-                share,
-                task.space.gradients,
-                members.rest[0, member],
-                members.rest[1, member],
-                members.rest[2, member],
-                task.rates[member, step],
-            )
+            call(update_first_layer, reference, share, step, first)
+            for member in group:
+                update_share(
+                    share,
+                    gradients_of[member - first],
+                    members.rest[0, member],
+                    members.rest[1, member],
+                    members.rest[2, member],
+                    task.rates[member, step],
+                )
             if share == 0:
                 # All threads read it after they have met, so they leave together.
                 control[STEPS], control[STOPPED] = step + 1, control[STOP]
