@@ -44,17 +44,22 @@ _LINE, _HEAD = 64, LANES // 2
 
 
 @part
-def fetch(task: Task, image: int) -> None:
-    """Fetch an ``image`` from memory."""
+def lines_of(task: Task) -> int:
+    """Return how many cache lines most images have: a number that varied would be guessed wrongly."""
+    return len(task.images.values) // (len(task.images.begins) * _LINE) + 2
+
+
+@part
+def fetch(task: Task, image: int, lines: int) -> None:
+    """Fetch an ``image`` of so many cache ``lines`` from memory."""
     begins, values = task.images.begins, task.images.values
     begin = begins[np.uint64(image)] * LANES
-    # As many lines as most images have: a number that varies would be guessed wrongly.
-    for line in range(len(values) // (len(begins) * _LINE) + 2):
+    for line in range(lines):
         prefetch(values, begin + line * _LINE)
 
 
 @part
-def fetch_ahead(task: Task, position: int, count: int, first_image: int) -> None:
+def fetch_ahead(task: Task, position: int, count: int, first_image: int, lines: int) -> None:
     """Fetch from memory what a thread needs some images after the one at ``position`` of its ``count``.
 
     Args:
@@ -68,7 +73,7 @@ def fetch_ahead(task: Task, position: int, count: int, first_image: int) -> None
         prefetch(begins, order[np.uint64(further)])
     ahead = first_image + position + _AHEAD + (skipped if position + _AHEAD >= count else 0)
     if ahead < len(order):
-        fetch(task, order[np.uint64(ahead)])
+        fetch(task, order[np.uint64(ahead)], lines)
 
 
 @part
@@ -140,6 +145,7 @@ def phases(units: int, listed: bool) -> tuple[Phase, Phase, Phase]:
         begin, end = share_of(min(task.batch, len(task.order) - first_image), share, shares)
         order, y = task.order[first_image + begin : first_image + end], task.space.activations[share]
         first_row, zero = share * (len(task.space.first_deltas) // shares), splat(weights.dtype.type(0))
+        lines = lines_of(task)
         note_constants(task, share, member)
         if listed and member == 0:
             task.space.list_counts[share, :] = 0
@@ -153,12 +159,12 @@ def phases(units: int, listed: bool) -> tuple[Phase, Phase, Phase]:
                     if position < len(order):
                         image = order[np.uint64(position)]
                         if member == 0 and first == 0:
-                            fetch_ahead(task, position, len(order), first_image + begin)
+                            fetch_ahead(task, position, len(order), first_image + begin, lines)
                             if listed and task.trains:
                                 row = first_row + (position // BLOCK) * rows * BLOCK + position % BLOCK
                                 list_image(task, share, image, row)
                         elif position + _SOON < len(order):
-                            fetch(task, order[np.uint64(position + _SOON)])
+                            fetch(task, order[np.uint64(position + _SOON)], lines)
                         here = begins[np.uint64(image)]
                         at, source = here * _HEAD + 1, (here + np.int64(ids[np.uint64(here * _HEAD)])) * LANES
                         patch = np.int64(ids[np.uint64(at)])
