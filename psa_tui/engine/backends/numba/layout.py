@@ -1,4 +1,4 @@
-"""The weights of some members as the kernels want them, and the images."""
+"""The weights of some members as the kernels want them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from torch import Tensor
 from psa_tui.engine.backends.numba.kernels.dropout import GROUPS, STREAMS
 from psa_tui.engine.backends.numba.kernels.memory import (
     BLOCK,
-    END,
     TERMS,
+    Groups,
     Layers,
     Members,
-    Patches,
     PixelLists,
     Workspace,
+    zeros,
 )
 from psa_tui.engine.backends.numba.kernels.processor import has_wide_registers
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES
+from psa_tui.engine.backends.numba.prepared_images import listed, patched, strips_of
 from psa_tui.engine.images import Images
-from psa_tui.errors import ConfigError
 from psa_tui.method.randomness import DropoutMaskDraws
 from psa_tui.networks.stacked import StackedNetwork
 
@@ -36,20 +36,15 @@ _WIDE = 64
 """So many units and more are multiplied with pixels, fewer with patches."""
 _VECTORS = {4: 1.0, 2: 1.2}
 """As many vectors of units a wide layer's tile has, and about how much a unit's work is then, measured."""
-_STRIP = 100
-"""A strip has at most so many pixels: their weights in a tile take most of the first cache, 32 KB."""
-_SIDE = 4
-"""A patch of a picture is a square of so many pixels a side."""
-_CACHE_LINE = 64
-_PATCHES, _PIXELS, _LABELS, _LAYOUT = "numba patches", "numba pixels", "numba labels", "numba layout"
+_LAYOUT = "numba layout"
 """Of ``Images.prepared``."""
 
 
 class Layout:
     """How the parameters of a network lie in the kernels' memory."""
 
-    def __init__(self, network: StackedNetwork, images: Images, shares: int, members: int = 1) -> None:
-        """Lay out the parameters of so many ``members``, which are to see ``images``, for ``shares`` threads."""
+    def __init__(self, network: StackedNetwork, images: Images, shares: int, members: Sequence[int]) -> None:
+        """Lay out the parameters of so many ``members`` of each order of ``images``, for ``shares`` threads."""
         self.made_for = network, shares, members
         self.shares = shares
         self._rooms: dict[tuple[int, np.dtype, bool], tuple[Workspace, PixelLists]] = {}
@@ -61,15 +56,17 @@ class Layout:
             work = {k: -(-width // (k * LANES)) * k * each for k, each in _VECTORS.items()}
             self.first_units = min(work, key=lambda k: work[k])
             self.units, self.places_of_patch = self.first_units * LANES, 1
-            self.groups, self.together = members, 1
+            self.groups = groups_of(members, 1)
             tiles = -(-width // self.units)
         else:
-            self.groups = -(-members // max(1, _ROWS_TOGETHER // width))
-            self.together = -(-members // self.groups)
-            tiles = -(-width * self.together // (_MOST_UNITS_AVX512 if has_wide_registers() else _MOST_UNITS))
-            self.first_units = self.units = -(-width * self.together // tiles)
+            self.groups = groups_of(members, max(1, _ROWS_TOGETHER // width))
+            together = width * self.groups.most
+            tiles = -(-together // (_MOST_UNITS_AVX512 if has_wide_registers() else _MOST_UNITS))
+            self.first_units = self.units = -(-together // tiles)
             self.places_of_patch = LANES
-        self.listed = not self.wide and width * self.together > _UNLISTED_ROWS
+        self.group_count = len(self.groups.order_of)
+        self.slots = self.groups.of * self.groups.most + np.arange(sum(members)) - self.groups.begins[self.groups.of]
+        self.listed = not self.wide and width * self.groups.most > _UNLISTED_ROWS
         narrowest = min(layer.outputs for layer in self.layers[1:])
         later_units = 4 if narrowest >= 4 else 2 if narrowest >= 2 else 1
         self.rows = tiles * self.units
@@ -106,28 +103,24 @@ class Layout:
             dropout: each member's masks; None where it does not drop.
         """
         count, dtype, width = len(rows), rows.dtype, self.layers[0].outputs
-        first = zeros((3, self.groups, self.rows * self.patches * self.places_of_patch), dtype)
+        first = zeros((3, self.group_count, self.rows * self.patches * self.places_of_patch), dtype)
         rest = zeros((3, count, self.rest), dtype)
         every = [rows] if moments is None else [rows, moments[:, 0], moments[:, 1]]
         for which, numbers in enumerate(every):
-            filled = np.zeros((self.groups, self.rows, self.patches * self.places_of_patch), dtype)
-            weights = numbers[:, : self.rest_at].reshape(count, width, -1)
-            for group in range(self.groups):
-                some = weights[group * self.together : (group + 1) * self.together].reshape(-1, len(self.pixels))
-                filled[group, : len(some), self.places] = some[:, self.pixels].T
-            tiles = filled.reshape(self.groups, -1, self.units, self.patches, self.places_of_patch)
-            first[which] = tiles.transpose(0, 1, 3, 2, 4).reshape(self.groups, -1)
+            filled = np.zeros((self.group_count, self.rows, self.patches * self.places_of_patch), dtype)
+            weights = self._of_slots(numbers[:, : self.rest_at].reshape(count, width, -1))
+            filled[:, : weights.shape[1], self.places] = weights[:, :, self.pixels]
+            tiles = filled.reshape(self.group_count, -1, self.units, self.patches, self.places_of_patch)
+            first[which] = tiles.transpose(0, 1, 3, 2, 4).reshape(self.group_count, -1)
             rest[which, :, : rows.shape[1] - self.rest_at] = numbers[:, self.rest_at :]
-        sums = zeros((self.groups, self.shares, self.rows), dtype)
-        weights = rows[:, : self.rest_at].reshape(count, width, -1)
-        for group in range(self.groups):
-            some = weights[group * self.together : (group + 1) * self.together].reshape(-1, len(self.pixels))
-            sums[group, 0, : len(some)] = some.sum(1, dtype=np.float64)
+        sums = zeros((self.group_count, self.shares, self.rows), dtype)
+        of_units = rows[:, : self.rest_at].reshape(count, width, -1).sum(2, dtype=np.float64)
+        sums[:, 0, : self.groups.most * width] = self._of_slots(of_units)
         sets = list({id(one): one for one in labels}.values())
         labels_of = [[id(one) for one in sets].index(id(one)) for one in labels]
         dropping = [draws is not None for draws in dropout]
         return Members(
-            self.together,
+            self.groups,
             first,
             rest,
             sums,
@@ -138,15 +131,21 @@ class Layout:
             np.array([0 if draws is None else draws.threshold for draws in dropout]),
         )
 
+    def _of_slots(self, numbers: np.ndarray) -> np.ndarray:
+        """Return ``numbers`` [M, width, ...] of first layers as those of groups: [groups, most * width, ...]."""
+        filled = np.zeros((self.group_count * self.groups.most, *numbers.shape[1:]), numbers.dtype)
+        filled[self.slots] = numbers
+        return filled.reshape(self.group_count, -1, *numbers.shape[2:])
+
     def store(self, members: Members, which: int, rows: Tensor) -> None:
         """Write the weights (``which`` is 0) or moments (1, 2) of ``members`` to ``rows`` [M, parameters]."""
         target = rows.numpy()
-        count, width = len(target), self.layers[0].outputs
-        tiles = members.first[which].reshape(self.groups, -1, self.patches, self.units, self.places_of_patch)
-        filled = tiles.transpose(0, 1, 3, 2, 4).reshape(self.groups, self.rows, -1)
-        first = np.empty((self.groups, self.together * width, len(self.pixels)), target.dtype)
-        first[:, :, self.pixels] = filled[:, : self.together * width, self.places]
-        target[:, : self.rest_at] = first.reshape(self.groups * self.together, -1)[:count]
+        width = self.layers[0].outputs
+        tiles = members.first[which].reshape(self.group_count, -1, self.patches, self.units, self.places_of_patch)
+        filled = tiles.transpose(0, 1, 3, 2, 4).reshape(self.group_count, self.rows, -1)
+        first = np.empty((self.group_count, self.groups.most * width, len(self.pixels)), target.dtype)
+        first[:, :, self.pixels] = filled[:, : self.groups.most * width, self.places]
+        target[:, : self.rest_at] = first.reshape(-1, self.rest_at)[self.slots]
         target[:, self.rest_at :] = members.rest[which, :, : target.shape[1] - self.rest_at]
 
     def room(self, batch: int, dtype: np.dtype, trains: bool = True) -> tuple[Workspace, PixelLists]:
@@ -179,7 +178,7 @@ class Layout:
             np.cumsum(sizes) - sizes,
             zeros((shares * sizes[0] if trains else 0,), dtype),
             zeros((shares * 2 * blocks * later * BLOCK if trains else 0,), dtype),
-            zeros((self.together * shares * self.rest,), dtype),
+            zeros((self.groups.most * shares * self.rest,), dtype),
             zeros((shares, self.rows * TERMS), dtype),
             zeros((shares, self.rows), dtype),
             live,
@@ -198,7 +197,7 @@ class Layout:
     def pixel_lists(self, batch: int, dtype: np.dtype, trains: bool = True) -> PixelLists:
         """Allocate the lists of pixels of a batch of ``batch`` images, for a wide layer; empty for a narrow one."""
         blocks = -(-batch // (self.shares * BLOCK)) if self.wide else 0
-        strips, begins = -(-self.patches // _STRIP), self.images.begins
+        strips, begins = strips_of(self.patches), self.images.begins
         most = BLOCK * int(np.diff(begins[::strips]).max(initial=0)) if self.wide else 0
         return PixelLists(
             np.zeros((self.shares, blocks, BLOCK * strips + 1), np.int32),
@@ -211,103 +210,23 @@ class Layout:
         )
 
 
-def layout_of(network: StackedNetwork, images: Images, shares: int, members: int) -> Layout:
+def groups_of(members: Sequence[int], most: int) -> Groups:
+    """Divide so many ``members`` of each order into groups of equal size, of at most ``most``."""
+    groups = [np.array_split(np.arange(count), -(-count // most)) for count in members]
+    sizes = [len(group) for of_order in groups for group in of_order]
+    counts = [len(of_order) for of_order in groups]
+    return Groups(
+        max(sizes),
+        np.cumsum([0, *sizes]),
+        np.repeat(np.arange(len(sizes)), sizes),
+        np.repeat(np.arange(len(counts)), counts),
+        np.cumsum([0, *counts]),
+    )
+
+
+def layout_of(network: StackedNetwork, images: Images, shares: int, members: Sequence[int]) -> Layout:
     """Return the ``Layout`` of ``network`` for ``images``, with which the last one is kept."""
     kept: Layout | None = images.prepared.get(_LAYOUT)
     if kept is None or kept.made_for != (network, shares, members):
         kept = images.prepared[_LAYOUT] = Layout(network, images, shares, members)
     return kept
-
-
-def labels_of(images: Images, others: Tensor | None = None) -> np.ndarray:
-    """Return the labels of ``images``, or ``others``, as kernels want them: uint16 [N]."""
-    if others is not None:
-        return others.numpy().astype(np.uint16)
-    if _LABELS not in images.prepared:
-        images.prepared[_LABELS] = images.labels.numpy().astype(np.uint16)
-    labels: np.ndarray = images.prepared[_LABELS]
-    return labels
-
-
-def zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Return zeros that begin where a cache line does: no vector then lies in two."""
-    count = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    numbers = np.zeros(count + _CACHE_LINE, np.uint8)
-    begin = -numbers.ctypes.data % _CACHE_LINE
-    return numbers[begin : begin + count].view(dtype).reshape(shape)
-
-
-def pixel_order(shape: Sequence[int]) -> np.ndarray:
-    """Return which pixel of an image of ``shape`` is where in its patches: int64 [patches * 16], -1 where none is.
-
-    A patch is a square of a picture, as far as sides are multiples of four: ink lies together.
-    """
-    pixels = int(np.prod(shape))
-    order = np.arange(pixels)
-    if len(shape) > 1:
-        row, column = order // shape[-1], order % shape[-1]
-        order = np.lexsort((column % _SIDE, row % _SIDE, column // _SIDE, row // _SIDE))
-    return np.concatenate([order, np.full(-pixels % LANES, -1)])
-
-
-def patched(images: Images) -> tuple[Patches, np.ndarray]:
-    """Return ``images`` as patches, and the order of their pixels; that is computed once."""
-    if _PATCHES not in images.prepared:
-        order = pixel_order(images.input_shape)
-        pixels = images.pixels.numpy()[:, order]
-        pixels[:, order < 0] = 0
-        pixels = pixels.reshape(len(pixels), len(order) // LANES, LANES)
-        image_of, patch_of = np.nonzero(pixels.any(2))
-        counts = np.bincount(image_of, minlength=len(pixels))
-        heads = -(-(counts + 2) * np.uint16().itemsize // LANES)
-        begins = np.concatenate([[0], np.cumsum(heads + counts)])
-        values = zeros((begins[-1] * LANES,), np.dtype(np.uint8))
-        ids, first_id = values.view(np.uint16), begins[:-1] * LANES // np.uint16().itemsize
-        number = np.arange(len(image_of)) - (np.cumsum(counts) - counts)[image_of]
-        ids[first_id] = heads
-        ids[first_id[image_of] + 1 + number] = patch_of
-        ids[first_id + 1 + counts] = END
-        values.reshape(-1, LANES)[(begins[:-1] + heads)[image_of] + number] = pixels[image_of, patch_of]
-        images.prepared[_PATCHES] = (
-            Patches(
-                begins.astype(np.uint32),
-                ids,
-                values,
-                (order >= 0).astype(np.float32),
-                255 * images.mean[0],
-                1 / (255 * images.std[0]),
-            ),
-            order,
-        )
-    found: tuple[Patches, np.ndarray] = images.prepared[_PATCHES]
-    return found
-
-
-def listed(images: Images) -> tuple[Patches, np.ndarray]:
-    """Return ``images`` as pixels, and their order, which is that of the image; that is computed once."""
-    if _PIXELS not in images.prepared:
-        seen = images.pixels.numpy()
-        inputs = seen.shape[1]
-        strips = -(-inputs // _STRIP)
-        length = -(-inputs // strips)
-        # Their places by ``nonzero`` would take sixteen bytes each for a moment, more than all else in the process.
-        inked = seen != 0
-        counts = np.stack([inked[:, at : at + length].sum(1) for at in range(0, strips * length, length)], 1)
-        if counts.sum() > np.iinfo(np.uint32).max:
-            raise ConfigError(
-                f"{counts.sum():,} pixels that are not black, more than kernels count; use --backend torch"
-            )
-        pixel_of = np.broadcast_to(np.arange(inputs, dtype=np.uint16), seen.shape)
-        images.prepared[_PIXELS] = (
-            Patches(
-                np.concatenate([[0], np.cumsum(counts)]).astype(np.uint32),
-                pixel_of[inked],
-                seen[inked],
-                np.ones(0, np.float32),
-                255 * images.mean[0],
-                1 / (255 * images.std[0]),
-            ),
-            np.arange(inputs),
-        )
-    found: tuple[Patches, np.ndarray] = images.prepared[_PIXELS]
-    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Sequence
 from concurrent.futures import wait
 
@@ -14,14 +15,15 @@ from psa_tui.engine.backends.numba.compilation import phase_addresses
 from psa_tui.engine.backends.numba.kernels.adamw import BETA1, BETA2
 from psa_tui.engine.backends.numba.kernels.memory import STEPS, STOP, Patches, Task
 from psa_tui.engine.backends.numba.kernels.steps import run_steps
-from psa_tui.engine.backends.numba.layout import Layout, labels_of, layout_of
+from psa_tui.engine.backends.numba.layout import Layout, layout_of
 from psa_tui.engine.backends.numba.mask_draws import mask_states
+from psa_tui.engine.backends.numba.prepared_images import labels_of
 from psa_tui.engine.backends.numba.threads import in_threads
 from psa_tui.engine.images import Images
 from psa_tui.networks.stacked import StackedNetwork
 
 _STATE_BYTES = 16 << 20
-"""Weights and moments of members that train together should stay in the last-level cache."""
+"""Weights and moments of members that see the same images should stay in the last-level cache, and copies be small."""
 _PROGRESS_EVERY_S = 0.1
 _EVALUATION_BATCH = 256
 
@@ -34,7 +36,7 @@ def train_epoch(
     seen = 0
     for members in chunks(epoch.order_of, network.parameters * weights.element_size()):
         for images_seen in _train(weights, network, images, epoch, shares, members, losses):
-            yield (seen + len(members) * images_seen) // len(weights), torch.from_numpy(losses).to(weights.dtype)
+            yield (seen + images_seen) // len(weights), torch.from_numpy(losses).to(weights.dtype)
         seen += len(members) * epoch.orders.shape[1]
     return torch.from_numpy(losses[:, 0]).to(weights.dtype) / epoch.orders.shape[1]
 
@@ -44,7 +46,7 @@ def count_correct(
 ) -> Tensor:
     """Return how many images each member of ``weights`` [M, parameters] classifies correctly, see ``Backend``."""
     rows = weights.numpy()
-    layout = layout_of(network, images, shares, len(rows))
+    layout = layout_of(network, images, shares, (len(rows),))
     batch = _EVALUATION_BATCH * shares
     space, lists = layout.room(batch, rows.dtype, trains=False)
     marks = np.zeros((len(rows), network.hidden_units), np.bool_)
@@ -55,7 +57,7 @@ def count_correct(
         layout.members(rows, None, [labels_of(images)] * len(rows), [None] * len(rows)),
         space,
         lists,
-        np.arange(len(images)),
+        np.arange(len(images))[None],
         batch,
         False,
         np.zeros((1, 1, 3), rows.dtype),
@@ -72,12 +74,15 @@ def count_correct(
 
 
 def chunks(order_of: Sequence[int], row_bytes: int) -> list[list[int]]:
-    """Divide a population, given each member's order, into members that see the same images, and fit the cache."""
+    """Divide a population, given each member's order, into members that train in one call; those of an order adjoin."""
     most = max(1, _STATE_BYTES // (3 * row_bytes))
     found: list[list[int]] = []
     for order in dict.fromkeys(order_of):
         members = [member for member, other in enumerate(order_of) if other == order]
-        found += [members[begin : begin + most] for begin in range(0, len(members), most)]
+        if found and len(found[-1]) + len(members) <= most:
+            found[-1] += members
+        else:
+            found += [members[begin : begin + most] for begin in range(0, len(members), most)]
     return found
 
 
@@ -90,10 +95,11 @@ def _train(
     members: Sequence[int],
     losses: np.ndarray,
 ) -> Generator[int, None, None]:
-    """Train ``members``, who share an order, adding to ``losses`` [M, 1]; yield how many images were seen."""
+    """Train ``members``, of adjoining orders, adding to ``losses`` [M, 1]; yield how many images were seen by all."""
     some = epoch.of(members)
     dtype = weights.numpy().dtype
-    layout = layout_of(network, images, shares, len(members))
+    counts = Counter(some.order_of)
+    layout = layout_of(network, images, shares, tuple(counts.values()))
     labels = {id(one): labels_of(images, one) for one in some.labels}
     state = layout.members(
         weights[list(members)].numpy(),
@@ -101,9 +107,10 @@ def _train(
         [labels[id(one)] for one in some.labels],
         some.dropout,
     )
-    order = epoch.orders[some.order_of[0]].numpy()
-    size = min(epoch.hyperparameters.batch_size, len(order))
-    steps = -(-len(order) // size)
+    orders = epoch.orders[list(counts)].numpy()
+    count = orders.shape[1]
+    size = min(epoch.hyperparameters.batch_size, count)
+    steps = -(-count // size)
     space, lists = layout.room(size, dtype)
     found_losses = np.zeros((shares, len(members), steps))
     found_correct = np.zeros(found_losses.shape, np.int64)
@@ -113,18 +120,18 @@ def _train(
         state,
         space,
         lists,
-        order,
+        orders,
         size,
         True,
         _rates(some, steps).astype(dtype),
-        *mask_states([draws for draws in some.dropout if draws is not None], network.dropped_units, size, len(order)),
+        *mask_states([draws for draws in some.dropout if draws is not None], network.dropped_units, size, count),
         found_losses,
         found_correct,
         np.zeros((0, 0), np.bool_),
     )
     for taken in _run_steps(task, layout):
-        losses[list(members), 0] = found_losses[:, :, :taken].sum((0, 2))
-        yield min(taken * size, len(order))
+        losses[list(members), 0] = found_losses.sum((0, 2))
+        yield sum(min(max(0, taken - steps * k) * size, count) * number for k, number in enumerate(counts.values()))
     rows = weights.new_empty(len(members), weights.shape[1])
     layout.store(state, 0, rows)
     weights[list(members)] = rows

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 import tracemalloc
 from dataclasses import replace
 
@@ -13,7 +14,8 @@ from psa_tui.engine.backends.numba import compilation, layout, training
 from psa_tui.engine.backends.numba.kernels import compiling
 from psa_tui.engine.backends.numba.kernels.memory import END, STEPS, STOP
 from psa_tui.engine.backends.numba.kernels.steps import run_steps
-from psa_tui.engine.backends.numba.layout import Layout, listed, patched, pixel_order
+from psa_tui.engine.backends.numba.layout import Layout
+from psa_tui.engine.backends.numba.prepared_images import listed, patched, pixel_order
 from psa_tui.engine.backends.numba.training import chunks
 from psa_tui.engine.images import Images
 from psa_tui.errors import ConfigError
@@ -157,22 +159,41 @@ def test_a_kernel_that_is_to_stop_ends_after_the_step_that_it_is_at(monkeypatch,
     assert taken == [1]
 
 
-@pytest.mark.parametrize(("wide_registers", "expected"), [(False, (98, 10, 30)), (True, (98, 13, 36))])
+@pytest.mark.parametrize(("wide_registers", "expected"), [(False, 30), (True, 36)])
 def test_the_published_study_compiles_few_kernels(wide_registers, expected, monkeypatch):
     monkeypatch.setattr(layout, "has_wide_registers", lambda: wide_registers)
-    images = random_images(2, 1)
-    layouts = [Layout(network, images, 1) for network in parse_grid("published", "mnist")]
-    kinds = {one.kind for one in layouts}
+    images, networks = random_images(2, 1), parse_grid("published", "mnist")
+    # One trial, or some of those that share an order, or all that are evaluated together.
+    counts = (1, 2, 3, 4, 5, 6, 60)
+    kinds = {Layout(network, images, 1, (count,)).kind for network in networks for count in counts}
     # Machine code is found in the cache by these names.
     functions = [kernel.py_func for kind in kinds for kernel in compilation._kernels(*kind).values()]
     kernels = {(function.__module__, function.__qualname__) for function in functions}
     # Each takes a quarter to three quarters of a second of processor time.
-    assert (len(layouts), len(kinds), len(kernels)) == expected
+    assert (len(networks), len(kernels)) == (98, expected)
 
 
-def test_members_of_one_order_train_together_as_many_as_fit_the_cache():
-    assert chunks([0, 1, 0, 0, 1], 1) == [[0, 2, 3], [1, 4]]
-    assert chunks([0, 1, 0, 0, 1], 3 << 20) == [[0], [2], [3], [1], [4]]
+def test_members_of_one_order_adjoin_in_calls_of_as_many_as_fit_the_cache():
+    assert chunks([0, 1, 0, 0, 1], 1) == [[0, 2, 3, 1, 4]]
+    assert chunks([0, 1, 0, 0, 1], 16 << 20 >> 2) == [[0], [2], [3], [1], [4]]
+    assert chunks([0, 1, 0, 0, 1], (16 << 20) // 9) == [[0, 2, 3], [1, 4]]
+
+
+def test_progress_counts_the_images_that_members_of_several_orders_have_seen(monkeypatch, train_images):
+    batch = HYPERPARAMETERS.batch_size
+
+    def held_up(task, share, *arguments):
+        if share == 0:
+            # A step of the second order, whose members are the second and the last, after the first order's.
+            task.space.control[STEPS] = -(-len(train_images) // batch) + 1
+            time.sleep(3 * training._PROGRESS_EVERY_S)
+        run_steps(task, share, *arguments)
+
+    monkeypatch.setattr(training, "run_steps", held_up)
+    weights, epoch = prepare(MIXED, SIX_VARIANTS[:4], len(train_images))
+    twice = replace(epoch(), orders=epoch().orders.repeat(2, 1), order_of=(0, 1, 0, 1))
+    images, _ = next(NUMBA.train_epoch(weights, MIXED, train_images, twice))
+    assert images == (2 * len(train_images) + 2 * batch) // 4
 
 
 def test_what_it_cannot_do_it_refuses_in_words(monkeypatch, tmp_path):

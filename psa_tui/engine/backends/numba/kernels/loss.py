@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from psa_tui.engine.backends.numba.kernels.compiling import kernel
-from psa_tui.engine.backends.numba.kernels.memory import BLOCK, Task, share_of
+from psa_tui.engine.backends.numba.kernels.memory import BLOCK, Task, images_of, order_of
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES
 from psa_tui.engine.backends.numba.kernels.vectors import (
     count_at_least,
@@ -26,15 +26,15 @@ def count_correct(task: Task, share: int, step: int, member: int) -> None:
     """Count for how many of a thread's images the label is the first of the largest logits; mark active units."""
     activation_at, widths, live = task.space.activation_at, task.layers.widths, task.space.live[share]
     last, logits, correct = len(widths) - 1, task.space.activations[share], 0
-    labels, classes, begin = task.members.labels[task.members.labels_of[member]], widths[last], step * task.batch
-    begin_image, end_image = share_of(min(task.batch, len(task.order) - begin), share, len(task.space.activations))
-    for image in range(end_image - begin_image):
+    labels, classes = task.members.labels[task.members.labels_of[member]], widths[last]
+    order, (begin, end) = task.orders[order_of(task, member)], images_of(task, step, share)
+    for image in range(end - begin):
         base = activation_at[last] + (image // BLOCK) * classes * BLOCK + image % BLOCK
         best, most = 0, logits[base]
         for row in range(1, classes):
             if logits[base + row * BLOCK] > most:
                 best, most = row, logits[base + row * BLOCK]
-        correct += best == labels[task.order[begin + begin_image + image]]
+        correct += best == labels[order[begin + image]]
     task.correct[share, member, step] = correct
     for layer in range(last):
         unit = task.layers.hidden_at[layer]
@@ -51,14 +51,12 @@ def loss_and_gradient(task: Task, share: int, step: int, member: int) -> None:
     """
     last = len(task.layers.widths) - 1
     logits, at = task.space.activations[share], task.space.activation_at[last]
-    scratch, order, number = task.space.scratch[share], task.order, logits.dtype.type
+    scratch, order, number = task.space.scratch[share], task.orders[order_of(task, member)], logits.dtype.type
     labels, classes = task.members.labels[task.members.labels_of[member]], task.layers.widths[last]
-    first_image = step * task.batch
-    batch = min(task.batch, len(order) - first_image)
-    begin_image, end_image = share_of(batch, share, len(task.space.activations))
+    first_image, end_image = images_of(task, step, share)
+    batch = min(task.batch, len(order) - step * task.batch)
     scale, loss, correct = number(1.0) / number(batch), 0.0, 0
-    first_image += begin_image
-    count = end_image - begin_image
+    count = end_image - first_image
     none = splat(number(-1))
     for begin in range(0, -(-count // BLOCK) * BLOCK, LANES):
         base = at + (begin // BLOCK) * classes * BLOCK + begin % BLOCK

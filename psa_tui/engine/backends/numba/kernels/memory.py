@@ -23,6 +23,7 @@ BLOCK = 64
 """Images whose activations lie side by side."""
 TERMS = 4
 """Numbers of each row in ``Workspace.row_terms``."""
+_CACHE_LINE = 64
 END = 0xFFFF
 """Behind the last of an image's patches, see ``patches``."""
 ARRIVALS, STEPS, STOP, STOPPED = range(4)
@@ -34,7 +35,7 @@ class Layers(NamedTuple):
 
     widths: Ints
     rows: Ints
-    """Of their activations: the first layer's are those of all members ``together``, filled up to whole tiles."""
+    """Of their activations: the first layer's are those of all members of a group, filled up to whole tiles."""
     weight_at: Ints
     """Where the weights of all but the first begin, in a member's parameters after those of the first layer."""
     bias_at: Ints
@@ -62,14 +63,28 @@ class Patches(NamedTuple):
     """A network sees (pixel - centre) * scale."""
 
 
-class Members(NamedTuple):
-    """Members that see the same images in one order; each has its own row.
+class Groups(NamedTuple):
+    """Members, one after the other, that see the images in the same order.
 
-    The first layers of some members, a group, are one layer of so many more units: images are passed over once.
+    Their first layers are one layer of so many more units: images are passed over once for all of them.
     """
 
-    together: int
-    """How many members are a group; the last may have fewer."""
+    most: int
+    """The members of the largest."""
+    begins: Ints
+    """The first member of each, and how many there are: int64 [groups + 1]."""
+    of: Ints
+    """Each member's: int64 [M]."""
+    order_of: Ints
+    """The order of each: int64 [groups]."""
+    order_begins: Ints
+    """The first group of each order, and how many there are: int64 [orders + 1]."""
+
+
+class Members(NamedTuple):
+    """Members of a population; each has its own row."""
+
+    groups: Groups
     first: Reals3
     """The first layers' weights and their two moments: [3, groups, some], see ``patches`` and ``pixels``."""
     rest: Reals3
@@ -100,7 +115,7 @@ class Workspace(NamedTuple):
     deltas: Reals
     """Those of two later layers' activations: [shares, 2, blocks, most rows, 64], flat."""
     gradients: Reals
-    """Of all parameters after the first layer's weights: [together, shares, some], flat."""
+    """Of all parameters after the first layer's weights: [most members of a group, shares, some], flat."""
     row_terms: Reals2
     """What is added to each row of the first layers, or, backward, to its gradients and its three rates: four each."""
     delta_sums: Reals2
@@ -151,8 +166,8 @@ class Task(NamedTuple):
     space: Workspace
     lists: PixelLists
     """Empty arrays where the first layer is computed by ``patches``."""
-    order: Ints
-    """The images that the steps see, int64 [images]."""
+    orders: Ints2
+    """In which the steps of the members see the images, one after the other: int64 [orders, images]."""
     batch: int
     """Images a step; the last may have fewer."""
     trains: bool
@@ -171,6 +186,14 @@ class Task(NamedTuple):
     """Marks the hidden units that an image activates, where they are only classified: bool [M, hidden units]."""
 
 
+def zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return zeros that begin where a cache line does: no vector then lies in two."""
+    count = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    numbers = np.zeros(count + _CACHE_LINE, np.uint8)
+    begin = -numbers.ctypes.data % _CACHE_LINE
+    return numbers[begin : begin + count].view(dtype).reshape(shape)
+
+
 @cache
 def numba_type(kind: Any, dtype: np.dtype) -> Any:
     """Return the Numba type of a tuple ``kind``, as ``Task``, for parameters of ``dtype``."""
@@ -186,6 +209,30 @@ def _type_of_field(hint: Any, dtype: np.dtype) -> Any:
     if hint is float:
         return from_dtype(dtype)
     return {int: types.int64, bool: types.boolean}.get(hint) or numba_type(hint, dtype)
+
+
+@part
+def images_of(task: Task, step: int, share: int) -> tuple[int, int]:
+    """Return where in an order the images of a thread begin, in a ``step``, and where they end."""
+    begin = step * task.batch
+    first, end = share_of(min(task.batch, task.orders.shape[1] - begin), share, len(task.space.activations))
+    return begin + first, begin + end
+
+
+@part
+def order_of(task: Task, member: int) -> int:
+    """Return the number of the order in which a ``member`` sees the images."""
+    number: int = task.members.groups.order_of[task.members.groups.of[member]]
+    return number
+
+
+@part
+def is_first(task: Task, member: int) -> bool:
+    """Return whether a ``member`` is the first of those who see the images in its order."""
+    groups = task.members.groups
+    group = groups.of[member]
+    first: bool = member == groups.begins[groups.order_begins[groups.order_of[group]]]
+    return first
 
 
 @part

@@ -20,7 +20,16 @@ import numpy as np
 from psa_tui.engine.backends.numba.kernels.adamw import update
 from psa_tui.engine.backends.numba.kernels.calling import Phase
 from psa_tui.engine.backends.numba.kernels.compiling import kernel, part
-from psa_tui.engine.backends.numba.kernels.memory import BLOCK, END, TERMS, Task, share_of
+from psa_tui.engine.backends.numba.kernels.memory import (
+    BLOCK,
+    END,
+    TERMS,
+    Task,
+    images_of,
+    is_first,
+    order_of,
+    share_of,
+)
 from psa_tui.engine.backends.numba.kernels.processor import prefetch
 from psa_tui.engine.backends.numba.kernels.products import sum_first_deltas
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES, registers
@@ -59,13 +68,13 @@ def fetch(task: Task, image: int, lines: int) -> None:
 
 
 @part
-def fetch_ahead(task: Task, position: int, count: int, first_image: int, lines: int) -> None:
+def fetch_ahead(task: Task, order: np.ndarray, position: int, count: int, first_image: int, lines: int) -> None:
     """Fetch from memory what a thread needs some images after the one at ``position`` of its ``count``.
 
     Args:
-        first_image: where in the order its images of this batch begin.
+        first_image: where in the ``order`` its images of this batch begin.
     """
-    order, begins = task.order, task.images.begins
+    begins = task.images.begins
     # After its last image of this batch a thread needs its first of the next one.
     skipped = task.batch - count
     further = first_image + position + 2 * _AHEAD + (skipped if position + 2 * _AHEAD >= count else 0)
@@ -99,10 +108,10 @@ def note_constants(task: Task, share: int, first_member: int) -> None:
     """Note what is added to each row of a group's first layers: its bias, and what centring makes of all pixels."""
     members, width, terms = task.members, task.layers.widths[0], task.space.row_terms[share]
     sums_of_weights, offset = (
-        members.weight_sums[first_member // members.together],
+        members.weight_sums[members.groups.of[first_member]],
         task.images.centre * task.images.scale,
     )
-    for member in range(first_member, min(first_member + members.together, members.rest.shape[1])):
+    for member in range(first_member, members.groups.begins[members.groups.of[first_member] + 1]):
         for unit in range(width):
             row = (member - first_member) * width + unit
             total = sums_of_weights[0, row]
@@ -116,7 +125,7 @@ def note_update_terms(task: Task, share: int, step: int, first_member: int) -> N
     """Note for each row of a group's first layers what centring makes of its gradients, and its three rates."""
     members, width, terms = task.members, task.layers.widths[0], task.space.row_terms[share]
     delta_sums, offset = task.space.delta_sums, task.images.centre * task.images.scale
-    for member in range(first_member, min(first_member + members.together, members.rest.shape[1])):
+    for member in range(first_member, members.groups.begins[members.groups.of[first_member] + 1]):
         for unit in range(width):
             row = (member - first_member) * width + unit
             total = delta_sums[0, row]
@@ -136,18 +145,19 @@ def phases(units: int, listed: bool) -> tuple[Phase, Phase, Phase]:
 
     @kernel
     def forward_patches(task: Task, share: int, step: int, member: int) -> None:
-        """Compute the activations of a thread's images, [blocks, rows, 64]; for the first group, list these."""
+        """Compute the activations of a thread's images, [blocks, rows, 64]; for an order's first group, list these."""
         begins, ids, values = task.images.begins, task.images.patch_of, task.images.values
-        weights = task.members.first[0, member // task.members.together]
+        weights, is_first_group = task.members.first[0, task.members.groups.of[member]], is_first(task, member)
         rows, terms = task.layers.rows[0], task.space.row_terms[share]
         scale, patches = task.images.scale, len(task.images.real) // LANES
-        scratch, shares, first_image = task.space.scratch[share], len(task.space.activations), step * task.batch
-        begin, end = share_of(min(task.batch, len(task.order) - first_image), share, shares)
-        order, y = task.order[first_image + begin : first_image + end], task.space.activations[share]
+        scratch, shares = task.space.scratch[share], len(task.space.activations)
+        begin, end = images_of(task, step, share)
+        whole_order, y = task.orders[order_of(task, member)], task.space.activations[share]
+        order = whole_order[begin:end]
         first_row, zero = share * (len(task.space.first_deltas) // shares), splat(weights.dtype.type(0))
         lines = lines_of(task)
         note_constants(task, share, member)
-        if listed and member == 0:
+        if listed and is_first_group:
             task.space.list_counts[share, :] = 0
         for first in range(0, rows, units):
             for group in range(-(-len(order) // BLOCK) * BLOCK // LANES):
@@ -158,8 +168,8 @@ def phases(units: int, listed: bool) -> tuple[Phase, Phase, Phase]:
                     position = group * LANES + lane
                     if position < len(order):
                         image = order[np.uint64(position)]
-                        if member == 0 and first == 0:
-                            fetch_ahead(task, position, len(order), first_image + begin, lines)
+                        if is_first_group and first == 0:
+                            fetch_ahead(task, whole_order, position, len(order), begin, lines)
                             if listed and task.trains:
                                 row = first_row + (position // BLOCK) * rows * BLOCK + position % BLOCK
                                 list_image(task, share, image, row)
@@ -195,9 +205,8 @@ def phases(units: int, listed: bool) -> tuple[Phase, Phase, Phase]:
             task.space.first_deltas,
         )
         gradients, shares = task.space.first_gradients[share], len(task.space.activations)
-        first_image = step * task.batch
-        begin, end = share_of(min(task.batch, len(task.order) - first_image), share, shares)
-        order = task.order[first_image + begin : first_image + end]
+        begin, end = images_of(task, step, share)
+        order = task.orders[order_of(task, member)][begin:end]
         first_row, zero = share * (len(deltas) // shares), splat(deltas.dtype.type(0))
         for at in range(0, len(gradients), LANES):
             store(gradients, at, zero)
@@ -233,7 +242,7 @@ def phases(units: int, listed: bool) -> tuple[Phase, Phase, Phase]:
             task.space,
             task.members,
             task.space.first_deltas,
-            member // task.members.together,
+            task.members.groups.of[member],
         )
         weights, first_moments, second_moments = (
             members.first[0, group],

@@ -17,7 +17,7 @@ import numpy as np
 from psa_tui.engine.backends.numba.kernels.adamw import update
 from psa_tui.engine.backends.numba.kernels.calling import Phase
 from psa_tui.engine.backends.numba.kernels.compiling import kernel, part
-from psa_tui.engine.backends.numba.kernels.memory import BLOCK, Task, share_of
+from psa_tui.engine.backends.numba.kernels.memory import BLOCK, Task, images_of, is_first, order_of, share_of
 from psa_tui.engine.backends.numba.kernels.processor import prefetch
 from psa_tui.engine.backends.numba.kernels.products import sum_first_deltas
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES, registers
@@ -94,11 +94,10 @@ def phases(vectors: int) -> tuple[Phase, Phase, Phase]:
 
     @kernel
     def forward_pixels(task: Task, share: int, step: int, member: int) -> None:
-        """Compute the activations of a thread's images, [blocks, rows, 64]; for the first member, list their pixels."""
-        together = task.order[step * task.batch : (step + 1) * task.batch]
-        begin_image, end_image = share_of(len(together), share, len(task.space.activations))
-        order = together[begin_image:end_image]
-        if member == 0:
+        """Compute the activations of a thread's images, [blocks, rows, 64]; an order's first one lists their pixels."""
+        if is_first(task, member):
+            begin_image, end_image = images_of(task, step, share)
+            order = task.orders[order_of(task, member)][begin_image:end_image]
             list_pixels(units, task, order, share)
         lists, weights, y = task.lists, task.members.first[0, member], task.space.activations[share]
         weight_sums, biases = task.members.weight_sums[member], task.members.rest[0, member]

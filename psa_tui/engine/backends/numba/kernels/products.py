@@ -15,7 +15,7 @@ import numpy as np
 from psa_tui.engine.backends.numba.kernels.calling import Phase
 from psa_tui.engine.backends.numba.kernels.compiling import kernel, part
 from psa_tui.engine.backends.numba.kernels.dropout import drop_units, first_word
-from psa_tui.engine.backends.numba.kernels.memory import BLOCK, Task, share_of
+from psa_tui.engine.backends.numba.kernels.memory import BLOCK, Task, images_of
 from psa_tui.engine.backends.numba.kernels.processor import has_wide_registers
 from psa_tui.engine.backends.numba.kernels.vector_type import LANES, registers
 from psa_tui.engine.backends.numba.kernels.vectors import (
@@ -41,8 +41,8 @@ def sum_first_deltas(task: Task, share: int, step: int, member: int) -> None:
     rows, width, live_tiles = task.layers.rows[0], task.layers.widths[0], task.space.live_tiles[share]
     shares, sums = len(task.space.activations), task.space.delta_sums[share]
     deltas, gradients = task.space.first_deltas, task.space.gradients
-    parameters, units = len(gradients) // (task.members.together * shares), rows // len(live_tiles)
-    begin_image, end_image = share_of(min(task.batch, len(task.order) - step * task.batch), share, shares)
+    parameters, units = len(gradients) // (task.members.groups.most * shares), rows // len(live_tiles)
+    begin_image, end_image = images_of(task, step, share)
     for row in range(rows):
         total, found = splat(deltas.dtype.type(0)), False
         for block in range(-(-(end_image - begin_image) // BLOCK)):
@@ -52,9 +52,16 @@ def sum_first_deltas(task: Task, share: int, step: int, member: int) -> None:
                 found = found or any_nonzero(delta)
                 total = total + delta
         sums[row] = sum_of(total)
-        if row < task.members.together * width:
+        if row < task.members.groups.most * width:
             gradients[(row // width * shares + share) * parameters + row % width] = sums[row]
         live_tiles[row // units] = found or (row % units > 0 and live_tiles[row // units])
+
+
+@part
+def position_of(task: Task, member: int) -> int:
+    """Return how many members of its group precede a ``member``."""
+    position: int = member - task.members.groups.begins[task.members.groups.of[member]]
+    return position
 
 
 @part
@@ -92,13 +99,12 @@ def phases(units: int, residual: bool) -> tuple[Phase, Phase]:
         skips, mask_at = task.layers.skips, task.layers.mask_at
         weights, y, last = task.members.rest[0, member], task.space.activations[share], len(widths) - 1
         live, live_counts = task.space.live[share], task.space.live_counts[share]
-        mask_of, first_at = task.members.masks_of[member], member % task.members.together * widths[0] * BLOCK
-        together = min(task.batch, len(task.order) - step * task.batch)
-        begin_image, end_image = share_of(together, share, len(task.space.activations))
-        images = end_image - begin_image
-        low, high, group = np.uint64(0), np.uint64(0), begin_image
+        mask_of, first_at = task.members.masks_of[member], position_of(task, member) * widths[0] * BLOCK
+        begin_image, end_image = images_of(task, step, share)
+        images, together = end_image - begin_image, min(task.batch, task.orders.shape[1] - step * task.batch)
+        low, high, group = np.uint64(0), np.uint64(0), begin_image - step * task.batch
         if mask_of >= 0:
-            low, high = first_word(task, mask_of, step, begin_image)
+            low, high = first_word(task, mask_of, step, group)
         for layer in range(last + 1):
             at, width, rows = activation_at[layer] + (0 if layer else first_at), widths[layer], every_row[layer]
             if layer:
@@ -170,12 +176,11 @@ def phases(units: int, residual: bool) -> tuple[Phase, Phase]:
         weights, y, shares = task.members.rest[0, member], task.space.activations[share], len(task.space.activations)
         every_live, live_counts = task.space.live[share], task.space.live_counts[share]
         last, parameters = len(widths) - 1, len(weights)
-        position = member % task.members.together
+        position = position_of(task, member)
         gradients = task.space.gradients[(position * shares + share) * parameters :][:parameters]
         first_deltas, first_at = task.space.first_deltas, position * widths[0] * BLOCK
         deltas_at, scale = len(task.space.deltas) // (2 * shares), splat(task.members.dropout_scale[member])
-        together = min(task.batch, len(task.order) - step * task.batch)
-        begin_image, end_image = share_of(together, share, shares)
+        begin_image, end_image = images_of(task, step, share)
         blocks = -(-(end_image - begin_image) // BLOCK)
         zero, scratch = splat(weights.dtype.type(0)), task.space.scratch[share]
         for k in range(LANES):

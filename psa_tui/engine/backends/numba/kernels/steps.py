@@ -17,8 +17,8 @@ class Phases(NamedTuple):
     """What a step consists of. Threads meet before and after the update, where each has its part of the weights."""
 
     first_layer: Phase
-    """Of a group of members, that of this one and those after it, see ``Members``. For the first group, it lists what
-    of the images of a batch is not black, once for all."""
+    """Of a group of members, see ``Groups``, whose first this is. For the first group of an order, it lists what of the
+    images of a batch is not black, once for all."""
     later_layers: Phase
     count_correct: Phase
     loss_and_gradient: Phase
@@ -65,7 +65,7 @@ def run_steps(
     sum_first_deltas: int,
     update_first_layer: int,
 ) -> None:
-    """Take a step of every member with each batch of ``task.order``, or only count correct answers.
+    """Take a step of every member with each batch of its order, or only count correct answers.
 
     Several threads do that together, ``share`` is one of them; there are as many as ``task.space`` has shares. Each has
     its part of a batch, and of the weights when a step is taken. What is added up is added in the order of the threads.
@@ -84,12 +84,14 @@ def run_steps(
     state = flush_denormals()
     control, members = task.space.control, task.members
     shares, arrivals, reference = len(task.space.activations), 0, refer(task)
-    count, gradients_of = members.rest.shape[1], task.space.gradients.reshape(members.together, -1)
-    for step in range(-(-len(task.order) // task.batch)):
-        for first in range(0, count, members.together):
-            group = range(first, min(first + members.together, count))
+    groups, gradients_of = members.groups, task.space.gradients.reshape(members.groups.most, -1)
+    steps = -(-task.orders.shape[1] // task.batch)
+    for number in range(len(task.orders) * steps):
+        order, step = number // steps, number % steps
+        for group in range(groups.order_begins[order], groups.order_begins[order + 1]):
+            first, end = groups.begins[group], groups.begins[group + 1]
             call(first_layer, reference, share, step, first)
-            for member in group:
+            for member in range(first, end):
                 call(later_layers, reference, share, step, member)
                 if task.trains:
                     call(loss_and_gradient, reference, share, step, member)
@@ -102,7 +104,7 @@ def run_steps(
             arrivals += shares
             meet(control, arrivals)
             call(update_first_layer, reference, share, step, first)
-            for member in group:
+            for member in range(first, end):
                 update_share(
                     share,
                     gradients_of[member - first],
@@ -113,7 +115,7 @@ def run_steps(
                 )
             if share == 0:
                 # All threads read it after they have met, so they leave together.
-                control[STEPS], control[STOPPED] = step + 1, control[STOP]
+                control[STEPS], control[STOPPED] = number + 1, control[STOP]
             arrivals += shares
             meet(control, arrivals)
         if control[STOPPED]:
