@@ -102,7 +102,7 @@ def test_compare_shows_cells_totals_regimes_and_what_selection_does(psa, quick_s
         done.stdout,
     )
     assert "The publishers' trials had no seeds" in done.stdout
-    assert "regimes: 0 of 0 shapes agree; 2 shapes lack modes or trials" in done.stdout
+    assert "regimes: 0 of 0 shapes alike; 2 shapes without all modes or trials" in done.stdout
     assert "meta loops 30 (published: 100)" in done.stderr
     assert lines[-1] == SELECTION
 
