@@ -34,7 +34,8 @@ def test_summary_prints_a_line_a_cell_and_writes_the_file(psa, tmp_path):
     lines = done.stdout.splitlines()
     assert lines[0] == "the published study"
     assert lines[2].split() == ["1*2048", "none", "98.25", "0.06", "98.18", "98.37", "10", "1,628,170"]
-    assert len(lines) == 2 + 588
+    assert len(lines) == 2 + 588 + 1
+    assert lines[-1].startswith("std: the population's, in points (divided by n, as published)")
     assert done.stderr == "psa: wrote results/psa_simplemlp_summary-published.md\n"
     written = (tmp_path / "results" / "psa_simplemlp_summary-published.md").read_text()
     assert written == summary_markdown(load_trials("published"))
