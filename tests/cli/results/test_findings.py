@@ -235,7 +235,11 @@ def test_measures_are_shown_once_each_in_the_order_in_which_they_are_asked_for(p
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["summary"], 2, "no local study there; psa reproduce makes one, or say --source published"),
+        (
+            ["summary"],
+            2,
+            "no local study there; psa study run or psa reproduce run makes one, or say --source published",
+        ),
         (["growth", "--source", "published"], 1, "no meta-loops; psa reproduce records every one of them"),
         (
             ["compare", "--of", "gain", "--source", "published"],
