@@ -9,6 +9,7 @@ from psa_tui.analysis.comparison import CONTROL, SELECTION, has_further_modes
 from psa_tui.analysis.seeding import Design, seeding_words
 from psa_tui.analysis.sources import PUBLISHED
 from psa_tui.analysis.text_tables import NO_NUMBER, Text, TextTable, about, number, percentage, probability
+from psa_tui.formatting import count
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -80,7 +81,7 @@ def _together(both: DataFrame, pooled: DataFrame, margin: float) -> Iterator[str
     if found["difference"] == found["difference"]:
         shown = "shown" if found["p_equivalent"] < 0.05 else "not shown"
         yield (
-            f"pooled over {found['shapes']} shapes ({found['cells']} cells): ours - theirs "
+            f"pooled over {count(found['shapes'], 'shape')} ({count(found['cells'], 'cell')}): ours - theirs "
             f"{percentage(found['difference'], '+.2f')} points, 95 % interval {percentage(found['low'], '+.2f')} to "
             f"{percentage(found['high'], '+.2f')}; smaller than "
             f"{100 * margin:g} points: {shown} (TOST p {probability(found['p_equivalent'])})"
@@ -128,9 +129,9 @@ def _regimes_text(regimes: DataFrame) -> Iterator[Text]:
     known = regimes[regimes["agree"].notna()]
     other = known[~known["agree"].astype(bool)]
     unknown = len(regimes) - len(known)
-    missing = f"; {unknown} shapes lack modes or trials" if unknown else ""
+    missing = f"; {count(unknown, 'shape')} without all modes or trials" if unknown else ""
     yield ""
-    yield f"regimes: {len(known) - len(other)} of {len(known)} shapes agree{missing}"
+    yield f"regimes: {len(known) - len(other)} of {count(len(known), 'shape')} alike{missing}"
     if len(other):
         rows = [[row.architecture, row.regime_a, row.regime_b] for row in other.itertuples()]
         yield TextTable(["shape", "our regime", "their regime"], rows, 3)

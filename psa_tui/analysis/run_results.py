@@ -9,7 +9,7 @@ from math import nan
 from pathlib import Path
 
 from psa_tui.errors import ConfigError, DataError
-from psa_tui.formatting import printable
+from psa_tui.formatting import network_words, printable
 from psa_tui.method.dead_units import DeadUnits
 from psa_tui.method.events import Verdict
 from psa_tui.method.layer_names import LayerNames
@@ -77,7 +77,7 @@ class RunResults:
         """What was trained on what, in a few words."""
         told = [mode if place == 0 else f"{mode} from loop {first}" for place, (first, mode) in enumerate(self.modes)]
         modes = ", ".join(told) if len(told) <= _MODES_NAMED else f"{len(told)} stretches"
-        return printable(f"{self.row.architecture}, mode {modes}, {self.row.dataset}")
+        return printable(f"{network_words(self.row.network, self.row.architecture)}, mode {modes}, {self.row.dataset}")
 
     @property
     def name(self) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 DEFAULT_STUDIES = {LOCAL: "reproduction", FETCHED: "sagemaker"}
-_MAKERS = {LOCAL: "psa reproduce makes one", FETCHED: "psa results fetch makes one"}
+_MAKERS = {LOCAL: "psa study run or psa reproduce run makes one", FETCHED: "psa results fetch makes one"}
 
 
 def stored_trials(source: str, place: Path, study: str | None) -> DataFrame:
@@ -165,7 +165,7 @@ def _study(source: str, place: Path, name: str | None) -> Iterator[tuple[StudySt
         ConfigError: there is no study of this source; or several, none of them asked for or of the default name; or
             no such one.
     """
-    remedy = _MAKERS.get(source, "psa reproduce makes one")
+    remedy = _MAKERS.get(source, _MAKERS[LOCAL])
     with read_store(place) as store:
         there = [] if store is None else store.studies()
         studies = [row for row in there if source in (row.source, "database")]

@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from psa_tui.formatting import printable
-from psa_tui.runs.clean_parts import check_parts, clean_parts
+from psa_tui.runs.clean_parts import check_parts, clean_parts, what_is_left
 from psa_tui.storage import trash
 from psa_tui.storage.cleaning import opened
 from psa_tui.views.entries import format_entries, format_total
@@ -33,7 +33,7 @@ def take_away(
             print_note(f"kept: folder {printable(place / kept)}")
         listed = [one for part in parts for one in part.listed]
         if models is None or not (listed := listed + (trash.in_trash(models) if purge else [])):
-            print_note(f"nothing to remove in {printable(place)}")
+            print_note(f"nothing to remove in {printable(place)}{what_is_left(models, run, stack)}")
             return
         if parts:
             check_parts(parts, everything=everything)

@@ -15,6 +15,7 @@ from psa_tui.settings import load_settings
 NAMES = {
     "network": "psa_tui.networks:NETWORKS",
     "mode": "psa_tui.method.variants:variant_names",
+    "ablate": "psa_tui.method.ablation:ABLATIONS",
     "effect": "psa_tui.method.effects:EFFECTS",
     "promote": "psa_tui.method.promotion:PROMOTIONS",
     "optimizer_state": "psa_tui.method.variants:OptimizerState",
@@ -34,7 +35,7 @@ NAMES = {
 }
 """Where names are, by setting or by what is named: a collection, or a function that returns one."""
 _OF_A_FOLDER = ("name", "run", "study")
-_MORE = {"dataset": ("auto",), "backend": ("auto",), "run": ("latest",)}
+_MORE = {"dataset": ("auto",), "ablate": ("none",), "backend": ("auto",), "run": ("latest",)}
 
 
 def names_of(*kinds: str) -> Callable[[typer.Context, str], list[str]] | None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from psa_tui.cli.options import Json, takes_settings
-from psa_tui.errors import HistoryError
-from psa_tui.formatting import count, format_bytes
+from psa_tui.errors import ConfigError, HistoryError
+from psa_tui.formatting import count, did_you_mean, format_bytes
 from psa_tui.settings import Settings
 from psa_tui.views.messages import print_note, print_warning
 from psa_tui.views.tables import print_names
@@ -27,7 +27,7 @@ def status(
     json: Json = False,
 ) -> None:
     """List the checkpoints of the models folder and the latest runs, or those of the run of a --name."""
-    from psa_tui.runs.status import count_trash, list_checkpoints, list_runs
+    from psa_tui.runs.status import count_trash, list_checkpoints, list_runs, run_names
     from psa_tui.views.status import (
         CHECKPOINT_COLUMNS,
         CHECKPOINT_SPARE,
@@ -46,8 +46,10 @@ def status(
     try:
         rows = list_runs(settings.get("results_dir"), runs, name)
     except HistoryError as error:
-        # What is wrong with the history does not hide the checkpoints.
-        unreadable = error
+        unreadable = error  # What is wrong with the history does not hide the checkpoints.
+    if name is not None and not checkpoints and not rows and unreadable is None:
+        hint = did_you_mean(name, run_names(settings.get("results_dir")))
+        raise ConfigError(f"--name {name}: no such run; psa status lists those there are{hint}")
     if json:
         content = {
             "schema": 1,

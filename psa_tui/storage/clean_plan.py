@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from psa_tui.errors import ConfigError, PsaError
-from psa_tui.formatting import printable
+from psa_tui.formatting import did_you_mean, printable
 from psa_tui.storage.atomic_write import temporary_path
 from psa_tui.storage.checkpoint import previous_path
 from psa_tui.storage.locks import lock_path
@@ -92,6 +92,7 @@ def plan_named(found: Mapping[str, Entry], folder: Path, names: Iterable[str]) -
         if entry is None:
             raise ConfigError(
                 f"{printable(folder / name)}: there is no such file, so nothing was removed; check the name"
+                f"{did_you_mean(name, (one for one in found if not one.startswith('.') and one not in names))}"
             )
         if entry.kind is Kind.FOLDER:
             raise PsaError(

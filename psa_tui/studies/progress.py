@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +17,9 @@ from psa_tui.storage.study_store import read_store
 from psa_tui.studies.cost_model import CostModel, makespan_s
 from psa_tui.studies.parts import parts_of
 from psa_tui.studies.spec import StudySpec
+
+_TOLD = 10
+"""Shapes tell the time of others up to so many times their parameters: the time of a tiny one is mostly overhead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +57,9 @@ class StudyProgress:
     failures: tuple[Failure, ...]
     sessions: tuple[SessionRow, ...]
     seconds_left: float | None
-    """At the pace so far, on the workers of the last session; None before there is a pace."""
+    """At the pace so far, on the workers of the last session; None before there is a pace, and ``untimed``."""
+    untimed: str | None = None
+    """The largest shape that is left, where only far smaller ones were timed: they tell nothing of its time."""
 
     @property
     def complete(self) -> int:
@@ -181,6 +186,7 @@ def study_progress(spec: StudySpec, rows: Sequence[TrialRow], sessions: Sequence
     for row in rows:
         if row.state == FAILED:
             causes.setdefault((row.architecture, row.reason), set()).add(row.trial)
+    untimed = _untimed(spec, rows)
     return StudyProgress(
         spec=spec,
         cells=cells,
@@ -188,7 +194,8 @@ def study_progress(spec: StudySpec, rows: Sequence[TrialRow], sessions: Sequence
             Failure(shape=shape, trials=tuple(sorted(trials)), cause=cause) for (shape, cause), trials in causes.items()
         ),
         sessions=tuple(sessions),
-        seconds_left=_seconds_left(spec, rows, sessions[-1].workers if sessions else 1),
+        seconds_left=None if untimed else _seconds_left(spec, rows, sessions[-1].workers if sessions else 1),
+        untimed=untimed,
     )
 
 
@@ -203,6 +210,20 @@ def _cell(spec: StudySpec, shape: str, mode: str, rows: list[TrialRow]) -> CellP
         meta_loops=sum(row.meta_loop or 0 for row in rows),
         mean=sum(bounties) / len(bounties) if bounties else None,
     )
+
+
+def _untimed(spec: StudySpec, rows: Sequence[TrialRow]) -> str | None:
+    """Return the largest shape that is left where the timed ones are too small to tell of it; None elsewhere."""
+    sizes = {network.short_name: network.parameters for network in spec.networks if _has_sizes(network)}
+    largest = max((sizes.get(row.architecture, 0) for row in rows if row.meta_loop and row.seconds > 0), default=0)
+    settled = Counter(row.architecture for row in rows if row.state in (COMPLETE, FAILED))
+    left = [shape for shape in sizes if settled[shape] < len(spec.variants) * spec.trials]
+    most = max(left, key=lambda shape: sizes[shape], default=None)
+    return most if most is not None and 0 < _TOLD * largest < sizes[most] else None
+
+
+def _has_sizes(network: Network) -> bool:
+    return not isinstance(network, RecordedNetwork) or bool(network.sizes)
 
 
 def _seconds_left(spec: StudySpec, rows: Sequence[TrialRow], workers: int) -> float | None:
@@ -224,8 +245,7 @@ def _seconds_left(spec: StudySpec, rows: Sequence[TrialRow], workers: int) -> fl
         for network in spec.networks
         if seconds[network.short_name] > 0
     }
-    unknown = any(isinstance(network, RecordedNetwork) and not network.sizes for network in spec.networks)
-    if not timed or unknown:
+    if not timed or not all(map(_has_sizes, spec.networks)):
         return None
     model = CostModel(timed)
     every = len(spec.variants) * spec.meta_loops

@@ -59,11 +59,16 @@ def layout_of(
         wanted = room - gap * len(places)
         if sum(full[place] for place in places) <= wanted:
             return Layout(places, [full[place] for place in places])
-        least = [min(cells[place], _LEAST) if folds[place] else cells[place] for place in places]
-        least = [max(width, _longest_word(columns[place])) for place, width in zip(places, least, strict=True)]
-        if sum(least) <= wanted or not left:
-            return Layout(places, _filled([full[place] for place in places], least, wanted))
-        places.remove(left.pop(0))
+        for at_least in (_LEAST,) if left else (_LEAST, _WHOLE):
+            least = [min(cells[place], at_least) if folds[place] else cells[place] for place in places]
+            least = [max(width, _longest_word(columns[place])) for place, width in zip(places, least, strict=True)]
+            if sum(least) <= wanted:
+                break
+        else:
+            if left:
+                places.remove(left.pop(0))
+                continue
+        return Layout(places, _filled([full[place] for place in places], least, wanted))
 
 
 def _longest_word(heading: str) -> int:

@@ -181,7 +181,7 @@ def test_failed_and_missing_trials_are_left_out_and_remembered(make_study):
 
 
 def test_no_database_is_an_error_with_a_remedy(tmp_path):
-    with pytest.raises(ConfigError, match="no local study there; psa reproduce makes one"):
+    with pytest.raises(ConfigError, match="no local study there; psa study run or psa reproduce run makes one"):
         psa_tui.load_trials("local", results_dir=tmp_path)
     with pytest.raises(ConfigError, match="no fetched study there; psa results fetch makes one"):
         psa_tui.load_trials("fetched", results_dir=tmp_path)

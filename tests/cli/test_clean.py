@@ -324,8 +324,12 @@ def test_a_run_with_a_name_is_cleaned_by_it_and_with_everything(clean, models):
     (models / "wide" / CHECKPOINT).write_bytes(b"x" * 10)
     line = f"     10 B  models/wide/{CHECKPOINT}\n"
     assert clean("--all", "--dry-run")[1].splitlines(keepends=True)[3] == line
+    rest = "1 run with a name: wide; psa clean --name wide takes one away, psa clean --all every one"
+    assert clean()[0] == 0
+    assert clean() == (0, "", f"psa: nothing to remove in models itself; {rest}\n")
     assert clean("--name", "wide") == (0, f"{line}1 file (10 B) {MOVED}\n", "")
     assert clean("--name", "wide") == (0, "", "psa: nothing to remove in models/wide\n")
     assert clean("--name", "wide", "--undo")[0] == 0
     assert (models / "wide" / CHECKPOINT).exists()
+    assert clean("--name", "wied") == (0, "", "psa: nothing to remove in models/wied; did you mean 'wide'?\n")
     assert clean("--name", "../wide")[0] == 2

@@ -36,6 +36,8 @@ def offered(command, monkeypatch, capsys, tmp_path):
     [
         ("train --mode fu", ["full"]),
         ("train --mode noi", ["noise"]),
+        ("train --ablate dor", ["dormant"]),
+        ("train --ablate no", ["none"]),
         ("train --dataset m", ["mnist", "mnist5k"]),
         ("train --dataset a", ["auto"]),
         ("train --device cu", ["cuda"]),

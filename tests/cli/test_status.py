@@ -31,6 +31,13 @@ def test_nothing_yet_is_said_and_nothing_is_made(psa, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_name_that_no_run_has_is_an_error(psa):
+    Path("models/wide").mkdir(parents=True)
+    done = psa("status", "--name", "wied")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "psa: error: --name wied: no such run; psa status lists those there are\n"
+
+
 def test_a_checkpoint_and_its_run_are_listed_with_modes_loops_bounty_and_test_accuracy(psa):
     psa(*TINY, "--mode", "full", "--meta-loops", 2)
     psa("train", "--mode", "output", "--meta-loops", 1)

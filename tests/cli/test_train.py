@@ -163,6 +163,7 @@ def test_resume_adds_loops_to_a_finished_run_and_otherwise_changes_nothing(psa):
     assert LKG.read_bytes() == before
     assert psa("resume", "--meta-loops", 3).returncode == 0
     train(psa, "--meta-loops", 5, "--model-dir", "twin")
+    assert "psa resume --model-dir twin --meta-loops N adds" in psa("resume", "--model-dir", "twin").stderr
     one, twin = read_checkpoint(LKG), read_checkpoint(Path("twin") / DEFAULT_NAME)
     assert (one.record.progress, one.record.last_meta_loop) == (twin.record.progress, 5)
     assert all(one.weights[name].tobytes() == twin.weights[name].tobytes() for name in one.weights)

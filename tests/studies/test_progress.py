@@ -74,6 +74,16 @@ def test_the_time_left_is_that_of_the_longest_part_when_workers_run_out_of_parts
     assert study_progress(SPEC, [], []).seconds_left is None
 
 
+def test_the_time_left_of_large_shapes_is_not_told_from_tiny_ones():
+    spec = StudySpec.from_settings({**SPEC.as_settings(), "shapes": ["1*4", "1*1024"]})
+    progress = study_progress(spec, ROWS[:4], [session(1)])
+    assert (progress.seconds_left, progress.untimed) == (None, "1*1024")
+    assert "time left: not known before a shape about as large as 1*1024 was timed" in format_status(progress, None)
+    large = trial("1*1024", "full", 1, RUNNING, meta_loop=1, seconds=1.0)
+    timed = study_progress(spec, [*ROWS[:4], large], [session(1)])
+    assert (timed.seconds_left, timed.untimed) == (pytest.approx(39.0), None)
+
+
 def test_failed_trials_are_not_waited_for():
     alone = StudySpec.from_settings({**SPEC.as_settings(), "shapes": ["1*4"]})
     *done, half = ROWS[:4]

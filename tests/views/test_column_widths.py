@@ -65,3 +65,10 @@ def test_in_wide_room_nothing_changes():
     layout = layout_of(HEADS, ROWS, 240, first_number=2)
     assert layout.places == [0, 1, 2, 3, 4]
     assert layout.widths == [9, len(MODE), 3, 5, 9]
+
+
+def test_where_nothing_is_left_to_be_spared_a_mode_is_folded_narrower_before_a_number_is_broken():
+    name, mode = "x" * 40, "output+effect=reinit"
+    layout = layout_of(["checkpoint", "modes", "bounty"], [[name, mode, "78.15 %"]], 61, spare=(), whole=True)
+    assert layout.widths == [40, 11, 7]
+    assert sum(layout.widths) + 3 == 61

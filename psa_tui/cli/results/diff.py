@@ -7,7 +7,6 @@ import sys
 
 from psa_tui.cli.options import Json, takes_settings
 from psa_tui.cli.results.show import Run
-from psa_tui.formatting import printable
 from psa_tui.settings import Settings
 
 
@@ -17,6 +16,7 @@ def diff(settings: Settings, run: Run, other: Run, json: Json = False) -> None:
     from psa_tui.runs.history import differing, load_runs
     from psa_tui.views.output import draws_in_ascii
     from psa_tui.views.run_text import format_difference, results_of
+    from psa_tui.views.wrapping import write_lines
 
     one, two = load_runs(settings.get("results_dir"), [run, other])
     if json:
@@ -29,5 +29,4 @@ def diff(settings: Settings, run: Run, other: Run, json: Json = False) -> None:
         json_format.dump(content, sys.stdout, indent=2)
         print()
         return
-    for line in format_difference(one, two, ascii_only=draws_in_ascii(settings)):
-        print(printable(line))
+    write_lines(sys.stdout, format_difference(one, two, ascii_only=draws_in_ascii(settings)))

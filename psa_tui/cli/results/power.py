@@ -26,7 +26,7 @@ def power(
     ] = None,
     of: Annotated[
         list[Endpoint] | None,
-        typer.Option("--of", help="Which endpoint; may be repeated (default: those of the design)."),
+        typer.Option("--of", metavar="WHAT", help="escape, validation, test, gain, harm (default: the design's)."),
     ] = None,
     by: Annotated[str, typer.Option(metavar="WHAT", help="pooled, or shape: each alone.")] = "pooled",
     aim: Annotated[float, typer.Option("--power", metavar="PERCENT", min=10, max=99.9, help="Power to reach.")] = 80,

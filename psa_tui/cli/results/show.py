@@ -11,7 +11,6 @@ import typer
 
 from psa_tui.cli.completion import names_of
 from psa_tui.cli.options import Json, takes_settings
-from psa_tui.formatting import printable
 from psa_tui.settings import Settings
 
 Run = Annotated[
@@ -30,6 +29,7 @@ def show(settings: Settings, run: Run, json: Json = False) -> None:
     from psa_tui.runs.history import load_runs
     from psa_tui.views.output import draws_in_ascii
     from psa_tui.views.run_text import checkpoint_state, format_run
+    from psa_tui.views.wrapping import write_lines
 
     (found,) = load_runs(settings.get("results_dir"), [run])
     if json:
@@ -53,5 +53,4 @@ def show(settings: Settings, run: Run, json: Json = False) -> None:
         json_format.dump(content, sys.stdout, indent=2)
         print()
         return
-    for line in format_run(found, ascii_only=draws_in_ascii(settings)):
-        print(printable(line))
+    write_lines(sys.stdout, format_run(found, ascii_only=draws_in_ascii(settings)))

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from psa_tui.analysis.text_tables import TextTable
 
+_STD = "std: the population's, in points (divided by n, as published); sd in the workbench is the sample's (n - 1)"
+
 
 @takes_settings("results_dir")
 def summary(
@@ -39,7 +41,7 @@ def summary(
     if json:
         print_json(described(trials), cells=cells)
     else:
-        print_text(about(trials), _table(trials, cells))
+        print_text(about(trials), _table(trials, cells), _STD)
     write_file(Path(out) if out else folder / file_for(trials, SUMMARY_FILE), summary_markdown(trials).encode())
 
 

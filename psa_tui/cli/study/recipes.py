@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -23,6 +24,7 @@ def recipes(
     """List the recipes, or print one: psa study recipes controls > mine.toml is a study of one's own to begin with."""
     from psa_tui.formatting import count
     from psa_tui.studies.study_file import load_recipe, recipe_names, recipe_text
+    from psa_tui.views.wrapping import write_lines
 
     if name is not None:
         typer.echo(recipe_text(name), nl=False)
@@ -31,5 +33,5 @@ def recipes(
         found = load_recipe(one)
         trials = sum(len(spec.networks) * len(spec.variants) * spec.trials for spec in found.studies)
         loops = max(spec.meta_loops for spec in found.studies)
-        typer.echo(f"{one:<18}{found.about}")
-        typer.echo(f"{'':<18}{count(trials, 'trial')} of {count(loops, 'meta-loop')}")
+        size = f"{'':<18}{count(trials, 'trial')} of {count(loops, 'meta-loop')}"
+        write_lines(sys.stdout, [f"{one:<18}{found.about}", size])

@@ -51,12 +51,11 @@ def print_status(settings: Settings, study: str | None, *, json: bool, default: 
 
 
 def _print(progress: StudyProgress, process: str | None, registered: Iterable[str]) -> None:
-    from psa_tui.formatting import printable
     from psa_tui.views.study.text import format_cell, format_status, format_unbegun
     from psa_tui.views.tables import print_table
+    from psa_tui.views.wrapping import write_lines
 
-    for line in (*format_status(progress, process), *registered):
-        typer.echo(printable(line))
+    write_lines(sys.stdout, (*format_status(progress, process), *registered))
     modes = [variant.name for variant in progress.spec.variants]
     cells = list(progress.cells)
     rows = [cells[start : start + len(modes)] for start in range(0, len(cells), len(modes))]
@@ -66,6 +65,6 @@ def _print(progress: StudyProgress, process: str | None, registered: Iterable[st
         print_table(
             ["shape", *modes],
             [[row[0].shape, *(format_cell(cell, progress.spec.meta_loops) for cell in row)] for row in begun],
+            words=1,
         )
-    for line in format_unbegun(progress):
-        typer.echo(printable(line))
+    write_lines(sys.stdout, format_unbegun(progress))

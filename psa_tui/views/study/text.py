@@ -97,6 +97,8 @@ def format_status(progress: StudyProgress, process: str | None) -> list[str]:
     if progress.seconds_left is not None and progress.complete < progress.trials:
         workers = progress.sessions[-1].workers if progress.sessions else 1
         lines.append(f"time left on {count(workers, 'worker')}: {duration(progress.seconds_left)}")
+    elif progress.untimed is not None:
+        lines.append(f"time left: not known before a shape about as large as {progress.untimed} was timed")
     lines += [
         f"failed: {failure.shape} {format_trials(failure.trials)}: {failure.cause}" for failure in progress.failures
     ]

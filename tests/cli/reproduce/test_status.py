@@ -49,7 +49,7 @@ def test_status_tells_progress_failures_and_time_left(psa, begun):
     assert lines[2] == "2 of 6 trials complete, 1 failed; 20 of 60 meta-loops"
     assert lines[3].startswith("time left on 2 workers: 0:")
     assert lines[4] == "failed: 2*4 trial 1: out of �[31mmemory"
-    assert lines[6:9] == ["shape none     full", "1*4   50.00    25.00", "2*4   1 failed -"]
+    assert lines[6:9] == ["shape     none  full", "1*4      50.00 25.00", "2*4   1 failed     -"]
     assert lines[-1] == "not begun: 1 of 3 shapes (3*4)"
 
 

@@ -34,7 +34,8 @@ def test_summary_prints_a_line_a_cell_and_writes_the_file(psa, tmp_path):
     lines = done.stdout.splitlines()
     assert lines[0] == "the published study"
     assert lines[2].split() == ["1*2048", "none", "98.25", "0.06", "98.18", "98.37", "10", "1,628,170"]
-    assert len(lines) == 2 + 588
+    assert len(lines) == 2 + 588 + 1
+    assert lines[-1].startswith("std: the population's, in points (divided by n, as published)")
     assert done.stderr == "psa: wrote results/psa_simplemlp_summary-published.md\n"
     written = (tmp_path / "results" / "psa_simplemlp_summary-published.md").read_text()
     assert written == summary_markdown(load_trials("published"))
@@ -102,7 +103,7 @@ def test_compare_shows_cells_totals_regimes_and_what_selection_does(psa, quick_s
         done.stdout,
     )
     assert "The publishers' trials had no seeds" in done.stdout
-    assert "regimes: 0 of 0 shapes agree; 2 shapes lack modes or trials" in done.stdout
+    assert "regimes: 0 of 0 shapes alike; 2 shapes without all modes or trials" in done.stdout
     assert "meta loops 30 (published: 100)" in done.stderr
     assert lines[-1] == SELECTION
 
@@ -234,7 +235,11 @@ def test_measures_are_shown_once_each_in_the_order_in_which_they_are_asked_for(p
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["summary"], 2, "no local study there; psa reproduce makes one, or say --source published"),
+        (
+            ["summary"],
+            2,
+            "no local study there; psa study run or psa reproduce run makes one, or say --source published",
+        ),
         (["growth", "--source", "published"], 1, "no meta-loops; psa reproduce records every one of them"),
         (
             ["compare", "--of", "gain", "--source", "published"],
