@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -78,6 +79,7 @@ def shuffled_labels(images: Images, seed: int) -> Tensor:
     return labels
 
 
+@cache
 def effective_decay(hyperparameters: Hyperparameters, dtype: torch.dtype) -> float:
     """Return the weight decay, or 0 where ``1 - rate * decay`` is 1 in ``dtype``, as for 1e-4 and 1e-4 in float32."""
     factor = torch.tensor(1 - hyperparameters.learning_rate * hyperparameters.weight_decay, dtype=dtype)

@@ -93,6 +93,7 @@ class Layout:
         moments: np.ndarray | None,
         labels: Sequence[np.ndarray],
         dropout: Sequence[DropoutMaskDraws | None],
+        trains: bool = True,
     ) -> Members:
         """Return the members whose parameters are ``rows`` [M, parameters].
 
@@ -101,10 +102,12 @@ class Layout:
             moments: AdamW's, [M, 2, parameters]; None where they are zero.
             labels: of all images, uint16 [N] for each member; one and the same array where they are the same.
             dropout: each member's masks; None where it does not drop.
+            trains: whether they have moments.
         """
         count, dtype, width = len(rows), rows.dtype, self.layers[0].outputs
-        first = zeros((3, self.group_count, self.rows * self.patches * self.places_of_patch), dtype)
-        rest = zeros((3, count, self.rest), dtype)
+        kinds = 3 if trains else 1
+        first = zeros((kinds, self.group_count, self.rows * self.patches * self.places_of_patch), dtype)
+        rest = zeros((kinds, count, self.rest), dtype)
         every = [rows] if moments is None else [rows, moments[:, 0], moments[:, 1]]
         for which, numbers in enumerate(every):
             filled = np.zeros((self.group_count, self.rows, self.patches * self.places_of_patch), dtype)

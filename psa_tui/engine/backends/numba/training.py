@@ -54,7 +54,7 @@ def count_correct(
     task = Task(
         _of_dtype(layout.images, rows.dtype),
         layout.kernel_layers,
-        layout.members(rows, None, [labels_of(images)] * len(rows), [None] * len(rows)),
+        layout.members(rows, None, [labels_of(images)] * len(rows), [None] * len(rows), False),
         space,
         lists,
         np.arange(len(images))[None],

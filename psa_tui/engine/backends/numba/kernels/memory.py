@@ -86,9 +86,11 @@ class Members(NamedTuple):
 
     groups: Groups
     first: Reals3
-    """The first layers' weights and their two moments: [3, groups, some], see ``patches`` and ``pixels``."""
+    """The first layers' weights and, of those who train, their two moments: [3, groups, some] or [1, groups, some].
+
+    How they lie, ``patches`` and ``pixels`` say."""
     rest: Reals3
-    """All other parameters and their moments: [3, M, some]."""
+    """All other parameters and their moments: [3, M, some] or [1, M, some]."""
     weight_sums: Reals3
     """Of each unit of the first layers, in parts of which each thread has one: [groups, shares, rows]."""
     labels: Annotated[np.ndarray, np.uint16, 2]
