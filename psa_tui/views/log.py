@@ -7,7 +7,7 @@ from itertools import islice
 
 from rich.text import Text
 
-from psa_tui.formatting import percent, points, printable
+from psa_tui.formatting import first_fitting, percent, points, printable
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.events import MetaLoopFinished, Verdict
 from psa_tui.method.layer_names import LayerNames
@@ -24,10 +24,18 @@ _WHOLE = 200
 """Columns of the line in which a filter looks."""
 
 
-def log_title(options: DisplayOptions) -> str:
-    """Name the log, what it is filtered by, and how far back it is scrolled."""
+def log_title(options: DisplayOptions, width: int) -> str:
+    """Name the log, what it is filtered by, and how far back it is scrolled, in ``width`` characters."""
     only = f" with {printable(options.log_filter)}" if options.log_filter else ""
-    return f"ablations and verdicts{only}, newest first" + (f" ({options.scroll} scrolled)" if options.scroll else "")
+    scrolled = f" ({options.scroll} scrolled)" if options.scroll else ""
+    names = (
+        f"ablations and verdicts{only}, newest first{scrolled}",
+        f"ablations and verdicts{only}{scrolled}",
+        f"ablations{only}{scrolled}",
+        f"log{scrolled}",
+        "log",
+    )
+    return first_fitting(width, *names)
 
 
 def shown_loops(state: RunState, options: DisplayOptions) -> Sequence[MetaLoopFinished]:

@@ -214,7 +214,7 @@ def test_the_unit_under_the_mouse_is_one_of_the_mark_that_is_drawn_there(cursor,
     [
         ((4, 9), 40, "network: 4 dead, 9 never active"),
         ((4, 9), 22, "network: 4 dead"),
-        ((4, 9), 10, "network: ablations"),
+        ((4, 9), 10, "ablations"),
         ((0, 0), 40, "network: 0 dead, 0 never active"),
         ((4, None), 40, "network: 4 dead"),
         ((None, None), 40, "network: ablations"),
