@@ -224,7 +224,7 @@ def test_the_title_says_what_is_known_of_the_units_of_the_lkg(build, counts, wid
     state, _ = build.replay([build.run_started("[1*16]")])
     state.progress = replace(state.progress, lkg_dead=counts[0], lkg_inactive=counts[1])
     assert map_title(state, Measure.FATE, width) == title
-    assert map_title(state, Measure.GAIN, width) == "network: mean gain"
+    assert map_title(state, Measure.GAIN, 40) == "network: mean gain"
 
 
 def test_a_run_has_its_units_its_dead_ones_and_its_ablation_under_way(build):
