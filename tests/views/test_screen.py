@@ -290,6 +290,9 @@ def test_the_log_scrolls_and_is_filtered_as_somebody_types(recorded, build):
             assert "ablations and verdicts, newest first (5 scrolled)" in stage.text
             assert re.search(r" 15 ▲ promoted", stage.text)
             assert not re.search(r" 16 [▲○]", stage.text)
+            state.fold(build.finished_loop(state.progress, 0), now)
+            assert "newest first (6 scrolled)" in (await stage.show()).text
+            assert not re.search(r" 16 [▲○]", stage.text), "what is read does not run away"
             await stage.press("slash", *"prom")
             assert "ablations and verdicts with prom, newest first" in stage.text
             shown = re.findall(r" (\d+) ([▲○]) (\w+)", stage.text)
@@ -357,7 +360,7 @@ def test_a_picture_has_its_whole_name_where_it_has_the_least_room(build, name):
     state, _ = build.replay(build.story("[8*8]", [500] * 3))
     title = PICTURES[name].title
     for width in range(LEAST[name][0] - 6, 60):
-        for options in (DisplayOptions(), DisplayOptions(scroll=123, log_filter="promoted")):
+        for options in (DisplayOptions(), DisplayOptions(log_top=2, log_filter="promoted")):
             assert 3 <= len(title(state, width, options)) <= width
 
 

@@ -56,7 +56,7 @@ PICTURES = {
     ),
     "log": Drawing(
         lambda state, width, height, now, options: log(state, width, height, options),
-        lambda state, width, options: log_title(options, width),
+        lambda state, width, options: log_title(state, options, width),
     ),
     "effects": Drawing(
         lambda state, width, height, now, options: layer_table(
