@@ -5,6 +5,9 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 
+_MS_BELOW = 0.1
+"""Seconds below which a loop's time is told in thousandths: 0.00 s says nothing."""
+
 
 def printable(text: object) -> str:
     """``text`` on one line, without the characters that drive a terminal."""
@@ -80,6 +83,11 @@ def duration(seconds: float) -> str:
 def time_taken(seconds: float) -> str:
     """How long something took: 12.3 s, and from a minute on as ``duration`` says it."""
     return f"{seconds:.1f} s" if seconds < 59.95 else duration(seconds)
+
+
+def loop_time(seconds: float) -> str:
+    """How long a meta-loop takes: 5.7 ms, 0.42 s."""
+    return f"{1000 * seconds:.1f} ms" if seconds < _MS_BELOW else f"{seconds:.2f} s"
 
 
 def caret(text: str, position: int, width: int = 60) -> str:

@@ -71,7 +71,9 @@ class DisplayOptions:
     """What changes the picture, but not what it shows."""
 
     scroll: int = 0
-    """Lines scrolled back in the log."""
+    """Lines scrolled back in the list of messages."""
+    log_top: int | None = None
+    """The meta-loop that the log begins with, which stays where it is as others come; None for the newest."""
     ascii: bool = False
     read_only: bool = False
     """The run goes on in another process: its epochs are not known, and no key reaches it."""

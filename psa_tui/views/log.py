@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
+from dataclasses import replace
+from itertools import islice, takewhile
 
 from rich.text import Text
 
-from psa_tui.formatting import percent, points, printable
+from psa_tui.formatting import first_fitting, percent, points, printable
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.events import MetaLoopFinished, Verdict
 from psa_tui.method.layer_names import LayerNames
@@ -24,10 +25,19 @@ _WHOLE = 200
 """Columns of the line in which a filter looks."""
 
 
-def log_title(options: DisplayOptions) -> str:
-    """Name the log, what it is filtered by, and how far back it is scrolled."""
+def log_title(state: RunState, options: DisplayOptions, width: int) -> str:
+    """Name the log, what it is filtered by, and how far back it is scrolled, in ``width`` characters."""
     only = f" with {printable(options.log_filter)}" if options.log_filter else ""
-    return f"ablations and verdicts{only}, newest first" + (f" ({options.scroll} scrolled)" if options.scroll else "")
+    lines = lines_scrolled(state, options)
+    scrolled = f" ({lines} scrolled)" if lines else ""
+    names = (
+        f"ablations and verdicts{only}, newest first{scrolled}",
+        f"ablations and verdicts{only}{scrolled}",
+        f"ablations{only}{scrolled}",
+        f"log{scrolled}",
+        "log",
+    )
+    return first_fitting(width, *names)
 
 
 def shown_loops(state: RunState, options: DisplayOptions) -> Sequence[MetaLoopFinished]:
@@ -38,10 +48,28 @@ def shown_loops(state: RunState, options: DisplayOptions) -> Sequence[MetaLoopFi
     return [loop for loop in state.recent if wanted in _line(loop, _WHOLE, options, state.names).plain.casefold()]
 
 
+def lines_scrolled(state: RunState, options: DisplayOptions) -> int:
+    """Return how many lines stand before the one scrolled to; the last line stays where it was forgotten meanwhile."""
+    top = options.log_top
+    if top is None:
+        return 0
+    loops = shown_loops(state, options)
+    newer = sum(1 for _ in takewhile(lambda loop: loop.meta_loop > top, loops))
+    return min(newer, max(len(loops) - 1, 0))
+
+
+def with_log_scrolled(options: DisplayOptions, state: RunState, lines: int) -> DisplayOptions:
+    """Scroll the log by ``lines``; from then on it begins with the same meta-loop, unless that is the newest."""
+    loops = shown_loops(state, options)
+    first = min(lines_scrolled(state, options) + lines, len(loops) - 1)
+    return replace(options, log_top=loops[first].meta_loop if first > 0 else None)
+
+
 def log(state: RunState, width: int, height: int, options: DisplayOptions) -> Text:
     """Write as many loops as fit, from the one scrolled to."""
     text = Text(no_wrap=True)
-    loops = list(islice(shown_loops(state, options), options.scroll, options.scroll + height))
+    first = lines_scrolled(state, options)
+    loops = list(islice(shown_loops(state, options), first, first + height))
     for index, loop in enumerate(loops):
         text.append("\n" if index else "")
         text.append_text(_line(loop, width, options, state.names))

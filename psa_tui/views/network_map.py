@@ -41,10 +41,10 @@ def ablations_of(state: RunState) -> NetworkAblations:
 def map_title(state: RunState, measure: Measure, width: int) -> str:
     """Name what the map shows; that of fates, by what is known of the LKG's hidden units as far as there is room."""
     if measure is not Measure.FATE:
-        return f"network: {measure}"
+        return first_fitting(width, f"network: {measure}", str(measure))
     known = "" if state.progress is None else format_units_of_lkg(state.progress)
     titles = [f"network: {what}" for what in (known, known.partition(",")[0]) if what]
-    return next((title for title in titles if len(title) <= width), "network: ablations")
+    return first_fitting(width, *titles, "network: ablations", "ablations", "network")
 
 
 def layout_of(unit_counts: Sequence[int], width: int, height: int, *, with_cursor: bool) -> UnitMap | None:

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from psa_tui.formatting import duration, format_bytes, network_words, percent
+from psa_tui.formatting import duration, format_bytes, loop_time, network_words, percent
 from psa_tui.method.events import RunFinished
 from psa_tui.method.promotion import ALWAYS
 from psa_tui.views.display import DisplayOptions
@@ -16,8 +16,6 @@ from psa_tui.views.text import format_ablation, format_bounty, format_lkg, varia
 
 _RATE_FROM = 80
 """Columns from which on the rate stands beside the loss, where it has no line of its own."""
-_MS_BELOW = 0.1
-"""Seconds below which a loop's time is told in thousandths: 0.00 s says nothing."""
 _INDENT = " " * 9
 """What is below a bar begins where the bar does; two more blanks stand between any two facts."""
 _SHORTEST_MODE = 12
@@ -109,11 +107,7 @@ def _rate(state: RunState) -> str:
 
 
 def _loop_time(state: RunState) -> str:
-    return "" if state.loop_s is None else f"{_short_time(state.loop_s)}/loop"
-
-
-def _short_time(seconds: float) -> str:
-    return f"{1000 * seconds:.1f} ms" if seconds < _MS_BELOW else f"{seconds:.2f} s"
+    return "" if state.loop_s is None else f"{loop_time(state.loop_s)}/loop"
 
 
 def format_resources(state: RunState) -> str:
@@ -140,7 +134,7 @@ def _since_last_loop(state: RunState, now: float, width: int, options: DisplayOp
         return _bar("this loop", 0, 1, "", "", width, options)
     since_s = max(now - state.loop_started_at, 0.0)
     thousandths = min(round(1000 * since_s / usual_s), 1000) if usual_s > 0 else 1000
-    return _bar("this loop", thousandths, 1000, f"{since_s:.1f} s", f"usually {_short_time(usual_s)}", width, options)
+    return _bar("this loop", thousandths, 1000, f"{since_s:.1f} s", f"usually {loop_time(usual_s)}", width, options)
 
 
 def _bar(name: str, part: int, whole: int, count: str, note: str, width: int, options: DisplayOptions) -> Text:

@@ -10,7 +10,7 @@ from typing import Any
 
 from psa_tui.data import is_own
 from psa_tui.errors import CheckpointError
-from psa_tui.formatting import count, network_words, percent, points, time_taken
+from psa_tui.formatting import count, loop_time, network_words, percent, points, time_taken
 from psa_tui.method.variants import describe_variant
 from psa_tui.runs.history import RunDetails, differing
 from psa_tui.storage.checkpoint import read_checkpoint
@@ -147,7 +147,7 @@ def _gain(before: float | None, after: float | None) -> str:
 
 
 def _seconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f} s"
+    return "-" if value is None else loop_time(value)
 
 
 def plain_value(value: object) -> str:
@@ -216,7 +216,7 @@ def _time(run: RunDetails) -> str:
     if run.median_loop_s is None:
         return "no loop yet"
     loops = count(len(run.loops), "loop")
-    return f"{time_taken(run.seconds)} in {loops}, {run.median_loop_s:.2f} s a loop in the middle"
+    return f"{time_taken(run.seconds)} in {loops}, {loop_time(run.median_loop_s)} a loop in the middle"
 
 
 def format_sessions(run: RunDetails) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Protocol
 
-from psa_tui.formatting import network_words, percent, points, time_taken
+from psa_tui.formatting import loop_time, network_words, percent, points, time_taken
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.events import MetaLoopFinished, Outcome, RunFinished, RunStarted, SettingChange, Verdict
 from psa_tui.method.hyperparameters import Hyperparameters
@@ -102,7 +102,7 @@ def format_loop(event: MetaLoopFinished, last_meta_loop: int, names: LayerNames,
     )
     if event.ablation is not None:
         line += f"  {format_units(event.ablation.units, names, _UNITS_IN_A_LINE)}"
-    took = f"  {event.seconds:.2f} s"
+    took = f"  {loop_time(event.seconds)}"
     reason = f"  ({event.reason})" if needs_reason(event) else ""
     return line + reason if width is not None and len(line + took + reason) > width else line + took + reason
 

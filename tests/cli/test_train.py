@@ -48,11 +48,11 @@ def test_a_first_run_prints_one_line_a_loop_and_leaves_a_checkpoint_and_a_histor
     assert re.fullmatch(r"run \d{8}-\d{6}-[0-9a-f]{8}: \[1\*8\], 6,370 parameters, mode full", lines[0])
     assert lines[1] == "from a random initialisation, to meta-loop 4; seed 3"
     assert re.fullmatch(r"data mnist5k: 4,000 train, 500 validation, 500 test; majority class 1\d\.\d\d %", lines[2])
-    assert re.fullmatch(r"loop 1/4 +\d+\.\d\d %  promoted +LKG +\d+\.\d\d %  \d+\.\d\d s", lines[4])
+    assert re.fullmatch(r"loop 1/4 +\d+\.\d\d %  promoted +LKG +\d+\.\d\d %  (\d+\.\d ms|\d+\.\d\d s)", lines[4])
     for line in lines[5:8]:
         assert re.fullmatch(
             r"loop \d/4 +\d+\.\d\d %  (promoted \+|rolled back [+-])\d+\.\d\d +LKG +\d+\.\d\d %  "
-            r"(layer 0|output) neuron \d  \d+\.\d\d s",
+            r"(layer 0|output) neuron \d  (\d+\.\d ms|\d+\.\d\d s)",
             line,
         )
         assert len(line) <= 80

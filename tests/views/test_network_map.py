@@ -214,7 +214,7 @@ def test_the_unit_under_the_mouse_is_one_of_the_mark_that_is_drawn_there(cursor,
     [
         ((4, 9), 40, "network: 4 dead, 9 never active"),
         ((4, 9), 22, "network: 4 dead"),
-        ((4, 9), 10, "network: ablations"),
+        ((4, 9), 10, "ablations"),
         ((0, 0), 40, "network: 0 dead, 0 never active"),
         ((4, None), 40, "network: 4 dead"),
         ((None, None), 40, "network: ablations"),
@@ -224,7 +224,7 @@ def test_the_title_says_what_is_known_of_the_units_of_the_lkg(build, counts, wid
     state, _ = build.replay([build.run_started("[1*16]")])
     state.progress = replace(state.progress, lkg_dead=counts[0], lkg_inactive=counts[1])
     assert map_title(state, Measure.FATE, width) == title
-    assert map_title(state, Measure.GAIN, width) == "network: mean gain"
+    assert map_title(state, Measure.GAIN, 40) == "network: mean gain"
 
 
 def test_a_run_has_its_units_its_dead_ones_and_its_ablation_under_way(build):

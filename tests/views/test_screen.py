@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import os
 import re
 from dataclasses import replace
@@ -12,10 +13,14 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from psa_tui.formatting import duration
+from psa_tui.method.event_codec import encode_event
 from psa_tui.method.events import ControlChanged, EpochProgressed, MetaLoopFinished, Outcome, RunFinished
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.footer import keys_help
 from psa_tui.views.glyphs import ASCII, UNICODE
+from psa_tui.views.live import app
+from psa_tui.views.live.arrangement import LEAST
+from psa_tui.views.live.run_panels import PICTURES
 from psa_tui.views.live.run_screen import RunScreen
 from psa_tui.views.state import RunState
 
@@ -285,6 +290,9 @@ def test_the_log_scrolls_and_is_filtered_as_somebody_types(recorded, build):
             assert "ablations and verdicts, newest first (5 scrolled)" in stage.text
             assert re.search(r" 15 ▲ promoted", stage.text)
             assert not re.search(r" 16 [▲○]", stage.text)
+            state.fold(build.finished_loop(state.progress, 0), now)
+            assert "newest first (6 scrolled)" in (await stage.show()).text
+            assert not re.search(r" 16 [▲○]", stage.text), "what is read does not run away"
             await stage.press("slash", *"prom")
             assert "ablations and verdicts with prom, newest first" in stage.text
             shown = re.findall(r" (\d+) ([▲○]) (\w+)", stage.text)
@@ -326,6 +334,34 @@ def labels(text):
     """The loops at the x axis of the chart."""
     axis = next(line for line in text.split("\n") if re.match(r"│ +(\d+ +)+(│|$)", line))
     return [int(number) for number in re.findall(r"\d+", axis)]
+
+
+def test_the_clock_does_not_run_ahead_of_what_the_next_frame_shows(build, monkeypatch):
+    state, now = build.replay(build.story("[2*8]", [500] * 3))
+    monkeypatch.setattr(app, "_leave_what_is_gone", lambda: None)
+
+    async def use():
+        async with build.stage(state, (80, 24), now) as stage:
+            line = json.dumps({**encode_event(build.finished_loop(state.progress, 500)), "happened_at": now})
+            stage.feed.events, more = os.pipe()
+            os.write(more, line.encode() + b"\n")
+            stage.app._read()
+            assert stage.feed.state.progress.meta_loop == 4
+            stage.app._tick()
+            await stage.pilot.pause()
+            assert re.search(r" 3/\d+ ", stage.text), "the loop is in no chart yet"
+            assert re.search(r" 4/\d+ ", (await stage.show()).text)
+
+    asyncio.run(use())
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_has_its_whole_name_where_it_has_the_least_room(build, name):
+    state, _ = build.replay(build.story("[8*8]", [500] * 3))
+    title = PICTURES[name].title
+    for width in range(LEAST[name][0] - 6, 60):
+        for options in (DisplayOptions(), DisplayOptions(log_top=2, log_filter="promoted")):
+            assert 3 <= len(title(state, width, options)) <= width
 
 
 @pytest.mark.slow

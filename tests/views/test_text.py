@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from psa_tui.formatting import loop_time
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.events import Outcome, RunFinished
 from psa_tui.method.layer_names import LayerNames
@@ -172,3 +173,7 @@ def test_a_run_says_of_what_family_its_network_is_and_what_it_is_called(build, f
     state, _ = build.replay([started])
     assert title(state, 100, DisplayOptions()) == f"PSA {words}  mode full  fashion-mnist  run wide"
     assert title(state, len(words) + 30, DisplayOptions()).startswith(f"PSA {words}  mode full")
+
+
+def test_a_loop_of_milliseconds_does_not_take_no_time():
+    assert [loop_time(seconds) for seconds in (0.0057, 0.42)] == ["5.7 ms", "0.42 s"]

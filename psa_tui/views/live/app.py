@@ -171,7 +171,9 @@ class LiveApp(App[None]):
             # Once it is gone, its last word comes next.
             with suppress(psutil.Error):
                 state.resources.add(_measure(self._trainer), _TICK_S)
-        if not state.is_still and isinstance(self.screen, LiveScreen):
+        # A frame that is put off brings the time as well; before it the clock's panels would tell of loops that the
+        # others do not show yet.
+        if self._timer is None and not state.is_still and isinstance(self.screen, LiveScreen):
             self.screen.redraw(only_clock=True)
 
     def _give_back(self) -> None:

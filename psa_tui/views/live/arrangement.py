@@ -23,7 +23,7 @@ _HEIGHTS = {
     **{"log": 1.1, "effects": 1.0, "gains": 0.9, "layers": 0.9, "machine": 0.9},
 }
 """Their lines, as parts; the highest of a row counts."""
-_LEAST = {
+LEAST = {
     **{"accuracy": (29, 6), "map": (18, 4), "loss": (29, 5), "gap": (29, 5)},
     **{"log": (24, 2), "effects": (20, 4), "gains": (25, 5), "layers": (24, 4), "machine": (20, 4)},
 }
@@ -56,7 +56,7 @@ def size_class(width: int, height: int) -> str:
 
 def least_lines(size: str) -> int:
     """Return the lines that the chart of accuracies takes at least, with its frame or rule."""
-    return _LEAST["accuracy"][1] + _around(size)[1]
+    return LEAST["accuracy"][1] + _around(size)[1]
 
 
 def at_first(size: str, *, read_only: bool) -> tuple[str, ...]:
@@ -154,12 +154,12 @@ def _lines(size: str, rows: list[list[str]], room: int, share: float) -> tuple[i
 
 
 def _least_lines(size: str, row: list[str]) -> int:
-    return max(_LEAST[name][1] for name in row) + _around(size)[1]
+    return max(LEAST[name][1] for name in row) + _around(size)[1]
 
 
 def _are_wide_enough(size: str, spans: dict[str, tuple[int, int]], width: int) -> bool:
     around = _around(size)[0]
-    return all(width * span // COLUMNS >= _LEAST[name][0] + around for name, (span, _) in spans.items())
+    return all(width * span // COLUMNS >= LEAST[name][0] + around for name, (span, _) in spans.items())
 
 
 def _around(size: str) -> Size:

@@ -75,7 +75,7 @@ def with_unit_pointed_at(options: DisplayOptions, state: RunState, size: Size, x
 
 def reset(options: DisplayOptions) -> DisplayOptions:
     """Take back what was chosen for chart, map and log."""
-    return replace(options, chart=ChartWindow(), unit=None, log_filter="", scroll=0)
+    return replace(options, chart=ChartWindow(), unit=None, log_filter="", log_top=None)
 
 
 def _windowed(

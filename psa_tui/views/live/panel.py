@@ -49,6 +49,11 @@ class Panel(Widget):
     def _has_rule(self) -> bool:
         return self._drawing.title is not None and self._drawing.has_rule
 
+    @property
+    def _name_width(self) -> int:
+        """The columns that a title may have: lines and blanks stand around it."""
+        return self.size.width - (6 if self.is_framed else 4)
+
     def render(self) -> RenderableType:
         """Draw anew."""
         _, _, width, height = self.inner
@@ -56,7 +61,7 @@ class Panel(Widget):
         if width < 1 or height < 1 or state.started is None:
             return Text("")
         content = self._drawing.draw(state, width, height, now, options)
-        name = "" if self._drawing.title is None else self._drawing.title(state, self.size.width - 6, options)
+        name = "" if self._drawing.title is None else self._drawing.title(state, self._name_width, options)
         if self.is_framed:
             title = Text(name) if name else None
             return Frame(content, title=title, title_align="left", box=options.glyphs.frame, border_style="dim")

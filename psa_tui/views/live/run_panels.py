@@ -31,7 +31,9 @@ NUMBERS = {
 PICTURES = {
     "accuracy": Drawing(
         lambda state, width, height, now, options: accuracy_chart(state, width, height, options),
-        lambda state, width, options: "validation accuracy by meta-loop",
+        lambda state, width, options: first_fitting(
+            width, "validation accuracy by meta-loop", "validation accuracy", "accuracy"
+        ),
     ),
     "map": Drawing(
         lambda state, width, height, now, options: network_map(
@@ -54,13 +56,13 @@ PICTURES = {
     ),
     "log": Drawing(
         lambda state, width, height, now, options: log(state, width, height, options),
-        lambda state, width, options: log_title(options),
+        lambda state, width, options: log_title(state, options, width),
     ),
     "effects": Drawing(
         lambda state, width, height, now, options: layer_table(
             ablations_of(state), width, height, options.glyphs, options.unit
         ),
-        lambda state, width, options: "what helps, what harms",
+        lambda state, width, options: first_fitting(width, "what helps, what harms", "what helps"),
     ),
     "gains": Drawing(
         lambda state, width, height, now, options: gain_histogram(state.hits, width, height, options.glyphs),
@@ -79,7 +81,7 @@ PICTURES = {
             is_ours=not options.read_only,
             device_memory=state.device_memory,
         ),
-        lambda state, width, options: "what the run takes",
+        lambda state, width, options: first_fitting(width, "what the run takes", "machine"),
     ),
 }
 """What can be shown or hidden, in the order of the keys that do it."""

@@ -37,7 +37,7 @@ from psa_tui.views.live.feed import Feed
 from psa_tui.views.live.panel import Panel
 from psa_tui.views.live.run_keys import KEYS
 from psa_tui.views.live.run_panels import FOOTER, HEADER, NOTICES, NUMBERS, PICTURES, TITLE
-from psa_tui.views.log import shown_loops
+from psa_tui.views.log import with_log_scrolled
 from psa_tui.views.panels import notices
 from psa_tui.views.state import RunState
 from psa_tui.views.text import format_variant
@@ -117,7 +117,7 @@ class RunScreen(LiveScreen):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter the log as somebody types."""
-        self._change(replace(self.options, log_filter=event.value, scroll=0))
+        self._change(replace(self.options, log_filter=event.value, log_top=None))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Keep the filter."""
@@ -178,8 +178,7 @@ class RunScreen(LiveScreen):
 
     def action_scroll_log(self, lines: int) -> None:
         """Scroll the log by ``lines``."""
-        last = max(len(shown_loops(self.state, self.options)) - 1, 0)
-        self._change(replace(self.options, scroll=min(max(self.options.scroll + lines, 0), last)))
+        self._change(with_log_scrolled(self.options, self.state, lines))
 
     def action_filter(self) -> None:
         """Let a filter of the log be typed, which is shown for that."""

@@ -207,7 +207,7 @@ def _spread(bounties: tuple[float | None, ...], glyphs: Glyphs) -> str:
 
 def _messages(state: StudyState, width: int, height: int, options: DisplayOptions) -> Text:
     shown = list(state.messages)[options.scroll : options.scroll + height]
-    return Text("\n").join([_line(message, width) for message in shown])
+    return Text("\n").join([_line(message, width) for message in shown]) if shown else Text("nothing yet", style="dim")
 
 
 def _footer(state: StudyState, width: int) -> Text:

@@ -43,7 +43,12 @@ def format_progress(state: StudyState, now: float) -> str:
 
 def format_rates(rate: float, predicted: float | None) -> str:
     """Return how many trials' meta-loops a second are done, beside what this machine was measured to do."""
-    return f"{rate:.3g} meta-loops/s" + ("" if predicted is None else f", predicted {predicted:.3g}")
+    return f"{_rate(rate)} meta-loops/s" + ("" if predicted is None else f", predicted {_rate(predicted)}")
+
+
+def _rate(value: float) -> str:
+    """Three digits that count, and never a power of ten: 0.123, 12.3, 1,230."""
+    return f"{float(f'{value:.3g}'):,.12g}"
 
 
 def format_finished(event: StudyFinished, state: StudyState) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.text import Text
+from textual.binding import Binding
 from textual.widgets import DataTable
 
 from psa_tui.views.workbench.base import key
@@ -22,7 +23,12 @@ _AGE = next(column for column in COLUMNS if column.label == "age")
 class RunsTable(DataTable[Text]):
     """A DataTable whose rows are entries; a row's key is the entry's."""
 
-    BINDINGS: ClassVar = [key("enter", "select_cursor", "open", "Open the run, or the map of the study", "Enter")]
+    BINDINGS: ClassVar = [
+        key("enter", "select_cursor", "open", "Open the run, or the map of the study", "Enter"),
+        # Textual's move within a row, where a cursor that is a row stays.
+        Binding("home", "scroll_top", show=False),
+        Binding("end", "scroll_bottom", show=False),
+    ]
 
     def __init__(self) -> None:
         """Empty, the newest first."""

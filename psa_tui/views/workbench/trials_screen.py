@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Container
 from textual.widgets import DataTable
 
@@ -38,7 +39,11 @@ _NUMBERS = ("trial", "loops", "best %", "at loop", "test %", "seed")
 class TrialsTable(DataTable[Text]):
     """The table, whose Enter is among the keys."""
 
-    BINDINGS: ClassVar = [key("enter", "select_cursor", "curve", "Curve and log of the trial", "Enter")]
+    BINDINGS: ClassVar = [
+        key("enter", "select_cursor", "curve", "Curve and log of the trial", "Enter"),
+        Binding("home", "scroll_top", show=False),
+        Binding("end", "scroll_bottom", show=False),
+    ]
 
 
 class TrialsScreen(WorkbenchScreen):

@@ -108,6 +108,8 @@ def test_show_tells_settings_sessions_bounty_verdicts_ablations_curve_and_checkp
     assert facts["data"] == f"mnist5k, fingerprint {row.dataset_fingerprint[:16]}"
     assert facts["settings"] == "lr 0.01, batch 256, seed 3"
     assert facts["meta-loops"] == "5 of 5"
+    assert re.fullmatch(r"\d+\.\d s in 5 loops, (\d+\.\d ms|\d+\.\d\d s) a loop in the middle", facts["time"])
+    assert ", 0.0" not in facts["time"]
     assert facts["bounty"] == f"{100 * row.bounty:.2f} % at meta-loop {row.bounty_meta_loop}"
     assert facts["test accuracy"] == f"{100 * row.test_accuracy:.2f} % (of the LKG)"
     promoted = sum(loop.verdict == "promoted" for loop in loops)

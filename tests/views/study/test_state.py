@@ -124,3 +124,8 @@ def test_a_lost_worker_runs_nothing_and_the_end_empties_all(study):
     end = StudyFinished(outcome=StudyOutcome.STOPPED, reason="q", complete=0, failed=0, seconds=3, go_on="psa")
     state.fold(end, 4.0)
     assert state.tasks == {}
+
+
+def test_rates_are_written_without_powers_of_ten():
+    assert format_rates(1234.5, 0.0123) == "1,230 meta-loops/s, predicted 0.0123"
+    assert format_rates(2_345_678.0, None) == "2,350,000 meta-loops/s"

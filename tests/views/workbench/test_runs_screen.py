@@ -23,6 +23,18 @@ def column(eyes, heading):
     return [line[start:].split("  ")[0].strip() for line in lines]
 
 
+def test_home_and_end_go_to_the_first_and_the_last_row(folder, sit):
+    async def acts(eyes):
+        await eyes.see("4 runs", "1 study", NEWEST)
+        table = eyes.app.screen.table
+        await eyes.press("end")
+        assert table.cursor_row == len(table.shown) - 1 > 0
+        await eyes.press("home")
+        assert table.cursor_row == 0
+
+    sit(acts)
+
+
 def test_runs_and_studies_stand_in_one_table_the_newest_first(folder, sit):
     async def acts(eyes):
         await eyes.see("4 runs", "1 study", "plane", NEWEST)
