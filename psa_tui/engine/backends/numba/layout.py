@@ -30,8 +30,8 @@ _MOST_UNITS, _MOST_UNITS_AVX512 = 4, 9
 leave room for what is summed."""
 _UNLISTED_ROWS = 4
 """The gradients of so many units are added up image by image: they stay in the first cache."""
-_ROWS_TOGETHER = 64
-"""The first layers of members that have up to so many units in all are one: activations stay in the second cache."""
+_FEW_UNITS, _ROWS_TOGETHER = 16, 96
+"""First layers of up to so many units each, and in all, are one; wider ones fill whole tiles alone."""
 _WIDE = 64
 """So many units and more are multiplied with pixels, fewer with patches."""
 _VECTORS = {4: 1.0, 2: 1.2}
@@ -59,7 +59,7 @@ class Layout:
             self.groups = groups_of(members, 1)
             tiles = -(-width // self.units)
         else:
-            self.groups = groups_of(members, max(1, _ROWS_TOGETHER // width))
+            self.groups = groups_of(members, _ROWS_TOGETHER // width if width <= _FEW_UNITS else 1)
             together = width * self.groups.most
             tiles = -(-together // (_MOST_UNITS_AVX512 if has_wide_registers() else _MOST_UNITS))
             self.first_units = self.units = -(-together // tiles)
