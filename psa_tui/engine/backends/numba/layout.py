@@ -25,7 +25,7 @@ from psa_tui.engine.images import Images
 from psa_tui.method.randomness import DropoutMaskDraws
 from psa_tui.networks.stacked import StackedNetwork
 
-_MOST_UNITS, _MOST_UNITS_AVX512 = 4, 9
+_MOST_UNITS, _MOST_UNITS_AVX512 = 4, 10
 """So many units are computed at once: their sums, two registers of sixteen each with AVX2 and one of 32 with AVX-512,
 leave room for what is summed."""
 _UNLISTED_ROWS = 4

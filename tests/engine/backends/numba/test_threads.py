@@ -77,12 +77,14 @@ def test_leaving_within_an_epoch_keeps_the_last_loop_and_ends_every_thread_at_on
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("text", ["[2*3]", "[2*4]", "[1*1, 1*7]"])
+@pytest.mark.parametrize("text", ["[2*3]", "[2*4]", "[1*1, 1*7]", "[2*14]"])
 def test_a_member_ends_with_the_same_bits_alone_and_among_others(text, threads, train_images):
-    # Alone, few units add up their gradients image by image; in company, patch by patch.
+    # Alone, few units add up their gradients image by image; in company, patch by patch, and several members' units are
+    # one layer. Seven members of fourteen units are two such groups, four and three of them.
     NUMBA.use_threads(threads)
     network, images = mlp(text), train_images[:257]
-    weights, epoch = prepare(network, SIX_VARIANTS, len(images))
+    members = [*SIX_VARIANTS, (1, FULL)]
+    weights, epoch = prepare(network, members, len(images))
     together = weights.clone()
     end_of(NUMBA.train_epoch(together, network, images, epoch()))
     for member, row in enumerate(together):
