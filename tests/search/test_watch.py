@@ -65,7 +65,7 @@ def test_in_a_pipe_or_a_notebook_every_loop_is_a_line(model, units, capsys):
         train(loop)
         if loop.number == 3:
             break
-    found = re.sub(r"\d+\.\d+ s", "T s", capsys.readouterr().out)
+    found = re.sub(r"\d+\.\d+ m?s", "T s", capsys.readouterr().out)
     assert found.splitlines() == LINES
 
 

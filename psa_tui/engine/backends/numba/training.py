@@ -107,7 +107,8 @@ def _train(
         [labels[id(one)] for one in some.labels],
         some.dropout,
     )
-    orders = epoch.orders[list(counts)].numpy()
+    every = list(counts) == list(range(len(epoch.orders)))
+    orders = (epoch.orders if every else epoch.orders[list(counts)]).numpy()
     count = orders.shape[1]
     size = min(epoch.hyperparameters.batch_size, count)
     steps = -(-count // size)
