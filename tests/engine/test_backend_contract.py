@@ -242,6 +242,8 @@ class TestBackend:
             seen.append(images)
             assert losses.shape[0] == len(weights)
             last = losses.sum(1)
+        # At each step, but for Numba's: by the clock, which an epoch as short as this may not reach.
+        assert len(seen) >= (1 if backend.name == "numba" else 3)
         assert seen == sorted(seen)
         assert seen[-1] == len(train_images)
         torch.testing.assert_close(last.sort().values, (mean_losses * len(train_images)).sort().values)

@@ -66,7 +66,8 @@ class Patches(NamedTuple):
 class Groups(NamedTuple):
     """Members, one after the other, that see the images in the same order.
 
-    Their first layers are one layer of so many more units: images are passed over once for all of them.
+    Their first layers are one layer of so many more units: images are passed over once for all of them. What a group
+    that is smaller than the largest lacks is computed for nothing, and read by nobody.
     """
 
     most: int

@@ -107,11 +107,9 @@ def list_image(task: Task, share: int, image: int, row: int) -> None:
 def note_constants(task: Task, share: int, first_member: int) -> None:
     """Note what is added to each row of a group's first layers: its bias, and what centring makes of all pixels."""
     members, width, terms = task.members, task.layers.widths[0], task.space.row_terms[share]
-    sums_of_weights, offset = (
-        members.weight_sums[members.groups.of[first_member]],
-        task.images.centre * task.images.scale,
-    )
-    for member in range(first_member, members.groups.begins[members.groups.of[first_member] + 1]):
+    group, offset = members.groups.of[first_member], task.images.centre * task.images.scale
+    sums_of_weights = members.weight_sums[group]
+    for member in range(first_member, members.groups.begins[group + 1]):
         for unit in range(width):
             row = (member - first_member) * width + unit
             total = sums_of_weights[0, row]
