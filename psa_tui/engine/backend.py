@@ -89,7 +89,11 @@ class Epoch:
 
 
 class Backend(Protocol):
-    """Does the arithmetic of networks it supports."""
+    """Does the arithmetic of networks it supports.
+
+    One that draws the orders of epochs sooner than ``psa_tui.method.randomness.shuffled`` has a ``shuffled`` of its
+    own, equal to that one.
+    """
 
     name: str
     """What ``--backend`` calls it."""

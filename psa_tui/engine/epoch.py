@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -37,6 +37,7 @@ def epoch_of(
     train: Images,
     weights: Tensor,
     moments: Tensor | None,
+    draw: Callable[[int, int, int], np.ndarray] = shuffled,
 ) -> Epoch:
     """Return what ``trials`` train with in ``meta_loop``.
 
@@ -45,10 +46,11 @@ def epoch_of(
         train: the training images.
         weights: the candidates.
         moments: those of optimisers that are gone on with [M, 2, parameters], zero for fresh ones; None where all are.
+        draw: ``shuffled``, or what is equal to it.
     """
     decay = effective_decay(hyperparameters, weights.dtype)
     seeds = list(dict.fromkeys(trial.seed for trial in trials))
-    orders = np.stack([shuffled(seed, meta_loop, len(train)) for seed in seeds])
+    orders = np.stack([draw(seed, meta_loop, len(train)) for seed in seeds])
     keeps = [variant.optimizer_state is not OptimizerState.FRESH for variant in variants]
     return Epoch(
         orders=torch.from_numpy(orders).to(weights.device),

@@ -24,7 +24,7 @@ from psa_tui.method.ablation import Candidate
 from psa_tui.method.events import EpochProgressed, MetaLoopFinished, UnitsAblated, Verdict
 from psa_tui.method.hyperparameters import Hyperparameters
 from psa_tui.method.promotion import Decision, judge
-from psa_tui.method.randomness import Purpose, generator
+from psa_tui.method.randomness import Purpose, generator, shuffled
 from psa_tui.method.variants import OptimizerState, Variant
 
 __all__ = ["LoopEvent", "Population", "Trial", "run_meta_loops"]
@@ -48,6 +48,7 @@ def run_meta_loops(
     population stays as the last finished loop left it. A trial's variant is read when a loop begins.
     """
     network, trials, backend = population.network, population.trials, population.backend
+    draw = getattr(backend, "shuffled", shuffled)
     while (meta_loop := trials[0].progress.meta_loop + 1) <= last_meta_loop:
         started = time.perf_counter()
         population.allocate()
@@ -57,7 +58,7 @@ def run_meta_loops(
         yield from (ablation for ablation in ablations if ablation is not None)
 
         moments = _moments_to_train(population, variants)
-        epoch = epoch_of(trials, variants, hyperparameters, meta_loop, train, candidates, moments)
+        epoch = epoch_of(trials, variants, hyperparameters, meta_loop, train, candidates, moments, draw)
         rows = _rows_to_train(candidates, epoch)
         trained = sorted(set(rows))
         if len(trained) < len(rows):

@@ -13,6 +13,7 @@ from psa_tui.networks.base import Network
 from psa_tui.networks.stacked import StackedNetwork
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
     from psa_tui.engine.backend import Epoch
@@ -77,6 +78,12 @@ class NumbaBackend:
 
         torch.set_num_threads(1)
         self._threads = count
+
+    def shuffled(self, seed: int, meta_loop: int, count: int) -> np.ndarray:
+        """Draw an order of images, see ``Backend``."""
+        from psa_tui.engine.backends.numba.orders import shuffled
+
+        return shuffled(seed, meta_loop, count)
 
     def train_epoch(
         self, weights: Tensor, network: Network, images: Images, epoch: Epoch

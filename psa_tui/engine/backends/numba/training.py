@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Generator, Sequence
 from concurrent.futures import wait
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -124,7 +125,7 @@ def _train(
         orders,
         size,
         True,
-        _rates(some, steps).astype(dtype),
+        _rates(some.steps, some.weight_decay, some.hyperparameters.learning_rate, steps).astype(dtype),
         *mask_states([draws for draws in some.dropout if draws is not None], network.dropped_units, size, count),
         found_losses,
         found_correct,
@@ -172,11 +173,18 @@ def _run_steps(task: Task, layout: Layout) -> Generator[int, None, None]:
     yield int(control[STEPS])
 
 
-def _rates(epoch: Epoch, count: int) -> np.ndarray:
-    """Return what AdamW multiplies with in the ``count`` steps of this epoch: [M, count, 3]."""
-    numbers = np.array(epoch.steps)[:, None] + np.arange(1, 1 + count)
-    rate = epoch.hyperparameters.learning_rate
-    decay = np.broadcast_to(1 - rate * np.array(epoch.weight_decay)[:, None], numbers.shape)
+@lru_cache(maxsize=4)
+def _rates(before: tuple[int, ...], decays: tuple[float, ...], rate: float, count: int) -> np.ndarray:
+    """Return what AdamW multiplies with in ``count`` steps of each member: [M, count, 3].
+
+    Args:
+        before: the steps that each has taken.
+        decays: the weight decay of each.
+        rate: the learning rate.
+        count: as above; most epochs ask for the same, those that begin afresh.
+    """
+    numbers = np.array(before)[:, None] + np.arange(1, 1 + count)
+    decay = np.broadcast_to(1 - rate * np.array(decays)[:, None], numbers.shape)
     return np.stack([rate / (1 - BETA1**numbers), 1 / np.sqrt(1 - BETA2**numbers), decay], 2)
 
 
