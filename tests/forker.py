@@ -64,9 +64,7 @@ def _load(libraries):
     import typer.main
 
     from psa_tui.cli.app import app
-    from psa_tui.engine.backends.numba.compilation import load_compiler
 
-    load_compiler()
     # Whether a kernel is in the cache of whoever tests is not what a test of another thing sees.
     logging.getLogger("psa_tui.engine.backends.numba.compilation").setLevel(logging.WARNING)
 

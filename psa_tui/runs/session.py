@@ -93,6 +93,8 @@ class RunSession:
 
     def execute(self) -> RunFinished:
         """Run to the last meta-loop, or until a stop is asked for; return the last event, which was published."""
+        trial = self.config.trial
+        old = None if self.checkpoint is None else self.checkpoint.record
         with self.stop.loading():
             import torch
 
@@ -101,15 +103,13 @@ class RunSession:
             from psa_tui.engine.meta_loop import run_meta_loops
             from psa_tui.engine.parallelism import threads_for
 
-        trial = self.config.trial
-        device = torch.device(choose(self.config.device, detect()).device)
-        old = None if self.checkpoint is None else self.checkpoint.record
-        wanted = (self.config.backend, trial.network, str(device), None if old is None else old.backend)
-        floats = dataset_spec(trial.dataset).floats
-        backend = choose_backend(*wanted, floats=floats)
-        batch_size = trial.hyperparameters.batch_size
-        threads = threads_for(trial.network, backend, batch_size, str(device), self.config.threads)
-        set_threads(threads, backend)
+            device = torch.device(choose(self.config.device, detect()).device)
+            wanted = (self.config.backend, trial.network, str(device), None if old is None else old.backend)
+            floats = dataset_spec(trial.dataset).floats
+            backend = choose_backend(*wanted, floats=floats)
+            batch_size = trial.hyperparameters.batch_size
+            threads = threads_for(trial.network, backend, batch_size, str(device), self.config.threads)
+            set_threads(threads, backend)
         data = load_dataset(trial.dataset, self.config.dataset_dir, self.say)
         if self.checkpoint is not None:
             check_edition(self.path, self.checkpoint.record, data, self.config.dataset_dir)

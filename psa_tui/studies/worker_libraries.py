@@ -2,12 +2,10 @@
 
 import gc
 
-import psa_tui.studies.training  # noqa: F401  (loads PyTorch)
+import psa_tui.studies.training  # loads PyTorch
 from psa_tui.engine.backends.numba import NumbaBackend
 
 if NumbaBackend().lack() is None:
-    from psa_tui.engine.backends.numba.compilation import load_compiler
-
-    load_compiler()
+    import psa_tui.engine.backends.numba.training  # noqa: F401  (loads Numba's compiler)
 # Workers share the pages of what is loaded now, as long as no collection writes to them.
 gc.freeze()

@@ -1,3 +1,4 @@
+import gc
 import signal
 import time
 
@@ -31,6 +32,17 @@ def test_a_request_before_the_first_loop_is_answered_at_once_when_nothing_loads(
             pass
         with pytest.raises(LeaveAtOnce, match="Ctrl-C"):
             signal.raise_signal(signal.SIGINT)
+
+
+def test_no_garbage_is_looked_for_while_libraries_load_and_again_when_they_are_or_cannot_be():
+    def load(stop):
+        with stop.loading():
+            assert not gc.isenabled()
+            raise ImportError
+
+    with StopRequest() as stop, pytest.raises(ImportError):
+        load(stop)
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize("is_reached", [False, True])

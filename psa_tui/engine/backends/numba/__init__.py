@@ -72,9 +72,11 @@ class NumbaBackend:
         """Compute with ``count`` threads of its own, and one of PyTorch's, see ``Backend``.
 
         After each operation of several of PyTorch's threads these look out for the next one for milliseconds, as long
-        as an epoch may take, on the cores that the kernels' threads need.
+        as an epoch may take, on the cores that the kernels' threads need. Loads the compiler.
         """
         import torch
+
+        import psa_tui.engine.backends.numba.training  # noqa: F401
 
         torch.set_num_threads(1)
         self._threads = count

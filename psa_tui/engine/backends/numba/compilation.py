@@ -55,12 +55,6 @@ def phase_addresses(dtype: np.dtype, *kind: Any) -> tuple[int, ...]:
     return tuple(address(kernels[name], numba_type(Task, dtype)) for name in Phases._fields)
 
 
-def load_compiler() -> None:
-    """Load what the first call of a kernel takes most of a second for, so that forks of this process have it."""
-    kernel: Any = run_steps
-    kernel.targetctx.refresh()
-
-
 def _kernels(*kind: Any) -> dict[str, Any]:
     return {**phases_for(*kind)._asdict(), "run_steps": run_steps}
 

@@ -37,20 +37,21 @@ def patched(images: Images) -> tuple[Patches, np.ndarray]:
     """Return ``images`` as patches, and the order of their pixels; that is computed once."""
     if _PATCHES not in images.prepared:
         order = pixel_order(images.input_shape)
-        pixels = images.pixels.numpy()[:, order]
-        pixels[:, order < 0] = 0
-        pixels = pixels.reshape(len(pixels), len(order) // LANES, LANES)
-        image_of, patch_of = np.nonzero(pixels.any(2))
-        counts = np.bincount(image_of, minlength=len(pixels))
+        pixels = _in_order(images.pixels.numpy(), order).reshape(len(images), len(order) // LANES, LANES)
+        halves = pixels.view(np.uint64)
+        inked = (halves[..., 0] | halves[..., 1]) != 0
+        counts = inked.sum(1)
         heads = -(-(counts + 2) * np.uint16().itemsize // LANES)
         begins = np.concatenate([[0], np.cumsum(heads + counts)])
         values = zeros((begins[-1] * LANES,), np.dtype(np.uint8))
         ids, first_id = values.view(np.uint16), begins[:-1] * LANES // np.uint16().itemsize
-        number = np.arange(len(image_of)) - (np.cumsum(counts) - counts)[image_of]
         ids[first_id] = heads
-        ids[first_id[image_of] + 1 + number] = patch_of
         ids[first_id + 1 + counts] = END
-        values.reshape(-1, LANES)[(begins[:-1] + heads)[image_of] + number] = pixels[image_of, patch_of]
+        number, before = np.arange(counts.sum()), np.cumsum(counts) - counts
+        patch_of = np.broadcast_to(np.arange(inked.shape[1], dtype=np.uint16), inked.shape)
+        ids[np.repeat(first_id + 1 - before, counts) + number] = patch_of[inked]
+        whole = np.dtype((np.void, LANES))
+        values.view(whole)[np.repeat(begins[:-1] + heads - before, counts) + number] = pixels.view(whole)[..., 0][inked]
         images.prepared[_PATCHES] = (
             Patches(
                 begins.astype(np.uint32),
@@ -64,6 +65,17 @@ def patched(images: Images) -> tuple[Patches, np.ndarray]:
         )
     found: tuple[Patches, np.ndarray] = images.prepared[_PATCHES]
     return found
+
+
+def _in_order(pixels: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Return ``pixels``, uint8 [N, inputs], in an ``order`` of columns; black, 0, where that is -1."""
+    words = order.reshape(-1, _SIDE)
+    if pixels.shape[1] % _SIDE == 0 and (words == words[:, :1] // _SIDE * _SIDE + np.arange(_SIDE)).all():
+        # Four at once, as they lie in a row of a square, take a fifth of the time.
+        return np.take(pixels.view(np.uint32), words[:, 0] // _SIDE, axis=1).view(np.uint8)
+    taken = np.take(pixels, order, axis=1)
+    taken[:, order < 0] = 0
+    return taken
 
 
 def listed(images: Images) -> tuple[Patches, np.ndarray]:

@@ -1,3 +1,5 @@
+import importlib
+import json
 import os
 import subprocess
 import sys
@@ -226,6 +228,15 @@ def test_machine_code_is_kept_only_where_nobody_else_can_write(monkeypatch, tmp_
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CACHE_HOME", "cache")
     assert (found := find()) is None or found.is_relative_to(tmp_path / "home")
+
+
+def test_what_numba_need_not_load_seems_absent_for_a_moment(monkeypatch):
+    monkeypatch.delitem(sys.modules, "this", raising=False)
+    with compiling._without("this"), pytest.raises(ImportError):
+        importlib.import_module("this")
+    assert "this" not in sys.modules
+    with compiling._without("json"):
+        assert importlib.import_module("json") is json
 
 
 PROGRAM = """

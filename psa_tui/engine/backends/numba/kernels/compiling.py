@@ -12,7 +12,9 @@ import inspect
 import logging
 import os
 import stat
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TypeVar, cast
@@ -21,12 +23,32 @@ import llvmlite
 import numba
 import platformdirs
 from numba.core import config
+from numba.core.registry import cpu_target
 
 log = logging.getLogger(__name__)
 
 _OPTIONS = {"_nrt": False, "fastmath": {"contract"}, "error_model": "numpy", "boundscheck": False}
 
 Function = TypeVar("Function", bound=Callable[..., object])
+
+
+@contextmanager
+def _without(module: str) -> Iterator[None]:
+    """Let a ``module`` that is not loaded look as if it were not installed."""
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+
+
+# What the first kernel would do: later ones, and forks of this process, have it. Numba would look whether SciPy has
+# linear algebra, which takes a third of the time; kernels do without, and for what a user compiles it looks again.
+with _without("scipy.linalg"):
+    cpu_target.target_context.refresh()
 
 
 def kernel(function: Function) -> Function:
