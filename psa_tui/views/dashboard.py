@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -9,7 +10,15 @@ from typing import ClassVar, Generic, TextIO, TypeVar
 
 from psa_tui.formatting import printable
 from psa_tui.method.event_codec import encode_event
-from psa_tui.method.events import EarlierLoops, EpochProgressed, Event, MetaLoopFinished, RunFinished, RunStarted
+from psa_tui.method.events import (
+    EarlierLoops,
+    EpochProgressed,
+    Event,
+    MetaLoopFinished,
+    RunFinished,
+    RunStarted,
+    UnitsAblated,
+)
 from psa_tui.runs.controls import Control
 from psa_tui.views.base import View
 from psa_tui.views.drawing import Drawing
@@ -21,13 +30,17 @@ from psa_tui.views.wrapping import terminal_width, write_lines
 
 AnyEvent = TypeVar("AnyEvent")
 _LAST_LOOPS = 5
+_SENT_APART_S = 0.05
+"""The drawing process looks no sooner for what has come."""
 
 
 class Dashboard(ABC, Generic[AnyEvent]):
     """Draws on the terminal ``stream`` and lets its keyboard reach ``control``."""
 
-    progress: ClassVar[type]
-    """The event that is left out while the drawing process is behind."""
+    passing: ClassVar[tuple[type, ...]]
+    """Events that are left out while the drawing process is behind, and where what follows them is known already."""
+    frequent: ClassVar[tuple[type, ...]] = ()
+    """Events that wait for one another: a run of hundreds of loops a second is not held up for each."""
     end: ClassVar[type]
     """The event that is the last one."""
     failure: ClassVar[str]
@@ -42,6 +55,10 @@ class Dashboard(ABC, Generic[AnyEvent]):
         self._stream, self._stays = stream, stays
         self._drawing = Drawing(stream, control, self._replace, ascii_only=ascii_only, read_only=read_only)
         self._lines: View[AnyEvent] | None = None
+        self._held: list[tuple[AnyEvent, float]] = []
+        """Events that were not sent yet, and when they happened."""
+        self._sent_at = -math.inf
+        """When something that does not pass was sent last."""
         self._said: list[str] = []
         self._warnings: list[str] = []
         """Notes and warnings that only the screen has shown."""
@@ -65,18 +82,33 @@ class Dashboard(ABC, Generic[AnyEvent]):
 
     def handle(self, event: AnyEvent, age_s: float = 0.0) -> None:
         """Pass on ``event``, which happened ``age_s`` ago."""
-        self.flush()
-        if self._lines is None and not (self._drawing.is_behind and isinstance(event, self.progress)):
-            drawn = curve_of(event) if isinstance(event, EarlierLoops) else event
-            # When it happened, not when it is read: what waits while the screen loads would all be of one moment.
-            self._drawing.send({**encode_event(drawn), "happened_at": time.monotonic() - age_s})
         if self._lines is not None:
             self._lines.handle(event)
             return
-        self._remember(event)
-        if isinstance(event, self.end) and not self._stays:
+        now = time.monotonic()
+        if not (self.is_behind and isinstance(event, self.passing)):
+            # When it happened, not when it is read: what waits while the screen loads would all be of one moment.
+            self._held.append((event, now - age_s))
+        if not isinstance(event, self.frequent) or now - self._sent_at >= _SENT_APART_S:
+            self.flush()
+        if isinstance(event, self.end) and self._lines is None and not self._stays:
             self.close()
             write_lines(self._stream, self._result())
+
+    def _send(self, held: list[tuple[AnyEvent, float]]) -> None:
+        last = max((at for at, (event, _) in enumerate(held) if not isinstance(event, self.passing)), default=-1)
+        if last >= 0:
+            self._sent_at = time.monotonic()
+        for at, (event, happened_at) in enumerate(held):
+            if at >= last or not isinstance(event, self.passing):
+                drawn = curve_of(event) if isinstance(event, EarlierLoops) else event
+                self._drawing.add({**encode_event(drawn), "happened_at": happened_at})
+        self._drawing.flush()
+        for event, _ in held:
+            if self._lines is not None:
+                self._lines.handle(event)
+            else:
+                self._remember(event)
 
     def say(self, note: str) -> None:
         """Show a note on the screen, and again beside the normal output when the screen is left."""
@@ -92,8 +124,9 @@ class Dashboard(ABC, Generic[AnyEvent]):
             self._drawing.send({"waits_for": what})
 
     def flush(self) -> None:
-        """Pass on what the drawing process did not take yet: it takes some 64 kB at a time."""
-        self._drawing.flush()
+        """Pass on events that wait, and what the drawing process did not take yet: it takes some 64 kB at a time."""
+        held, self._held = self._held, []
+        self._send(held)
 
     @property
     def is_behind(self) -> bool:
@@ -109,6 +142,7 @@ class Dashboard(ABC, Generic[AnyEvent]):
 
     def close(self) -> None:
         """Let the drawing process restore the terminal, and wait until it has."""
+        self.flush()
         self._drawing.close()
         for pending, show in ((self._said, print_note), (self._warnings, print_warning)):
             while pending:
@@ -122,7 +156,8 @@ class Dashboard(ABC, Generic[AnyEvent]):
 class DashboardView(Dashboard[Event]):
     """The dashboard of a run."""
 
-    progress = EpochProgressed
+    passing = (UnitsAblated, EpochProgressed)
+    frequent = (UnitsAblated, EpochProgressed, MetaLoopFinished)
     end = RunFinished
     failure = "the dashboard failed; the run goes on in plain lines"
 

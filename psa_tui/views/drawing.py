@@ -78,9 +78,13 @@ class Drawing:
         """Whether the process has not taken yet what it was sent."""
         return bool(self._backlog)
 
-    def send(self, values: dict[str, Any]) -> None:
-        """Send an event or a message, as JSON-ready values."""
+    def add(self, values: dict[str, Any]) -> None:
+        """Put an event, as JSON-ready values, behind what is to be sent."""
         self._backlog += json.dumps(values).encode() + b"\n"
+
+    def send(self, values: dict[str, Any]) -> None:
+        """Send a message or a command."""
+        self.add(values)
         self.flush()
 
     def close(self) -> None:

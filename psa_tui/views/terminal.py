@@ -7,7 +7,9 @@ command pipe. It ends when the event pipe does, however the run ended.
 from __future__ import annotations
 
 import argparse
+import os
 import signal
+import sys
 
 from rich.console import Console
 
@@ -41,9 +43,12 @@ def main() -> None:
             if app.failure is not None:
                 raise SystemExit(f"psa: error: the screen failed: {printable(repr(app.failure))}")
             _leave_chart(feed, options)
+            sys.stdout.flush()
     except OSError:
         # The terminal is gone; the run hears of it by its own signal.
         pass
+    # The run waits for this process, which has nothing to tidy up.
+    os._exit(0)
 
 
 def _leave_chart(feed: Feed, options: DisplayOptions) -> None:

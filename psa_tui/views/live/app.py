@@ -59,10 +59,27 @@ def pause_after(cost_s: float) -> float:
 class _Terminal(LinuxDriver):
     """The terminal; Textual would read what is no keyboard over and over."""
 
+    is_left = False
+    """Whether the process is about to end."""
+
     def run_input_thread(self) -> None:
         """Pass on what is typed, where somebody can type."""
         if self.input_tty:
             super().run_input_thread()
+
+    def disable_input(self) -> None:
+        """Listen to the keyboard no more.
+
+        Textual waits until its thread looks up, every tenth of a second; at the end a run would wait as well.
+        """
+        if not self.is_left:
+            super().disable_input()
+        elif not self.exit_event.is_set():
+            signal.signal(signal.SIGWINCH, signal.SIG_IGN)
+            self._disable_mouse_support()
+            self.exit_event.set()
+            with suppress(termios.error):
+                termios.tcflush(self.fileno, termios.TCIFLUSH)
 
 
 class LiveApp(App[None]):
@@ -201,6 +218,8 @@ class LiveApp(App[None]):
             os._exit(0)
         self.show()
         self._write(_NO_PROGRESS + _POP_TITLE)
+        if isinstance(self._driver, _Terminal):
+            self._driver.is_left = True
         # What came last is seen before the screen is left.
         self.call_after_refresh(self.exit)
 

@@ -20,7 +20,7 @@ _INTERRUPTED = 130
 class StudyDashboard(Dashboard[StudyEvent]):
     """Draws a study on the terminal."""
 
-    progress = CellProgressed
+    passing = (CellProgressed,)
     end = StudyFinished
     failure = "the study's screen failed; the study goes on in plain lines"
 
