@@ -25,9 +25,11 @@ from psa_tui.engine.images import Images
 from psa_tui.method.randomness import DropoutMaskDraws
 from psa_tui.networks.stacked import StackedNetwork
 
-_MOST_UNITS, _MOST_UNITS_AVX512 = 4, 10
+_MOST_UNITS, _MOST_UNITS_AVX512 = 4, 20
 """So many units are computed at once: their sums, two registers of sixteen each with AVX2 and one of 32 with AVX-512,
 leave room for what is summed."""
+_MOST_OF_GROUP_AVX512 = 10
+"""Of several members' first layers: with more, most numbers of members would need machine code of their own."""
 _UNLISTED_ROWS = 4
 """The gradients of so many units are added up image by image: they stay in the first cache."""
 _FEW_UNITS, _ROWS_TOGETHER = 16, 96
@@ -61,7 +63,8 @@ class Layout:
         else:
             self.groups = groups_of(members, _ROWS_TOGETHER // width if width <= _FEW_UNITS else 1)
             together = width * self.groups.most
-            tiles = -(-together // (_MOST_UNITS_AVX512 if has_wide_registers() else _MOST_UNITS))
+            most = _MOST_UNITS_AVX512 if width > _FEW_UNITS else _MOST_OF_GROUP_AVX512
+            tiles = -(-together // (most if has_wide_registers() else _MOST_UNITS))
             self.first_units = self.units = -(-together // tiles)
             self.places_of_patch = LANES
         self.group_count = len(self.groups.order_of)

@@ -161,7 +161,7 @@ def test_a_kernel_that_is_to_stop_ends_after_the_step_that_it_is_at(monkeypatch,
     assert taken == [1]
 
 
-@pytest.mark.parametrize(("wide_registers", "expected"), [(False, 30), (True, 38)])
+@pytest.mark.parametrize(("wide_registers", "expected"), [(False, 30), (True, 58)])
 def test_the_published_study_compiles_few_kernels(wide_registers, expected, monkeypatch):
     monkeypatch.setattr(layout, "has_wide_registers", lambda: wide_registers)
     images, networks = random_images(2, 1), parse_grid("published", "mnist")

@@ -139,7 +139,7 @@ def phases(units: int, listed: bool) -> tuple[Phase, Phase, Phase]:
 
     Unless images are ``listed`` by patch, one tile has all units.
     """
-    tile = (0,) * units
+    tile, whole = (0,) * units, -(-units // LANES) * LANES
 
     @kernel
     def forward_patches(task: Task, share: int, step: int, member: int) -> None:
@@ -257,7 +257,7 @@ def phases(units: int, listed: bool) -> tuple[Phase, Phase, Phase]:
             live = False
             for other in range(shares):
                 live = live or space.live_tiles[other, first // units]
-            for j in range(LANES):
+            for j in range(whole):
                 store(scratch, j * LANES, zero)
             for patch in range(first_patch, end_patch):
                 sums = registers(tile, weights)
@@ -286,8 +286,9 @@ def phases(units: int, listed: bool) -> tuple[Phase, Phase, Phase]:
                     gradient = sums[j] * splat(scale) - here * splat_at(terms, term)
                     new = update(gradient, begin + j * LANES, weights, first_moments, second_moments, terms, term + 1)
                     store(scratch, j * LANES, load(scratch, j * LANES) + new)
-            store(scratch, LANES * LANES, transposed_sums(scratch, 0))
+            for j in range(0, whole, LANES):
+                store(scratch, whole * LANES + j, transposed_sums(scratch, j * LANES))
             for j in range(units):
-                sums_of_weights[first + j] = scratch[LANES * LANES + j]
+                sums_of_weights[first + j] = scratch[whole * LANES + j]
 
     return forward_patches, sum_first_deltas if listed else sum_gradients, update_patches
