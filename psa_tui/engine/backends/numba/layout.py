@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from torch import Tensor
 
 from psa_tui.engine.backends.numba.kernels.dropout import GROUPS, STREAMS
 from psa_tui.engine.backends.numba.kernels.memory import (
@@ -130,7 +129,7 @@ class Layout:
             first,
             rest,
             sums,
-            np.stack(sets),
+            np.stack(sets) if len(sets) > 1 else sets[0][None],
             np.array(labels_of),
             np.where(dropping, np.cumsum(dropping) - 1, -1),
             np.array([1.0 if draws is None else draws.scale for draws in dropout], dtype),
@@ -143,16 +142,17 @@ class Layout:
         filled[self.slots] = numbers
         return filled.reshape(self.group_count, -1, *numbers.shape[2:])
 
-    def store(self, members: Members, which: int, rows: Tensor) -> None:
-        """Write the weights (``which`` is 0) or moments (1, 2) of ``members`` to ``rows`` [M, parameters]."""
-        target = rows.numpy()
-        width = self.layers[0].outputs
+    def rows_of(self, members: Members, which: int) -> np.ndarray:
+        """Return the weights (``which`` is 0) or moments (1, 2) of ``members``: [M, parameters]."""
+        width, rest = self.layers[0].outputs, members.rest[which]
         tiles = members.first[which].reshape(self.group_count, -1, self.patches, self.units, self.places_of_patch)
         filled = tiles.transpose(0, 1, 3, 2, 4).reshape(self.group_count, self.rows, -1)
-        first = np.empty((self.group_count, self.groups.most * width, len(self.pixels)), target.dtype)
+        first = np.empty((self.group_count, self.groups.most * width, len(self.pixels)), rest.dtype)
         first[:, :, self.pixels] = filled[:, : self.groups.most * width, self.places]
-        target[:, : self.rest_at] = first.reshape(-1, self.rest_at)[self.slots]
-        target[:, self.rest_at :] = members.rest[which, :, : target.shape[1] - self.rest_at]
+        rows = np.empty((len(rest), self.layers[-1].end), rest.dtype)
+        rows[:, : self.rest_at] = first.reshape(-1, self.rest_at)[self.slots]
+        rows[:, self.rest_at :] = rest[:, : rows.shape[1] - self.rest_at]
+        return rows
 
     def room(self, batch: int, dtype: np.dtype, trains: bool = True) -> tuple[Workspace, PixelLists]:
         """Return what one group's step with ``batch`` images needs, or its evaluation; the same at every call."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Barrier, Thread
@@ -12,42 +11,45 @@ from threading import Barrier, Thread
 Work = Callable[[int], None]
 """Does one thread's share, of this number."""
 
-_calls: list[SimpleQueue[tuple[Future[None], Work, int, Barrier]]] = []
+Ends = SimpleQueue[BaseException | None]
+"""Where each thread puts None when it has done its share, or what went wrong."""
+
+_calls: list[SimpleQueue[tuple[Work, int, Barrier, Ends]]] = []
 """What each thread is to do next."""
 if hasattr(os, "register_at_fork"):
     # A fork has none of the threads.
     os.register_at_fork(after_in_child=_calls.clear)
 
 
-def in_threads(work: Work, shares: int) -> list[Future[None]]:
+def in_threads(work: Work, shares: int) -> Ends:
     """Begin to do ``work`` in as many threads as it has ``shares``, each on a core of its own; do not wait for it."""
     while len(_calls) < shares:
-        calls: SimpleQueue[tuple[Future[None], Work, int, Barrier]] = SimpleQueue()
+        calls: SimpleQueue[tuple[Work, int, Barrier, Ends]] = SimpleQueue()
         # A daemon, because a process that must end at once does not wait for the end of a step.
         Thread(target=_answer, args=(calls,), daemon=True).start()
         _calls.append(calls)
     # One that is at work waits for the others on its core, where they could not begin.
-    ready, futures = Barrier(shares), [Future[None]() for _ in range(shares)]
-    for share, future in enumerate(futures):
-        _calls[share].put((future, work, share, ready))
-    return futures
+    ready, ends = Barrier(shares), Ends()
+    for share in range(shares):
+        _calls[share].put((work, share, ready, ends))
+    return ends
 
 
-def _answer(calls: SimpleQueue[tuple[Future[None], Work, int, Barrier]]) -> None:
+def _answer(calls: SimpleQueue[tuple[Work, int, Barrier, Ends]]) -> None:
     while True:
         _do(*calls.get())
 
 
-def _do(future: Future[None], work: Work, share: int, ready: Barrier) -> None:
+def _do(work: Work, share: int, ready: Barrier, ends: Ends) -> None:
     try:
         if ready.parties > 1:
             ready.wait()
             _move_apart(share)
         work(share)
     except BaseException as error:
-        future.set_exception(error)
+        ends.put(error)
     else:
-        future.set_result(None)
+        ends.put(None)
 
 
 def _move_apart(share: int) -> None:

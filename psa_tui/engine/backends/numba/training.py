@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Sequence
-from concurrent.futures import wait
 from functools import lru_cache
+from queue import Empty
 
 import numpy as np
 import torch
@@ -93,17 +93,17 @@ def _train(
     images: Images,
     epoch: Epoch,
     shares: int,
-    members: Sequence[int],
+    members: list[int],
     losses: np.ndarray,
 ) -> Generator[int, None, None]:
     """Train ``members``, of adjoining orders, adding to ``losses`` [M, 1]; yield how many images were seen by all."""
-    some = epoch.of(members)
-    dtype = weights.numpy().dtype
+    some, rows = epoch.of(members), weights.numpy()
+    dtype = rows.dtype
     counts = Counter(some.order_of)
     layout = layout_of(network, images, shares, tuple(counts.values()))
     labels = {id(one): labels_of(images, one) for one in some.labels}
     state = layout.members(
-        weights[list(members)].numpy(),
+        rows[members],
         None if some.moments is None else some.moments.numpy(),
         [labels[id(one)] for one in some.labels],
         some.dropout,
@@ -132,17 +132,14 @@ def _train(
         np.zeros((0, 0), np.bool_),
     )
     for taken in _run_steps(task, layout):
-        losses[list(members), 0] = found_losses.sum((0, 2))
+        losses[members, 0] = found_losses.sum((0, 2))
         yield sum(min(max(0, taken - steps * k) * size, count) * number for k, number in enumerate(counts.values()))
-    rows = weights.new_empty(len(members), weights.shape[1])
-    layout.store(state, 0, rows)
-    weights[list(members)] = rows
+    rows[members] = layout.rows_of(state, 0)
     if epoch.correct is not None:
-        epoch.correct[list(members)] = torch.from_numpy(found_correct.sum((0, 2)))
+        epoch.correct.numpy()[members] = found_correct.sum((0, 2))
     if epoch.moments is not None:
         for which in (1, 2):
-            layout.store(state, which, rows)
-            epoch.moments[list(members), which - 1] = rows
+            epoch.moments.numpy()[members, which - 1] = layout.rows_of(state, which)
 
 
 def _run_steps(task: Task, layout: Layout) -> Generator[int, None, None]:
@@ -154,22 +151,28 @@ def _run_steps(task: Task, layout: Layout) -> Generator[int, None, None]:
     phases = phase_addresses(task.rates.dtype, *layout.kind)
     control = task.space.control
     control[:] = 0
-    calls = in_threads(lambda share: run_steps(task, share, *phases), layout.shares)
+    ends, working = in_threads(lambda share: run_steps(task, share, *phases), layout.shares), layout.shares
     try:
-        while wait(calls, _PROGRESS_EVERY_S).not_done:
-            if control[STEPS]:
-                yield int(control[STEPS])
+        while working:
+            try:
+                error = ends.get(timeout=_PROGRESS_EVERY_S)
+            except Empty:
+                if control[STEPS]:
+                    yield int(control[STEPS])
+                continue
+            if error is not None:
+                raise error
+            working -= 1
     except GeneratorExit:
         control[STOP] = 1
-        wait(calls)
+        for _ in range(working):
+            ends.get()
         raise
     except BaseException:
         # Somebody leaves at once, and does not wait for a step that may take long.
         control[STOP] = 1
         layout.abandon_room()
         raise
-    for call in calls:
-        call.result()
     yield int(control[STEPS])
 
 

@@ -99,10 +99,15 @@ def test_a_call_that_is_left_at_once_ends_by_itself_in_memory_of_its_own(monkeyp
     expected, left = weights.clone(), []
     end_of(NUMBA.train_epoch(expected, MIXED, train_images, epoch()))
 
-    def interrupted(calls, timeout):
-        while len(left) < len(calls):
-            time.sleep(0.001)
-        raise KeyboardInterrupt
+    class Interrupted:
+        def get(self, timeout):
+            while len(left) < 2:
+                time.sleep(0.001)
+            raise KeyboardInterrupt
+
+    def begun(work, shares):
+        threads.in_threads(work, shares)
+        return Interrupted()
 
     def of_its_own(task, *arguments):
         # Counts of arrivals that are shared with threads still at work would hold both up for good.
@@ -115,7 +120,7 @@ def test_a_call_that_is_left_at_once_ends_by_itself_in_memory_of_its_own(monkeyp
 
     with monkeypatch.context() as patched:
         patched.setattr(training, "run_steps", leaving)
-        patched.setattr(training, "wait", interrupted)
+        patched.setattr(training, "in_threads", begun)
         with pytest.raises(KeyboardInterrupt):
             end_of(NUMBA.train_epoch(weights.clone(), MIXED, train_images, epoch()))
     assert left[0][STOP] == 1

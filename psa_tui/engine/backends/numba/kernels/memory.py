@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
@@ -191,9 +192,9 @@ class Task(NamedTuple):
 
 def zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Return zeros that begin where a cache line does: no vector then lies in two."""
-    count = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    count = math.prod(shape) * np.dtype(dtype).itemsize
     numbers = np.zeros(count + _CACHE_LINE, np.uint8)
-    begin = -numbers.ctypes.data % _CACHE_LINE
+    begin = -numbers.__array_interface__["data"][0] % _CACHE_LINE
     return numbers[begin : begin + count].view(dtype).reshape(shape)
 
 
