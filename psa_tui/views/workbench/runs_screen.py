@@ -144,7 +144,7 @@ class RunsScreen(WorkbenchScreen):
         marks = f"{len(table.marked_entries)} marked" if table.marked_entries else ""
         place = printable(Path.cwd()).replace(printable(Path.home()), "~", 1)
         empty = "" if table.entries else _EMPTY if self._is_read else f"reading {printable(self.results.folder)} ..."
-        self.query_one(Heading).say("psa", self._problem or empty, *counted(table.entries), found, marks, place)
+        self.query_one(Heading).say("psa", empty, *counted(table.entries), found, marks, place, problem=self._problem)
         marked = table.marked_entries
         diff = self.words_of("diff") if len(marked) == 2 else None
         self.query_one(CommandLine).say(("d", diff), ("Enter", self.words_of("open")), ("n", ["train"]))
