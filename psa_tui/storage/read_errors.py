@@ -38,8 +38,9 @@ def read_errors(path: Path, what: str, *, if_missing: str, remedy: str = "") -> 
 
 @contextmanager
 def damage_errors(source: object, what: str, remedy: str = "") -> Iterator[None]:
-    """Say in one line what is wrong with the content of ``source``, which the block reads as ``what``, "a checkpoint"; ``remedy``
-    follows.
+    """Say in one line what is wrong with the content of ``source``, which the block reads as ``what``, "a checkpoint".
+
+    ``remedy`` is added to it.
 
     Raises:
         CheckpointError: whatever the block finds wrong, or its libraries do, but for errors of the system.
