@@ -239,10 +239,10 @@ class RunsScreen(WorkbenchScreen):
 
         def begin(words: Words | None) -> None:
             if words is not None:
+                self.table.go_to_new()
                 self.workbench.leave_for(words)
 
-        current = self.table.current
-        self.app.push_screen(NewRun(self.workbench.settings, None if current is None else current.run), begin)
+        self.app.push_screen(NewRun(self.workbench.settings, self.table.current), begin)
 
     def action_follow(self) -> None:
         """Follow the run in its own screen; a study's map is live."""
