@@ -274,13 +274,12 @@ class RunsScreen(WorkbenchScreen):
     def action_overlay(self) -> None:
         """Draw the marked runs, or the one under the cursor, in one chart."""
         chosen = self.table.marked_entries or [one for one in (self.table.current,) if one is not None]
-        runs = [entry for entry in chosen if entry.run is not None]
-        if not runs:
+        if all(entry.run is None for entry in chosen):
             self.workbench.say("mark runs with Space: o lays their curves over one another")
             return
         from psa_tui.views.workbench.overlay_screen import OverlayScreen
 
-        self.app.push_screen(OverlayScreen(self.results, runs))
+        self.app.push_screen(OverlayScreen(self.results, chosen))
 
     def action_parallel(self) -> None:
         """Draw the settings and results of the marked runs, or of those that the filter shows."""
