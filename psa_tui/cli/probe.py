@@ -7,16 +7,12 @@ from typing import Annotated
 
 import typer
 
-from psa_tui.cli.options import Json, takes_settings
+from psa_tui.cli.options import Checkpoints, Json, takes_settings
 from psa_tui.errors import ConfigError
 from psa_tui.settings import LARGEST_SEED, Settings
 from psa_tui.views.messages import print_error, print_warning
 from psa_tui.views.output import draws_in_ascii
 
-Checkpoints = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="CHECKPOINT", help="Files, or folders with a run (default: that of --model-dir)."),
-]
 Kill = Annotated[
     str | None,
     typer.Option(metavar="NUMBERS", help="How many hidden units to zero: 1..10 (default), 0..64:8 or 1,2,5."),
