@@ -23,14 +23,6 @@ NETWORK_OPTIONS = ("network", "arch", "hidden_layers")
 VARIANT_OPTIONS = (*AXES_OF, "schedule")
 OUTPUT_OPTIONS = ("plain", "json", "quiet", "ascii")
 
-Checkpoints = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="CHECKPOINT",
-        help="Files, or folders with a run (default: that of --model-dir).",
-        autocompletion=names_of("checkpoint"),
-    ),
-]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.", rich_help_panel="Output")]
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
