@@ -80,9 +80,15 @@ class RunResults:
         return printable(f"{network_words(self.row.network, self.row.architecture)}, mode {modes}, {self.row.dataset}")
 
     @property
+    def called(self) -> str:
+        """What people call the run, and what the history does."""
+        row = self.row
+        return printable(row.run if row.name is None else f"{row.name} ({row.run})")
+
+    @property
     def name(self) -> str:
-        """``what`` and the run's name."""
-        return f"{self.what}, run {printable(self.row.run)}"
+        """``what`` and ``called``."""
+        return f"{self.what}, run {self.called}"
 
 
 def load_run_results(results_dir: Path, name: str) -> RunResults:

@@ -76,6 +76,17 @@ class UnitMap:
         units = range(first, min(first + self.units_a_mark, max(self.unit_counts[layer] for layer in layers)))
         return (layers, units) if units else None
 
+    def nearest(self, column: int, row: int) -> tuple[range, range] | None:
+        """Return what ``marked`` does of the mark nearest to a place on the map; None beside the map."""
+
+        def distance(start: int) -> int:
+            return max(start - column, column - (start + self.mark_width - 1), 0)
+
+        start = min(self.heights, key=distance)
+        if column < 0 or distance(start) > self.mark_width or not 0 <= row < max(self.heights.values()):
+            return None
+        return self.marked(start, min(row, self.heights[start] - 1))
+
     def units_at(self, column: int, row: int) -> int:
         """Return for how many units the mark there stands."""
         found = self.marked(column, row)

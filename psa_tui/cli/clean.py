@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from psa_tui.cli.completion import names_of
 from psa_tui.cli.options import Yes, takes_settings
 from psa_tui.errors import ConfigError
 from psa_tui.settings import Settings
@@ -17,7 +18,10 @@ Purge = Annotated[bool, typer.Option("--purge", help="Delete for good, and all t
 @takes_settings("name", "model_dir")
 def clean(
     settings: Settings,
-    files: Annotated[list[str] | None, typer.Argument(metavar="FILE", help="Files in the models folder.")] = None,
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FILE", help="Files in the models folder.", autocompletion=names_of("file")),
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every file, and every run with a name.")] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Bring back what last went into the trash.")] = False,
     purge: Purge = False,

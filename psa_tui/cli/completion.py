@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from inspect import isfunction
-from pathlib import Path
 
 import typer
 
 from psa_tui.errors import PsaError
-from psa_tui.settings import load_settings
+from psa_tui.settings import Settings, load_settings
 
 NAMES = {
     "network": "psa_tui.networks:NETWORKS",
@@ -27,6 +26,9 @@ NAMES = {
     "name": "psa_tui.runs.status:run_names",
     "run": "psa_tui.runs.status:run_names",
     "study": "psa_tui.storage.study_store:study_names",
+    "shape": "psa_tui.storage.study_store:shape_names",
+    "file": "psa_tui.runs.checkpoint_files:file_names",
+    "checkpoint": "psa_tui.runs.checkpoint_files:checkpoint_paths",
     "recipe": "psa_tui.studies.study_file:recipe_names",
     "grid": "psa_tui.studies.grids:GRIDS",
     "figure": "psa_tui.analysis.figures:FIGURES",
@@ -34,7 +36,11 @@ NAMES = {
     "source": "psa_tui.analysis.sources:SOURCES",
 }
 """Where names are, by setting or by what is named: a collection, or a function that returns one."""
-_OF_A_FOLDER = ("name", "run", "study")
+_FOLDERS = {
+    **dict.fromkeys(("name", "run", "study", "shape"), "results_dir"),
+    **dict.fromkeys(("file", "checkpoint"), "model_dir"),
+}
+"""Settings that say in which folder the names are, by what is named."""
 _MORE = {"dataset": ("auto",), "ablate": ("none",), "backend": ("auto",), "run": ("latest",)}
 
 
@@ -46,8 +52,8 @@ def names_of(*kinds: str) -> Callable[[typer.Context, str], list[str]] | None:
     def complete(ctx: typer.Context, incomplete: str) -> list[str]:
         before = incomplete[: incomplete.rfind(",") + 1]
         try:
-            folder = load_settings({"results_dir": ctx.params.get("results_dir")}).get("results_dir")
-            return [before + str(name) for kind in kinds for name in (*_MORE.get(kind, ()), *_names(kind, folder))]
+            settings = load_settings({name: ctx.params.get(name) for name in set(_FOLDERS.values())})
+            return [before + str(name) for kind in kinds for name in (*_MORE.get(kind, ()), *_names(kind, settings))]
         except PsaError:
             # A shell has no place for the reason; the command itself will tell it.
             return []
@@ -57,10 +63,10 @@ def names_of(*kinds: str) -> Callable[[typer.Context, str], list[str]] | None:
     return complete
 
 
-def _names(what: str, folder: Path) -> Iterable[object]:
+def _names(what: str, settings: Settings) -> Iterable[object]:
     module, _, name = NAMES[what].partition(":")
     found = getattr(import_module(module), name)
     if isfunction(found):
-        found = found(folder) if what in _OF_A_FOLDER else found()
+        found = found(settings.get(_FOLDERS[what])) if what in _FOLDERS else found()
     names: Iterable[object] = found
     return names

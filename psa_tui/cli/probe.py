@@ -3,49 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from psa_tui.cli import probe_options as options
 from psa_tui.cli.options import Json, takes_settings
 from psa_tui.errors import ConfigError
-from psa_tui.settings import LARGEST_SEED, Settings
+from psa_tui.settings import Settings
 from psa_tui.views.messages import print_error, print_warning
 from psa_tui.views.output import draws_in_ascii
 
-Checkpoints = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="CHECKPOINT", help="Files, or folders with a run (default: that of --model-dir)."),
-]
-Kill = Annotated[
-    str | None,
-    typer.Option(metavar="NUMBERS", help="How many hidden units to zero: 1..10 (default), 0..64:8 or 1,2,5."),
-]
-Noise = Annotated[
-    str | None,
-    typer.Option(
-        metavar="LEVELS",
-        help="Gaussian noise on all weights instead, in root mean squares of each tensor: 0.01,0.03,0.1, or auto "
-        "(0.01,0.03,0.1,0.3,1).",
-    ),
-]
-Draws = Annotated[int, typer.Option(metavar="N", min=1, max=100_000, help="Random draws at each of them.")]
-Seed = Annotated[int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Seed of the draws.")]
-Out = Annotated[str | None, typer.Option("--out", "-o", metavar="FILE", help="Also write a figure: .svg, .png, .pdf.")]
-OnTerminal = Annotated[bool, typer.Option("--terminal", help="Also draw the figure in the terminal.")]
 _OWN = dict.fromkeys(("network", "device", "backend"), "that of the training")
 
 
 @takes_settings(*("network", "name", "model_dir", "dataset_dir", "device", "backend", "threads", "ascii"), **_OWN)
 def probe(
     settings: Settings,
-    checkpoints: Checkpoints = None,
-    kill: Kill = None,
-    noise: Noise = None,
-    draws: Draws = 100,
-    seed: Seed = 0,
-    out: Out = None,
-    terminal: OnTerminal = False,
+    checkpoints: options.Checkpoints = None,
+    kill: options.Kill = None,
+    noise: options.Noise = None,
+    draws: options.Draws = 100,
+    seed: options.Seed = 0,
+    out: options.Out = None,
+    terminal: options.OnTerminal = False,
     json: Json = False,
 ) -> None:
     """Measure robustness: test accuracy after zeroing random hidden units, or with noise, without any training.

@@ -34,6 +34,20 @@ def named_folders(models: Path) -> list[str]:
     return [one.name for one in found if is_plain_name(one.name) and one.is_dir() and not one.is_symlink()]
 
 
+def file_names(models: Path) -> list[str]:
+    """Return the names of the files in ``models`` that ``psa clean`` takes away by their names."""
+    try:
+        return sorted(one.name for one in models.iterdir() if one.is_file() and not one.name.startswith("."))
+    except OSError:
+        return []
+
+
+def checkpoint_paths(models: Path) -> list[str]:
+    """Return the paths by which the checkpoints in ``models`` are called: the folder of a run, or else the file."""
+    folders = [models / name for name in _runs_in(models)]
+    return [str(path) for path in (*folders, *sorted(models.glob(f"*{_ENDING}"))) if not path.name.startswith(".")]
+
+
 def expect_checkpoint(path: Path, models: Path, name: str | None) -> None:
     """Name the runs in ``models`` where nothing is at ``path``, the checkpoint of the run ``name`` or of that without.
 
@@ -42,7 +56,7 @@ def expect_checkpoint(path: Path, models: Path, name: str | None) -> None:
     """
     if path.exists() or previous_path(path).exists():
         return
-    named = [one for one in sorted(named_folders(models)) if any((models / one).glob(f"*{_ENDING}"))]
+    named = _runs_in(models)
     if named:
         more = ", ..." if len(named) > _MOST_NAMES else ""
         raise ConfigError(
@@ -65,3 +79,7 @@ def find_checkpoint(folder: Path) -> Path:
         names = ", ".join(printable(path.name) for path in found[:5])
         raise CheckpointError(f"{folder}: which one? there are {names}; keep each in a --model-dir of its own")
     return found[0] if found else default
+
+
+def _runs_in(models: Path) -> list[str]:
+    return [one for one in sorted(named_folders(models)) if any((models / one).glob(f"*{_ENDING}"))]

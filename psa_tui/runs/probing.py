@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psa_tui.data import dataset_spec, load_dataset, majority_class_accuracy
-from psa_tui.errors import CheckpointError, ConfigError, PsaError
+from psa_tui.errors import CheckpointError, ConfigError, NoCheckpointError, PsaError
+from psa_tui.formatting import nearest
 from psa_tui.method.probes import Probe, UnitKill, dead_mask
 from psa_tui.networks.modules.names import UnnamedCodeError, names_code
-from psa_tui.runs.checkpoint_files import find_checkpoint
+from psa_tui.runs.checkpoint_files import checkpoint_paths, find_checkpoint
 from psa_tui.runs.resuming import check_edition
 from psa_tui.settings import Settings
 from psa_tui.storage.checkpoint import network_of, read_checkpoint
@@ -93,7 +94,12 @@ def load_subjects(
 
     def subject(path: Path) -> Subject:
         file = find_checkpoint(path) if path.is_dir() else path
-        checkpoint = read_checkpoint(file)
+        try:
+            checkpoint = read_checkpoint(file)
+        except NoCheckpointError as error:
+            known = {Path(one).name: one for one in checkpoint_paths(settings.get("model_dir"))}
+            meant = "".join(f"; did you mean {known[name]}?" for name in nearest(path.name, known))
+            raise NoCheckpointError(f"{error}{meant}") from None
         record = checkpoint.record
         network = network_of(record)
         if network is None:

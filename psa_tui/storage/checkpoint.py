@@ -172,7 +172,7 @@ def _errors(path: Path) -> AbstractContextManager[None]:
         path,
         "a checkpoint",
         if_missing="there is no such checkpoint; psa train makes one",
-        if_no_file="; move it away, or use another --model-dir",
+        remedy="; move it away, or use another --model-dir",
     )
 
 

@@ -21,6 +21,7 @@ from psa_tui.errors import HistoryError
 from psa_tui.formatting import printable
 from psa_tui.outside import outside_text
 from psa_tui.storage.atomic_write import make_folder
+from psa_tui.storage.places import converted_place
 from psa_tui.storage.schema import APPLICATION_ID, FORMAT, create_or_upgrade, view_as_current
 
 FILE_NAME = "history.sqlite"
@@ -158,6 +159,7 @@ def _connected(path: Path, address: str, *, uri: bool) -> Iterator[Database]:
     # Rows have few different texts, and it is called for each of them.
     connection.text_factory = lru_cache(maxsize=1024)(outside_text)
     connection.create_function("outside_text", 1, outside_text, deterministic=True)
+    connection.create_function("converted_place", 1, lambda stored: converted_place(stored, path))
     try:
         connection.execute("PRAGMA trusted_schema = OFF")
         yield Database(connection, path)

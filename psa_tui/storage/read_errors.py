@@ -17,18 +17,18 @@ _TELLING = (safetensors.SafetensorError, ConfigError, KeyError, TypeError, Value
 
 
 @contextmanager
-def read_errors(path: Path, what: str, *, if_missing: str, if_no_file: str = "") -> Iterator[None]:
+def read_errors(path: Path, what: str, *, if_missing: str, remedy: str = "") -> Iterator[None]:
     """Say in one line what is wrong with ``path``, which the block reads as ``what``, "a checkpoint".
 
-    ``if_missing`` says all of a missing file, and ``if_no_file`` what to do about a folder or a pipe.
+    ``if_missing`` says all of a missing file, and ``remedy`` what to do about what is there and no good one.
 
     Raises:
         CheckpointError: whatever the block finds wrong, or its libraries do.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise CheckpointError(f"{path}: not a file{if_no_file}")
-        with damage_errors(path, what):
+            raise CheckpointError(f"{path}: not a file{remedy}")
+        with damage_errors(path, what, remedy):
             yield
     except FileNotFoundError:
         raise NoCheckpointError(f"{path}: {if_missing}") from None
@@ -37,8 +37,10 @@ def read_errors(path: Path, what: str, *, if_missing: str, if_no_file: str = "")
 
 
 @contextmanager
-def damage_errors(source: object, what: str) -> Iterator[None]:
+def damage_errors(source: object, what: str, remedy: str = "") -> Iterator[None]:
     """Say in one line what is wrong with the content of ``source``, which the block reads as ``what``, "a checkpoint".
+
+    ``remedy`` is added to it.
 
     Raises:
         CheckpointError: whatever the block finds wrong, or its libraries do, but for errors of the system.
@@ -50,4 +52,4 @@ def damage_errors(source: object, what: str) -> Iterator[None]:
     except Exception as error:
         # Whatever its bytes do to a library, there is one line to say of it, and other files are still to be read.
         text = " ".join(str(error).split()) if isinstance(error, _TELLING) else type(error).__name__
-        raise CheckpointError(f"{source}: damaged or not {what} ({printable(text)[:160]})") from None
+        raise CheckpointError(f"{source}: damaged or not {what} ({printable(text)[:160]}){remedy}") from None

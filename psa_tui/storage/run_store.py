@@ -21,6 +21,7 @@ from psa_tui.storage.database import Database, now, open_database, read_database
 from psa_tui.storage.header import Record
 from psa_tui.storage.labels import NO_LABELS, Labels, write_labels
 from psa_tui.storage.meta_loops import NAMES, MetaLoopRow
+from psa_tui.storage.places import actual_place, stored_place
 from psa_tui.storage.run_rows import RunRow, decode_run
 from psa_tui.storage.sessions import decode_session
 from psa_tui.storage.statements import count_rows, insert, mappings, named, of_run, update
@@ -65,7 +66,7 @@ class RunStore:
             "updated_at": moment,
             "state": "running",
             "reason": "",
-            "checkpoint": str(checkpoint.absolute()),
+            "checkpoint": stored_place(checkpoint, self._database.path),
             "mode": record.mode,
             **record.hyperparameters.as_json(),
             **_counters(record.progress),
@@ -131,14 +132,15 @@ class RunStore:
         """Return where the checkpoint of ``run`` was when it was last worked on; None when the run is unknown."""
         with self._database.reading() as connection:
             row = connection.execute("SELECT checkpoint FROM runs WHERE run = ?", (run,)).fetchone()
-        return None if row is None else Path(row[0])
+        return None if row is None else Path(actual_place(row[0], self._database.path))
 
     def label(self, run: str, labels: Labels, removed: Collection[str] = (), checkpoint: Path | None = None) -> None:
         """Add ``labels`` to those of ``run``, without the tags ``removed``; its ``checkpoint`` may be elsewhere now."""
         with self._database.transaction() as connection:
             write_labels(connection, run, labels, removed)
             if checkpoint is not None:
-                update(connection, "runs", {"checkpoint": str(checkpoint)}, {"run": run})
+                place = stored_place(checkpoint, self._database.path)
+                update(connection, "runs", {"checkpoint": place}, {"run": run})
 
     def add(self, run: str, event: MetaLoopFinished) -> None:
         """Record a finished loop, in place of an earlier record of the same loop."""
@@ -168,13 +170,13 @@ class RunStore:
         """Return the runs worked on last, newest first."""
         with self._database.reading() as connection:
             rows = connection.execute("SELECT * FROM runs ORDER BY updated_at DESC, run LIMIT ?", (limit,))
-            return [decode_run(row) for row in mappings(rows)]
+            return [self._decode(row) for row in mappings(rows)]
 
     def run(self, run: str) -> RunRow | None:
         """Return the run of that name, or None."""
         with self._database.reading() as connection:
             rows = mappings(of_run(connection, "SELECT * FROM runs", run))
-            return decode_run(rows[0]) if rows else None
+            return self._decode(rows[0]) if rows else None
 
     def sessions(self, run: str) -> list[dict[str, Any]]:
         """Return the sessions of ``run`` in order; the keys are the columns of ``sessions``, versions are a mapping."""
@@ -221,6 +223,9 @@ class RunStore:
             )
             (count,) = promoted.fetchone()
         return curve, int(count)
+
+    def _decode(self, row: dict[str, Any]) -> RunRow:
+        return decode_run(row | {"checkpoint": actual_place(row["checkpoint"], self._database.path)})
 
 
 def _counters(progress: Progress) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from psa_tui.method.hyperparameters import HYPERPARAMETERS
 from psa_tui.storage.meta_loops import COLUMNS
 
-FORMAT = 9
+FORMAT = 10
 APPLICATION_ID = int.from_bytes(b"psat", "big")
 """By which a file of ours is told from those of other programs."""
 _HYPERPARAMETERS = "".join(
@@ -21,7 +21,7 @@ _RUN_TABLES = {
     updated_at TEXT NOT NULL,
     state TEXT NOT NULL,              -- running, finished, stopped or failed
     reason TEXT NOT NULL,
-    checkpoint TEXT NOT NULL,
+    checkpoint TEXT NOT NULL,         -- relative to the folder that the results folder is in, or absolute
     network TEXT NOT NULL,            -- the family, such as mlp
     architecture TEXT NOT NULL,
     parameters INTEGER NOT NULL,
@@ -195,6 +195,8 @@ def create_or_upgrade(connection: sqlite3.Connection, version: int) -> None:
         for name, sql_type in added.items():
             if name not in known:
                 connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {sql_type}")
+    if version < 10:
+        connection.execute("UPDATE runs SET checkpoint = converted_place(checkpoint)")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {FORMAT}")
 
@@ -207,8 +209,10 @@ def view_as_current(connection: sqlite3.Connection, version: int) -> None:
     for name in set(_tables_of(version)) & {*converted, *_ADDED}:
         rows = converted.get(name, "SELECT * FROM main.{}").format(name)
         known = _columns(connection, f"({rows})")
+        today = {"checkpoint": "converted_place(checkpoint) AS checkpoint"}
+        columns = ", ".join(today.get(column, column) for column in known)
         unknown = "".join(f", NULL AS {column}" for column in _ADDED.get(name, ()) if column not in known)
-        connection.execute(f"CREATE TEMP VIEW {name} AS SELECT *{unknown} FROM ({rows})")
+        connection.execute(f"CREATE TEMP VIEW {name} AS SELECT {columns}{unknown} FROM ({rows})")
 
 
 def _tables_of(version: int) -> Iterator[str]:

@@ -210,6 +210,17 @@ def study_names(folder: Path) -> list[str]:
         return [] if store is None else [row.study for row in store.studies()]
 
 
+def shape_names(folder: Path) -> list[str]:
+    """Return the shapes of the studies in ``folder``, as far as the studies say them.
+
+    Raises:
+        HistoryError: the database cannot be read.
+    """
+    with read_store(folder) as store:
+        studies = [] if store is None else store.studies()
+        return list(dict.fromkeys(shape for row in studies for shape in row.settings.get("shapes", [])))
+
+
 def _study_row(values: dict[str, Any]) -> StudyRow:
     settings = outside_json(values["settings"])
     lists = {name: settings.get(name, []) for name in ("shapes", "modes")}

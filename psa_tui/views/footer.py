@@ -150,7 +150,7 @@ def _last_line(state: RunState, width: int, options: DisplayOptions) -> Text:
     control = state.control
     asked = _asked(control)
     if options.read_only:
-        return _read_only_footer(state, width)
+        return _read_only_footer(state, width, options)
     if state.finished is not None:
         return Text(f" {state.finished.outcome} ", style="reverse")
     if asked:
@@ -160,7 +160,14 @@ def _last_line(state: RunState, width: int, options: DisplayOptions) -> Text:
     if control is not None and state.messages and control.log_level == "debug":
         return Text(f"log {control.log_level}: {state.messages[0]}")
     level = "" if control is None else f" ({control.log_level})"
-    return _keys(("space pause", "q stop now", "m mode", "s stop after loop", f"l log{level}", "/ filter"), width)
+    back = _way_back(options)
+    return _keys(
+        (*back, "space pause", "q stop now", "m mode", "s stop after loop", f"l log{level}", "/ filter"), width
+    )
+
+
+def _way_back(options: DisplayOptions) -> tuple[str, ...]:
+    return ("Esc no filter",) if options.log_filter else ()
 
 
 def _keys(keys: tuple[str, ...], width: int) -> Text:
@@ -171,13 +178,14 @@ def _keys(keys: tuple[str, ...], width: int) -> Text:
     return Text("  ".join([*shown, _HELP]), style="dim")
 
 
-def _read_only_footer(state: RunState, width: int) -> Text:
+def _read_only_footer(state: RunState, width: int, options: DisplayOptions) -> Text:
+    back = _way_back(options)
     if state.finished is None:
-        return _keys(("read-only: the run goes on in another process ", "q leave", "/ filter"), width)
+        return _keys((*back, "read-only: the run goes on in another process ", "q leave", "/ filter"), width)
     outcome, reason = state.finished.outcome, state.finished.reason
-    keys = ["q leave", _HELP, "read-only: a resume shows here"]
+    keys = [*back, "q leave", _HELP, "read-only: a resume shows here"]
     told = f" {outcome} by {reason} " if outcome is Outcome.STOPPED else f" {outcome}: {reason} "
-    if not reason or len("  ".join([told, *keys[:2]])) > width:
+    if not reason or len("  ".join([told, *keys[:-1]])) > width:
         # Why a run failed may be a long sentence; among the facts it is whole.
         told = f" {outcome} "
         keys = ["w says why", *keys] if reason else keys

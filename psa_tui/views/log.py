@@ -16,7 +16,7 @@ from psa_tui.views.display import DisplayOptions
 from psa_tui.views.state import RunState
 from psa_tui.views.text import format_units, format_verdict, needs_reason
 
-_ACCURACY_FROM = 70
+_ACCURACY_FROM = 60
 """Columns from which on the accuracy and the numbers of weights stand in the line."""
 _REASON_FROM = 110
 """Columns from which on the promotion rule's reason stands in the line, even the published rule's."""

@@ -57,9 +57,9 @@ def layout_of(unit_counts: Sequence[int], width: int, height: int, *, with_curso
 
 
 def unit_at(unit_counts: Sequence[int], width: int, height: int, x: int, y: int, *, with_cursor: bool) -> Unit | None:
-    """Return the first unit of the mark at column ``x`` and line ``y`` of a map of that size; None where none is."""
+    """Return the first unit of the mark nearest to column ``x`` and line ``y`` of such a map; None beside the marks."""
     layout = layout_of(unit_counts, width, height, with_cursor=with_cursor)
-    found = None if layout is None else layout.marked(x - with_cursor, y - 1)
+    found = None if layout is None else layout.nearest(x - with_cursor, y - 1)
     if found is None:
         return None
     layers, units = found

@@ -50,7 +50,7 @@ class NotifyView:
                 log.warning(fault)
         match event:
             case RunStarted():
-                self._under_way, self._started = f"run {event.run}", event
+                self._under_way, self._started = f"run {event.name or event.run}", event
                 majority, lkg = event.majority_class_accuracy, event.progress.lkg_accuracy
                 self._escape_at = None if majority is None else majority + ESCAPE_ABOVE_MAJORITY
                 if self._escape_at is not None and lkg is not None and lkg >= self._escape_at:

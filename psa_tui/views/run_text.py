@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -18,21 +19,22 @@ from psa_tui.storage.run_store import RunRow
 from psa_tui.views.sparkline import sparkline
 from psa_tui.views.text import format_changes, format_units_of_lkg
 
-_WIDTH = 80
+PAGE = 80
+"""Columns of a page where nothing says otherwise."""
 _LABEL = 14
-_CURVE = 60
-_CELL = 30
+_NAMES = 18
+"""Columns of what is compared, beside two cells."""
 
 
-def format_run(run: RunDetails, *, ascii_only: bool) -> list[str]:
-    """The run as lines: what it is, what came of it, and its sessions."""
-    curve = sparkline(run.validation_accuracies, _CURVE, ascii_only=ascii_only)
-    lines = [line for name, value in run_facts(run) for line in _fact(name, value)]
+def format_run(run: RunDetails, *, ascii_only: bool, width: int = PAGE) -> list[str]:
+    """The run as lines of ``width`` columns: what it is, what came of it, and its sessions."""
+    curve = sparkline(run.validation_accuracies, width - _LABEL - 6, ascii_only=ascii_only)
+    lines = [line for name, value in run_facts(run) for line in _fact(name, value, width)]
     if curve:
-        lines += _fact("accuracy", curve)
+        lines += _fact("accuracy", curve, width)
         low, high = min(run.validation_accuracies), max(run.validation_accuracies)
-        lines += _fact("", f"from {percent(low)} to {percent(high)}, every loop's candidate")
-    return [*lines, "", *format_sessions(run)]
+        lines += _fact("", f"from {percent(low)} to {percent(high)}, every loop's candidate", width)
+    return [*lines, "", *format_sessions(run, width)]
 
 
 def run_facts(run: RunDetails) -> list[tuple[str, str]]:
@@ -85,21 +87,23 @@ def results_of(run: RunDetails) -> dict[str, Any]:
     }
 
 
-def format_difference(one: RunDetails, two: RunDetails, *, ascii_only: bool) -> list[str]:
-    """Two runs side by side: the settings that differ, those that do not, and the results."""
+def format_difference(one: RunDetails, two: RunDetails, *, ascii_only: bool, width: int = PAGE) -> list[str]:
+    """Two runs side by side in ``width`` columns: the settings that differ, those that do not, and the results."""
+    cell = (width - _NAMES) // 2 - 1
+    beside = partial(_side_by_side, cell)
     settings = differing(one.settings(), two.settings())
     same = [name for name in one.settings() if name not in settings]
     names = [run.row.name or run.row.run for run in (one, two)]
-    lines = _side_by_side("", *(names if names[0] != names[1] else (one.row.run, two.row.run)))
+    lines = beside("", *(names if names[0] != names[1] else (one.row.run, two.row.run)))
     lines.append("settings that differ" if settings else "no setting differs")
     for name, (ours, theirs) in settings.items():
-        lines += _side_by_side(f"  {name}", plain_value(ours), plain_value(theirs))
-    lines += wrap(f"the same: {', '.join(same)}", _WIDTH, subsequent_indent="  ")
+        lines += beside(f"  {name}", plain_value(ours), plain_value(theirs))
+    lines += wrap(f"the same: {', '.join(same)}", width, subsequent_indent="  ")
     lines.append("results")
     for name, ours, theirs in compared_results(one, two):
-        lines += _side_by_side(f"  {name}", ours, theirs)
-    curves = [sparkline(run.validation_accuracies, _CELL, ascii_only=ascii_only) or "-" for run in (one, two)]
-    return [*lines, *_side_by_side("  accuracy", *curves)]
+        lines += beside(f"  {name}", ours, theirs)
+    curves = [sparkline(run.validation_accuracies, cell, ascii_only=ascii_only) or "-" for run in (one, two)]
+    return [*lines, *beside("  accuracy", *curves)]
 
 
 def checkpoint_state(row: RunRow) -> str:
@@ -155,19 +159,18 @@ def plain_value(value: object) -> str:
     return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _side_by_side(name: str, ours: str, theirs: str) -> list[str]:
-    """A label and two cells; what is too long goes on below."""
-    width = _WIDTH - 2 * (_CELL + 1)
-    left, right = (wrap(text, _CELL) or [""] for text in (ours, theirs))
+def _side_by_side(cell: int, name: str, ours: str, theirs: str) -> list[str]:
+    """A label and two cells of so many columns; what is too long goes on below."""
+    left, right = (wrap(text, cell) or [""] for text in (ours, theirs))
     rows = max(len(left), len(right))
     left, right = left + [""] * (rows - len(left)), right + [""] * (rows - len(right))
     labels = [name] + [""] * (rows - 1)
-    return [f"{label:<{width}} {a:<{_CELL}} {b}".rstrip() for label, a, b in zip(labels, left, right, strict=True)]
+    return [f"{label:<{_NAMES}} {a:<{cell}} {b}".rstrip() for label, a, b in zip(labels, left, right, strict=True)]
 
 
-def _fact(name: str, value: str) -> list[str]:
+def _fact(name: str, value: str, width: int) -> list[str]:
     """A label and its value, which goes on below where it is too long; one long word (a path) stays whole."""
-    parts = wrap(value, _WIDTH - _LABEL, break_long_words=False, break_on_hyphens=False) or [""]
+    parts = wrap(value, width - _LABEL, break_long_words=False, break_on_hyphens=False) or [""]
     return [f"{label:<{_LABEL}}{part}" for label, part in zip([name] + [""] * len(parts), parts, strict=False)]
 
 
@@ -219,9 +222,10 @@ def _time(run: RunDetails) -> str:
     return f"{time_taken(run.seconds)} in {loops}, {loop_time(run.median_loop_s)} a loop in the middle"
 
 
-def format_sessions(run: RunDetails) -> list[str]:
+def format_sessions(run: RunDetails, width: int = PAGE) -> list[str]:
     """Each session in a few lines; machine and versions only where they are not those of the session before."""
-    lines, known = [], ""
+    lines: list[str] = []
+    known = ""
     ends = [session["after_meta_loop"] for session in run.sessions[1:]] + [run.row.last_meta_loop]
     for session, end in zip(run.sessions, ends, strict=False):
         its_loops = [loop for loop in run.loops if session["after_meta_loop"] < loop.meta_loop <= end]
@@ -231,14 +235,12 @@ def format_sessions(run: RunDetails) -> list[str]:
         )
         when = _instant(session["started_at"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
         threads = "1 thread" if session["threads"] == 1 else f"{session['threads']} threads"
-        lines.append(
-            f"session {session['session']:<6}{when}, after loop {session['after_meta_loop']}: {outcome}{took}; "
-            f"{session['device']}, {threads}"
-        )
+        done = f"{when}, after loop {session['after_meta_loop']}: {outcome}{took}; {session['device']}, {threads}"
+        lines += _fact(f"session {session['session']}", done, width)
         versions = " ".join(f"{name} {version}" for name, version in session["versions"].items())
         environment = f"backend {session['backend']}; {session['machine']}; {versions}"
         if environment != known:
-            lines += _fact("", environment)
+            lines += _fact("", environment, width)
             known = environment
     return lines
 

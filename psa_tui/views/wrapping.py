@@ -21,6 +21,11 @@ def terminal_width(stream: TextIO) -> int | None:
         return None
 
 
+def page_width(stream: TextIO, most: int) -> int:
+    """Return how many columns a page on ``stream`` may have, where it has room for ``most``."""
+    return min(terminal_width(stream) or most, most)
+
+
 def write_lines(stream: TextIO, lines: Iterable[str]) -> None:
     """Write ``lines``, each on one line of its own unless a terminal has no room for that."""
     width = terminal_width(stream)

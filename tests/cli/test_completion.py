@@ -67,7 +67,7 @@ def test_runs_and_studies_are_those_of_the_folder_that_is_meant(offered, checkpo
         with open_runs(tmp_path / folder) as runs:
             runs.begin_session(replace(record, run=name), tmp_path / "lkg", SPLITS)
         with open_store(tmp_path / folder) as studies:
-            studies.enter(f"study-{name}", LOCAL, {})
+            studies.enter(f"study-{name}", LOCAL, {"shapes": ["8*8", f"1*{len(folder)}"]})
     for command in ("show", "diff", "follow", "plot --run"):
         assert offered(f"results {command} ") == ["latest", "20260101-aaaa"]
     assert offered("results show --results-dir other 2026") == ["20260202-bbbb"]
@@ -79,14 +79,27 @@ def test_runs_and_studies_are_those_of_the_folder_that_is_meant(offered, checkpo
         "reproduce status --study ",
     ):
         assert offered(line) == ["study-20260101-aaaa"]
+    for line in ("results curves --arch ", "results compare --arch ", "reproduce show ", "study show one "):
+        assert offered(line) == ["8*8", "1*7"]
+    assert offered("results curves --arch 8*8,") == ["8*8,8*8", "8*8,1*7"]
     (tmp_path / "results" / "history.sqlite").write_text("nonsense " * 1000)
     assert offered("results show ") == offered("study status ") == []
 
 
+def test_checkpoints_are_those_of_the_folder_that_is_meant(offered, tmp_path):
+    assert offered("clean ") == offered("probe ") == []
+    for name in ("models/mnist_lkg.safetensors", "models/wide/mnist_lkg.safetensors", "other/.lock", "other/notes"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert offered("clean ") == ["mnist_lkg.safetensors"]
+    assert offered("clean --model-dir other ") == ["notes"]
+    assert offered("probe ") == ["models/wide", "models/mnist_lkg.safetensors"]
+
+
 def test_offering_names_loads_neither_torch_nor_what_draws(tmp_path):
     script = (
-        "import sys\nfrom pathlib import Path\nimport psa_tui.cli.app\nfrom psa_tui.cli import completion\n"
-        "for what in completion.NAMES: list(completion._names(what, Path('results')))\n"
+        "import sys\nimport psa_tui.cli.app\nfrom psa_tui.cli import completion\n"
+        "for what in completion.NAMES: list(completion._names(what, completion.load_settings({})))\n"
         "assert not {'torch', 'pandas', 'matplotlib', 'numba', 'boto3'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, cwd=tmp_path)

@@ -136,11 +136,11 @@ def test_another_edition_a_missing_file_and_several_in_a_folder_hide_no_other_ch
         write_checkpoint(Path(f"sev\x1b[31meral/{name}.safetensors"), other)
     changed = replace(other, record=replace(other.record, dataset_fingerprint="0" * 64))
     write_checkpoint(Path("changed.safetensors"), changed)
-    done = psa("probe", "changed.safetensors", "nowhere", "sev\x1b[31meral", "two", *CPU, "--draws", 2)
+    done = psa("probe", "changed.safetensors", "onne", "sev\x1b[31meral", "two", *CPU, "--draws", 2, "--model-dir", ".")
     assert done.returncode == 1
     edition, missing, several = done.stderr.splitlines()
     assert edition.startswith("psa: error: changed.safetensors was trained on another edition of mnist5k")
-    assert missing == "psa: error: nowhere: there is no such checkpoint; psa train makes one"
+    assert missing == "psa: error: onne: there is no such checkpoint; psa train makes one; did you mean one?"
     assert "which one? there are a_lkg.safetensors, b_lkg.safetensors; keep each in" in several
     assert "a two" in done.stdout
     assert "\x1b" not in done.stdout + done.stderr

@@ -205,3 +205,6 @@ def test_a_terminal_of_any_width_has_runs_in_one_piece(psa, tmp_path, checkpoint
     assert listed.wait_for_end() == 0
     assert re.search(rf"^{record.run} ", listed.text, re.MULTILINE)
     assert ("data" in listed.text.split()) == (width >= 120)
+    shown = terminal((sys.executable, "-m", "psa_tui", "results", "show", record.run), size=(width, 34))
+    assert shown.wait_for_end() == 0
+    assert re.search(r"^session 1 .*\n {14}\S", shown.text, re.MULTILINE), "what goes on below stands under its like"

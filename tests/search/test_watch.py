@@ -7,6 +7,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 import psa_tui
 from psa_tui.method.event_codec import decode_event, encode_event
@@ -56,7 +57,15 @@ for attempt in range(2):
 """
 
 
-def test_in_a_pipe_or_a_notebook_every_loop_is_a_line(model, units, capsys):
+@pytest.fixture
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_in_a_pipe_or_a_notebook_every_loop_is_a_line(model, units, capsys, one_thread):
     search, train = psa_tui.Search(model, units, "output", seed=1), Trainer(model, counts=False)
     psa_tui.watch(search)
     for loop in search.loops(2):

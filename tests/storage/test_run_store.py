@@ -146,8 +146,8 @@ def test_a_damaged_a_foreign_and_a_newer_database_are_refused_and_left_as_they_a
         ("CREATE TABLE x (y); PRAGMA user_version = 2", "not a psa-tui history"),
         ("CREATE TABLE runs (y); PRAGMA application_id = 7; PRAGMA user_version = 3", "not a psa-tui history"),
         (
-            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 10",
-            f"history format 10, this version reads {FORMAT}; update psa-tui",
+            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 11",
+            f"history format 11, this version reads {FORMAT}; update psa-tui",
         ),
     ):
         path.unlink()

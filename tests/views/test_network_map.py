@@ -209,6 +209,17 @@ def test_the_unit_under_the_mouse_is_one_of_the_mark_that_is_drawn_there(cursor,
         assert nowhere == [None] * 4
 
 
+def test_what_is_pointed_at_need_not_be_hit():
+    def pointed(x, y):
+        return unit_at((4, 2, 10), 40, 12, x, y, with_cursor=False)
+
+    lines = drawn(ablations((4, 2, 10)), 40, 12)
+    assert lines[1].rstrip() == " ·   ·   ·"
+    assert [pointed(x, 1) for x in range(13)] == [(0, 0)] * 4 + [(1, 0)] * 4 + [(2, 0)] * 5
+    assert pointed(5, 9) == (1, 1), "below the units of a short layer"
+    assert pointed(20, 1) is None
+
+
 @pytest.mark.parametrize(
     ("counts", "width", "title"),
     [

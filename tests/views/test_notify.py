@@ -67,10 +67,11 @@ def test_an_escape_is_told_once_and_the_end_with_what_it_reached(server, build):
 
 def test_a_run_that_had_escaped_before_does_not_escape_again_nor_one_without_a_majority_class(server, build):
     events = build.story("[2*8]", [500, 600])
-    later = build.story("[2*8]", [700, 800], resumed=True, progress=events[-1].progress)
+    later = build.story("[2*8]", [700, 800], resumed=True, progress=events[-1].progress, name="wide")
     unknown = build.story("[2*8]", [500, 600], majority_class_accuracy=None)
     show(view_of(server.url()), *later, run_finished(later), *unknown, run_finished(unknown))
     assert server.titles == ["finished", "finished"]
+    assert server.posted[0][1]["title"] == "psa: run wide finished"
 
 
 def test_a_failure_and_a_signal_are_told_with_their_reasons(server, build):

@@ -519,6 +519,11 @@ def test_a_filter_is_typed_beside_the_log_on_a_small_screen_too(recorded, build)
             assert "ablations and verdicts" not in stage.text
             await stage.press("slash", *"prom")
             assert "ablations and verdicts with prom, newest first" in stage.text
+            await stage.press("enter")
+            assert "Esc no filter  space pause" in stage.text
+            await stage.press("escape")
+            assert "validation accuracy by meta-loop" in stage.text
+            assert "no filter" not in stage.text
 
     asyncio.run(use())
 

@@ -10,6 +10,7 @@ from psa_tui.views.wrapping import terminal_width, write_lines
 from tests.views.test_text import FOUR
 
 STOPPED = "stopped by the key q at meta-loop 278 of 3156; go on with: psa resume"
+END = b"\0"
 
 
 @pytest.fixture
@@ -22,7 +23,11 @@ def on_terminal():
         with open(os.dup(theirs), "w") as stream:
             assert terminal_width(stream) == width
             write_lines(stream, lines)
-        return os.read(ours, 1 << 16).decode().split("\r\n")[:-1]
+        os.write(theirs, END)
+        found = b""
+        while not found.endswith(END):  # the system hands over what was written piece by piece
+            found += os.read(ours, 1 << 16)
+        return found.removesuffix(END).decode().split("\r\n")[:-1]
 
     yield write
     os.close(ours)

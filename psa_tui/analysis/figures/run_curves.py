@@ -9,7 +9,7 @@ import numpy as np
 from psa_tui.analysis.figures.study_results import FigureKind
 from psa_tui.analysis.figures.style import INK, MUTED, new_figure
 from psa_tui.analysis.run_results import RunResults
-from psa_tui.formatting import count, percent, printable
+from psa_tui.formatting import count, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,11 +40,11 @@ def run_figure(title: str, results: RunResults, x_label: str, y_label: str) -> t
 
 
 def entitle(figure: Figure, title: str, results: RunResults) -> None:
-    """Write a title, and below it what was trained, cut where it is too long for a line, and the run's name."""
+    """Write a title, and below it what was trained and the run's name, cut where they are too long for a line."""
     figure.text(0.02, 0.985, title, fontsize=8, weight="bold", va="top")
-    what, run = results.what, printable(results.row.run)
-    what = what if len(what) <= _LONGEST else f"{what[: _LONGEST - 3]}..."
-    figure.text(0.02, 0.925, f"{what}\nrun {run}", fontsize=6, color=MUTED, va="top", linespacing=1.3)
+    lines = results.what, f"run {results.called}"
+    below = "\n".join(line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}..." for line in lines)
+    figure.text(0.02, 0.925, below, fontsize=6, color=MUTED, va="top", linespacing=1.3)
 
 
 def _accuracies(results: RunResults) -> Figure:

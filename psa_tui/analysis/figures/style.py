@@ -44,6 +44,8 @@ _STYLE = {
     "legend.fontsize": 6,
     "legend.frameon": False,
     "path.simplify_threshold": 0.1,
+    # TrueType: some publishers refuse Type 3, the default.
+    "pdf.fonttype": 42,
     "savefig.facecolor": PAPER,
     "svg.fonttype": "path",
     "svg.hashsalt": "psa-tui",

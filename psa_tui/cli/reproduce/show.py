@@ -15,7 +15,10 @@ from psa_tui.settings import Settings
 @takes_settings("results_dir")
 def show(
     settings: Settings,
-    shape: Annotated[str, typer.Argument(metavar="SHAPE", help="Such as 18*18.", show_default=False)],
+    shape: Annotated[
+        str,
+        typer.Argument(metavar="SHAPE", help="Such as 18*18.", show_default=False, autocompletion=names_of("shape")),
+    ],
     mode: Annotated[
         str, typer.Argument(metavar="MODE", help="Such as output.", show_default=False, autocompletion=names_of("mode"))
     ],

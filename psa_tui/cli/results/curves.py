@@ -36,9 +36,7 @@ def curves(
     ] = [Measure.ACCURACY, Measure.LKG],  # noqa: B006
     source: options.Source = "local",
     study: options.Study = None,
-    arch: Annotated[
-        str | None, typer.Option("--arch", metavar="SHAPES", help="Only these shapes: 8*8,18*18 (default: all).")
-    ] = None,
+    arch: options.Shapes = None,
     mode: options.Mode = None,
     trial: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="The curve of this trial (default: the mean).")

@@ -15,8 +15,8 @@ def diff(settings: Settings, run: Run, other: Run, json: Json = False) -> None:
     """Compare two runs: first the settings that differ, then the results."""
     from psa_tui.runs.history import differing, load_runs
     from psa_tui.views.output import draws_in_ascii
-    from psa_tui.views.run_text import format_difference, results_of
-    from psa_tui.views.wrapping import write_lines
+    from psa_tui.views.run_text import PAGE, format_difference, results_of
+    from psa_tui.views.wrapping import page_width, write_lines
 
     one, two = load_runs(settings.get("results_dir"), [run, other])
     if json:
@@ -29,4 +29,5 @@ def diff(settings: Settings, run: Run, other: Run, json: Json = False) -> None:
         json_format.dump(content, sys.stdout, indent=2)
         print()
         return
-    write_lines(sys.stdout, format_difference(one, two, ascii_only=draws_in_ascii(settings)))
+    width = page_width(sys.stdout, PAGE)
+    write_lines(sys.stdout, format_difference(one, two, ascii_only=draws_in_ascii(settings), width=width))

@@ -45,5 +45,11 @@ Out = Annotated[
     str | None, typer.Option("--out", "-o", metavar="FILE", help="Where to write the file.", rich_help_panel="Output")
 ]
 Shapes = Annotated[
-    str | None, typer.Option("--arch", metavar="SHAPES", help="Only these shapes: 8*8,18*18 (default: all).")
+    str | None,
+    typer.Option(
+        "--arch",
+        metavar="SHAPES",
+        help="Only these shapes: 8*8,18*18 (default: all).",
+        autocompletion=names_of("shape"),
+    ),
 ]

@@ -28,8 +28,8 @@ def show(settings: Settings, run: Run, json: Json = False) -> None:
     """Show one run: its settings, its sessions, its bounty, its promotions and ablations, its checkpoint."""
     from psa_tui.runs.history import load_runs
     from psa_tui.views.output import draws_in_ascii
-    from psa_tui.views.run_text import checkpoint_state, format_run
-    from psa_tui.views.wrapping import write_lines
+    from psa_tui.views.run_text import PAGE, checkpoint_state, format_run
+    from psa_tui.views.wrapping import page_width, write_lines
 
     (found,) = load_runs(settings.get("results_dir"), [run])
     if json:
@@ -53,4 +53,5 @@ def show(settings: Settings, run: Run, json: Json = False) -> None:
         json_format.dump(content, sys.stdout, indent=2)
         print()
         return
-    write_lines(sys.stdout, format_run(found, ascii_only=draws_in_ascii(settings)))
+    width = page_width(sys.stdout, PAGE)
+    write_lines(sys.stdout, format_run(found, ascii_only=draws_in_ascii(settings), width=width))

@@ -16,7 +16,10 @@ from psa_tui.settings import Settings
 def show(
     settings: Settings,
     study: options.Study = None,
-    shape: Annotated[str | None, typer.Argument(metavar="SHAPE", help="Such as 18*18.", show_default=False)] = None,
+    shape: Annotated[
+        str | None,
+        typer.Argument(metavar="SHAPE", help="Such as 18*18.", show_default=False, autocompletion=names_of("shape")),
+    ] = None,
     mode: Annotated[
         str | None,
         typer.Argument(metavar="MODE", help="Such as output.", show_default=False, autocompletion=names_of("mode")),

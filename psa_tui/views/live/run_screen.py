@@ -215,11 +215,13 @@ class RunScreen(LiveScreen):
         self._change(navigation.with_unit_moved(self.options, self.state, (width, height), across, down))
 
     def action_reset(self) -> None:
-        """Take back what was chosen for chart, map and log."""
+        """Take back what was chosen for chart, map and log; a screen that holds one picture shows the chart again."""
         if self.query_one(Input).display:
             self._close_input()
         self.query_one(Input).value = ""
-        self._change(navigation.reset(self.options))
+        self.options = navigation.reset(self.options)
+        self._shown = None if self._size_class == SMALL else self._shown
+        self._arrange()
 
     def action_share(self, direction: str, factor: float) -> None:
         """Make the upper pictures higher, or those at the left wider, or the other way round."""

@@ -32,7 +32,7 @@ _HELP = (
     "axes. A digit is the best mean of a shape's modes, in tens of percent: 9 is 90 % and more.\n\n"
     "Beside it is what every worker trains, and how many of its trials have reached what: each character of the strip "
     "is ten percent of accuracy, from 0 to 100, the higher the more trials; then their mean and extremes.\n\n"
-    "Throughput counts one trial's meta-loop as one; predicted is what this machine was measured to do.\n\n"
+    "Throughput counts one trial's meta-loop as one; the plan is what this machine was measured to do.\n\n"
     "q or Ctrl-C commits what is done and leaves; the same command goes on."
 )
 
@@ -151,9 +151,7 @@ def _throughput(state: StudyState) -> str:
     )
     if state.rates is None:
         return shapes
-    rate, predicted = state.rates
-    share = "" if predicted is None else f" ({100 * rate / predicted:.0f} %)"
-    return f"{format_rates(rate, predicted)}{share}   {shapes}"
+    return f"{format_rates(*state.rates)}   {shapes}"
 
 
 def _tasks(state: StudyState, width: int, height: int, glyphs: Glyphs) -> Text:

@@ -13,6 +13,7 @@ from psa_tui.views.study.state import StudyState, format_trials
 
 QUICK = "quick, not a reproduction"
 _NAMED = 5
+_AS_PLANNED = (0.95, 1.05)
 
 
 def format_started(event: StudyStarted) -> list[str]:
@@ -41,14 +42,22 @@ def format_progress(state: StudyState, now: float) -> str:
     return line if left is None else f"{line}  {duration(left)} left"
 
 
-def format_rates(rate: float, predicted: float | None) -> str:
-    """Return how many trials' meta-loops a second are done, beside what this machine was measured to do."""
-    return f"{_rate(rate)} meta-loops/s" + ("" if predicted is None else f", predicted {_rate(predicted)}")
+def format_rates(rate: float, planned: float | None) -> str:
+    """Return how many trials' meta-loops a second are done, beside what this machine was measured to do beforehand."""
+    pace = f"{_number(rate, 3)} meta-loops/s"
+    if planned is None:
+        return pace
+    times = rate / planned
+    return (
+        f"{pace}, as planned"
+        if _AS_PLANNED[0] < times < _AS_PLANNED[1]
+        else f"{pace}, {_number(times, 2)} times the plan"
+    )
 
 
-def _rate(value: float) -> str:
-    """Three digits that count, and never a power of ten: 0.123, 12.3, 1,230."""
-    return f"{float(f'{value:.3g}'):,.12g}"
+def _number(value: float, digits: int) -> str:
+    """So many digits that count, and never a power of ten: 0.123, 12.3, 1,230."""
+    return f"{float(f'{value:.{digits}g}'):,.12g}"
 
 
 def format_finished(event: StudyFinished, state: StudyState) -> list[str]:

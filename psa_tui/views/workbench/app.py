@@ -16,12 +16,15 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
+from psa_tui.errors import CheckpointError, NoCheckpointError
+from psa_tui.formatting import printable
 from psa_tui.settings import Settings
 from psa_tui.views.workbench.base import WorkbenchScreen, key
 from psa_tui.views.workbench.commands import (
     Words,
     delete_words,
     follow_words,
+    from_here,
     resume_words,
     run_in_foreground,
     run_quietly,
@@ -158,11 +161,21 @@ class Workbench(App[None]):
 
     def _holds_checkpoint(self, entry: Entry) -> bool:
         """Whether the file that the history names is still the run's: what lies there may be anything."""
-        from psa_tui.runs.resuming import holds_run
+        from psa_tui.storage.checkpoint import read_checkpoint
 
-        if entry.run is None or holds_run(Path(entry.run.checkpoint), entry.run.run):
+        if entry.run is None:
             return True
-        self.say(f"the checkpoint of {entry.label} is gone, or another run's now: {entry.run.checkpoint}")
+        path = from_here(Path(entry.run.checkpoint))
+        try:
+            run = read_checkpoint(path).record.run
+        except NoCheckpointError:
+            self.say(f"the checkpoint of {entry.label} is gone: {path}; u brings back what was deleted", is_error=True)
+        except CheckpointError as error:
+            self.say(printable(str(error)), is_error=True)
+        else:
+            if run == entry.run.run:
+                return True
+            self.say(f"the checkpoint of {entry.label} is another run's now: {path}", is_error=True)
         return False
 
     def leave_for(self, words: Words, *, wait: bool = True) -> None:

@@ -18,7 +18,7 @@ _ARROW = 2
 """Columns for the arrow behind the heading of the column that is sorted by."""
 _LONGEST = 28, 20, 14, 10
 """Columns that a text may take, the later ones where a column of weight ``_MISSED`` or less had no room else."""
-_MISSED = 4
+_MISSED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +69,22 @@ def _share(entry: Entry) -> float:
 COLUMNS = (
     Column(NAME, 0, lambda one: one.label, lambda one: one.label.lower()),
     Column("state", 1, lambda one: one.state, lambda one: one.state, extra=2),
-    Column("shape", 4, lambda one: one.architecture, lambda one: one.architecture),
-    Column("mode", 2, lambda one: one.mode, lambda one: one.mode),
-    Column("lr", 6, _rate, lambda one: one.learning_rate, is_number=True),
-    Column("loops", 3, lambda one: f"{one.done:,}/{one.last:,}", _share, is_number=True),
+    Column("shape", 5, lambda one: one.architecture, lambda one: one.architecture),
+    Column("mode", 3, lambda one: one.mode, lambda one: one.mode),
+    Column("lr", 7, _rate, lambda one: one.learning_rate, is_number=True),
+    Column("loops", 4, lambda one: f"{one.done:,}/{one.last:,}", _share, is_number=True),
     Column("best %", 2, lambda one: accuracy(one.bounty), lambda one: one.bounty, is_number=True, is_descending=True),
     Column(
         "test %",
-        7,
+        8,
         lambda one: accuracy(one.test_accuracy),
         lambda one: one.test_accuracy,
         is_number=True,
         is_descending=True,
     ),
-    Column("tags", 8, lambda one: one.tags or "-", lambda one: one.tags or None),
-    Column("note", 9, lambda one: one.note or "-", lambda one: one.note or None),
-    Column("age", 5, _age, lambda one: one.updated_at, is_number=True, is_descending=True),
+    Column("tags", 9, lambda one: one.tags or "-", lambda one: one.tags or None),
+    Column("note", 10, lambda one: one.note or "-", lambda one: one.note or None),
+    Column("age", 6, _age, lambda one: one.updated_at, is_number=True, is_descending=True),
 )
 """In the order in which they stand."""
 

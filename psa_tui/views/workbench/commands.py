@@ -103,17 +103,17 @@ def _resume(row: RunRow, results_dir: Path, name: str | None) -> Words:
     # It loads NumPy, which the first frame does not wait for.
     from psa_tui.runs.resuming import resume_command
 
-    return shlex.split(resume_command(_from_here(Path(row.checkpoint).parent), results_dir, name))[1:]
+    return shlex.split(resume_command(from_here(Path(row.checkpoint).parent), results_dir, name))[1:]
 
 
 def _file(name: str) -> Words:
     return ["--yes", *_name(name)]
 
 
-def _from_here(folder: Path) -> Path:
-    """Return a folder as one would type it: from the current one, where it is in there."""
+def from_here(path: Path) -> Path:
+    """Return a path as one would type it: from the current folder, where it is in there."""
     here = Path.cwd()
-    return folder.relative_to(here) if folder.is_relative_to(here) else folder
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _name(name: str) -> Words:

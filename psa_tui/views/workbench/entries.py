@@ -200,8 +200,12 @@ def counted(entries: Sequence[Entry]) -> list[str]:
     if not entries:
         return []
     runs, running = sum(one.run is not None for one in entries), sum(one.state == "running" for one in entries)
-    studies = count(len(entries) - runs, "study").replace("studys", "studies")
-    return [count(runs, "run"), studies, f"{running} running" if running else ""]
+    return [count(runs, "run"), of_studies(len(entries) - runs), f"{running} running" if running else ""]
+
+
+def of_studies(number: int) -> str:
+    """Return so many studies in words."""
+    return count(number, "study").replace("studys", "studies")
 
 
 def age(seconds: float | None) -> str:

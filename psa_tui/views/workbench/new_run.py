@@ -25,6 +25,7 @@ from psa_tui.settings import SETTINGS, Settings
 from psa_tui.storage.run_store import RunRow
 from psa_tui.views.workbench.base import Dialog
 from psa_tui.views.workbench.commands import Words, shown
+from psa_tui.views.workbench.entries import Entry
 
 _FIELDS = ("network", "arch", "mode", "lr", "batch_size", "meta_loops", "seed", "dataset")
 _NAME = "name"
@@ -39,12 +40,12 @@ class NewRun(Dialog[Words]):
     BINDINGS: ClassVar = [Binding("ctrl+s", "begin", "start")]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (_LEAST_LINES, "-high")]  # noqa: RUF012 (Textual declares no ClassVar)
 
-    def __init__(self, settings: Settings, like: RunRow | None) -> None:
-        """Begin with the settings in force, or with those of the run ``like``."""
+    def __init__(self, settings: Settings, like: Entry | None) -> None:
+        """Begin with the settings in force, or with those of ``like`` where it is a run."""
         super().__init__()
         self._settings = settings
         self._in_force = {name: raw_text(settings, name) for name in _FIELDS}
-        self._first = self._in_force | ({} if like is None else values_of(like))
+        self._first = self._in_force | ({} if like is None or like.run is None else values_of(like.run))
 
     def compose(self) -> ComposeResult:
         """Yield a line a setting, the command, and two buttons."""

@@ -13,7 +13,7 @@ from psa_tui.views.workbench import signs
 from psa_tui.views.workbench.base import WorkbenchScreen, key
 from psa_tui.views.workbench.charts import Group
 from psa_tui.views.workbench.commands import Words
-from psa_tui.views.workbench.entries import Entry, Results
+from psa_tui.views.workbench.entries import Entry, Results, of_studies
 from psa_tui.views.workbench.overlay import Overlay
 from psa_tui.views.workbench.subjects import Subject, read_run
 from psa_tui.views.workbench.widgets import CommandLine, Heading, KeyLine
@@ -31,9 +31,11 @@ class OverlayScreen(WorkbenchScreen):
     ]
 
     def __init__(self, results: Results, entries: Sequence[Entry]) -> None:
-        """Show the runs of ``entries``."""
+        """Show the runs of ``entries``, and say how many studies are among them."""
         super().__init__()
-        self._results, self._entries = results, entries
+        self._results, self._entries = results, [one for one in entries if one.run is not None]
+        studies = len(entries) - len(self._entries)
+        self._left_out = f"{of_studies(studies)} left out" if studies else ""
         self._subjects: list[tuple[Entry, Subject]] = []
         self._is_grouped = True
 
@@ -80,7 +82,8 @@ class OverlayScreen(WorkbenchScreen):
         groups = grouped(self._subjects, by_setting=self._is_grouped)
         self.query_one(Overlay).show(groups)
         what = "median LKG, and a band from the least to the greatest" if self._is_grouped else "LKG"
-        self.query_one(Heading).say("overlay", count(len(self._subjects), "run"), count(len(groups), "setting"), what)
+        runs, settings = count(len(self._subjects), "run"), count(len(groups), "setting")
+        self.query_one(Heading).say("overlay", runs, settings, self._left_out, what)
 
 
 def grouped(subjects: Sequence[tuple[Entry, Subject]], *, by_setting: bool) -> list[Group]:

@@ -144,7 +144,7 @@ class RunsScreen(WorkbenchScreen):
         marks = f"{len(table.marked_entries)} marked" if table.marked_entries else ""
         place = printable(Path.cwd()).replace(printable(Path.home()), "~", 1)
         empty = "" if table.entries else _EMPTY if self._is_read else f"reading {printable(self.results.folder)} ..."
-        self.query_one(Heading).say("psa", self._problem or empty, *counted(table.entries), found, marks, place)
+        self.query_one(Heading).say("psa", empty, *counted(table.entries), found, marks, place, problem=self._problem)
         marked = table.marked_entries
         diff = self.words_of("diff") if len(marked) == 2 else None
         self.query_one(CommandLine).say(("d", diff), ("Enter", self.words_of("open")), ("n", ["train"]))
@@ -239,10 +239,10 @@ class RunsScreen(WorkbenchScreen):
 
         def begin(words: Words | None) -> None:
             if words is not None:
+                self.table.go_to_new()
                 self.workbench.leave_for(words)
 
-        current = self.table.current
-        self.app.push_screen(NewRun(self.workbench.settings, None if current is None else current.run), begin)
+        self.app.push_screen(NewRun(self.workbench.settings, self.table.current), begin)
 
     def action_follow(self) -> None:
         """Follow the run in its own screen; a study's map is live."""
@@ -274,13 +274,12 @@ class RunsScreen(WorkbenchScreen):
     def action_overlay(self) -> None:
         """Draw the marked runs, or the one under the cursor, in one chart."""
         chosen = self.table.marked_entries or [one for one in (self.table.current,) if one is not None]
-        runs = [entry for entry in chosen if entry.run is not None]
-        if not runs:
+        if all(entry.run is None for entry in chosen):
             self.workbench.say("mark runs with Space: o lays their curves over one another")
             return
         from psa_tui.views.workbench.overlay_screen import OverlayScreen
 
-        self.app.push_screen(OverlayScreen(self.results, runs))
+        self.app.push_screen(OverlayScreen(self.results, chosen))
 
     def action_parallel(self) -> None:
         """Draw the settings and results of the marked runs, or of those that the filter shows."""

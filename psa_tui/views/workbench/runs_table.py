@@ -41,6 +41,8 @@ class RunsTable(DataTable[Text]):
         self.sorted_by: Column = _AGE
         self.is_reversed = True
         self._drawn: object = None
+        self._before: set[str] | None = None
+        """The keys there were when a run was begun to which the cursor is to go."""
 
     @property
     def current(self) -> Entry | None:
@@ -64,7 +66,7 @@ class RunsTable(DataTable[Text]):
     def fill(self, room: int) -> int:
         """Show what fits the filter in ``room`` columns, and return how many the table takes.
 
-        The cursor stays on its entry.
+        The cursor stays on its entry, or goes to the one that it waits for.
         """
         self.shown = ordered(
             [entry for entry in self.entries if entry.fits(self.words)], self.sorted_by, reverse=self.is_reversed
@@ -82,7 +84,7 @@ class RunsTable(DataTable[Text]):
         if content == self._drawn:
             return width
         self._drawn = content
-        at = self._current_key()
+        at = self._new_key() or self._current_key()
         place, offset = self.cursor_row, self.scroll_offset
         self.clear(columns=True)
         self.add_column(Text(" "), key="mark", width=1)
@@ -98,6 +100,17 @@ class RunsTable(DataTable[Text]):
         self.move_cursor(row=keys.index(at) if at in keys else min(place, max(len(keys) - 1, 0)), animate=False)
         self.scroll_to(y=offset.y, animate=False, force=True)
         return width
+
+    def go_to_new(self) -> None:
+        """Let the cursor go to the next entry that comes up."""
+        self._before = {entry.key for entry in self.entries}
+
+    def _new_key(self) -> str | None:
+        new = (
+            None if self._before is None else next((one.key for one in self.shown if one.key not in self._before), None)
+        )
+        self._before = self._before if new is None else None
+        return new
 
     def _current_key(self) -> str | None:
         if not self.row_count or not self.is_valid_row_index(self.cursor_row):

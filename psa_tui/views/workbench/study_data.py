@@ -98,6 +98,10 @@ class StudyData:
         """Return how many trials of a shape are complete."""
         return sum(self.cell(shape, mode).count(COMPLETE) for mode in self.modes)
 
+    def failed(self, shape: str | None) -> int:
+        """Return how many trials of a shape, or of all, have failed."""
+        return sum(row.state == FAILED for row in self.trials_of(shape))
+
     def wanted(self) -> int:
         """Return how many trials of a shape there are to be."""
         return self.trials * len(self.modes)

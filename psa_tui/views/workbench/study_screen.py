@@ -102,7 +102,9 @@ class StudyScreen(WorkbenchScreen):
             return
         place = list(View).index(shown.view) + 1
         complete = sum(data.complete(shape.name) for shape in data.shapes)
-        facts = f"{complete:,} of {data.wanted() * len(data.shapes):,} trials", "running" if data.is_running else ""
+        failed = data.failed(None)
+        facts = [f"{complete:,} of {data.wanted() * len(data.shapes):,} trials", f"{failed:,} failed" if failed else ""]
+        facts.append("running" if data.is_running else "")
         off = sum(shape.depth is None or shape.width is None for shape in data.shapes)
         left_out = f"{off} of unknown size: l lists them" if off else ""
         self.query_one(Heading).say(f"study {data.name}", f"{place} {shown.view}", *facts, left_out)

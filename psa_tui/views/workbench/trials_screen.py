@@ -126,7 +126,9 @@ class TrialsScreen(WorkbenchScreen):
         best = max((row.bounty for row in self._rows if row.bounty is not None), default=None)
         trials = count(len(self._rows), "trial") if self._rows else "no trial has begun yet"
         found = "" if best is None else f"best {accuracy(best)} %"
-        self.query_one(Heading).say(f"study {self._data.name}", self._shape or "all shapes", trials, found)
+        lost = self._data.failed(self._shape)
+        facts = trials, f"{lost:,} failed" if lost else "", found
+        self.query_one(Heading).say(f"study {self._data.name}", self._shape or "all shapes", *facts)
         has_curves = self._shape is not None and any(row.meta_loop for row in self._rows)
         self.query_one(Overlay).display = has_curves and (self._is_beside or self.size.height >= _HIGH)
         table, place = self._table, self._table.cursor_row

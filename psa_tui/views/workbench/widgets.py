@@ -33,16 +33,18 @@ class Line(Static):
 
 
 class Heading(Line):
-    """Where one is, and what there is of it, in one line."""
+    """Where one is, and what there is of it, in one line; or why there is nothing, in as many as that takes."""
 
-    def say(self, name: str, *facts: str) -> None:
-        """Show ``name`` and as many facts as the line holds whole."""
-        line = Text(no_wrap=True, end="").append(f" {name} ", "bold reverse").append(" ")
-        for fact in filter(None, facts):
+    def say(self, name: str, *facts: str, problem: str = "") -> None:
+        """Show ``name`` and as many facts as the line holds whole, or the whole ``problem``."""
+        line = Text(no_wrap=not problem, end="").append(f" {name} ", "bold reverse").append(" ")
+        if problem:
+            line.append(f"  {problem}")
+        for fact in () if problem else filter(None, facts):
             if line.cell_len + cell_len(fact) + 3 > self.app.size.width:
                 break
             line.append("  ").append(fact)
-        self.set_line(line)
+        self.set_line(line, layout=True)
 
 
 class CommandLine(Line):

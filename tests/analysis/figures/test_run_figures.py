@@ -1,6 +1,7 @@
 import io
 import random
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -145,6 +146,11 @@ def test_the_map_has_the_mean_gain_of_every_unit_and_the_histogram_all_gains():
     )
 
 
+def test_a_run_with_a_name_is_called_by_it():
+    named = RunResults(replace(SOME.row, name="wide"))
+    assert named.name.endswith(", mnist, run wide (20260101-000000-abcd1234)")
+
+
 def test_figures_are_said_in_words():
     promotions = sum(row.verdict == "promoted" for row in ROWS)
     assert (
@@ -164,4 +170,7 @@ def test_a_figure_is_one_column_wide_and_well_formed():
     figure = drawn("ablations", SOME)
     assert Image.open(io.BytesIO(to_bytes(figure, "png"))).width == 1020
     assert ElementTree.fromstring(to_bytes(figure, "svg")).tag.endswith("svg")
-    assert to_bytes(figure, "pdf").startswith(b"%PDF")
+    pdf = to_bytes(figure, "pdf")
+    assert pdf.startswith(b"%PDF")
+    assert b"/TrueType" in pdf or b"/CIDFontType2" in pdf
+    assert b"/Type3" not in pdf, "publishers refuse such fonts"

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
+from psa_tui.runs.history import load_runs
 from psa_tui.storage.run_store import read_runs
+from psa_tui.views.run_text import format_difference
 from tests import program
 
 pytestmark = pytest.mark.slow
@@ -185,6 +187,9 @@ def test_diff_has_the_settings_that_differ_first_then_the_results(psa, two_runs)
         "bounty", f"{100 * first.bounty:.2f}", "%", f"{100 * latest.bounty:.2f}", "%", f"({gain:+.2f}", "points)",
     ]  # fmt: skip
     assert all(len(line) <= 80 for line in lines)
+    narrow = format_difference(*load_runs(Path("results"), [first.run, "latest"]), ascii_only=True, width=60)
+    assert all(len(line) <= 60 for line in narrow)
+    assert {line[39] for line in narrow[narrow.index("results") + 1 :] if len(line) > 39} == {" "}, "two columns"
     content = json.loads(psa("results", "diff", first.run, "latest", "--json").stdout)
     assert content["settings_that_differ"]["architecture"] == ["[2*8]", "[1*8]"]
     assert "learning rate" not in content["settings_that_differ"]

@@ -52,7 +52,10 @@ def test_cells_are_weighed_by_their_cost_not_counted(study):
 
 def test_what_was_only_guessed_is_no_prediction(study):
     """A short study is not worth a measurement: its costs weigh shapes against each other and say nothing of a pace."""
-    for measured, predicted, said in ((True, 1.0, "20 meta-loops/s, predicted 1"), (False, None, "20 meta-loops/s")):
+    for measured, predicted, said in (
+        (True, 1.0, "20 meta-loops/s, 20 times the plan"),
+        (False, None, "20 meta-loops/s"),
+    ):
         state = started_study(study, costs_measured=measured)
         at(study, state, "1*10", 0, 0.0)
         at(study, state, "1*10", 1, 0.05, loop_s=0.05)
@@ -127,5 +130,7 @@ def test_a_lost_worker_runs_nothing_and_the_end_empties_all(study):
 
 
 def test_rates_are_written_without_powers_of_ten():
-    assert format_rates(1234.5, 0.0123) == "1,230 meta-loops/s, predicted 0.0123"
+    assert format_rates(1234.5, 0.0123) == "1,230 meta-loops/s, 100,000 times the plan"
+    assert format_rates(0.03, 12) == "0.03 meta-loops/s, 0.0025 times the plan"
+    assert format_rates(12, 12.5) == format_rates(12, 11.5) == "12 meta-loops/s, as planned"
     assert format_rates(2_345_678.0, None) == "2,350,000 meta-loops/s"

@@ -6,7 +6,7 @@ from psa_tui.settings import load_settings
 from psa_tui.storage.run_store import read_runs
 from psa_tui.views.workbench.app import Workbench
 from psa_tui.views.workbench.new_run import problem_of, train_words, values_of
-from tests.views.workbench.conftest import add_run
+from tests.views.workbench.conftest import RUNS, add_run
 from tests.views.workbench.test_runs_screen import NEWEST
 
 VALUES = {"name": "", "arch": "", "mode": "none", "lr": "0.0001", "batch_size": "256", "meta_loops": "100", "seed": ""}
@@ -56,9 +56,15 @@ def test_a_name_that_has_a_checkpoint_is_refused(tmp_path, monkeypatch):
     assert "already" in problem_of(VALUES | {"name": "mine"}, load_settings({}))
 
 
-def test_the_form_shows_its_command_while_it_is_filled_in_and_runs_it(folder, sit, monkeypatch):
+def test_the_form_shows_its_command_while_it_is_filled_in_and_runs_it(folder, sit, monkeypatch, build):
     ran = []
-    monkeypatch.setattr(Workbench, "leave_for", lambda self, words, wait=True: ran.append(words))
+
+    def leave_for(self, words, wait=True):
+        ran.append(words)
+        add_run(build, folder, "20260101-000005-eeee", *RUNS[NEWEST])
+        self.reload()
+
+    monkeypatch.setattr(Workbench, "leave_for", leave_for)
 
     async def acts(eyes):
         await eyes.see(NEWEST)
@@ -71,7 +77,7 @@ def test_the_form_shows_its_command_while_it_is_filled_in_and_runs_it(folder, si
         await eyes.write("8]")
         await eyes.see("--arch '[2*8]'")
         await eyes.press("enter")
-        await eyes.see("4 runs")
+        await eyes.see("5 runs", "$ psa results show 20260101-000005-eeee")
 
     sit(acts)
     (words,) = ran

@@ -118,6 +118,8 @@ def test_two_marked_runs_are_compared_and_several_laid_over_one_another_by_setti
         await eyes.see("3 runs", "2 settings", "2 runs", "48.50 %", "[2*8] output, lr 0.01")
         await eyes.press("g")
         await eyes.see("3 settings", "20260101-000001-aaaa")
+        await eyes.press("escape", "home", "space", "o")
+        await eyes.see("3 runs  2 settings  1 study left out")
 
     sit(acts)
 
@@ -138,7 +140,7 @@ def test_help_and_the_list_of_commands_name_every_action_with_its_command_line(f
 def test_a_command_is_run_in_the_terminal_of_the_workbench(folder, sit, monkeypatch):
     ran = []
     monkeypatch.setattr(application.Workbench, "leave_for", lambda self, words, wait=True: ran.append((words, wait)))
-    monkeypatch.setattr("psa_tui.runs.resuming.holds_run", lambda path, run: True)
+    monkeypatch.setattr(application.Workbench, "_holds_checkpoint", lambda *_: True)
 
     async def acts(eyes):
         await eyes.see(NEWEST)
@@ -155,22 +157,30 @@ def test_a_command_is_run_in_the_terminal_of_the_workbench(folder, sit, monkeypa
     ]
 
 
-def test_a_run_whose_checkpoint_is_gone_or_anothers_is_neither_resumed_nor_deleted(folder, sit, monkeypatch):
+def test_a_run_whose_checkpoint_is_no_good_is_neither_resumed_nor_deleted(folder, sit, monkeypatch, checkpoint):
+    from psa_tui.storage.checkpoint import write_checkpoint
+
     monkeypatch.setattr(application.Workbench, "leave_for", lambda *_: pytest.fail("it was"))
     monkeypatch.setattr(application.Workbench, "run_beside", lambda *_: pytest.fail("it was"))
-    other = folder / "models" / NEWEST / "mnist_lkg.safetensors"
-    other.parent.mkdir(parents=True)
-    other.write_text("what a user has")
+    place = f"models/{NEWEST}/mnist_lkg.safetensors"
 
     async def acts(eyes):
+        async def tries(*said):
+            for action in "rx":
+                eyes.app.clear_notifications()
+                await eyes.press(action)
+                await eyes.see(*said)
+
         await eyes.see(NEWEST)
-        await eyes.press("down", "r")
-        await eyes.see("is gone")
-        await eyes.press("x")
-        await eyes.pilot.pause(0.1)
+        await eyes.press("down")
+        await tries("is gone", place, "u brings back")
+        (folder / place).parent.mkdir(parents=True)
+        (folder / place).write_text("what a user has")
+        await tries(place, "damaged or not", "it away")
+        write_checkpoint(folder / place, checkpoint)
+        await tries("another", place)
 
     sit(acts)
-    assert other.read_text() == "what a user has"
 
 
 def test_a_run_that_has_a_name_tags_and_a_note_is_shown_and_found_by_them(folder, sit, build):
@@ -266,9 +276,9 @@ def test_a_history_that_cannot_be_read_is_said_in_the_heading(tmp_path, sit, mon
     (tmp_path / "results" / "history.sqlite").write_text("no database at all, but long enough to look like a file")
 
     async def acts(eyes):
-        await eyes.see("history.sqlite")
+        await eyes.see("results/history.sqlite", "not a database", "move it away", "n new")
 
-    sit(acts, (140, 24))
+    sit(acts, (60, 15))
 
 
 def test_the_list_of_commands_runs_what_belongs_to_the_application_or_a_table_too(folder, sit):

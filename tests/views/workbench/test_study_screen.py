@@ -62,14 +62,16 @@ def test_from_the_map_to_the_trials_of_a_shape_to_the_curve_and_log_of_one(folde
     async def acts(eyes):
         await eyes.see("plane")
         await eyes.press("enter")
-        await eyes.see("study plane", "1 best", "15 of 16 trials", "mean of the best mode", "$ psa study status plane")
+        await eyes.see(
+            "study plane", "1 best", "15 of 16 trials  1 failed", "mean of the best mode", "$ psa study status plane"
+        )
         await eyes.see("1*4")
         await eyes.press("right", "up")
         await eyes.see("2*8", "91.15", "+1.05", "failed")
         await eyes.press("3")
         await eyes.see("effect of output over none")
         await eyes.press("enter")
-        await eyes.see("2*8", "4 trials", "failed", "42")
+        await eyes.see("2*8  4 trials  1 failed", "42")
         await eyes.press("s", "enter")
         await eyes.see("plane: 2*8 output 2", "91.20 %", "$ psa study show plane '2*8' output 2")
         await eyes.press("left")
