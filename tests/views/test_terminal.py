@@ -249,7 +249,8 @@ def test_when_the_drawing_is_killed_the_run_goes_on_in_plain_lines(terminal, tmp
     assert lines[1].startswith("run ")
     loops = [int(found[1]) for line in lines if (found := re.match(r"loop +(\d+)/1000 ", line))]
     assert loops == list(range(loops[0], 1001))
-    assert loops[0] in (committed, committed + 1)
+    # Those that the screen was not sent yet come first, the one that it showed does not come again.
+    assert 1 < loops[0] <= committed + 1
     assert sum(line.startswith("finished: 1000 of 1000 meta-loops") for line in lines) == 1
     assert lines[-1].startswith("bounty ")
     assert record(tmp_path).finished
