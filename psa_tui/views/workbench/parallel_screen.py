@@ -32,9 +32,13 @@ class ParallelScreen(WorkbenchScreen):
         key("pageup", "choose(-10)", "", "Ten lines back", show=False),
     ]
 
-    def __init__(self, title: str, things: str, records: Sequence[Record], words: Words) -> None:
-        """Show ``records``, each one of ``things``; ``words`` is the command that tells their numbers."""
+    def __init__(self, title: str, things: str, records: Sequence[Record], words: Words, left_out: int = 0) -> None:
+        """Show ``records``, each one of ``things``; ``words`` is the command that tells their numbers.
+
+        So many others were asked for and are ``left_out``: studies, and what has no result yet.
+        """
         super().__init__()
+        self._left_out = f"{left_out} left out" if left_out else ""
         self._title, self._thing, self._words = title, things, words
         self._records = sorted(records, key=lambda one: one.result, reverse=True)
         self._chosen = 0
@@ -50,7 +54,8 @@ class ParallelScreen(WorkbenchScreen):
     def on_mount(self) -> None:
         """Say what is shown."""
         self.query_one(CommandLine).say(("", self._words))
-        self.query_one(Heading).say(self._title, "parallel coordinates", count(len(self._records), self._thing))
+        shown = count(len(self._records), self._thing)
+        self.query_one(Heading).say(self._title, "parallel coordinates", shown, self._left_out)
         self.app.theme_changed_signal.subscribe(self, lambda _: self.draw())
         self.call_after_refresh(self.draw)
 

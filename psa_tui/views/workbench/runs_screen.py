@@ -285,8 +285,9 @@ class RunsScreen(WorkbenchScreen):
         """Draw the settings and results of the marked runs, or of those that the filter shows."""
         from psa_tui.views.workbench.parallel_screen import ParallelScreen, records_of_runs
 
-        records = records_of_runs(self.table.marked_entries or self.table.shown)
-        self.app.push_screen(ParallelScreen("runs", "run", records, ["results", "runs"]))
+        asked = self.table.marked_entries or self.table.shown
+        records = records_of_runs(asked)
+        self.app.push_screen(ParallelScreen("runs", "run", records, ["results", "runs"], len(asked) - len(records)))
 
     def action_diff(self) -> None:
         """Compare two runs."""

@@ -120,6 +120,8 @@ def test_two_marked_runs_are_compared_and_several_laid_over_one_another_by_setti
         await eyes.see("3 settings", "20260101-000001-aaaa")
         await eyes.press("escape", "home", "space", "o")
         await eyes.see("3 runs  2 settings  1 study left out")
+        await eyes.press("escape", "p")
+        await eyes.see("parallel coordinates  3 runs  1 left out")
 
     sit(acts)
 
