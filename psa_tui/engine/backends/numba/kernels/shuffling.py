@@ -2,8 +2,8 @@
 
 That is the shuffle of Fisher and Yates, as Durstenfeld (1964, "Algorithm 235: Random permutation") has it: the last
 place is exchanged with a random one up to it, then the last but one, and so on. A place is 32 random bits, as many of
-them as the last place has; one that lies behind it is drawn again. NumPy guesses wrongly every fourth time whether it
-has to; here a draw that does not fit exchanges a place with itself, and no guess is made.
+them as the last place has; one that lies behind it is drawn again. Whether it has to be is no branch here, which a
+processor would have to guess: a draw that does not fit exchanges a place with itself.
 """
 
 from __future__ import annotations
