@@ -60,10 +60,11 @@ def operations(network: Network, pixels: int | None = None) -> int:
 def certain_operations(network: Network, pixels: int) -> int:
     """Return those of a meta-loop's operations that no dead unit spares: the first layer's, forward.
 
-    What comes after it, and backward, is left out for units that no image of a batch activates.
+    What comes after it, and backward, is left out for units that no image of a batch activates. A network with a later
+    layer of one unit, and that one ablated, needs no pixel to train.
     """
     weights = network.input_parameters * pixels // network.inputs
-    return 2 * weights * (SPEC.train_count + SPEC.validation_count)
+    return 2 * weights * (SPEC.validation_count + (0 if 1 in network.unit_counts[1:] else SPEC.train_count))
 
 
 def instructions(network: Network, pixels: int, lanes: int) -> int:

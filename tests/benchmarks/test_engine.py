@@ -14,9 +14,10 @@ import psa_tui
 from benchmarks import __main__ as program
 from benchmarks import engine, report
 from benchmarks.engine import CLOCK_S, Measured, at_least, columns, population_members, take_turns
-from benchmarks.floors import Rates, floors, instructions, operations, state_bytes
+from benchmarks.floors import Rates, certain_operations, floors, instructions, operations, state_bytes
 from benchmarks.population import Processes, mlp
 from psa_tui.method.variants import NONE, OUTPUT, PUBLISHED
+from psa_tui.networks import NETWORKS
 
 ROOT = Path(psa_tui.__file__).parents[1]
 RATES = Rates(operations_per_s=1e11, slots_per_s=1e10, lanes=8, bytes_per_s=1e10, cache_bytes=32 << 20)
@@ -124,6 +125,9 @@ def test_times_that_cannot_be_are_refused():
     # The reference multiplies black pixels, too.
     assert "the reference took" in replace(MEASURED, reference_s=[dense * 0.99]).impossible(RATES)[0]
     assert "a clock can tell" in replace(MEASURED, engine_s=[CLOCK_S / 2]).impossible(RATES)[-1]
+    # With one unit a layer, and one of them ablated, only validation has to see the images.
+    deep = [NETWORKS.find("mlp").parse(text, (1, 28, 28), 10) for text in ("[8*1]", "[1*1]", "[1*1, 1*8]")]
+    assert [certain_operations(network, 150) for network in deep] == [2 * 150 * n for n in (10_000, 60_000, 60_000)]
 
 
 @pytest.fixture

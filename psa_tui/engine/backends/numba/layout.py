@@ -95,6 +95,7 @@ class Layout:
         moments: np.ndarray | None,
         labels: Sequence[np.ndarray],
         dropout: Sequence[DropoutMaskDraws | None],
+        unreached: np.ndarray | None = None,
         trains: bool = True,
     ) -> Members:
         """Return the members whose parameters are ``rows`` [M, parameters].
@@ -104,6 +105,7 @@ class Layout:
             moments: AdamW's, [M, 2, parameters]; None where they are zero.
             labels: of all images, uint16 [N] for each member; one and the same array where they are the same.
             dropout: each member's masks; None where it does not drop.
+            unreached: the last layer of each that no image can activate, 0 where none is known; None where all count.
             trains: whether they have moments.
         """
         count, dtype, width = len(rows), rows.dtype, self.layers[0].outputs
@@ -124,6 +126,7 @@ class Layout:
         sets = list({id(one): one for one in labels}.values())
         labels_of = [[id(one) for one in sets].index(id(one)) for one in labels]
         dropping = [draws is not None for draws in dropout]
+        unreached = np.zeros(count, np.int64) if unreached is None else unreached
         return Members(
             self.groups,
             first,
@@ -134,6 +137,8 @@ class Layout:
             np.where(dropping, np.cumsum(dropping) - 1, -1),
             np.array([1.0 if draws is None else draws.scale for draws in dropout], dtype),
             np.array([0 if draws is None else draws.threshold for draws in dropout]),
+            unreached,
+            np.bincount(self.groups.order_of[self.groups.of], unreached == 0) > 0,
         )
 
     def _of_slots(self, numbers: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from psa_tui.engine.backends.numba.layout import Layout, layout_of
 from psa_tui.engine.backends.numba.mask_draws import mask_states
 from psa_tui.engine.backends.numba.prepared_images import labels_of
 from psa_tui.engine.backends.numba.threads import in_threads
+from psa_tui.engine.backends.numba.unreached import unreached_layers
 from psa_tui.engine.images import Images
 from psa_tui.networks.stacked import StackedNetwork
 
@@ -55,7 +56,7 @@ def count_correct(
     task = Task(
         _of_dtype(layout.images, rows.dtype),
         layout.kernel_layers,
-        layout.members(rows, None, [labels_of(images)] * len(rows), [None] * len(rows), False),
+        layout.members(rows, None, [labels_of(images)] * len(rows), [None] * len(rows), trains=False),
         space,
         lists,
         np.arange(len(images))[None],
@@ -107,6 +108,7 @@ def _train(
         None if some.moments is None else some.moments.numpy(),
         [labels[id(one)] for one in some.labels],
         some.dropout,
+        unreached_layers(rows[members], network, some, layout.images),
     )
     every = list(counts) == list(range(len(epoch.orders)))
     orders = (epoch.orders if every else epoch.orders[list(counts)]).numpy()

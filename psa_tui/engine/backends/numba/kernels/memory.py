@@ -105,6 +105,10 @@ class Members(NamedTuple):
     """What a mask multiplies with where a unit is kept: [M]."""
     dropout_threshold: Ints
     """The least 16 bits, as a number, with which a unit is kept: int64 [M]."""
+    unreached: Ints
+    """The last layer that no image can activate, see ``unreached``, 0 where none is known: int64 [M]."""
+    reads_pixels: Annotated[np.ndarray, np.bool_, 1]
+    """Whether a member with that order is to be computed from its first layer on: bool [orders]."""
 
 
 class Workspace(NamedTuple):

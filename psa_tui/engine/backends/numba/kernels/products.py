@@ -105,7 +105,10 @@ def phases(units: int, residual: bool) -> tuple[Phase, Phase]:
         low, high, group = np.uint64(0), np.uint64(0), begin_image - step * task.batch
         if mask_of >= 0:
             low, high = first_word(task, mask_of, step, group)
-        for layer in range(last + 1):
+        unreached = task.members.unreached[member]
+        if unreached:
+            live_counts[: unreached + 1] = 0
+        for layer in range(unreached + 1 if unreached else 0, last + 1):
             at, width, rows = activation_at[layer] + (0 if layer else first_at), widths[layer], every_row[layer]
             if layer:
                 inputs, input_at, input_rows = widths[layer - 1], activation_at[layer - 1], every_row[layer - 1]

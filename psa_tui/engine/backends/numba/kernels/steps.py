@@ -90,7 +90,8 @@ def run_steps(
         order, step = number // steps, number % steps
         for group in range(groups.order_begins[order], groups.order_begins[order + 1]):
             first, end = groups.begins[group], groups.begins[group + 1]
-            call(first_layer, reference, share, step, first)
+            if members.reads_pixels[order]:
+                call(first_layer, reference, share, step, first)
             for member in range(first, end):
                 call(later_layers, reference, share, step, member)
                 if task.trains:
