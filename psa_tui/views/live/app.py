@@ -159,8 +159,9 @@ class LiveApp(App[None]):
         if not self._feed.read():
             self._leave()
             return
-        if not self._feed.is_behind:
-            # Each event would wake this process, and stop a thread that trains, some hundred times a second.
+        if not self._feed.is_behind and not self._feed.is_urgent:
+            # Each event would wake this process, and stop a thread that trains, some hundred times a second. After the
+            # last one comes the end, for which the run waits.
             loop = asyncio.get_running_loop()
             loop.remove_reader(self._feed.events)
             loop.call_later(_READS_APART_S, self._listen)
