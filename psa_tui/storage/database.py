@@ -7,6 +7,7 @@ for writing, and read through views when it is not; one of a later format is ref
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 from collections.abc import Iterator, Mapping
@@ -107,10 +108,12 @@ def read_database(folder: Path, needed: int = 1) -> Iterator[Database | None]:
     if not is_there:
         yield None
         return
-    # SQLite makes files beside one that it reads, unless told that nobody writes: then there is no log of writes.
-    is_at_rest = is_file and not path.with_name(f"{path.name}-wal").exists()
+    # SQLite makes files beside one that it reads, unless told that nobody writes: then there is no log of writes. In a
+    # folder of somebody else's, or on a medium that is read-only, it could not make them.
+    has_log = any(path.with_name(f"{path.name}-{log}").exists() for log in ("wal", "journal"))
+    is_at_rest = not has_log and (is_file or not os.access(path.parent, os.W_OK))
     address = path.absolute().as_uri()
-    if not is_file:
+    if not is_file and not is_at_rest:
         _undo_interrupted_write(path, address)
     with _connected(path, f"{address}?mode=ro{'&immutable=1' if is_at_rest else ''}", uri=True) as database:
         with database.errors() as connection:

@@ -1,3 +1,4 @@
+import os
 import re
 import sqlite3
 import sys
@@ -131,6 +132,16 @@ def test_reading_where_there_is_no_history_makes_none(tmp_path):
     with read_runs(tmp_path) as history:
         assert history is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_history_in_a_folder_that_cannot_be_written_is_read_without_a_file_beside_it(tmp_path, record, monkeypatch):
+    with open_runs(tmp_path) as history:
+        history.begin_session(record, tmp_path / "lkg", SPLITS)
+    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+    monkeypatch.setattr("os.access", lambda path, mode: (path, mode) != (tmp_path, os.W_OK))
+    with read_runs(tmp_path) as history:
+        assert [row.run for row in history.latest(5)] == [record.run]
+        assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
 
 
 @pytest.mark.parametrize("opener", [open_runs, read_runs])
