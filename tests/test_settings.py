@@ -99,6 +99,12 @@ def test_hidden_layers_are_the_other_way_to_say_the_architecture(tmp_path):
         load_settings({"hidden_layers": "512", "arch": "[1*7]"}, tmp_path).network()
 
 
+def test_a_folder_where_psa_toml_is_expected_is_not_passed_over(tmp_path):
+    (tmp_path / "psa.toml").mkdir()
+    with pytest.raises(ConfigError, match=r"psa\.toml: is no file; move it away"):
+        load_settings({}, tmp_path)
+
+
 def test_a_misspelt_key_in_psa_toml_is_named_with_a_suggestion(tmp_path):
     (tmp_path / "psa.toml").write_text("meta-lops = 3\n")
     with pytest.raises(ConfigError, match=r"'meta-lops' is no setting .*; did you mean 'meta_loops'\?"):

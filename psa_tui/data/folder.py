@@ -166,7 +166,10 @@ def _decode(path: Path, content: bytes) -> Image:
 
     try:
         image = Image.open(BytesIO(content), formats=_FORMATS)
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError:
+        # Its text has the address of a buffer.
+        raise _unreadable(path, ValueError(f"its content is none of {', '.join(_FORMATS)}")) from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from None
     if image.mode not in _CHANNELS or getattr(image, "n_frames", 1) != 1:
         raise DataError(

@@ -164,7 +164,8 @@ def scheduled(parts: Iterable[tuple[str, str]]) -> Variant:
     found = []
     for text, loops in parts:
         if not (loops.isascii() and loops.isdecimal() and len(loops) <= 9 and int(loops)):
-            raise ConfigError(f"expected VARIANT:META-LOOPS, as in dropout:50, found {f'{text}:{loops}'[:40]!r}")
+            found_text = ":".join(filter(None, (text, loops)))
+            raise ConfigError(f"expected VARIANT:META-LOOPS, as in dropout:50, found {found_text[:40]!r}")
         found.append((int(loops), find_variant(text)))
     first = found[0][1]
     for _, variant in found:

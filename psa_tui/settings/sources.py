@@ -66,6 +66,8 @@ def _read_env(path: Path) -> dict[str, str | None]:
 
 def _read_toml(path: Path) -> dict[str, str]:
     if not path.is_file():
+        if path.exists():
+            raise ConfigError(f"{path}: is no file; move it away")
         return {}
     import tomllib
 

@@ -169,7 +169,8 @@ def _not_found(results_dir: Path, name: str | None, begun: Sequence[str]) -> str
     if not begun:
         return f"no study{named} was begun in {results_dir}; psa study run or psa reproduce run begins one"
     if name is None:
-        return f"say which study is meant, as in psa study status {begun[0]}; begun there: {', '.join(begun)}"
+        named = f"psa study status {begun[0]}, or --study {begun[0]} with psa reproduce"
+        return f"say which study is meant, as in {named}; begun there: {', '.join(begun)}"
     return f"no study{named} was begun in {results_dir}; begun there: {', '.join(begun)}{did_you_mean(name, begun)}"
 
 

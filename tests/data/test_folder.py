@@ -181,7 +181,7 @@ def one_class(folder):
         (other_mode, r"bee/005.png: is L 5 x 4, and ant/000.png is RGB 5 x 4; convert all images"),
         (palette, r"bee/005.png: has mode P or several frames, expected"),
         (truncated, r"bee/005.png: cannot be read as an image"),
-        (no_image, r"bee/005.png: cannot be read as an image"),
+        (no_image, r"bee/005.png: cannot be read as an image \(its content is none of JPEG, PNG"),
         (broken_link, r"bee/link.png: cannot be read as an image \(No such file"),
         (pipe, r"bee/pipe.png: cannot be read as an image \(it is no file\)"),
         (empty_class, r"dog: has no image; add some, or take the folder away"),

@@ -18,6 +18,7 @@ from psa_tui.method.variants import (
     distinct_variants,
     find_variant,
     ordered,
+    scheduled,
     variant_names,
 )
 
@@ -57,6 +58,14 @@ def test_a_rule_is_a_variant_by_its_name_and_a_promotion_goes_on_top(further):
 def test_a_name_that_is_none_is_refused_with_those_there_are(text):
     with pytest.raises(ConfigError, match="expected one of"):
         find_variant(text)
+
+
+@pytest.mark.parametrize(
+    ("part", "found"), [(("", ""), "''"), (("", "output"), "'output'"), (("none", "0"), "'none:0'")]
+)
+def test_a_part_of_a_schedule_that_is_none_is_shown_as_it_was_typed(part, found):
+    with pytest.raises(ConfigError, match=f"as in dropout:50, found {found}$"):
+        scheduled([("dropout", "50"), part])
 
 
 def test_one_that_is_not_installed_can_be_shown_but_not_trained():

@@ -76,7 +76,8 @@ def test_without_a_name_it_is_the_reproduction_or_the_only_study_there_is(psa, b
         store.enter("other", LOCAL, store.study("mine").settings | {"name": "other"}, trials=3)
     several = psa("reproduce", "status")
     assert (several.returncode, several.stdout) == (2, "")
-    assert "say which study is meant, as in psa study status mine; begun there: mine, other" in several.stderr
+    named = "psa study status mine, or --study mine with psa reproduce"
+    assert f"say which study is meant, as in {named}; begun there: mine, other" in several.stderr
     with open_store(begun) as store:
         store.enter("reproduction", LOCAL, store.study("mine").settings | {"name": "reproduction"}, trials=3)
     assert "study reproduction" in psa("reproduce", "status").stdout
