@@ -13,7 +13,7 @@ Checkpoints = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="CHECKPOINT",
-        help="Files, or folders with a run (default: that of --model-dir).",
+        help="Names of runs, files, or folders with a run (default: that of --model-dir).",
         autocompletion=names_of("checkpoint"),
     ),
 ]

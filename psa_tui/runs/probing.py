@@ -63,7 +63,7 @@ class Probed:
 def load_subjects(
     paths: Sequence[Path], settings: Settings, say: Callable[[str], None]
 ) -> tuple[list[Subject], dict[str, PsaError]]:
-    """Load checkpoints, each a file or a folder that has one, and what they are measured with.
+    """Load checkpoints, each a file, a folder that has one or the name of a run, and what they are measured with.
 
     Each is measured with its own data set, on the device and with the backend that it was trained on where the settings
     do not say others and the device is there.
@@ -91,13 +91,14 @@ def load_subjects(
     folder: Path = settings.get("dataset_dir")
     load = cache(lambda name: load_dataset(name, folder, say))
     put = cache(lambda name, device: load_images(load(name).test, load(name).spec, torch.device(device)))
+    known = {Path(one).name: Path(one) for one in checkpoint_paths(settings.get("model_dir"))}
 
-    def subject(path: Path) -> Subject:
+    def subject(asked: Path) -> Subject:
+        path = asked if asked.exists() else known.get(str(asked), asked)
         file = find_checkpoint(path) if path.is_dir() else path
         try:
             checkpoint = read_checkpoint(file)
         except NoCheckpointError as error:
-            known = {Path(one).name: one for one in checkpoint_paths(settings.get("model_dir"))}
             meant = "".join(f"; did you mean {known[name]}?" for name in nearest(path.name, known))
             raise NoCheckpointError(f"{error}{meant}") from None
         record = checkpoint.record
@@ -117,7 +118,7 @@ def load_subjects(
         check_edition(file, record, data, folder)
         row = flat_weights(network, checkpoint.weights)
         return Subject(
-            label=str(path),
+            label=str(asked),
             record=record,
             network=network,
             row=row,

@@ -129,6 +129,17 @@ def test_what_cannot_be_asked_for_is_refused_in_one_line(psa, made, arguments, s
     assert done.stderr.count("\n") == 1
 
 
+def test_a_run_is_known_by_its_name_where_nothing_else_has_it(psa, made):
+    Path("models").mkdir(exist_ok=True)
+    for name in ("one", "two"):
+        Path(name).rename(f"models/{name}")
+    Path("one").mkdir()
+    done = psa("probe", "one", "two", *CPU, "--draws", 2)
+    assert done.returncode == 2
+    assert "a two" in done.stdout
+    assert done.stderr.startswith("psa: error: one/mnist_lkg.safetensors: there is no such checkpoint")
+
+
 def test_another_edition_a_missing_file_and_several_in_a_folder_hide_no_other_checkpoint(psa, made):
     other = read_checkpoint(Path("one/mnist_lkg.safetensors"))
     Path("sev\x1b[31meral").mkdir()

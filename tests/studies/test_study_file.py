@@ -1,4 +1,6 @@
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from psa_tui.studies.spec import StudySpec
 from psa_tui.studies.study_file import format_study_file, load_recipe, load_study_file, recipe_names
 from psa_tui.studies.study_parsing import parse_study_file
 
+DOCS = Path(__file__).parents[2] / "docs" / "studies.md"
 WHOLE = """\
 about = "all that can be said"
 name = "mine"
@@ -60,6 +63,13 @@ SPEC = StudySpec(
 def test_a_file_says_every_part_of_a_design():
     found = parse_study_file(WHOLE, "mine.toml", "other")
     assert (found.about, found.studies) == ("all that can be said", (SPEC,))
+
+
+def test_the_file_of_the_documentation_is_one():
+    (example,) = re.findall(r"^```toml\n(.*?)^```", DOCS.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    (study,) = parse_study_file(example, "mine.toml", "mine").studies
+    assert (study.trials, study.seeding) == (20, Seeding.PAIRED)
+    assert {variant.initialisation for variant in study.variants} == {"he"}
 
 
 def test_a_design_is_written_as_a_file_that_reads_back():
