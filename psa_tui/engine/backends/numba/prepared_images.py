@@ -42,7 +42,7 @@ def patched(images: Images) -> tuple[Patches, np.ndarray]:
         inked = (halves[..., 0] | halves[..., 1]) != 0
         counts = inked.sum(1)
         heads = -(-(counts + 2) * np.uint16().itemsize // LANES)
-        begins = np.concatenate([[0], np.cumsum(heads + counts)])
+        begins = begins_of(heads + counts, "sixteen pixels that are not all black")
         values = zeros((begins[-1] * LANES,), np.dtype(np.uint8))
         ids, first_id = values.view(np.uint16), begins[:-1] * LANES // np.uint16().itemsize
         ids[first_id] = heads
@@ -88,14 +88,10 @@ def listed(images: Images) -> tuple[Patches, np.ndarray]:
         # Their places by ``nonzero`` would take sixteen bytes each for a moment, more than all else in the process.
         inked = seen != 0
         counts = np.stack([inked[:, at : at + length].sum(1) for at in range(0, strips * length, length)], 1)
-        if counts.sum() > np.iinfo(np.uint32).max:
-            raise ConfigError(
-                f"{counts.sum():,} pixels that are not black, more than kernels count; use --backend torch"
-            )
         pixel_of = np.broadcast_to(np.arange(inputs, dtype=np.uint16), seen.shape)
         images.prepared[_PIXELS] = (
             Patches(
-                np.concatenate([[0], np.cumsum(counts)]).astype(np.uint32),
+                begins_of(counts, "pixels that are not black").astype(np.uint32),
                 pixel_of[inked],
                 seen[inked],
                 np.ones(0, np.float32),
@@ -106,6 +102,18 @@ def listed(images: Images) -> tuple[Patches, np.ndarray]:
         )
     found: tuple[Patches, np.ndarray] = images.prepared[_PIXELS]
     return found
+
+
+def begins_of(sizes: np.ndarray, what: str) -> np.ndarray:
+    """Return where each one's numbers begin, and where the last one's end, given their ``sizes``: int64 [sizes + 1].
+
+    Raises:
+        ConfigError: kernels, which have 32 bits for it, would take some for others.
+    """
+    begins = np.concatenate([[0], np.cumsum(sizes)])
+    if begins[-1] > np.iinfo(np.uint32).max:
+        raise ConfigError(f"{begins[-1]:,} {what}, more than kernels count; use --backend torch")
+    return begins
 
 
 def strips_of(pixels: int) -> int:

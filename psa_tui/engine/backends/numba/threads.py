@@ -56,10 +56,10 @@ def _move_apart(share: int) -> None:
     """Let this thread begin on a core of its own; it may be moved from there.
 
     Linux often begins several threads on one core, or wakes them there, and takes milliseconds to divide them: as long
-    as an epoch.
+    as an epoch. Where a sandbox forbids to move threads, they stay where they are.
     """
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         with suppress(OSError):
             os.sched_setaffinity(0, {cores[(os.getpid() + share) % len(cores)]})
-        os.sched_setaffinity(0, cores)
+            os.sched_setaffinity(0, cores)

@@ -17,7 +17,7 @@ from psa_tui.engine.backends.numba.kernels import compiling
 from psa_tui.engine.backends.numba.kernels.memory import END, STEPS, STOP
 from psa_tui.engine.backends.numba.kernels.steps import run_steps
 from psa_tui.engine.backends.numba.layout import Layout
-from psa_tui.engine.backends.numba.prepared_images import listed, patched, pixel_order
+from psa_tui.engine.backends.numba.prepared_images import begins_of, listed, patched, pixel_order
 from psa_tui.engine.backends.numba.training import chunks
 from psa_tui.engine.images import Images
 from psa_tui.errors import ConfigError
@@ -196,6 +196,13 @@ def test_progress_counts_the_images_that_members_of_several_orders_have_seen(mon
     twice = replace(epoch(), orders=epoch().orders.repeat(2, 1), order_of=(0, 1, 0, 1))
     images, _ = next(NUMBA.train_epoch(weights, MIXED, train_images, twice))
     assert images == (2 * len(train_images) + 2 * batch) // 4
+
+
+def test_more_than_32_bits_count_is_refused_before_a_place_is_taken_for_another():
+    most = 2**32 - 1
+    assert begins_of(np.array([[most - 1], [1]]), "pixels").tolist() == [0, most - 1, most]
+    with pytest.raises(ConfigError, match=r"^4,294,967,296 pixels, more than kernels count; use --backend torch$"):
+        begins_of(np.array([most, 1]), "pixels")
 
 
 def test_what_it_cannot_do_it_refuses_in_words(monkeypatch, tmp_path):

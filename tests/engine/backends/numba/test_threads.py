@@ -137,3 +137,15 @@ def test_threads_begin_on_cores_of_their_own_and_may_leave_them(monkeypatch):
         threads._move_apart(share)
     assert sorted(asked[::2], key=min) == [{core} for core in sorted(cores)]
     assert asked[1::2] == [cores] * len(cores)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="threads cannot be moved here")
+def test_threads_that_may_not_be_moved_do_their_work_all_the_same(monkeypatch):
+    def forbidden(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(threads.os, "sched_setaffinity", forbidden)
+    done: list[int] = []
+    ends = threads.in_threads(done.append, 2)
+    assert [ends.get(timeout=5), ends.get(timeout=5)] == [None, None]
+    assert sorted(done) == [0, 1]
