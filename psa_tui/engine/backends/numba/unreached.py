@@ -11,6 +11,7 @@ from psa_tui.engine.backends.numba.kernels.memory import Patches
 from psa_tui.networks.stacked import StackedNetwork
 
 _LARGEST = math.log(np.finfo(np.float32).max) - 1
+"""The logarithm of what no sum may reach; less one, for what is rounded on the way."""
 
 
 def unreached_layers(rows: np.ndarray, network: StackedNetwork, epoch: Epoch, images: Patches) -> np.ndarray:
@@ -19,7 +20,8 @@ def unreached_layers(rows: np.ndarray, network: StackedNetwork, epoch: Epoch, im
     What a layer after the first sees is never negative, so no image activates a unit without a positive weight or bias,
     as an ablated one is. Where all of a layer are such units, nothing passes it: the layers after it see zeros, and up
     to it all gradients are zero, so that an optimiser that begins afresh only lets weights decay, which keeps their
-    signs. That holds for the whole epoch. Nearly each network of many layers of one unit has such a layer.
+    signs. That holds for the whole epoch. Nearly each network of many layers of one unit has such a layer (Lu et al.
+    2020, "Dying ReLU and Initialization: Theory and Numerical Examples": it is born dead).
 
     Args:
         rows: the weights that the epoch begins with [M, parameters].

@@ -127,9 +127,11 @@ class Workspace(NamedTuple):
     row_terms: Reals2
     """What is added to each row of the first layers, or, backward, to its gradients and its three rates: four each."""
     delta_sums: Reals2
+    """The first layers' deltas, summed over a thread's images: [shares, rows]."""
     live: Ints3
     """The live units of each layer: int64 [shares, layers, most rows]."""
     live_counts: Ints2
+    """How many each layer has: int64 [shares, layers]."""
     list_counts: Ints2
     """Of a thread's images, those that have each patch: int64 [shares, patches]."""
     list_values: Annotated[np.ndarray, np.uint8, 2]
@@ -139,7 +141,9 @@ class Workspace(NamedTuple):
     first_gradients: Reals2
     """Of the first layer's weights, where images are not listed: [shares, patches * units * 16]."""
     live_tiles: Annotated[np.ndarray, np.bool_, 2]
+    """Whether a tile of the first layers has a delta, of a thread's images, that is not zero: bool [shares, tiles]."""
     scratch: Reals2
+    """Room for vectors that are read as numbers or transposed, not as they were written: [shares, some]."""
     mask_words: Annotated[np.ndarray, np.uint64, 2]
     """What a unit's dropout mask is made of, for a thread's images: uint64 [shares, some]."""
     control: Ints
