@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import sys
@@ -17,7 +18,13 @@ class UnsyncedError(OSError):
 
 
 def temporary_path(path: Path) -> Path:
-    """Where the new content of ``path`` is written before it takes its place."""
+    """Return where the new content of ``path`` is written before it takes its place.
+
+    Raises:
+        IsADirectoryError: it has no name of a file, as ``.`` and ``/`` have none.
+    """
+    if not path.name:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     return path.with_name(f".{path.name}.tmp")
 
 

@@ -5,6 +5,7 @@ import random
 import sys
 import tracemalloc
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -270,3 +271,9 @@ def test_status_tells_of_a_bad_file_in_a_line_and_of_the_good_ones_beside_it(psa
     lines = done.stderr.splitlines()
     assert len(lines) == number + 3
     assert all(line.startswith("psa: ") for line in lines)
+
+
+@pytest.mark.parametrize("path", ["", ".", "/"])
+def test_a_path_that_names_no_file_is_refused_as_a_folder_is(path):
+    with pytest.raises(IsADirectoryError):
+        atomic_write(Path(path), b"content")

@@ -55,10 +55,13 @@ def check_place(figures: Collection[object], out: Path) -> None:
     """Make sure that ``out`` can hold so many figures: the name of a file is for one.
 
     Raises:
-        ConfigError: it is the name of a file, and there are several figures.
+        ConfigError: it is the name of a file, and there are several figures; or that of a file of another format.
     """
     if _is_file(out) and len(figures) != 1:
         raise ConfigError(f"--out {printable(out)}: a file for {len(figures)} figures; name one, or give a folder")
+    if len(figures) == 1 and out.suffix and not _is_file(out) and not out.is_dir():
+        endings = ", ".join(f".{file_format}" for file_format in FORMATS)
+        raise ConfigError(f"--out {printable(out)}: no such folder, and a figure's file ends in {endings}")
 
 
 def files_of(figure: str, out: Path, formats: Sequence[str]) -> list[Path]:

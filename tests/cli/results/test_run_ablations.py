@@ -125,6 +125,7 @@ def test_a_figure_is_written_in_the_format_of_its_files_name(psa_here, tmp_path)
         (("--run", "latest", "moon"), "figures: expected one of curve, loss, ablations, gains, found 'moon'"),
         (("--run", "latest", "sun", "--terminal"), "figures in a terminal: expected one of curve, loss, "),
         (("--run", "latest", "--out", "x.pdf"), "--out x.pdf: a file for 4 figures; name one, or give a folder"),
+        (("regimes", "--out", "x.jpg"), "--out x.jpg: no such folder, and a figure's file ends in .png, .svg, .pdf"),
         (("regimes", "instability", "--out", "x.pdf"), "--out x.pdf: a file for 2 figures; name one, or give a folder"),
         (("--run", "latest", "--study", "x"), "--run is about a single run: --source, --study and --zero-r do not go"),
         (("--run", "nobody"), "'nobody' is no run; the nearest: "),
