@@ -212,4 +212,6 @@ def _refusal(path: Path, error: sqlite3.Error) -> HistoryError:
         remedy = (
             "free space or permissions, or choose another --results-dir; then go on (psa resume, psa reproduce run)"
         )
-    return HistoryError(f"{path}: the history cannot be used ({error}); {remedy}")
+    # Of a schema that is malformed SQLite says a part, in lines and with whatever stands there.
+    reason = printable(" ".join(str(error).split()))[:100]
+    return HistoryError(f"{path}: the history cannot be used ({reason}); {remedy}")
