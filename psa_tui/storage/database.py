@@ -26,6 +26,8 @@ from psa_tui.storage.places import converted_place
 from psa_tui.storage.schema import APPLICATION_ID, FORMAT, create_or_upgrade, view_as_current
 
 FILE_NAME = "history.sqlite"
+_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite raises: the second one where it quotes, of a malformed schema, what is no text."""
 
 
 class Database:
@@ -54,7 +56,7 @@ class Database:
         """Say in one line what SQLite complains of."""
         try:
             yield self.connection
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise _refusal(self.path, error) from None
 
     @contextmanager
@@ -176,7 +178,7 @@ def _undo_interrupted_write(path: Path, address: str) -> None:
         try:
             database.connection.execute("SELECT 1 FROM sqlite_master")
             return
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             if getattr(error, "sqlite_errorname", "") != "SQLITE_READONLY_ROLLBACK":
                 return
     with _connected(path, f"{address}?mode=rw", uri=True) as database, database.errors() as connection:
@@ -202,9 +204,9 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     return int(version)
 
 
-def _refusal(path: Path, error: sqlite3.Error) -> HistoryError:
+def _refusal(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> HistoryError:
     code = getattr(error, "sqlite_errorname", "") or ""
-    if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+    if isinstance(error, UnicodeDecodeError) or code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         remedy = "move it away; the checkpoints do not need it"
     elif code.startswith("SQLITE_BUSY"):
         remedy = "another program keeps it locked; close that, then go on (psa resume, psa reproduce run)"
