@@ -311,7 +311,7 @@ def test_tags_are_words_and_a_note_is_a_line(tags, note):
     assert check_labels(["a", "b", "a"], "any line") == Labels(None, ("a", "b"), "any line")
 
 
-@pytest.mark.parametrize("quoted", [b"\x1b]0;\n\x1b  NOT NULL '", b"m TEXT) \xff\xff NULL ( "])
+@pytest.mark.parametrize("quoted", [b"\x1b]0;\n\x1b  NOT NULL '", b"mode TEXT NOT \xff\xff \xff"])
 def test_what_sqlite_quotes_of_a_malformed_schema_is_one_clean_line(tmp_path, record, quoted):
     with open_runs(tmp_path) as history:
         history.begin_session(record, tmp_path / "lkg", SPLITS)
