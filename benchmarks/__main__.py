@@ -24,6 +24,7 @@ from benchmarks.floors import operations
 from benchmarks.population import SPEC, THIS, stacked
 from benchmarks.report import Report
 from psa_tui.data import Dataset, load_dataset
+from psa_tui.errors import PsaError
 from psa_tui.method.variants import NONE
 from psa_tui.networks import NETWORKS, Mlp
 from psa_tui.networks.stacked import StackedNetwork
@@ -102,7 +103,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="of one run; otherwise as many as each version takes")
     parser.add_argument("--beside", type=Path, metavar="FOLDER", help="a checkout of another version")
     options = parser.parse_args()
-    data = load_dataset(SPEC.name, data_folder())
+    try:
+        data = load_dataset(SPEC.name, data_folder())
+    except PsaError as error:
+        sys.exit(f"{error}; or say in PSA_DATASET_DIR where it is")
     report = Report()
     if options.beside is not None:
         print(f"other: {options.beside}; gain: how many times faster this version is")
