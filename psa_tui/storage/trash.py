@@ -54,7 +54,7 @@ class Report:
 
 
 def move_to_trash(models: ModelFolder, parts: Sequence[Part]) -> Report:
-    """Move what ``parts`` plan into a new folder of the trash of ``models``; lock files, which are empty, just go.
+    """Move what ``parts`` plan into a new folder of the trash of ``models``; lock files just go: nobody needs one back.
 
     Raises:
         PsaError: there can be no trash, and nothing was moved.
