@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -41,6 +42,20 @@ _LAYOUT = "numba layout"
 """Of ``Images.prepared``."""
 
 
+class FirstLayers(NamedTuple):
+    """How the first layers of some members are computed."""
+
+    wide: bool
+    """By ``pixels``, else by ``patches``."""
+    units_at_once: int
+    """Or vectors of units, where they are wide."""
+    tile: int
+    """The units of a tile."""
+    rows: int
+    """The units of a group, filled up to whole tiles."""
+    groups: Groups
+
+
 class Layout:
     """How the parameters of a network lie in the kernels' memory."""
 
@@ -51,43 +66,22 @@ class Layout:
         self._rooms: dict[tuple[int, np.dtype, bool], tuple[Workspace, PixelLists]] = {}
         self.layers = network.layers
         width = self.layers[0].outputs
-        self.wide = width >= _WIDE and network.inputs <= np.iinfo(np.uint16).max
-        self.images, pixel_order = listed(images) if self.wide else patched(images)
-        if self.wide:
-            work = {k: -(-width // (k * LANES)) * k * each for k, each in _VECTORS.items()}
-            self.first_units = min(work, key=lambda k: work[k])
-            self.units, self.places_of_patch = self.first_units * LANES, 1
-            self.groups = groups_of(members, 1)
-            tiles = -(-width // self.units)
-        else:
-            self.groups = groups_of(members, _ROWS_TOGETHER // width if width <= _FEW_UNITS else 1)
-            together = width * self.groups.most
-            most = _MOST_UNITS_AVX512 if width > _FEW_UNITS else _MOST_OF_GROUP_AVX512
-            tiles = -(-together // (most if has_wide_registers() else _MOST_UNITS))
-            self.first_units = self.units = -(-together // tiles)
-            self.places_of_patch = LANES
+        self.wide, units_at_once, self.units, self.rows, self.groups = first_layers_of(width, network.inputs, members)
         self.group_count = len(self.groups.order_of)
         self.slots = self.groups.of * self.groups.most + np.arange(sum(members)) - self.groups.begins[self.groups.of]
         self.listed = not self.wide and width * self.groups.most > _UNLISTED_ROWS
-        narrowest = min(layer.outputs for layer in self.layers[1:])
-        later_units = 4 if narrowest >= 4 else 2 if narrowest >= 2 else 1
-        self.rows = tiles * self.units
+        self.images, pixel_order = listed(images) if self.wide else patched(images)
+        self.places_of_patch = 1 if self.wide else LANES
         self.places = np.flatnonzero(pixel_order >= 0)
         self.pixels = pixel_order[self.places]
         self.patches = len(pixel_order) // self.places_of_patch
         self.rest_at = self.layers[0].bias_offset
-        begin = np.array([layer.offset for layer in self.layers]) - self.rest_at
-        widths = np.array([layer.outputs for layer in self.layers])
-        bias_at = np.array([layer.bias_offset for layer in self.layers]) - self.rest_at
-        rows = np.concatenate([[self.rows], widths[1:]])
-        skips = np.array([layer.skip for layer in self.layers], dtype=np.int64)
-        self.kind = (self.wide, self.first_units, self.listed, later_units, bool(skips.any()))
-        masks, hidden = (
-            np.array([-1 if one is None else one for one in places])
-            for places in (network.dropout_at, network.hidden_at)
-        )
-        self.kernel_layers = Layers(widths, rows, begin, bias_at, skips, masks, hidden)
         self.rest = -(-(self.layers[-1].end - self.rest_at) // LANES) * LANES
+        self.kernel_layers = kernel_layers_of(network, self.rows)
+        narrowest = min(layer.outputs for layer in self.layers[1:])
+        later_units = 4 if narrowest >= 4 else 2 if narrowest >= 2 else 1
+        residual = any(layer.skip for layer in self.layers)
+        self.kind = (self.wide, units_at_once, self.listed, later_units, residual)
 
     def members(
         self,
@@ -219,6 +213,38 @@ class Layout:
             zeros((self.shares, (BLOCK + 2) * self.units if self.wide else 0), dtype),
             zeros((self.shares, self.patches * self.units if self.wide else 0), dtype),
         )
+
+
+def first_layers_of(width: int, inputs: int, members: Sequence[int]) -> FirstLayers:
+    """Return how first layers of ``width`` units, with ``inputs``, are computed for so many ``members`` of each order."""
+    if width >= _WIDE and inputs <= np.iinfo(np.uint16).max:
+        work = {k: -(-width // (k * LANES)) * k * each for k, each in _VECTORS.items()}
+        vectors = min(work, key=lambda k: work[k])
+        tile = vectors * LANES
+        return FirstLayers(True, vectors, tile, -(-width // tile) * tile, groups_of(members, 1))
+    groups = groups_of(members, _ROWS_TOGETHER // width if width <= _FEW_UNITS else 1)
+    most = _MOST_UNITS_AVX512 if width > _FEW_UNITS else _MOST_OF_GROUP_AVX512
+    tiles = -(-width * groups.most // (most if has_wide_registers() else _MOST_UNITS))
+    tile = -(-width * groups.most // tiles)
+    return FirstLayers(False, tile, tile, tiles * tile, groups)
+
+
+def kernel_layers_of(network: StackedNetwork, rows: int) -> Layers:
+    """Return the layers of ``network`` as kernels want them; a group's first layers have so many ``rows``."""
+    layers = network.layers
+    widths = np.array([layer.outputs for layer in layers])
+    masks, hidden = (
+        np.array([-1 if one is None else one for one in places]) for places in (network.dropout_at, network.hidden_at)
+    )
+    return Layers(
+        widths,
+        np.concatenate([[rows], widths[1:]]),
+        np.array([layer.offset for layer in layers]) - layers[0].bias_offset,
+        np.array([layer.bias_offset for layer in layers]) - layers[0].bias_offset,
+        np.array([layer.skip for layer in layers], dtype=np.int64),
+        masks,
+        hidden,
+    )
 
 
 def groups_of(members: Sequence[int], most: int) -> Groups:
