@@ -216,7 +216,7 @@ class Layout:
 
 
 def first_layers_of(width: int, inputs: int, members: Sequence[int]) -> FirstLayers:
-    """Return how first layers of ``width`` units, with ``inputs``, are computed for so many ``members`` of each order."""
+    """Return how a first layer of ``width`` units with ``inputs`` is computed for so many ``members`` of each order."""
     if width >= _WIDE and inputs <= np.iinfo(np.uint16).max:
         work = {k: -(-width // (k * LANES)) * k * each for k, each in _VECTORS.items()}
         vectors = min(work, key=lambda k: work[k])
