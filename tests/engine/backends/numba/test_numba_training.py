@@ -123,7 +123,7 @@ def test_lists_of_pixels_hold_each_that_is_not_black_and_are_made_in_little_memo
     tracemalloc.stop()
     seen = pixels.numpy()
     np.testing.assert_array_equal(order, np.arange(784))
-    np.testing.assert_array_equal(found.patch_of, seen.nonzero()[1])
+    np.testing.assert_array_equal(found.ids, seen.nonzero()[1])
     np.testing.assert_array_equal(found.values, seen[seen.nonzero()])
     # Eight strips of 98 pixels each.
     strips = (seen != 0).reshape(500 * 8, 98).sum(1)

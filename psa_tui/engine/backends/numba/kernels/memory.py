@@ -53,10 +53,10 @@ class Patches(NamedTuple):
 
     begins: Annotated[np.ndarray, np.uint32, 1]
     """Of each image's record, in sixteen bytes: uint32 [N + 1]; or of each strip of it: [N * strips + 1]."""
-    patch_of: Annotated[np.ndarray, np.uint16, 1]
-    """Records as sixteen-bit numbers; or uint16 [E]."""
+    ids: Annotated[np.ndarray, np.uint16, 1]
+    """Records as sixteen-bit numbers; or the number of each pixel: uint16 [E]."""
     values: Annotated[np.ndarray, np.uint8, 1]
-    """Records as bytes; or uint8 [E]."""
+    """Records as bytes; or how bright each pixel is: uint8 [E]."""
     real: Reals
     """Which of a patch's places are pixels: [patches * 16]."""
     centre: float

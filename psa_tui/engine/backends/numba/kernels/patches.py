@@ -88,7 +88,7 @@ def fetch_ahead(task: Task, order: np.ndarray, position: int, count: int, first_
 @part
 def list_image(task: Task, share: int, image: int, row: int) -> None:
     """Add the patches of ``image`` to their lists: sixteen pixels each, and the image's first ``row`` of deltas."""
-    ids, values, space = task.images.patch_of, task.images.values, task.space
+    ids, values, space = task.images.ids, task.images.values, task.space
     counts, list_values, list_rows = space.list_counts[share], space.list_values[share], space.list_rows[share]
     begin, longest = task.images.begins[np.uint64(image)], len(list_rows) // len(counts)
     at, source = begin * _HEAD + 1, (begin + np.int64(ids[np.uint64(begin * _HEAD)])) * LANES
@@ -144,7 +144,7 @@ def phases(units: int, listed: bool) -> tuple[Phase, Phase, Phase]:
     @kernel
     def forward_patches(task: Task, share: int, step: int, member: int) -> None:
         """Compute the activations of a thread's images, [blocks, rows, 64]; for an order's first group, list these."""
-        begins, ids, values = task.images.begins, task.images.patch_of, task.images.values
+        begins, ids, values = task.images.begins, task.images.ids, task.images.values
         weights, is_first_group = task.members.first[0, task.members.groups.of[member]], is_first(task, member)
         rows, terms = task.layers.rows[0], task.space.row_terms[share]
         scale, patches = task.images.scale, len(task.images.real) // LANES
@@ -198,7 +198,7 @@ def phases(units: int, listed: bool) -> tuple[Phase, Phase, Phase]:
         sum_first_deltas(task, share, step, member)
         begins, ids, values, deltas = (
             task.images.begins,
-            task.images.patch_of,
+            task.images.ids,
             task.images.values,
             task.space.first_deltas,
         )

@@ -38,7 +38,7 @@ def fetch_ahead(task: Task, order: np.ndarray, position: int, strips: int) -> No
         begin, end = begins[np.uint64(ahead)], begins[np.uint64(ahead + strips)]
         # What is asked for lies in a line more where it does not begin with one.
         for at in range(begin, end + 32, 32):
-            prefetch(task.images.patch_of, at)
+            prefetch(task.images.ids, at)
         for at in range(begin, end + 64, 64):
             prefetch(task.images.values, at)
 
@@ -55,7 +55,7 @@ def list_pixels(units: int, task: Task, order: np.ndarray, share: int) -> None:
         order: the images.
         share: which of the threads this is.
     """
-    begins, pixel_of, values, lists = task.images.begins, task.images.patch_of, task.images.values, task.lists
+    begins, pixel_of, values, lists = task.images.begins, task.images.ids, task.images.values, task.lists
     strips = (len(begins) - 1) // task.members.labels.shape[1]
     for block in range(lists.counts.shape[1]):
         weight_at, factors = lists.weight_at[share, block], lists.factors[share, block]
