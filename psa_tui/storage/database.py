@@ -38,6 +38,9 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All of the block's writes, or none."""
+        if not self.path.exists():
+            # SQLite would go on with a file that has lost its name: what is written to it is lost with it.
+            raise HistoryError(f"{self.path}: was moved or deleted while it was in use; put it back, or do without it")
         with self.errors():
             self.connection.execute("BEGIN IMMEDIATE")
             try:
@@ -204,9 +207,7 @@ def _refusal(path: Path, error: sqlite3.Error) -> HistoryError:
     if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         remedy = "move it away; the checkpoints do not need it"
     elif code.startswith("SQLITE_BUSY"):
-        remedy = "another program keeps it locked; close that, then go on (psa resume, psa reproduce run)"
+        remedy = "another program keeps it locked; close that"
     else:
-        remedy = (
-            "free space or permissions, or choose another --results-dir; then go on (psa resume, psa reproduce run)"
-        )
+        remedy = "see to the folder, space and permissions, or choose another --results-dir"
     return HistoryError(f"{path}: the history cannot be used ({error}); {remedy}")

@@ -297,7 +297,7 @@ def test_a_full_disk_ends_in_one_line_and_the_run_can_go_on(psa):
     )
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert "free space" in done.stderr
+    assert "space and permissions" in done.stderr
     after = read_checkpoint(LKG)
     assert after.record.progress == before.record.progress
     assert all(after.weights[name].tobytes() == before.weights[name].tobytes() for name in before.weights)
