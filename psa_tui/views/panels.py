@@ -152,10 +152,7 @@ def lkg(state: RunState, width: int, lines: int = 4) -> Text:
     """Write in ``lines`` (1, 2 or 4) the weights in force, the best ever reached, and what became of candidates."""
     progress = state.progress
     assert progress is not None
-    if progress.lkg_correct is None:
-        first = Text("no LKG yet: the first loop makes it", style="bold")
-    else:
-        first = Text(format_lkg(progress), style="bold green")
+    first = Text(format_lkg(progress), style="bold" if progress.lkg_correct is None else "bold green")
     in_a_row = progress.rollbacks_in_a_row
     row = f"{in_a_row} rollback{'' if in_a_row == 1 else 's'} in a row"
     if variant_of(state.mode).promotion == ALWAYS:

@@ -202,8 +202,16 @@ def format_ablation(units: Sequence[AblatedUnit], names: LayerNames, width: int 
 
 
 def format_lkg(progress: Progress) -> str:
-    """Return the accuracy of the weights in force, of a run that has some: "LKG 95.10 % since meta-loop 12"."""
-    return f"LKG {percent(progress.lkg_accuracy)} since meta-loop {progress.lkg_meta_loop}"
+    """Return the accuracy of the weights in force, "LKG 95.10 % since meta-loop 12", or why there are none."""
+    if progress.lkg_correct is not None:
+        return f"LKG {percent(progress.lkg_accuracy)} since meta-loop {progress.lkg_meta_loop}"
+    if not progress.meta_loop:
+        return "no LKG yet: the first loop makes it"
+    return f"no LKG yet: no candidate was {'finite' if _is_never_finite(progress) else 'promoted'}"
+
+
+def _is_never_finite(progress: Progress) -> bool:
+    return 0 < progress.non_finite == progress.meta_loop
 
 
 def format_bounty(progress: Progress) -> str:
@@ -228,14 +236,16 @@ def format_finished(event: RunFinished) -> list[str]:
         lines = [f"stopped by {event.reason} at meta-loop {done} of {last}; go on with: {event.resume_command}"]
     else:
         lines = [f"failed at meta-loop {done} of {last}; once mended, go on with: {event.resume_command}"]
-    result = "no LKG yet: no candidate was promoted"
+    result = format_lkg(event.progress)
     if event.progress.lkg_correct is not None:
         result = format_bounty(event.progress)
         if event.progress.lkg_correct != event.progress.best_correct:
             result += f", {format_lkg(event.progress)}"
     if event.test_accuracy is not None:
         result += f", test accuracy of the LKG {percent(event.test_accuracy)}"
-    if event.progress.non_finite:
+    if _is_never_finite(event.progress):
+        result += "; a lower learning rate may help"
+    elif event.progress.non_finite:
         result += f"; candidates that were not finite: {event.progress.non_finite}"
     if event.progress.lkg_dead or event.progress.lkg_inactive:
         result += f"; hidden units: {format_units_of_lkg(event.progress)}"
