@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from psa_tui.formatting import duration, format_bytes, loop_time, network_words, percent
-from psa_tui.method.events import RunFinished
+from psa_tui.method.events import Outcome, RunFinished
 from psa_tui.method.promotion import ALWAYS
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.resources import format_device_memory
@@ -65,7 +65,9 @@ def progress_bars(state: RunState, width: int, now: float, options: DisplayOptio
     notes = 32 if lines == 2 and width >= _RATE_FROM else 16
     machine = [_rate(state), _loop_time(state), format_resources(state)]
     if state.finished is not None:
-        of_run = _bar("meta-loop", done, last, f"{done}/{last}", str(state.finished.outcome), width - notes, options)
+        of_run = _bar("meta-loop", done, last, f"{done}/{last}", "", width - notes, options)
+        outcome = state.finished.outcome
+        of_run.append(outcome, "bold red" if outcome is Outcome.FAILED else "")
         tested = _tested(state.finished)
         facts = [[tested, *machine]] if lines == 2 else [[one] for one in ([tested] if tested else [])] + [machine]
         return Group(*[of_run, *(_fitting([_INDENT, *parts], width) for parts in facts)][:lines])

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Protocol
 
-from psa_tui.formatting import loop_time, network_words, percent, points, time_taken
+from psa_tui.formatting import loop_time, network_words, percent, points, run_words, time_taken
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.events import MetaLoopFinished, Outcome, RunFinished, RunStarted, SettingChange, Verdict
 from psa_tui.method.hyperparameters import Hyperparameters
@@ -63,7 +63,7 @@ def format_started(event: RunStarted) -> list[str]:
     done = event.progress.meta_loop
     first = "" if event.initialisation_seed is None else f", of the first weights {event.initialisation_seed}"
     where = f"going on after meta-loop {done}" if event.resumed else "from a random initialisation"
-    run = event.run if event.name is None else f"{event.name} ({event.run})"
+    run = run_words(event.run, event.name)
     if event.own_loop:
         where = where if event.resumed else "from the weights that the model has"
         return [
@@ -251,6 +251,12 @@ def format_finished(event: RunFinished) -> list[str]:
         result += f"; hidden units: {format_units_of_lkg(event.progress)}"
     changes = format_changes(event.setting_changes)
     return [*lines, result, *([f"settings changed: {'; '.join(changes)}"] if changes else [])]
+
+
+def format_end(event: RunFinished) -> list[str]:
+    """Return how the run ended, and of one that failed first of all why: for where no error says it."""
+    failure = [f"failure: {event.reason}"] if event.outcome is Outcome.FAILED else []
+    return [*failure, *format_finished(event)]
 
 
 def format_session(
