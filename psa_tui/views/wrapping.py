@@ -30,18 +30,19 @@ def write_lines(stream: TextIO, lines: Iterable[str]) -> None:
     """Write ``lines``, each on one line of its own unless a terminal has no room for that."""
     width = terminal_width(stream)
     for line in lines:
-        stream.writelines(part + "\n" for part in _broken(line, width))
+        stream.writelines(part + "\n" for part in broken(line, width))
     stream.flush()
 
 
 def write_question(stream: TextIO, question: str) -> None:
     """Write ``question`` as ``write_lines`` does, and leave the cursor behind it, for the answer."""
     width = terminal_width(stream)
-    stream.write("\n".join(_broken(question, None if width is None else width - 2)) + " ")
+    stream.write("\n".join(broken(question, None if width is None else width - 2)) + " ")
     stream.flush()
 
 
-def _broken(line: str, width: int | None) -> list[str]:
+def broken(line: str, width: int | None) -> list[str]:
+    """Return ``line``, without control characters, in lines of ``width`` columns; whole where that is None."""
     line = printable(line)
     if width is None or len(line) <= width:
         return [line]
