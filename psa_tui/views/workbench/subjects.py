@@ -25,8 +25,6 @@ from psa_tui.views.run_text import format_sessions, run_facts
 from psa_tui.views.workbench.charts import Curve, curve_of, run_chart, run_legend
 from psa_tui.views.workbench.palette import Palette
 
-_AS_WANTED = (RUNNING, COMPLETE, Outcome.FINISHED)
-"""States of what did, or does, all that was asked for."""
 _KEPT = 32
 """Subjects that are not read again while they stay as they are."""
 
@@ -37,7 +35,7 @@ class Subject:
 
     title: str
     state: str
-    """How far it is, and whether it goes on."""
+    """How far it came, or that it goes on; empty where it has come to its end."""
     facts: Sequence[tuple[str, str]]
     sessions: Sequence[str]
     loops: Sequence[MetaLoopRow]
@@ -116,7 +114,9 @@ def _without_loops(has_failed: bool, reason: str) -> str:
 
 
 def _state(state: str, done: int | None, last: int | None) -> str:
-    return state if state in _AS_WANTED or done is None else f"{state} after loop {_of(done, last)}"
+    if state in (COMPLETE, Outcome.FINISHED):
+        return ""
+    return state if state == RUNNING or done is None else f"{state} after loop {_of(done, last)}"
 
 
 def _of(done: int, last: int | None) -> str:
