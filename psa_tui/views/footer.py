@@ -173,7 +173,7 @@ def _keys(keys: tuple[str, ...], width: int) -> Text:
 def _read_only_footer(state: RunState, width: int, options: DisplayOptions) -> Text:
     back = _way_back(options)
     if state.finished is None:
-        return _keys((*back, "read-only: the run goes on in another process ", "q leave", "/ filter"), width)
+        return _keys((*back, "q leave", "read-only: another process trains", "/ filter"), width)
     outcome, reason = state.finished.outcome, state.finished.reason
     keys = [*back, "q leave", _HELP, "read-only: a resume shows here"]
     told = f" {outcome} by {reason} " if outcome is Outcome.STOPPED else f" {outcome}: {reason} "

@@ -18,6 +18,8 @@ _RATE_FROM = 80
 """Columns from which on the rate stands beside the loss, where it has no line of its own."""
 _INDENT = " " * 9
 """What is below a bar begins where the bar does; two more blanks stand between any two facts."""
+_SEEN_S = 1.0
+"""A history is looked at twice a second: of shorter loops it is not known when the one under way began."""
 _SHORTEST_MODE = 12
 """Characters of a mode's name that are shown whatever the width."""
 
@@ -135,6 +137,8 @@ def _since_last_loop(state: RunState, now: float, width: int, options: DisplayOp
     if usual_s is None:
         return _bar("this loop", 0, 1, "", "", width, options)
     since_s = max(now - state.loop_started_at, 0.0)
+    if max(usual_s, since_s) < _SEEN_S:
+        return _bar("this loop", 0, 1, "", f"usually {loop_time(usual_s)}", width, options)
     thousandths = min(round(1000 * since_s / usual_s), 1000) if usual_s > 0 else 1000
     return _bar("this loop", thousandths, 1000, f"{since_s:.1f} s", f"usually {loop_time(usual_s)}", width, options)
 
