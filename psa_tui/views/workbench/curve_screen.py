@@ -127,10 +127,7 @@ class CurveScreen(WorkbenchScreen):
         lines = [facts_table(subject.facts, palette.muted)]
         sessions = Text("\n" + "\n".join(printable(line) for line in subject.sessions))
         self.query_one("#facts-text", Static).update(Stacked(*lines, sessions))
-        facts = dict(subject.facts)
-        self.query_one(Heading).say(
-            subject.title, subject.state, *(f"{name} {facts[name]}" for name in self.IN_HEADING if name in facts)
-        )
+        self.query_one(Heading).say(subject.title, *subject.heading(self.IN_HEADING))
 
     def action_back(self) -> None:
         """Go back to the screen below."""

@@ -45,6 +45,14 @@ class Subject:
     nothing: str
     """What is said while there is no loop: that none is done yet, or why none will be."""
 
+    def heading(self, names: Sequence[str]) -> list[str]:
+        """Return the state and those facts of ``names`` that it does not tell already."""
+        facts = dict(self.facts)
+        return [
+            self.state,
+            *(f"{name} {facts[name]}" for name in names if name in facts and facts[name] not in self.state),
+        ]
+
     @property
     def unit_counts(self) -> Sequence[int]:
         """Of each layer, the output layer last; empty where that is not known."""

@@ -101,6 +101,7 @@ def test_a_trial_or_run_that_did_not_come_to_its_end_says_after_which_loop(folde
     failed = TrialRow(architecture="1*8", mode="none", trial=1, parameters=100, state=FAILED, meta_loop=1, reason="why")
     subject = read_trial(folder / "results", "plane", failed, None)
     facts = dict(subject.facts)
+    assert subject.heading(["meta-loops", "test accuracy"]) == ["failed after loop 1 of 2", "test accuracy -"]
     assert (subject.state, facts["reason"], facts["meta-loops"]) == ("failed after loop 1 of 2", "why", "1 of 2")
     assert read_trial(folder / "results", "plane", replace(failed, state=COMPLETE), None).state == ""
 
