@@ -38,9 +38,7 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All of the block's writes, or none."""
-        if not self.path.exists():
-            # SQLite would go on with a file that has lost its name: what is written to it is lost with it.
-            raise HistoryError(f"{self.path}: was moved or deleted while it was in use; put it back, or do without it")
+        self._check_place()
         with self.errors():
             self.connection.execute("BEGIN IMMEDIATE")
             try:
@@ -50,6 +48,17 @@ class Database:
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
                 raise
+
+    def _check_place(self) -> None:
+        """Refuse to write to a file that has lost its name, as SQLite would: what is written is lost with it."""
+        try:
+            self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            problem = f"{self.path}: was moved or deleted while it was in use; put it back, or do without it"
+            raise HistoryError(problem) from None
+        except OSError:
+            # SQLite says in its own words what is wrong.
+            return
 
     @contextmanager
     def errors(self) -> Iterator[sqlite3.Connection]:
