@@ -40,6 +40,11 @@ def percent(fraction: float | None) -> str:
     return "-" if fraction is None else f"{100 * fraction:.2f} %"
 
 
+def run_words(run: str, name: str | None) -> str:
+    """Return what a run is called: "baseline (20260726-101112-0badcafe)", or its identifier where it has no name."""
+    return run if name is None else f"{name} ({run})"
+
+
 def network_words(family: str, architecture: str) -> str:
     """An architecture as people read it: its family before it, but for the plain one, whose notation stands alone.
 

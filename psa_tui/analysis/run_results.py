@@ -9,7 +9,7 @@ from math import nan
 from pathlib import Path
 
 from psa_tui.errors import ConfigError, DataError
-from psa_tui.formatting import network_words, printable
+from psa_tui.formatting import network_words, printable, run_words
 from psa_tui.method.dead_units import DeadUnits
 from psa_tui.method.events import Verdict
 from psa_tui.method.layer_names import LayerNames
@@ -82,8 +82,7 @@ class RunResults:
     @property
     def called(self) -> str:
         """What people call the run, and what the history does."""
-        row = self.row
-        return printable(row.run if row.name is None else f"{row.name} ({row.run})")
+        return printable(run_words(self.row.run, self.row.name))
 
     @property
     def name(self) -> str:

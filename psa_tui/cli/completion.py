@@ -41,6 +41,7 @@ _FOLDERS = {
     **dict.fromkeys(("file", "checkpoint"), "model_dir"),
 }
 """Settings that say in which folder the names are, by what is named."""
+_READ = ("results_dir", "model_dir", "network", "arch", "hidden_layers", "dataset")
 _MORE = {"dataset": ("auto",), "ablate": ("none",), "backend": ("auto",), "run": ("latest",)}
 
 
@@ -52,7 +53,7 @@ def names_of(*kinds: str) -> Callable[[typer.Context, str], list[str]] | None:
     def complete(ctx: typer.Context, incomplete: str) -> list[str]:
         before = incomplete[: incomplete.rfind(",") + 1]
         try:
-            settings = load_settings({name: ctx.params.get(name) for name in set(_FOLDERS.values())})
+            settings = load_settings({name: ctx.params.get(name) for name in _READ})
             return [before + str(name) for kind in kinds for name in (*_MORE.get(kind, ()), *_names(kind, settings))]
         except PsaError:
             # A shell has no place for the reason; the command itself will tell it.
@@ -63,10 +64,17 @@ def names_of(*kinds: str) -> Callable[[typer.Context, str], list[str]] | None:
     return complete
 
 
+def _layers(settings: Settings) -> list[str]:
+    """Return ``layer:K`` for every layer of the network; none of one that only its code knows."""
+    try:
+        return [f"layer:{layer}" for layer in range(len(settings.network().value.unit_counts))]
+    except PsaError:
+        return []
+
+
 def _names(what: str, settings: Settings) -> Iterable[object]:
     module, _, name = NAMES[what].partition(":")
     found = getattr(import_module(module), name)
-    if isfunction(found):
-        found = found(settings.get(_FOLDERS[what])) if what in _FOLDERS else found()
-    names: Iterable[object] = found
-    return names
+    folder = [settings.get(_FOLDERS[what])] if what in _FOLDERS else []
+    names: Iterable[object] = found(*folder) if isfunction(found) else found
+    return [*names, *_layers(settings)] if what == "ablate" else names

@@ -58,6 +58,8 @@ class Following:
         self._store, self.run, self._results_dir, self._recent = store, run, results_dir, recent
         self._session: dict[str, Any] = {}
         self._trainer: str | None = None
+        self.name: str | None = None
+        """What the run is called, besides its identifier."""
         self.progress = Progress(validation_count=0)
         """Where the run stands, as far as it was told."""
         self.finished: RunFinished | None = None
@@ -92,6 +94,7 @@ class Following:
         row = self._store.run(self.run)
         if row is None:
             raise HistoryError(f"run {self.run} is no longer in the history in {self._results_dir}")
+        self.name = row.name
         return row
 
     def _is_alive(self, row: RunRow) -> bool:

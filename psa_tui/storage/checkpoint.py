@@ -77,12 +77,13 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     except UnsyncedError as error:
         raise CheckpointError(
             f"{path}: written, but its folder cannot be flushed to the disk ({error.strerror}), so a loss of power may "
-            "undo it; see to the disk, then psa resume"
+            "undo it; see to the disk"
         ) from None
     except OSError as error:
-        before, command = ("the file of the loop before is intact; ", "resume") if path.exists() else ("", "train")
+        # How to go on is said where the run ends, with the options that it needs.
+        before = "the file of the loop before is intact; " if path.exists() else ""
         raise CheckpointError(
-            f"{path}: cannot be written ({error.strerror}); {before}see to space and permissions, then psa {command}"
+            f"{path}: cannot be written ({error.strerror}); {before}see to the folder, space and permissions"
         ) from None
 
 

@@ -41,6 +41,7 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All of the block's writes, or none."""
+        self._check_place()
         with self.errors():
             self.connection.execute("BEGIN IMMEDIATE")
             try:
@@ -50,6 +51,17 @@ class Database:
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
                 raise
+
+    def _check_place(self) -> None:
+        """Refuse to write to a file that has lost its name, as SQLite would: what is written is lost with it."""
+        try:
+            self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            problem = f"{self.path}: was moved or deleted while it was in use; put it back, or do without it"
+            raise HistoryError(problem) from None
+        except OSError:
+            # SQLite says in its own words what is wrong.
+            return
 
     @contextmanager
     def errors(self) -> Iterator[sqlite3.Connection]:
@@ -209,11 +221,9 @@ def _refusal(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> HistoryEr
     if isinstance(error, UnicodeDecodeError) or code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         remedy = "move it away; the checkpoints do not need it"
     elif code.startswith("SQLITE_BUSY"):
-        remedy = "another program keeps it locked; close that, then go on (psa resume, psa reproduce run)"
+        remedy = "another program keeps it locked; close that"
     else:
-        remedy = (
-            "free space or permissions, or choose another --results-dir; then go on (psa resume, psa reproduce run)"
-        )
+        remedy = "see to the folder, space and permissions, or choose another --results-dir"
     # Of a schema that is malformed SQLite says a part, in lines and with whatever stands there.
     reason = printable(" ".join(str(error).split()))[:100]
     return HistoryError(f"{path}: the history cannot be used ({reason}); {remedy}")

@@ -130,7 +130,7 @@ class StudyFinished:
 
     outcome: StudyOutcome
     reason: str
-    """Why it stopped or failed, in a few words; empty when it finished."""
+    """Why it stopped or failed, in a few words; empty when it finished, and when nothing is left but what failed."""
     complete: int
     """Complete trials, of all modes together."""
     failed: int

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import time
 
-from psa_tui.method.events import Event, RunStarted
+from psa_tui.formatting import run_words
+from psa_tui.method.events import Event, Outcome, RunStarted
 from psa_tui.runs.controls import Control
 from psa_tui.runs.following import Following
 from psa_tui.settings import Settings
@@ -15,7 +16,7 @@ from psa_tui.views.jsonl import JsonView
 from psa_tui.views.messages import print_note, print_warning
 from psa_tui.views.output import draws_in_ascii
 from psa_tui.views.plain import PlainView
-from psa_tui.views.text import format_finished
+from psa_tui.views.text import format_end
 from psa_tui.views.wrapping import write_lines
 
 _POLL_S = 0.5
@@ -33,6 +34,8 @@ def follow_in_lines(following: Following, settings: Settings) -> None:
             view.handle(seen.event)
         if following.finished is None:
             time.sleep(_POLL_S)
+    if following.finished.outcome is Outcome.FAILED and not settings.get("json"):
+        print_note(f"the run failed: {following.finished.reason}")
 
 
 def follow_on_screen(following: Following, settings: Settings) -> None:
@@ -47,10 +50,11 @@ def follow_on_screen(following: Following, settings: Settings) -> None:
     finally:
         was_drawing = view.is_drawing
         view.close()
+    run = run_words(following.run, following.name)
     if following.finished is None:
-        print_note(f"left run {following.run} at meta-loop {following.progress.meta_loop}; it goes on")
+        print_note(f"left run {run} at meta-loop {following.progress.meta_loop}; it goes on")
     elif was_drawing:
-        write_lines(sys.stdout, [f"run {following.run}", *format_finished(following.finished)])
+        write_lines(sys.stdout, [f"run {run}", *format_end(following.finished)])
 
 
 def _wait_for_q(control: Control, view: DashboardView) -> None:

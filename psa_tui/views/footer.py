@@ -14,7 +14,7 @@ from psa_tui.method.variants import PUBLISHED
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.panels import format_resources
 from psa_tui.views.state import RunState
-from psa_tui.views.text import CONTROL, format_finished, format_started, format_variant, variant_of
+from psa_tui.views.text import CONTROL, format_end, format_started, format_variant, variant_of
 from psa_tui.views.unit_marks import LEVELS
 
 _RUN_KEYS = (
@@ -116,20 +116,12 @@ def facts(state: RunState) -> Text:
         *format_started(event),
         *([] if event.own_loop else [rates]),
         *filter(None, [format_resources(state)]),
-        *_end(state),
+        *([] if state.finished is None else ["", *format_end(state.finished)]),
         "",
         "log, newest first:",
         *(state.messages or ["nothing"]),
     ]
     return text.append(("\n" if event.notices else "") + "\n".join(lines))
-
-
-def _end(state: RunState) -> list[str]:
-    """Say how a run ended, and of one that failed why."""
-    if state.finished is None:
-        return []
-    failure = [f"failure: {state.finished.reason}"] if state.finished.outcome is Outcome.FAILED else []
-    return ["", *failure, *format_finished(state.finished)]
 
 
 def footer(state: RunState, width: int, options: DisplayOptions) -> Text:
@@ -152,7 +144,7 @@ def _last_line(state: RunState, width: int, options: DisplayOptions) -> Text:
     if options.read_only:
         return _read_only_footer(state, width, options)
     if state.finished is not None:
-        return Text(f" {state.finished.outcome} ", style="reverse")
+        return Text(f" {state.finished.outcome} ", style=_end_style(state))
     if asked:
         # Where several things are asked for, there is no room for how to take them back.
         short = [one if len(asked) == 1 else one.partition(":")[0] for one in asked]
@@ -181,7 +173,7 @@ def _keys(keys: tuple[str, ...], width: int) -> Text:
 def _read_only_footer(state: RunState, width: int, options: DisplayOptions) -> Text:
     back = _way_back(options)
     if state.finished is None:
-        return _keys((*back, "read-only: the run goes on in another process ", "q leave", "/ filter"), width)
+        return _keys((*back, "q leave", "read-only: another process trains", "/ filter"), width)
     outcome, reason = state.finished.outcome, state.finished.reason
     keys = [*back, "q leave", _HELP, "read-only: a resume shows here"]
     told = f" {outcome} by {reason} " if outcome is Outcome.STOPPED else f" {outcome}: {reason} "
@@ -189,15 +181,19 @@ def _read_only_footer(state: RunState, width: int, options: DisplayOptions) -> T
         # Why a run failed may be a long sentence; among the facts it is whole.
         told = f" {outcome} "
         keys = ["w says why", *keys] if reason else keys
-    return _with_keys(told, keys, width)
+    return _with_keys(told, keys, width, _end_style(state))
 
 
-def _with_keys(told: str, keys: Sequence[str], width: int) -> Text:
+def _end_style(state: RunState) -> str:
+    return "reverse red" if state.finished is not None and state.finished.outcome is Outcome.FAILED else "reverse"
+
+
+def _with_keys(told: str, keys: Sequence[str], width: int, style: str = "reverse") -> Text:
     """Write what is ``told`` as what matters now, and as many of ``keys`` behind it as there is room for."""
-    text = Text(told, style="reverse")
+    text = Text().append(told, style)
     for key in keys:
         if len(text) + len(key) + 2 <= width:
-            text.append("  ", "not reverse").append(key, "not reverse dim")
+            text.append("  ").append(key, "dim")
     return text
 
 

@@ -48,14 +48,17 @@ def layer_table(
     """Draw what ablations did by layer, in ``width`` x ``height`` characters.
 
     Below the layers stand all of them together, and the loops that ablated nothing. A loop counts once for a layer,
-    however many of its units it hit. The layer of the ``cursor`` is marked, and in sight where not all layers are.
+    however many of its units it hit. The layer of the ``cursor`` is marked. Where not all layers are in sight, those
+    are that were hit, and its.
     """
     chance, layers, ends = ablations.statistics.chance, _layers(ablations), _end_rows(ablations)
-    with_chance = chance is not None and len(layers) + len(ends) + 2 <= height
+    chosen = cursor[0] if cursor is not None and cursor[0] in layers else None
+    telling = [layer for layer in layers if layer in ablations.statistics.layers or layer == chosen]
+    needed = len(layers)
     if len(layers) + len(ends) + 1 > height:
-        ends = ends[:1]
-    chosen = layers.index(cursor[0]) if cursor is not None and cursor[0] in layers else None
-    shown = _in_sight(layers, max(height - 1 - len(ends) - with_chance, 2), chosen or 0)
+        ends, needed = ends[:1], len(telling) + 1
+    with_chance = chance is not None and needed + len(ends) + 2 <= height
+    shown = _in_sight(layers, telling, max(height - 1 - len(ends) - with_chance, 2), chosen)
     rows = [*_layer_rows(ablations, shown), *ends]
     columns, short = _fitting(_columns(rows, chance), width - 1)
     text = Text(no_wrap=True)
@@ -64,7 +67,7 @@ def layer_table(
         if place == len(shown) < len(layers):
             hidden = len(layers) - len(shown)
             text.append("\n" + first_fitting(width, f" {hidden:,} more layers", f" {hidden:,} more"), "dim")
-        is_chosen = chosen is not None and place < len(shown) and shown[place] == layers[chosen]
+        is_chosen = place < len(shown) and shown[place] == chosen
         text.append("\n" + (glyphs.cursor if is_chosen else " "))
         for index, cell in enumerate(_cells(columns, place, short)):
             text.append((_GAP if index else "") + cell, _STYLES.get(cell.strip(), row.style))
@@ -161,12 +164,17 @@ def _cells(columns: Sequence[_Column], place: int | None, short: bool) -> list[s
     ]
 
 
-def _in_sight(layers: Sequence[int], room: int, chosen: int) -> Sequence[int]:
-    """Return the layers shown in ``room`` lines, one of which says how many others there are where there are any."""
+def _in_sight(layers: Sequence[int], telling: Sequence[int], room: int, chosen: int | None) -> Sequence[int]:
+    """Return the layers shown in ``room`` lines, one of which says how many others there are where there are any.
+
+    ``telling`` are those of which there is something to tell; while there are none, the first ones are shown.
+    """
     if len(layers) <= room:
         return layers
-    first = min(max(chosen - (room - 1) // 2, 0), len(layers) - room + 1)
-    return layers[first : first + room - 1]
+    telling = telling or layers
+    place = 0 if chosen is None else telling.index(chosen)
+    first = min(max(place - (room - 1) // 2, 0), max(len(telling) - room + 1, 0))
+    return telling[first : first + room - 1]
 
 
 def _rate(fraction: float | None) -> str:

@@ -6,8 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from psa_tui.errors import ConfigError
-from psa_tui.formatting import printable
-from psa_tui.views.wrapping import write_lines
+from psa_tui.views.wrapping import write_lines, write_question
 
 
 def print_error(message: str, detail: str = "") -> None:
@@ -34,9 +33,8 @@ def confirmed(question: str, details: Sequence[str], no_terminal: str) -> bool:
     """
     if not sys.stdin.isatty():
         raise ConfigError(no_terminal)
-    for line in details:
-        print(printable(line), file=sys.stderr)
-    print(printable(f"{question} [y/N] "), end="", file=sys.stderr, flush=True)
+    write_lines(sys.stderr, details)
+    write_question(sys.stderr, f"{question} [y/N]")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 

@@ -33,9 +33,7 @@ class Messenger:
         """
         self._names = [f"{origin} {target}" for target in targets]
         if find_spec("apprise") is None:
-            raise ConfigError(
-                f"{self._names[0]} needs the package apprise, which is missing; pip install 'psa-tui[notify]'"
-            )
+            raise ConfigError(f"{self._names[0]}: the package apprise is missing; pip install 'psa-tui[notify]'")
         with isolated_children():
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "psa_tui.views.sending"],
@@ -87,7 +85,7 @@ class Messenger:
         self._end()
         for name, count in zip(self._names, self._due, strict=True):
             if count:
-                yield f"{name} did not answer in time; nothing else is affected"
+                yield f"{name}: a message got no answer in time; nothing else is affected"
 
     def _check(self, targets: Sequence[Target]) -> None:
         """Wait until the process has looked at its targets."""

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from psa_tui.formatting import duration, format_bytes, loop_time, network_words, percent
-from psa_tui.method.events import RunFinished
+from psa_tui.method.events import Outcome, RunFinished
 from psa_tui.method.promotion import ALWAYS
 from psa_tui.views.display import DisplayOptions
 from psa_tui.views.resources import format_device_memory
@@ -18,6 +18,8 @@ _RATE_FROM = 80
 """Columns from which on the rate stands beside the loss, where it has no line of its own."""
 _INDENT = " " * 9
 """What is below a bar begins where the bar does; two more blanks stand between any two facts."""
+_SEEN_S = 1.0
+"""A history is looked at twice a second: of shorter loops it is not known when the one under way began."""
 _SHORTEST_MODE = 12
 """Characters of a mode's name that are shown whatever the width."""
 
@@ -65,7 +67,9 @@ def progress_bars(state: RunState, width: int, now: float, options: DisplayOptio
     notes = 32 if lines == 2 and width >= _RATE_FROM else 16
     machine = [_rate(state), _loop_time(state), format_resources(state)]
     if state.finished is not None:
-        of_run = _bar("meta-loop", done, last, f"{done}/{last}", str(state.finished.outcome), width - notes, options)
+        of_run = _bar("meta-loop", done, last, f"{done}/{last}", "", width - notes, options)
+        outcome = state.finished.outcome
+        of_run.append(outcome, "bold red" if outcome is Outcome.FAILED else "")
         tested = _tested(state.finished)
         facts = [[tested, *machine]] if lines == 2 else [[one] for one in ([tested] if tested else [])] + [machine]
         return Group(*[of_run, *(_fitting([_INDENT, *parts], width) for parts in facts)][:lines])
@@ -133,6 +137,8 @@ def _since_last_loop(state: RunState, now: float, width: int, options: DisplayOp
     if usual_s is None:
         return _bar("this loop", 0, 1, "", "", width, options)
     since_s = max(now - state.loop_started_at, 0.0)
+    if max(usual_s, since_s) < _SEEN_S:
+        return _bar("this loop", 0, 1, "", f"usually {loop_time(usual_s)}", width, options)
     thousandths = min(round(1000 * since_s / usual_s), 1000) if usual_s > 0 else 1000
     return _bar("this loop", thousandths, 1000, f"{since_s:.1f} s", f"usually {loop_time(usual_s)}", width, options)
 
@@ -152,10 +158,7 @@ def lkg(state: RunState, width: int, lines: int = 4) -> Text:
     """Write in ``lines`` (1, 2 or 4) the weights in force, the best ever reached, and what became of candidates."""
     progress = state.progress
     assert progress is not None
-    if progress.lkg_correct is None:
-        first = Text("no LKG yet: the first loop makes it", style="bold")
-    else:
-        first = Text(format_lkg(progress), style="bold green")
+    first = Text(format_lkg(progress), style="bold" if progress.lkg_correct is None else "bold green")
     in_a_row = progress.rollbacks_in_a_row
     row = f"{in_a_row} rollback{'' if in_a_row == 1 else 's'} in a row"
     if variant_of(state.mode).promotion == ALWAYS:

@@ -180,8 +180,9 @@ class RunState:
         if self.started is None or self.progress is None:
             return
         mode, layers, count = self.started.mode, len(self.started.unit_counts), len(event.last_ablations)
-        last = [one[len(one) - count :] for one in (event.meta_loops, event.validation_accuracies, event.promoted)]
-        for meta_loop, accuracy, promoted, gain, units in zip(
+        told = (event.meta_loops, event.validation_accuracies, event.promoted, event.train_losses)
+        last = [one[len(one) - count :] for one in told]
+        for meta_loop, accuracy, promoted, loss, gain, units in zip(
             *last, event.last_gains, event.last_ablations, strict=True
         ):
             ablation = UnitsAblated(member=0, meta_loop=meta_loop, mode=mode, layers=layers, units=units)
@@ -190,7 +191,7 @@ class RunState:
                 meta_loop=meta_loop,
                 mode=mode,
                 verdict=Verdict.PROMOTED if promoted else Verdict.ROLLED_BACK,
-                finite=True,
+                finite=loss is not None,
                 validation_correct=0,
                 validation_accuracy=accuracy,
                 gain=gain,

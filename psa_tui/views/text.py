@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Protocol
 
-from psa_tui.formatting import loop_time, network_words, percent, points, time_taken
+from psa_tui.formatting import loop_time, network_words, percent, points, run_words, time_taken
 from psa_tui.method.ablation import AblatedUnit
 from psa_tui.method.events import MetaLoopFinished, Outcome, RunFinished, RunStarted, SettingChange, Verdict
 from psa_tui.method.hyperparameters import Hyperparameters
@@ -63,7 +63,7 @@ def format_started(event: RunStarted) -> list[str]:
     done = event.progress.meta_loop
     first = "" if event.initialisation_seed is None else f", of the first weights {event.initialisation_seed}"
     where = f"going on after meta-loop {done}" if event.resumed else "from a random initialisation"
-    run = event.run if event.name is None else f"{event.name} ({event.run})"
+    run = run_words(event.run, event.name)
     if event.own_loop:
         where = where if event.resumed else "from the weights that the model has"
         return [
@@ -202,8 +202,16 @@ def format_ablation(units: Sequence[AblatedUnit], names: LayerNames, width: int 
 
 
 def format_lkg(progress: Progress) -> str:
-    """Return the accuracy of the weights in force, of a run that has some: "LKG 95.10 % since meta-loop 12"."""
-    return f"LKG {percent(progress.lkg_accuracy)} since meta-loop {progress.lkg_meta_loop}"
+    """Return the accuracy of the weights in force, "LKG 95.10 % since meta-loop 12", or why there are none."""
+    if progress.lkg_correct is not None:
+        return f"LKG {percent(progress.lkg_accuracy)} since meta-loop {progress.lkg_meta_loop}"
+    if not progress.meta_loop:
+        return "no LKG yet: the first loop makes it"
+    return f"no LKG yet: no candidate was {'finite' if _is_never_finite(progress) else 'promoted'}"
+
+
+def _is_never_finite(progress: Progress) -> bool:
+    return 0 < progress.non_finite == progress.meta_loop
 
 
 def format_bounty(progress: Progress) -> str:
@@ -228,19 +236,27 @@ def format_finished(event: RunFinished) -> list[str]:
         lines = [f"stopped by {event.reason} at meta-loop {done} of {last}; go on with: {event.resume_command}"]
     else:
         lines = [f"failed at meta-loop {done} of {last}; once mended, go on with: {event.resume_command}"]
-    result = "no LKG yet: no candidate was promoted"
+    result = format_lkg(event.progress)
     if event.progress.lkg_correct is not None:
         result = format_bounty(event.progress)
         if event.progress.lkg_correct != event.progress.best_correct:
             result += f", {format_lkg(event.progress)}"
     if event.test_accuracy is not None:
         result += f", test accuracy of the LKG {percent(event.test_accuracy)}"
-    if event.progress.non_finite:
+    if _is_never_finite(event.progress):
+        result += "; a lower learning rate may help"
+    elif event.progress.non_finite:
         result += f"; candidates that were not finite: {event.progress.non_finite}"
     if event.progress.lkg_dead or event.progress.lkg_inactive:
         result += f"; hidden units: {format_units_of_lkg(event.progress)}"
     changes = format_changes(event.setting_changes)
     return [*lines, result, *([f"settings changed: {'; '.join(changes)}"] if changes else [])]
+
+
+def format_end(event: RunFinished) -> list[str]:
+    """Return how the run ended, and of one that failed first of all why: for where no error says it."""
+    failure = [f"failure: {event.reason}"] if event.outcome is Outcome.FAILED else []
+    return [*failure, *format_finished(event)]
 
 
 def format_session(

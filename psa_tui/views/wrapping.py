@@ -29,11 +29,21 @@ def page_width(stream: TextIO, most: int) -> int:
 def write_lines(stream: TextIO, lines: Iterable[str]) -> None:
     """Write ``lines``, each on one line of its own unless a terminal has no room for that."""
     width = terminal_width(stream)
-    for line in map(printable, lines):
-        broken = [line] if width is None or len(line) <= width else _broken(line, width)
-        stream.writelines(part + "\n" for part in broken)
+    for line in lines:
+        stream.writelines(part + "\n" for part in broken(line, width))
     stream.flush()
 
 
-def _broken(line: str, width: int) -> list[str]:
+def write_question(stream: TextIO, question: str) -> None:
+    """Write ``question`` as ``write_lines`` does, and leave the cursor behind it, for the answer."""
+    width = terminal_width(stream)
+    stream.write("\n".join(broken(question, None if width is None else width - 2)) + " ")
+    stream.flush()
+
+
+def broken(line: str, width: int | None) -> list[str]:
+    """Return ``line``, without control characters, in lines of ``width`` columns; whole where that is None."""
+    line = printable(line)
+    if width is None or len(line) <= width:
+        return [line]
     return wrap(line, width, subsequent_indent=_HANG, break_long_words=False, break_on_hyphens=False)

@@ -38,6 +38,8 @@ def offered(command, monkeypatch, capsys, tmp_path):
         ("train --mode noi", ["noise"]),
         ("train --ablate dor", ["dormant"]),
         ("train --ablate no", ["none"]),
+        ("train --arch [2*8] --ablate layer:", ["layer:0", "layer:1", "layer:2"]),
+        ("train --arch 4x4 --ablate layer:", []),
         ("train --dataset m", ["mnist", "mnist5k"]),
         ("train --dataset a", ["auto"]),
         ("train --device cu", ["cuda"]),

@@ -297,7 +297,7 @@ def test_a_full_disk_ends_in_one_line_and_the_run_can_go_on(psa):
     )
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert "free space" in done.stderr
+    assert "space and permissions" in done.stderr
     after = read_checkpoint(LKG)
     assert after.record.progress == before.record.progress
     assert all(after.weights[name].tobytes() == before.weights[name].tobytes() for name in before.weights)
@@ -485,11 +485,11 @@ def test_a_run_of_a_machine_with_many_more_cores_goes_on_with_those_of_this_one_
     )
 
 
-def test_all_candidates_not_finite_are_counted_shown_and_never_promoted(psa):
+def test_candidates_that_are_not_finite_are_shown_and_never_promoted(psa):
     done = psa("train", "--dataset", "mnist5k", "--arch", "[20*64]", "--lr", "10", "--seed", "1", "--meta-loops", 3)
     assert done.returncode == 0
-    assert done.stdout.count("not finite") == 4
-    assert done.stdout.splitlines()[-1].endswith("candidates that were not finite: 3")
+    assert done.stdout.count("not finite") == 3
+    assert done.stdout.splitlines()[-1] == "no LKG yet: no candidate was finite; a lower learning rate may help"
     assert read_checkpoint(LKG).record.progress.lkg_correct is None
 
 

@@ -177,8 +177,9 @@ except CheckpointError as error:
     assert {p.name: p.read_bytes() for p in path.parent.iterdir()} == before
 
 
-def test_a_first_checkpoint_that_cannot_be_written_is_not_to_be_resumed(tmp_path, checkpoint):
-    with pytest.raises(CheckpointError, match="see to space and permissions, then psa train"):
+def test_a_checkpoint_whose_folder_is_gone_gets_one_remedy(tmp_path, checkpoint):
+    """How to go on is said by the run's last event, and not in other words a line below."""
+    with pytest.raises(CheckpointError, match=r"directory\); see to the folder, space and permissions$"):
         write_checkpoint(tmp_path / "gone" / DEFAULT_NAME, checkpoint)
 
 

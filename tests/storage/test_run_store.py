@@ -171,6 +171,19 @@ def test_a_damaged_a_foreign_and_a_newer_database_are_refused_and_left_as_they_a
         assert path.read_bytes() == before
 
 
+def test_a_loop_is_not_written_to_a_history_that_was_deleted_and_goes_on_when_it_is_put_back(tmp_path, record):
+    folder, away = tmp_path / "results", tmp_path / "away"
+    with open_runs(folder) as history:
+        history.begin_session(record, tmp_path / "lkg", SPLITS)
+        folder.rename(away)
+        with pytest.raises(HistoryError, match="was moved or deleted while it was in use; put it back"):
+            history.add(record.run, loop(1))
+        away.rename(folder)
+        history.add(record.run, loop(1))
+    with read_runs(folder) as history:
+        assert [one.meta_loop for one in history.loops(record.run)] == [1]
+
+
 @pytest.mark.slow
 def test_a_full_disk_is_one_clear_error_and_the_history_stays_readable(tmp_path, record):
     with open_runs(tmp_path) as history:
@@ -192,7 +205,7 @@ with open_runs(pathlib.Path({str(tmp_path)!r})) as history:
 """
     done = program.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert "the history cannot be used" in done.stdout, done.stderr
-    assert "free space" in done.stdout
+    assert "see to the folder, space and permissions" in done.stdout
     with read_runs(tmp_path) as history:
         numbers = [row.meta_loop for row in history.loops(record.run)]
     assert numbers == list(range(1, len(numbers) + 1))

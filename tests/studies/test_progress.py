@@ -65,6 +65,13 @@ def test_progress_is_counted_by_shape_and_mode_in_the_order_of_the_study():
     assert progress.failures == (Failure(shape="2*4", trials=(1, 2), cause="out of memory"),)
 
 
+def test_where_nothing_is_left_but_what_failed_no_time_is_promised():
+    alone = StudySpec.from_settings({**SPEC.as_settings(), "shapes": ["1*4"]})
+    rows = [*ROWS[:3], replace(ROWS[3], state=FAILED, reason="out of memory")]
+    lines = format_status(study_progress(alone, rows, [session(1, "incomplete", "")]), None)
+    assert lines[2:] == ["3 of 4 trials complete, 1 failed; 35 of 40 meta-loops", "failed: 1*4 trial 2: out of memory"]
+
+
 def test_the_time_left_is_that_of_the_longest_part_when_workers_run_out_of_parts():
     alone = StudySpec.from_settings({**SPEC.as_settings(), "shapes": ["1*4"]})
     # 35 of 40 loops are done at 2 s each, and one part is one worker's.

@@ -113,6 +113,22 @@ def test_columns_are_dropped_and_the_layer_of_the_cursor_stays_in_sight():
     assert shown == {layer: [">out" if layer == 40 else f">{layer}"] for layer in range(41)}
 
 
+def test_layers_that_were_never_hit_leave_the_room_to_those_that_were():
+    statistics = AblationStatistics()
+    for unit in range(10):
+        statistics.fold([AblatedUnit(layer=8, unit=unit, incoming=8, outgoing=0)], unit < 4, 0.01)
+    output_only = NetworkAblations(statistics=statistics, unit_counts=(8,) * 8 + (10,), names=LayerNames(9))
+    assert lines_of(layer_table(output_only, 50, 8, UNICODE)) == [
+        " layer  hits   gain  survived  chance     dead",
+        " out      10  +1.00      40 %    like        -",
+        " 8 more layers",
+        " all      10  +1.00      40 %          0 of 64",
+        " chance 40 %, whatever was ablated",
+    ]
+    lines = lines_of(layer_table(output_only, 50, 8, UNICODE, (2, 0)))
+    assert [line.split()[0] for line in lines] == ["layer", "▸2", "out", "7", "all", "chance"]
+
+
 def test_the_numbers_of_the_table_are_those_of_the_tallies():
     rows = {line.split()[0]: line.split() for line in lines_of(layer_table(SMALL, 100, 12, ASCII))}
     for layer, tally in SMALL.statistics.layers.items():

@@ -119,7 +119,7 @@ def test_a_server_that_does_not_answer_holds_up_no_event_and_the_end_for_moments
     view.close()
     assert time.monotonic() - started < 3
     assert capsys.readouterr().err == (
-        "psa: warning: --notify json://... did not answer in time; nothing else is affected\n"
+        "psa: warning: --notify json://...: a message got no answer in time; nothing else is affected\n"
     )
     # The other target has both messages meanwhile.
     assert [path for path, _ in server.posted].count(f"/{SECRET}") == 2
@@ -154,7 +154,7 @@ def test_apprise_is_looked_for_only_where_it_is_needed_and_a_missing_one_has_a_r
     monkeypatch.setattr(messenger, "find_spec", lambda name: None)
     view_of("bell").close()
     for text in ("desktop", f"json://{SECRET}"):
-        with pytest.raises(ConfigError, match=r"needs the package apprise.*pip install 'psa-tui\[notify\]'$") as found:
+        with pytest.raises(ConfigError, match=r"apprise is missing; pip install 'psa-tui\[notify\]'$") as found:
             view_of(text)
         assert SECRET not in str(found.value)
 
@@ -164,7 +164,7 @@ def test_a_process_that_is_gone_is_told_at_the_end_and_stops_nothing(server, bui
     view._messenger._process.kill()
     show(view, *events, run_finished(events))
     assert capsys.readouterr().err == (
-        "psa: warning: --notify json://... did not answer in time; nothing else is affected\n"
+        "psa: warning: --notify json://...: a message got no answer in time; nothing else is affected\n"
     )
 
 

@@ -418,6 +418,24 @@ def test_a_run_of_another_process_hears_no_key_but_q(recorded, build):
     asyncio.run(use())
 
 
+def test_whoever_follows_a_run_sees_the_way_out_at_any_size_and_no_time_that_nobody_knows(recorded, build):
+    state, now = moment(recorded, build, "middle")
+    assert build.picture(state, 60, 15, now, DisplayOptions(read_only=True))[-1].startswith("q leave  read-only: ")
+    for usual_s, since_s, told in (
+        (0.002, 0.4, "usually 2.0 ms"),
+        (0.002, 30.0, "30.0 s  usually"),
+        (4.0, 0.4, "0.4 s"),
+    ):
+        state.loop_seconds.clear()
+        state.loop_seconds.append(usual_s)
+        state.loop_started_at = now - since_s
+        (line,) = [
+            line for line in build.picture(state, 80, 24, now, DisplayOptions(read_only=True)) if "this loop" in line
+        ]
+        assert told in line
+        assert since_s != 0.4 or usual_s > 1 or "0.4 s" not in line
+
+
 SIGNS = {
     **{"escape": "Esc", "plus": "+", "minus": "-", "slash": "/", "question_mark": "?"},
     **{"less_than_sign": "<", "greater_than_sign": ">", "left_curly_bracket": "{", "right_curly_bracket": "}"},

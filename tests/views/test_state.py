@@ -111,6 +111,7 @@ def test_a_resumed_run_shows_its_earlier_loops_and_their_hits_before_its_own(bui
     assert {at: (hits.ablated, hits.survived) for at, hits in state.hits.units.items()} == {(1, 9): (1, 0)}
     assert state.recent[0] == replace(last, ablation=None)
     assert [(loop.meta_loop, loop.validation_accuracy) for loop in state.recent] == [(3, 0.6), (2, 0.4), (1, 0.5)]
+    assert [loop.finite for loop in state.recent] == [True, False, True], "the second has no loss"
 
 
 def test_every_unit_of_an_ablation_is_hit(build):

@@ -13,6 +13,7 @@ from psa_tui.views.panels import title
 from psa_tui.views.text import (
     format_ablation,
     format_finished,
+    format_lkg,
     format_loop,
     format_session,
     format_started,
@@ -124,6 +125,15 @@ def test_the_result_names_bounty_and_lkg_where_they_differ(build):
     assert format_finished(finished(better))[-1] == (
         "bounty 95.40 % at meta-loop 30, LKG 95.10 % since meta-loop 12, test accuracy of the LKG 75.00 %"
     )
+
+
+@pytest.mark.parametrize(
+    ("done", "non_finite", "why"),
+    [(0, 0, "the first loop makes it"), (7, 7, "no candidate was finite"), (7, 6, "no candidate was promoted")],
+)
+def test_a_run_without_an_lkg_says_why(build, done, non_finite, why):
+    progress = replace(build.run_started().progress, meta_loop=done, lkg_correct=None, non_finite=non_finite)
+    assert format_lkg(progress) == f"no LKG yet: {why}"
 
 
 def test_what_is_left_of_a_session_names_every_mode_that_was_in_force(build):

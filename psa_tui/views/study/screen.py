@@ -17,6 +17,7 @@ from psa_tui.views.study.design_map import design_map, legend
 from psa_tui.views.study.state import GroupStatus, StudyState, Task, format_trials
 from psa_tui.views.study.text import format_rates
 from psa_tui.views.study.trials import STRIP_WIDTH, trials_chart, trials_strips
+from psa_tui.views.wrapping import broken
 
 _WIDE = 120
 _ROOMY = 50
@@ -122,8 +123,7 @@ def _top(state: StudyState, width: int, now: float, glyphs: Glyphs) -> Iterator[
 
 def _progress(state: StudyState, width: int, now: float, glyphs: Glyphs) -> Text:
     complete, failed, total = state.trial_counts
-    left_s, all_s = state.work_s()
-    part = 1 - left_s / all_s if all_s else 0.0
+    part = state.share_done
     counts = f"{complete:,}/{total:,} trials" + (f", {failed:,} failed" if failed else "")
     if state.finished is not None:
         when = str(state.finished.outcome)
@@ -205,7 +205,8 @@ def _spread(bounties: tuple[float | None, ...], glyphs: Glyphs) -> str:
 
 def _messages(state: StudyState, width: int, height: int, options: DisplayOptions) -> Text:
     shown = list(state.messages)[options.scroll : options.scroll + height]
-    return Text("\n").join([_line(message, width) for message in shown]) if shown else Text("nothing yet", style="dim")
+    lines = [line for message in shown for line in broken(message, width)][:height]
+    return Text("\n").join([_line(line, width) for line in lines]) if lines else Text("nothing yet", style="dim")
 
 
 def _footer(state: StudyState, width: int) -> Text:

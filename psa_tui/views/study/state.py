@@ -88,6 +88,8 @@ class StudyState:
     """What happened, newest first."""
     message_count: int = 0
     """How many messages there were, forgotten ones included."""
+    given_up: list[CellFailed] = field(default_factory=list)
+    """The failures of this session after which trials were not tried again."""
     finished: StudyFinished | None = None
 
     def fold(self, event: StudyEvent, now: float) -> None:
@@ -110,7 +112,9 @@ class StudyState:
                 self._fold_finished(event)
             case CellFailed():
                 self._leave(event.worker, event.shape)
-                self.groups[event.shape].failed.update(event.trials if event.final else ())
+                if event.final:
+                    self.groups[event.shape].failed.update(event.trials)
+                    self.given_up.append(event)
                 fate = "marked failed" if event.final else "will be tried again"
                 self._say(f"{event.shape} {format_trials(event.trials)} failed, {fate}: {event.cause}")
             case WorkerLost():
@@ -204,29 +208,41 @@ class StudyState:
         predicted = sum(1 / group.cost_s for group in timed) if self.started.costs_measured else None
         return sum(1 / median(group.loop_s) for group in timed), predicted
 
-    def work_s(self) -> tuple[float, float]:
-        """Return the seconds of one worker that the study takes: what is left, and all of it.
+    @property
+    def share_done(self) -> float:
+        """The part of the work that is done, from 0 to 1; that of trials that failed for good is not."""
+        if self.started is None:
+            return 0.0
+        costs = self._costs_s()
+        complete = sum(costs[shape] * len(group.complete) for shape, group in self.groups.items())
+        every = sum(costs.values()) * self.trials * self._loops_of_a_trial
+        return min((complete * self._loops_of_a_trial + self._under_way_s(costs)) / every, 1.0) if every else 0.0
+
+    def _left_s(self, costs: dict[str, float]) -> float:
+        """Return the seconds of one worker that are left; trials that failed for good are not.
 
         A shape costs what its own meta-loops took, or else what was predicted times what other shapes took
-        longer than predicted, the most alike counting most. Trials that failed for good are not left.
+        longer than predicted, the most alike counting most.
         """
-        if self.started is None:
-            return 0.0, 0.0
-        costs = self._costs_s()
-        size = len(self.started.modes) * self.started.meta_loops
-        every = sum(cost * self.trials for cost in costs.values()) * size
         left = sum(
             costs[shape] * (self.trials - len(group.complete | group.failed)) for shape, group in self.groups.items()
         )
-        done = sum(self._task_s(task, costs, task.loops) for task in self.tasks.values())
-        return max(left * size - done, 0.0), every
+        return max(left * self._loops_of_a_trial - self._under_way_s(costs), 0.0)
+
+    @property
+    def _loops_of_a_trial(self) -> int:
+        """Meta-loops of a trial in all modes."""
+        return 0 if self.started is None else len(self.started.modes) * self.started.meta_loops
+
+    def _under_way_s(self, costs: dict[str, float]) -> float:
+        return sum(self._task_s(task, costs, task.loops) for task in self.tasks.values())
 
     def seconds_left(self, now: float) -> float | None:
         """Return the time left; None until a loop was timed, after which it only waits for the workers to go on."""
         if self.started is None or not any(group.loop_s for group in self.groups.values()):
             return None
         costs = self._costs_s()
-        left, _ = self.work_s()
+        left = self._left_s(costs)
         loops = self.started.meta_loops
         running = [self._task_s(task, costs, loops - task.loops) for task in self.tasks.values()]
         # Towards the end there are more workers than tasks, and the longest of them decides.

@@ -33,10 +33,9 @@ def format_started(event: StudyStarted) -> list[str]:
 def format_progress(state: StudyState, now: float) -> str:
     """Return where the study is, in a line."""
     complete, failed, total = state.trial_counts
-    left_s, all_s = state.work_s()
     left = state.seconds_left(now)
     line = f"{complete:,}/{total:,} trials" + (f", {failed:,} failed" if failed else "")
-    line += f"  {100 * (1 - left_s / all_s if all_s else 0):.1f} % of the work"
+    line += f"  {100 * state.share_done:.1f} % of the work"
     if state.rates is not None:
         line += f"  {format_rates(*state.rates)}"
     return line if left is None else f"{line}  {duration(left)} left"
@@ -61,10 +60,13 @@ def _number(value: float, digits: int) -> str:
 
 
 def format_finished(event: StudyFinished, state: StudyState) -> list[str]:
-    """Return how the session ended, what there is, and how to go on."""
+    """Return how the session ended, what failed and why, how to go on, and what there is."""
     _, _, total = state.trial_counts
     counts = f"{event.complete:,} of {total:,} trials complete" + (f", {event.failed:,} failed" if event.failed else "")
     lines = [f"{event.outcome}: {counts}, {duration(event.seconds)}" + (f" ({event.reason})" if event.reason else "")]
+    lines += [_failure(one.shape, one.trials, one.cause) for one in state.given_up[:_NAMED]]
+    if (more := len(state.given_up) - _NAMED) > 0 and state.started is not None:
+        lines.append(f"failed: {count(more, 'more time')}; psa study status {state.started.study} lists them all")
     if event.outcome is not StudyOutcome.FINISHED:
         lines.append(f"go on with: {event.go_on}")
     means = {shape: group.best_mean for shape, group in state.groups.items() if group.best_mean is not None}
@@ -74,6 +76,10 @@ def format_finished(event: StudyFinished, state: StudyState) -> list[str]:
     if state.started is not None and state.started.quick:
         lines.append(QUICK)
     return lines
+
+
+def _failure(shape: str, trials: tuple[int, ...], cause: str) -> str:
+    return f"failed: {shape} {format_trials(trials)}: {cause}"
 
 
 def format_trials_summary(spec: StudySpec, summary: TrialsSummary) -> list[str]:
@@ -108,15 +114,12 @@ def format_status(progress: StudyProgress, process: str | None) -> list[str]:
         f"{count(spec.meta_loops, 'meta-loop')}, {spec.dataset}, seed {spec.seed}",
         f"{counts}; {done:,} of {every:,} meta-loops",
     ]
-    if progress.seconds_left is not None and progress.complete < progress.trials:
+    if progress.seconds_left is not None and progress.complete + progress.failed < progress.trials:
         workers = progress.sessions[-1].workers if progress.sessions else 1
         lines.append(f"time left on {count(workers, 'worker')}: {duration(progress.seconds_left)}")
     elif progress.untimed is not None:
         lines.append(f"time left: not known before a shape about as large as {progress.untimed} was timed")
-    lines += [
-        f"failed: {failure.shape} {format_trials(failure.trials)}: {failure.cause}" for failure in progress.failures
-    ]
-    return lines
+    return [*lines, *(_failure(one.shape, one.trials, one.cause) for one in progress.failures)]
 
 
 def _state(progress: StudyProgress, process: str | None) -> str:

@@ -21,7 +21,6 @@ _COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#0072b2", "#
 """Okabe and Ito's, which people with any colour vision tell apart."""
 _GLYPHS = "ABCDEFGH"
 _UNIT = " %"
-_EVERYTHING = ChartWindow()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,10 +71,11 @@ def curve_of(loops: Sequence[MetaLoopRow]) -> Curve:
     return Curve(np.array([loop.meta_loop for loop in loops]), candidates, _filled(levels), promoted)
 
 
-def run_chart(whole: Curve, width: int, height: int, palette: Palette, window: ChartWindow = _EVERYTHING) -> Text:
-    """Draw every loop's candidate in ``window`` as a dot, the promoted ones bright, and the LKG as a staircase."""
-    if not len(whole.loops):
-        return Text("no loop yet", palette.muted)
+def run_chart(whole: Curve, width: int, height: int, palette: Palette, window: ChartWindow) -> Text:
+    """Draw every loop's candidate in ``window`` as a dot, the promoted ones bright, and the LKG as a staircase.
+
+    ``whole`` has at least one loop.
+    """
     curve = whole.within(*window.bounds(int(whole.loops[0]), int(whole.loops[-1])))
     y_range = _padded(curve.candidates)
     rolled = ~curve.promoted

@@ -24,11 +24,10 @@ from psa_tui.views.text import format_units
 from psa_tui.views.workbench import signs
 from psa_tui.views.workbench.ablations_screen import AblationsScreen
 from psa_tui.views.workbench.base import WorkbenchScreen, key
-from psa_tui.views.workbench.charts import run_chart, run_legend
 from psa_tui.views.workbench.commands import Words, ablations_words, follow_words, open_words, resume_words, trial_words
 from psa_tui.views.workbench.entries import Entry, Results, accuracy
 from psa_tui.views.workbench.palette import palette_of
-from psa_tui.views.workbench.subjects import Subject, read_run, read_trial
+from psa_tui.views.workbench.subjects import Subject, draw_curve, read_run, read_trial
 from psa_tui.views.workbench.widgets import CommandLine, Heading, KeyLine, facts_table
 
 _MOST_LOOPS = 500
@@ -120,18 +119,15 @@ class CurveScreen(WorkbenchScreen):
             return
         palette = palette_of(is_dark=self.app.current_theme.dark)
         size = curve.size
-        chart = run_chart(subject.curve, size.width - 2, size.height - 1, palette, self._window)
-        cursor = self._window.cursor
-        below = run_legend(subject.curve, palette) if cursor is None else read_out(subject, cursor)
+        chart, below = draw_curve(subject, size.width - 2, size.height - 1, palette, self._window)
+        if self._window.cursor is not None:
+            below = read_out(subject, self._window.cursor)
         below.truncate(size.width - 2, overflow="ellipsis")
         curve.update(Stacked(chart, below))
         lines = [facts_table(subject.facts, palette.muted)]
         sessions = Text("\n" + "\n".join(printable(line) for line in subject.sessions))
         self.query_one("#facts-text", Static).update(Stacked(*lines, sessions))
-        facts = dict(subject.facts)
-        self.query_one(Heading).say(
-            subject.title, *(f"{name} {facts[name]}" for name in self.IN_HEADING if name in facts)
-        )
+        self.query_one(Heading).say(subject.title, *subject.heading(self.IN_HEADING))
 
     def action_back(self) -> None:
         """Go back to the screen below."""

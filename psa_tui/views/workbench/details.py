@@ -111,16 +111,15 @@ class Details(VerticalScroll):
             picture.update("")
             facts.update("")
             return
-        from psa_tui.views.workbench.charts import run_chart, run_legend
+        from psa_tui.views.display import ChartWindow
         from psa_tui.views.workbench.study_data import StudyData
         from psa_tui.views.workbench.study_map import Shown, draw_map, scale_text
-        from psa_tui.views.workbench.subjects import Subject
+        from psa_tui.views.workbench.subjects import Subject, draw_curve
 
         palette = palette_of(is_dark=self.app.current_theme.dark)
         lines: list[tuple[str, str]] = []
         if isinstance(self._found, Subject):
-            curve = self._found.curve
-            picture.update(Stacked(run_chart(curve, width, height, palette), run_legend(curve, palette), Text()))
+            picture.update(Stacked(*draw_curve(self._found, width, height, palette, ChartWindow()), Text()))
             lines = list(self._found.facts)
         elif isinstance(self._found, StudyData):
             data, view = self._found, Shown()

@@ -10,7 +10,8 @@ from rich.console import Group as Stacked
 from rich.table import Table
 from rich.text import Text
 
-from psa_tui.formatting import percent, points
+from psa_tui.formatting import percent, points, printable
+from psa_tui.storage.study_rows import FAILED
 from psa_tui.views.column_widths import folded
 from psa_tui.views.workbench.columns import shortened
 from psa_tui.views.workbench.study_data import StudyData, View
@@ -27,6 +28,8 @@ def brief(data: StudyData, name: str, shown: Shown) -> Text:
     """Return what is known of a shape in a line."""
     best, effect = data.best(name), data.effect(name, shown.mode, shown.control)
     text = Text(no_wrap=True).append(name, "bold").append(f"  {data.complete(name)}/{data.wanted()}")
+    if failed := data.failed(name):
+        text.append(f"  {failed} failed", "bold red")
     if best is not None:
         text.append(f"  best {best[0]} {percent(best[1])}")
     if effect is not None and shown.view is View.EFFECT:
@@ -54,7 +57,16 @@ def read_out(data: StudyData, name: str, shown: Shown, width: int) -> Stacked:
     for mode, numbers in rows.items():
         style = "bold" if best is not None and best[0] == mode else ""
         table.add_row(Text(names[mode], style), *(Text(one, style) for one in numbers))
-    return Stacked(head, table, Text(), _strips(data, name, names, width))
+    return Stacked(head, table, *_failures(data, name), Text(), _strips(data, name, names, width))
+
+
+def _failures(data: StudyData, name: str) -> list[Text]:
+    """Return how many trials of a shape failed, a text a cause."""
+    causes = Counter(row.reason for row in data.trials_of(name) if row.state == FAILED)
+    return [
+        Text.assemble((f"{count} failed", "bold red"), printable(f": {cause}" if cause else ""))
+        for cause, count in causes.items()
+    ]
 
 
 def _numbers(data: StudyData, name: str, mode: str, control: str) -> tuple[str, ...]:

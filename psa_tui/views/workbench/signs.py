@@ -30,6 +30,7 @@ OVERLAY: Signs = (
 MAP: Signs = (
     ("[ ]", "the shape under the cursor"),
     ("▸", "trials of it are being trained"),
+    ("✗", "trials of it have failed"),
     ("-", "no complete trial yet"),
     ("sd", "standard deviation of the trials, in points, n - 1 below"),
     ("· • ●", "one, two, three or more trials ended at this accuracy"),

@@ -35,6 +35,8 @@ _STATES = {
     "complete": ("done", "#1f7a4d"),
     "failed": ("failed", "#b2182b"),
 }
+_MARKS = {"running": "▸", "failed": "✗"}
+"""What stands behind the number of a shape some of whose trials are in that state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,8 @@ def _block(
     if shown.view is View.STATE:
         text, colour = _STATES[state]
         text = text if len(text) <= wide else text[:1]
+    elif (value is None or scale is None) and state == "failed":
+        text, colour = "failed" if wide > len("failed") else _MARKS[state], _STATES[state][1]
     elif value is None or scale is None:
         text, colour = "runs" if state == "running" and wide > 4 else "-", "#4b5563"
     else:
@@ -161,8 +165,8 @@ def _block(
         counts = f"{data.complete(name)}/{data.wanted()}"
         lines[shown.view is not View.COUNT :] = [best[0] if shown.view is View.BEST and best else counts]
         lines = [line for line in lines if len(line) == cell_len(line) <= wide]
-    if state == "running" and shown.view is not View.STATE and len(text) + 2 <= wide:
-        lines[0] = f"{text}▸"
+    if state in _MARKS and value is not None and shown.view is not View.STATE and len(lines[0]) + 2 <= wide:
+        lines[0] += _MARKS[state]
     if is_cursor and len(lines[0]) + 2 <= wide:
         lines[0] = f"[{lines[0]}]"
     above = (high - len(lines)) // 2

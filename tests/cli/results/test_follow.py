@@ -14,6 +14,7 @@ from psa_tui.method.progress import Progress
 from psa_tui.runs.checkpoint_files import DEFAULT_NAME
 from psa_tui.storage.checkpoint import read_checkpoint
 from psa_tui.storage.run_store import open_runs, read_runs
+from psa_tui.views.text import format_end
 from tests import program
 from tests.storage.test_run_store import SPLITS, loop
 from tests.terminal import eventually, is_alive, surroundings
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.slow
 PSA = (sys.executable, "-m", "psa_tui")
 TRAIN = ("train", "--dataset", "mnist5k", "--arch", "[2*300]", "--mode", "full", "--seed", "3", "--threads", "1")
 FOLLOW = (*PSA, "results", "follow", "latest")
-READ_ONLY = "^read-only: the run goes on in another process   q leave "
+READ_ONLY = "^q leave  read-only: another process trains  "
 
 
 def history_of(folder):
@@ -76,7 +77,7 @@ def test_in_a_terminal_it_is_the_dashboard_read_only_through_a_kill_and_a_resume
     first = tty.loop
     tty.wait_for_loop(first + 2)
     assert tty.text.startswith("PSA [2*300]  mode full  mnist5k  run ")
-    assert re.search(r"^this loop .* \d+\.\d s  usually \d+\.\d+ m?s *$", tty.text, re.MULTILINE)
+    assert re.search(r"^this loop .*  usually \d+\.\d+ m?s *$", tty.text, re.MULTILINE)
     assert not re.search("^epoch", tty.text, re.MULTILINE)
     for part in ("LKG ", "validation accuracy", "majority 12.40 %", "ablations and verdicts", "network"):
         assert part in tty.text
@@ -127,7 +128,7 @@ def test_ctrl_c_leaves_without_touching_the_run(start, terminal, tmp_path):
 
 
 def test_a_finished_run_stays_on_the_screen_until_q_and_its_result_is_left_behind(psa, terminal, tmp_path):
-    psa("train", "--dataset", "mnist5k", "--arch", "[1*8]", "--seed", 3, "--meta-loops", 3, "--quiet")
+    psa("train", "--name", "tiny", "--dataset", "mnist5k", "--arch", "[1*8]", "--seed", 3, "--meta-loops", 3, "--quiet")
     tty = terminal(FOLLOW)
     tty.wait_for_text(r"^ finished   q leave  \? help  read-only: a resume shows here")
     assert re.search(r"^meta-loop .* 3/3  finished", tty.text, re.MULTILINE)
@@ -137,10 +138,10 @@ def test_a_finished_run_stays_on_the_screen_until_q_and_its_result_is_left_behin
     tty.press("q")
     assert tty.wait_for_end() == 0
     tty.assert_restored()
-    record = read_checkpoint(tmp_path / "models" / DEFAULT_NAME).record
+    record = read_checkpoint(tmp_path / "models" / "tiny" / DEFAULT_NAME).record
     assert "▲ promoted" in tty.left_behind().splitlines()[0], "the last chart stays"
     name, finished, bounty = tty.left_lines()
-    assert name == f"run {record.run}"
+    assert name == f"run tiny ({record.run})"
     assert finished.startswith("finished: 3 of 3 meta-loops, ")
     assert bounty.startswith(f"bounty {100 * record.progress.bounty:.2f} %")
 
@@ -189,6 +190,25 @@ def test_an_ended_run_is_told_to_its_end_in_lines_and_full_mnist_is_no_substitut
     *_, last, finished, _ = done.stdout.splitlines()
     assert last.startswith("loop 600/600 ")
     assert finished.startswith("finished: 600 of 600 meta-loops, ")
+
+
+def test_of_a_run_that_failed_it_says_why(psa, checkpoint):
+    record = checkpoint.record
+    failed = RunFinished(
+        run=record.run,
+        outcome=Outcome.FAILED,
+        reason="the disk is full",
+        last_meta_loop=record.last_meta_loop,
+        progress=record.progress,
+        test_accuracy=None,
+        seconds=0.0,
+    )
+    with open_runs(Path("results")) as history:
+        history.begin_session(record, Path("models") / DEFAULT_NAME, SPLITS)
+        history.end(failed)
+    done = psa("results", "follow", "latest")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "psa: the run failed: the disk is full")
+    assert format_end(failed)[0] == "failure: the disk is full", "on the screen, and when it is left"
 
 
 def test_if_the_drawing_process_dies_it_goes_on_in_lines(start, terminal):

@@ -37,8 +37,9 @@ def test_lines_tell_the_story_in_order_with_progress_once_a_minute(study):
     assert "left" not in early
     assert late.endswith(" left")
     assert "times the plan" in late
-    assert lines[-3:] == [
+    assert lines[-4:] == [
         "stopped: 120 of 5,880 trials complete, 6 failed, 1:01:40 (Ctrl-C)",
+        "failed: 4*185 trials 1-10: it was killed by SIGKILL; the system does that when memory runs out",
         "go on with: psa reproduce run",
         "best mean so far: 98.00 % at 1*2048",
     ]

@@ -130,6 +130,17 @@ def test_the_range_of_trials_holds_their_mean(study):
     assert "| 10.9 (10-11)" in "\n".join(study.picture(state, 140, 45, now, color_system=None))
 
 
+def test_what_happened_is_told_to_its_last_word(study):
+    state, now = study.replay(study.story())
+    state.messages.appendleft(
+        "8*8 trials 1-4 failed, will be tried again: it was killed by SIGKILL; the system does so"
+    )
+    assert [line.rstrip() for line in study.picture(state, 60, 15, now, color_system=None)[-4:-2]] == [
+        "8*8 trials 1-4 failed, will be tried again: it was killed by",
+        "  SIGKILL; the system does so",
+    ]
+
+
 def test_text_from_outside_is_no_markup(study):
     state, now = study.replay(study.story())
     state.messages.appendleft("[bold]what[/bold] [/nonsense]")

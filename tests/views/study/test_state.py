@@ -2,7 +2,7 @@ import pytest
 
 from psa_tui.studies.events import CellFailed, CellFinished, CellStarted, StudyFinished, StudyOutcome, WorkerLost
 from psa_tui.views.study.state import GroupStatus, StudyState
-from psa_tui.views.study.text import format_progress, format_rates
+from psa_tui.views.study.text import format_finished, format_progress, format_rates
 
 GRID = "1*10,2*10,3*10"
 
@@ -47,7 +47,7 @@ def test_cells_are_weighed_by_their_cost_not_counted(study):
     at(study, state, "1*10", 0, 0.0)
     at(study, state, "1*10", 1, 1.0, loop_s=1.0)
     assert state.seconds_left(1.0) == pytest.approx(9 + 10 + 80)
-    assert state.work_s() == pytest.approx((99, 100))
+    assert state.share_done == pytest.approx(0.01)
 
 
 def test_what_was_only_guessed_is_no_prediction(study):
@@ -114,6 +114,17 @@ def test_a_failure_is_retried_unless_it_is_final_and_a_later_success_mends_it(st
     state.fold(CellFailed(**failed, attempt=3, final=True), 2.0)
     assert state.status("1*10") is GroupStatus.FAILED
     assert state.trial_counts == (0, 1, 3)
+    finish(state, "2*10", 3.0)
+    finish(state, "3*10", 3.0)
+    assert state.share_done == pytest.approx(2 / 3), "what failed was not done"
+    end = StudyFinished(
+        outcome=StudyOutcome.INCOMPLETE, reason="", complete=2, failed=1, seconds=3, go_on="psa study run s"
+    )
+    assert format_finished(end, state)[:3] == [
+        "incomplete: 2 of 3 trials complete, 1 failed, 0:03",
+        "failed: 1*10 trial 1: killed",
+        "go on with: psa study run s",
+    ]
     finish(state, "1*10", 3.0)
     assert state.status("1*10") is GroupStatus.DONE
 

@@ -164,7 +164,7 @@ def test_hostile_text_is_shown_as_it_is_on_every_screen_of_a_run(hostile, sit):
         await eyes.write("run:[bold")
         await eyes.see("1 of 12 fit")
         await eyes.press("enter", "enter")
-        await eyes.see("mode [bold red]loud[/]", "$ psa results show '[bold red]loud[/]'")
+        await eyes.see("[bold red]loud[/] after loop 1 of 2", "$ psa results show '[bold red]loud[/]'")
         await eyes.press("tab", "escape", "ctrl+p")
         await eyes.write("open")
         await eyes.see("$ psa results show '[bold red]loud[/]'")

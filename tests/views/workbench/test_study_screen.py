@@ -1,10 +1,14 @@
+from dataclasses import replace
+
 import pytest
 
+from psa_tui.storage.study_rows import COMPLETE, FAILED, TrialRow
 from psa_tui.storage.study_store import open_store
 from psa_tui.views.workbench.plane import place
-from psa_tui.views.workbench.read_out import strip
-from psa_tui.views.workbench.study_data import View, read_study
+from psa_tui.views.workbench.read_out import brief, strip
+from psa_tui.views.workbench.study_data import Cell, Shape, StudyData, View, read_study
 from psa_tui.views.workbench.study_map import Shown, draw_map, scale_text
+from psa_tui.views.workbench.subjects import read_trial
 from tests.views.workbench.conftest import add_study
 
 pytestmark = pytest.mark.slow
@@ -37,6 +41,7 @@ def test_a_row_that_two_depths_share_is_labelled_by_that_of_a_shape():
 
 def test_each_view_shows_its_number_and_explains_it(folder):
     assert "71.2" in "".join(drawn(folder, View.BEST))
+    assert "91.1✗" in "".join(drawn(folder, View.BEST)), "one of its trials has failed"
     assert "70.2" in "".join(drawn(folder, View.MODE)).replace("71.2", "70.2")
     assert "+1.0" in "".join(drawn(folder, View.EFFECT))
     assert "3/4" in "".join(drawn(folder, View.COUNT))
@@ -67,12 +72,14 @@ def test_from_the_map_to_the_trials_of_a_shape_to_the_curve_and_log_of_one(folde
         )
         await eyes.see("1*4")
         await eyes.press("right", "up")
-        await eyes.see("2*8", "91.15", "+1.05", "failed")
+        await eyes.see("2*8", "91.15", "+1.05", "1 failed: out of memory")
         await eyes.press("3")
         await eyes.see("effect of output over none")
         await eyes.press("enter")
         await eyes.see("2*8  4 trials  1 failed", "42")
-        await eyes.press("s", "enter")
+        await eyes.press("down", "enter")
+        await eyes.see("plane: 2*8 none 2 ", "failed before its first loop was done: out of memory")
+        await eyes.press("escape", "up", "s", "enter")
         await eyes.see("plane: 2*8 output 2", "91.20 %", "$ psa study show plane '2*8' output 2")
         await eyes.press("left")
         await eyes.see("loop 2: 91.20 %  promoted  +1.00  layer 0 neuron 2")
@@ -88,6 +95,24 @@ def test_from_the_map_to_the_trials_of_a_shape_to_the_curve_and_log_of_one(folde
         await eyes.see("4 runs")
 
     sit(acts, (120, 30))
+
+
+def test_a_trial_or_run_that_did_not_come_to_its_end_says_after_which_loop(folder):
+    failed = TrialRow(architecture="1*8", mode="none", trial=1, parameters=100, state=FAILED, meta_loop=1, reason="why")
+    subject = read_trial(folder / "results", "plane", failed, None)
+    facts = dict(subject.facts)
+    assert subject.heading(["meta-loops", "test accuracy"]) == ["failed after loop 1 of 2", "test accuracy -"]
+    assert (subject.state, facts["reason"], facts["meta-loops"]) == ("failed after loop 1 of 2", "why", "1 of 2")
+    assert read_trial(folder / "results", "plane", replace(failed, state=COMPLETE), None).state == ""
+
+
+def test_a_shape_of_which_all_trials_failed_is_not_one_that_waits():
+    shape = Shape("2*8", 2, 8.0, 100)
+    lost = TrialRow(architecture="2*8", mode="none", trial=1, parameters=100, state=FAILED, reason="why")
+    data = StudyData("s", [shape], ["none"], 1, {("2*8", "none"): Cell([lost])}, False, None, "mlp")
+    drawn = draw_map(data, Shown(), 40, 10, None).plain
+    assert ("failed" in drawn, "0/1" in drawn) == (True, True)
+    assert brief(data, "2*8", Shown()).plain == "2*8  0/1  1 failed"
 
 
 def test_a_click_moves_the_cursor_and_a_second_one_opens_the_shape(folder, sit):
