@@ -9,6 +9,7 @@ from psa_tui.formatting import did_you_mean
 
 _POSSIBLE = re.compile(r" \(Possible options?: (--[\w-]+).*\)$")
 _CHOICE = re.compile(r"'([^']*)' is not one of (.*)")
+_EXTRA = re.compile(r"unexpected extra argument(?:s|\(s\))? \(([^ )]+)\)")
 _QUOTED = re.compile(r"'([^']*)'")
 
 
@@ -20,4 +21,7 @@ def usage_error(error: Any) -> str:
         message += did_you_mean(choice[1], _QUOTED.findall(choice[2]))
     context = getattr(error, "ctx", None)
     command = "psa COMMAND" if context is None else context.command_path
+    options = () if context is None else [one.name for one in context.command.params]
+    if (extra := _EXTRA.search(message)) is not None and "name" in options:
+        message += f"; a run is named by --name {extra[1]}"
     return f"{message[:1].lower()}{message[1:]} ({command} --help shows what there is)"
