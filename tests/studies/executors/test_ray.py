@@ -21,8 +21,8 @@ pytestmark = [
 ]
 STUDY = ("reproduce", "run", "--dataset", "mnist5k", "--grid", "4*4,2*6", "--trials", "2", "--study", "rayed")
 META_LOOPS = "40"
-LONG = ("--meta-loops", "600")
-"""A study that is not complete before it can be stopped."""
+LONG = ("--meta-loops", "1800")
+"""A study that is not complete before it can be stopped: the two tasks of two seconds until then do a part of it."""
 
 
 @pytest.fixture

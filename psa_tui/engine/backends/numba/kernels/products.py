@@ -107,6 +107,7 @@ def phases(units: int, residual: bool) -> tuple[Phase, Phase]:
             low, high = first_word(task, mask_of, step, group)
         unreached = task.members.unreached[member]
         if unreached:
+            # Nothing passes that layer, in either direction: whatever lies before it stays as it is.
             live_counts[: unreached + 1] = 0
         for layer in range(unreached + 1 if unreached else 0, last + 1):
             at, width, rows = activation_at[layer] + (0 if layer else first_at), widths[layer], every_row[layer]
