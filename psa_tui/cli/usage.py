@@ -23,5 +23,5 @@ def usage_error(error: Any) -> str:
     command = "psa COMMAND" if context is None else context.command_path
     options = () if context is None else [one.name for one in context.command.params]
     if (extra := _EXTRA.search(message)) is not None and "name" in options:
-        message += f"; a run is named by --name {extra[1]}"
+        message += f"; did you mean --name {extra[1]}?"
     return f"{message[:1].lower()}{message[1:]} ({command} --help shows what there is)"

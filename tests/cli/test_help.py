@@ -101,7 +101,7 @@ def test_help_keeps_to_ascii_where_there_is_nothing_else(psa, monkeypatch):
         (("train", "--lrr", "3"), "no such option: --lrr; did you mean '--lr'? (psa train --help shows what there is)"),
         (
             ("resume", "wide"),
-            "got unexpected extra argument(s) (wide); a run is named by --name wide "
+            "got unexpected extra argument(s) (wide); did you mean --name wide? "
             "(psa resume --help shows what there is)",
         ),
         (("config", "wide"), "got unexpected extra argument(s) (wide) (psa config --help shows what there is)"),

@@ -20,8 +20,7 @@ pytestmark = [
     pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed"),
 ]
 STUDY = ("reproduce", "run", "--dataset", "mnist5k", "--grid", "4*4,2*6", "--trials", "2", "--study", "rayed")
-META_LOOPS = "40"
-LONG = ("--meta-loops", "1800")
+META_LOOPS = "1800"
 """A study that is not complete before it can be stopped: the two tasks of two seconds until then do a part of it."""
 
 
@@ -78,7 +77,7 @@ def test_a_node_that_dies_in_the_middle_of_a_study_costs_nothing_and_doubles_not
 
 def test_a_stop_for_all_processes_of_a_study_with_a_cluster_of_its_own_is_one_stop(tmp_path):
     folder = tmp_path / "stopped"
-    study = start(folder, "--on", "ray", *LONG, start_new_session=True)
+    study = start(folder, "--on", "ray", start_new_session=True)
 
     def is_under_way():
         assert study.poll() is None, (tmp_path / "stopped.log").read_text()
@@ -95,8 +94,8 @@ def test_a_stop_for_all_processes_of_a_study_with_a_cluster_of_its_own_is_one_st
     wait_until(lambda: not [pid for pid in before if psutil.pid_exists(pid)], 30)
     with read_store(folder) as store:
         assert store.sessions("rayed")[-1].outcome == "stopped"
-    assert start(folder, "--workers", "2", *LONG).wait(180) == 0, said
-    assert start(tmp_path / "local", "--workers", "2", *LONG).wait(180) == 0
+    assert start(folder, "--workers", "2").wait(180) == 0, said
+    assert start(tmp_path / "local", "--workers", "2").wait(180) == 0
     assert table(folder) == table(tmp_path / "local")
 
 
